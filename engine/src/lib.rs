@@ -1,0 +1,1 @@
+//! Diptych: the engine.

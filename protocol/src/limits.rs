@@ -1,0 +1,48 @@
+//! Every limit and every constant that cuts the work, in one place.
+//!
+//! Whatever decides a batch or block boundary stands here or in the program, never on the machine: results must
+//! not depend on the number of workers.
+
+/// Rows of one group; also what a `u32` row number and the padding of capacities allow.
+pub const ROWS_MAX: u32 = 1 << 30;
+/// Frames of one run: ticks are 32-bit, two of them are taken (none, set-up).
+pub const FRAMES_MAX: u32 = u32::MAX - 2;
+/// Workers of one run.
+pub const WORKERS_MAX: u16 = 1024;
+/// Batches of one stage: the width of the count in a progress word.
+pub const STAGE_BATCHES_MAX: u32 = (1 << 20) - 1;
+/// Stages of one tick: the width of the stage in a progress word.
+pub const STAGES_MAX: u16 = 1 << 12;
+
+/// Batch ranges are multiples of this many rows and capacities are padded to it, so that no SIMD tail, mark word
+/// or cache line is shared by two batches.
+pub const ROW_ALIGN: u32 = 64;
+/// A step aims at this many batches: enough to balance a few dozen workers, few enough to claim cheaply.
+pub const BATCHES_AIMED: u32 = 64;
+/// Rows of a batch whose work is a stream over own rows: 16,384 rows are 64 KiB a column.
+pub const STREAM_BATCH_ROWS_MAX: u32 = 16_384;
+/// Rows of a batch whose work asks an index or walks another group: hundreds of nanoseconds a row.
+pub const SPATIAL_BATCH_ROWS_MAX: u32 = 2_048;
+
+/// A k-d tree is built in chunks of about this many rows, each a batch of its own.
+pub const KD_CHUNK_ROWS: u32 = 2_048;
+/// Rows sampled for each chunk when the partition into chunks is chosen.
+pub const KD_SAMPLE_PER_CHUNK: u32 = 32;
+/// Rows of a k-d bucket that a scenario may ask for.
+pub const KD_BUCKETS: [u32; 7] = [8, 16, 32, 64, 128, 256, 512];
+/// Rows that ask an index together: lanes of one block.
+pub const BLOCK_ROWS_MAX: usize = 16;
+
+/// Rows of a block of the state hash.
+pub const HASH_BLOCK_ROWS: u32 = 16_384;
+
+/// Alignment of every array in a segment: two cache lines, the pair that x86 prefetches together.
+pub const ARRAY_ALIGN: usize = 128;
+
+/// How many deaths of its holders a batch may cost before the run fails and blames it.
+pub const DEATHS_A_BATCH_MAX: u32 = 3;
+/// How many times in a row a worker may die before it has attached.
+pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
+
+/// Bytes of a scenario file.
+pub const SCENARIO_BYTES_MAX: u64 = 16 << 20;

@@ -1,0 +1,366 @@
+//! The program: what a scenario is compiled to. Immutable data in dense tables, the same on every machine.
+
+use serde::{Deserialize, Serialize};
+
+use crate::body::Body;
+use crate::id::{BodyId, ColumnId, GroupId, IndexId, SourceId, StepId, SystemId};
+use crate::space::Space;
+use crate::table::Table;
+use crate::types::{Scalar, Type, Value};
+
+/// The version of this format; a reader that does not know it refuses.
+pub const PROGRAM_VERSION: u32 = 1;
+
+/// A compiled scenario.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// [`PROGRAM_VERSION`].
+    pub version: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed of every draw.
+    pub seed: u64,
+    /// Frames to run.
+    pub frames: u32,
+    /// The time step.
+    pub dt: f32,
+    /// The space of the positions.
+    pub space: Space,
+    /// The parameters with the values of this run, in the scenario's order.
+    pub params: Vec<(String, Value)>,
+    /// The populations.
+    pub groups: Table<GroupId, Group>,
+    /// The columns of all groups.
+    pub columns: Table<ColumnId, Column>,
+    /// The spatial indexes.
+    pub indexes: Table<IndexId, Index>,
+    /// The rules.
+    pub systems: Table<SystemId, System>,
+    /// Expression code.
+    pub bodies: Table<BodyId, Body>,
+    /// The entries of the schedule.
+    pub steps: Table<StepId, Step>,
+    /// What runs when.
+    pub schedule: Schedule,
+    /// The texts that spans point into. Debug metadata: no part of the program's hash.
+    pub sources: Table<SourceId, Source>,
+}
+
+/// A named population.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// The name.
+    pub name: String,
+    /// Rows at set-up; of a derived group: the most it can have.
+    pub rows: u32,
+    /// Where its rows come from.
+    pub origin: Origin,
+    /// The component that is the position, as its columns (one to three `f32`); empty if it has none.
+    pub position: Vec<ColumnId>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// Where a group's rows come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Origin {
+    /// A blueprint, evaluated once a row at set-up.
+    Blueprint(BodyId),
+    /// One row a bucket of an index, made anew each frame: such rows have no identity and no `prev`.
+    Buckets(IndexId),
+}
+
+/// One scalar column.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Column {
+    /// The group whose rows it has.
+    pub group: GroupId,
+    /// The component it belongs to.
+    pub component: String,
+    /// The component's type.
+    pub component_type: Type,
+    /// Which lane of the component.
+    pub lane: u8,
+    /// What it holds a row.
+    pub scalar: Scalar,
+    /// The system that writes it each frame. Without one it keeps what set-up wrote, in a single panel.
+    pub owner: Option<SystemId>,
+}
+
+impl Column {
+    /// Two panels where a system owns the column, else one.
+    pub fn panels(&self) -> u8 {
+        if self.owner.is_some() { 2 } else { 1 }
+    }
+
+    /// `Position.x`, or just `Mass`.
+    pub fn name(&self) -> String {
+        let lane = self.component_type.lane_names()[usize::from(self.lane)];
+        if lane.is_empty() { self.component.clone() } else { format!("{}.{lane}", self.component) }
+    }
+}
+
+/// A spatial index over a group's positions.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Index {
+    /// The name.
+    pub name: String,
+    /// The group whose rows it holds.
+    pub group: GroupId,
+    /// The position columns, one an axis.
+    pub positions: Vec<ColumnId>,
+    /// Whether it is built over `prev` positions or over those made earlier in the frame.
+    pub when: When,
+    /// Rows of a k-d bucket, one of [`crate::limits::KD_BUCKETS`].
+    pub bucket_rows: u32,
+    /// The derived group of its buckets, if the scenario names one.
+    pub buckets: Option<GroupId>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// Which panel a read sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum When {
+    /// The state this frame started from.
+    Prev,
+    /// What an earlier step of this frame made.
+    Fresh,
+}
+
+/// How far a read reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reach {
+    /// The system's own row.
+    Own,
+    /// Any row of the column's group.
+    Any,
+}
+
+/// A declared read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Read {
+    /// What is read.
+    pub column: ColumnId,
+    /// Which panel.
+    pub when: When,
+    /// How far.
+    pub reach: Reach,
+}
+
+/// A rule: it owns columns of one group and writes each of their rows each frame.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct System {
+    /// The name.
+    pub name: String,
+    /// The group it runs over.
+    pub group: GroupId,
+    /// The columns it writes.
+    pub owns: Vec<ColumnId>,
+    /// The columns it reads.
+    pub reads: Vec<Read>,
+    /// The indexes it asks.
+    pub indexes: Vec<IndexId>,
+    /// What it does.
+    pub code: Code,
+    /// Named constants for a native kernel.
+    pub constants: Vec<(String, Value)>,
+    /// Rows of a batch, where the scenario says so.
+    pub batch_rows: Option<u32>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What a system does with a row.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Code {
+    /// A kernel that the program's host registered under this name.
+    Native(String),
+    /// Compiled text.
+    Body(BodyId),
+}
+
+/// What runs when, for set-up and for every frame after it. A stage begins when the one before is complete.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The tick that makes state 0.
+    pub setup: Vec<Stage>,
+    /// Every later tick.
+    pub frame: Vec<Stage>,
+}
+
+/// Steps that may run together.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Stage {
+    /// What kind of work it is.
+    pub kind: StageKind,
+    /// Its steps.
+    pub steps: Vec<StepId>,
+}
+
+/// The kinds of stages. Tests walk [`StageKind::ALL`]: each must survive the death of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum StageKind {
+    /// Blueprints are evaluated.
+    Setup,
+    /// An index is built, a phase a stage.
+    Index,
+    /// Systems run.
+    Systems,
+    /// The frame record of the next state is written.
+    Commit,
+}
+
+impl StageKind {
+    /// All of them.
+    pub const ALL: [StageKind; 4] = [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Commit];
+
+    /// A word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            StageKind::Setup => "setup",
+            StageKind::Index => "index",
+            StageKind::Systems => "systems",
+            StageKind::Commit => "commit",
+        }
+    }
+}
+
+/// A schedule entry: one piece of work, cut into batches.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// A name for people.
+    pub name: String,
+    /// What is done.
+    pub work: Work,
+    /// What the batches divide.
+    pub domain: Domain,
+}
+
+/// What a step does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Work {
+    /// Evaluate a group's blueprint.
+    Blueprint(GroupId),
+    /// A phase of building an index.
+    Index(IndexId, IndexPhase),
+    /// One pass over a group's rows: each batch runs the systems in this order.
+    Pass(Vec<SystemId>),
+    /// Write the next frame record.
+    Commit,
+}
+
+/// The phases of building a k-d tree in chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum IndexPhase {
+    /// Choose the planes that part the rows into chunks, from a sample (one batch).
+    Split,
+    /// Find each row's chunk, check its position, count rows a chunk (batches of rows).
+    Count,
+    /// Sum the counts to places (one batch).
+    Place,
+    /// Bring rows and positions to their chunk (batches of rows).
+    Scatter,
+    /// Build each chunk's tree and write its buckets (batches of one chunk).
+    Build,
+    /// Number the buckets through (one batch).
+    Seal,
+}
+
+impl IndexPhase {
+    /// In the order they run.
+    pub const ALL: [IndexPhase; 6] = [
+        IndexPhase::Split,
+        IndexPhase::Count,
+        IndexPhase::Place,
+        IndexPhase::Scatter,
+        IndexPhase::Build,
+        IndexPhase::Seal,
+    ];
+}
+
+/// What a step's batches divide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Domain {
+    /// The rows of a group, `batch_rows` at a time.
+    Rows {
+        /// The group.
+        group: GroupId,
+        /// A multiple of [`crate::limits::ROW_ALIGN`].
+        batch_rows: u32,
+    },
+    /// The chunks of an index, one a batch.
+    Chunks(IndexId),
+    /// Nothing: one batch.
+    Once,
+}
+
+/// A text that spans point into.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// The path as it was given.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A byte range of a source.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Program {
+    /// The column of a group's component lane.
+    pub fn column(&self, group: GroupId, component: &str, lane: u8) -> Option<ColumnId> {
+        self.columns
+            .iter()
+            .find(|(_, c)| c.group == group && c.lane == lane && c.component == component)
+            .map(|(id, _)| id)
+    }
+
+    /// All columns of a component, in lane order; empty where the group lacks it.
+    pub fn component(&self, group: GroupId, component: &str) -> Vec<ColumnId> {
+        let mut lanes: Vec<_> =
+            self.columns.iter().filter(|(_, c)| c.group == group && c.component == component).collect();
+        lanes.sort_by_key(|(_, c)| c.lane);
+        lanes.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The group with this name.
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        self.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| id)
+    }
+
+    /// The stages of a tick.
+    pub fn stages(&self, tick: crate::id::Tick) -> &[Stage] {
+        if tick == crate::id::Tick::SETUP { &self.schedule.setup } else { &self.schedule.frame }
+    }
+
+    /// A hash of all that decides what the program computes: everything but the texts, the spans (where something
+    /// stands on the page changes no bit) and the number of frames (how long a run goes on changes no state on the way).
+    pub fn hash(&self) -> u128 {
+        let mut bare = self.clone();
+        bare.sources = Table::default();
+        bare.frames = 0;
+        for (_, group) in bare.groups.iter_mut() {
+            group.span = Span::default();
+        }
+        for (_, index) in bare.indexes.iter_mut() {
+            index.span = Span::default();
+        }
+        for (_, system) in bare.systems.iter_mut() {
+            system.span = Span::default();
+        }
+        xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())
+    }
+
+    /// The canonical bytes: field by field in declaration order, little-endian, floats by their bits.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        #[expect(clippy::expect_used, reason = "a growing buffer cannot fail, and the tables hold no type the format lacks")]
+        postcard::to_allocvec(self).expect("a program is plain data")
+    }
+}

@@ -1,0 +1,174 @@
+//! Scalars, vectors and constant values.
+
+use serde::{Deserialize, Serialize};
+
+/// What one column holds a row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Scalar {
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    U8,
+    U16,
+    U32,
+    /// One byte, 0 or 1.
+    Bool,
+}
+
+impl Scalar {
+    /// Bytes a row.
+    pub fn size(self) -> usize {
+        match self {
+            Scalar::I8 | Scalar::U8 | Scalar::Bool => 1,
+            Scalar::I16 | Scalar::U16 => 2,
+            Scalar::F32 | Scalar::I32 | Scalar::U32 => 4,
+            Scalar::F64 => 8,
+        }
+    }
+
+    /// The name in a scenario.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scalar::F32 => "f32",
+            Scalar::F64 => "f64",
+            Scalar::I8 => "i8",
+            Scalar::I16 => "i16",
+            Scalar::I32 => "i32",
+            Scalar::U8 => "u8",
+            Scalar::U16 => "u16",
+            Scalar::U32 => "u32",
+            Scalar::Bool => "bool",
+        }
+    }
+
+    /// The name as NumPy's array interface spells it: byte order, kind, bytes. For outside readers.
+    pub fn dtype(self) -> &'static str {
+        match self {
+            Scalar::F32 => "<f4",
+            Scalar::F64 => "<f8",
+            Scalar::I8 => "|i1",
+            Scalar::I16 => "<i2",
+            Scalar::I32 => "<i4",
+            Scalar::U8 => "|u1",
+            Scalar::U16 => "<u2",
+            Scalar::U32 => "<u4",
+            Scalar::Bool => "|b1",
+        }
+    }
+
+    /// Whether it is `f32` or `f64`.
+    pub fn is_float(self) -> bool {
+        matches!(self, Scalar::F32 | Scalar::F64)
+    }
+
+    /// Whether it is an integer (a `bool` is none).
+    pub fn is_integer(self) -> bool {
+        !self.is_float() && self != Scalar::Bool
+    }
+}
+
+/// The type of a component: one scalar, or a vector of two or three floats.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Type {
+    /// What each lane holds.
+    pub scalar: Scalar,
+    /// 1 for a scalar, 2 or 3 for a vector.
+    pub lanes: u8,
+}
+
+impl Type {
+    /// One scalar.
+    pub const fn scalar(scalar: Scalar) -> Self {
+        Self { scalar, lanes: 1 }
+    }
+
+    /// A vector.
+    pub const fn vector(scalar: Scalar, lanes: u8) -> Self {
+        Self { scalar, lanes }
+    }
+
+    /// The suffixes of a component's columns: nothing for a scalar, else `x`, `y`, `z`.
+    pub fn lane_names(self) -> &'static [&'static str] {
+        match self.lanes {
+            1 => &[""],
+            2 => &["x", "y"],
+            _ => &["x", "y", "z"],
+        }
+    }
+}
+
+impl std::fmt::Display for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.scalar, self.lanes) {
+            (scalar, 1) => f.write_str(scalar.name()),
+            (Scalar::F64, lanes) => write!(f, "dvec{lanes}"),
+            (_, lanes) => write!(f, "vec{lanes}"),
+        }
+    }
+}
+
+/// A constant, by its type.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Value {
+    F32(f32),
+    F64(f64),
+    I8(i8),
+    I16(i16),
+    I32(i32),
+    U8(u8),
+    U16(u16),
+    U32(u32),
+    Bool(bool),
+}
+
+impl Value {
+    /// Its type.
+    pub fn scalar(self) -> Scalar {
+        match self {
+            Value::F32(_) => Scalar::F32,
+            Value::F64(_) => Scalar::F64,
+            Value::I8(_) => Scalar::I8,
+            Value::I16(_) => Scalar::I16,
+            Value::I32(_) => Scalar::I32,
+            Value::U8(_) => Scalar::U8,
+            Value::U16(_) => Scalar::U16,
+            Value::U32(_) => Scalar::U32,
+            Value::Bool(_) => Scalar::Bool,
+        }
+    }
+
+    /// Its value as `f64`: exact for every type here. Booleans are 0 and 1.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Value::F32(x) => f64::from(x),
+            Value::F64(x) => x,
+            Value::I8(x) => f64::from(x),
+            Value::I16(x) => f64::from(x),
+            Value::I32(x) => f64::from(x),
+            Value::U8(x) => f64::from(x),
+            Value::U16(x) => f64::from(x),
+            Value::U32(x) => f64::from(x),
+            Value::Bool(x) => f64::from(u8::from(x)),
+        }
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::F32(x) => write!(f, "{x}"),
+            Value::F64(x) => write!(f, "{x}"),
+            Value::I8(x) => write!(f, "{x}"),
+            Value::I16(x) => write!(f, "{x}"),
+            Value::I32(x) => write!(f, "{x}"),
+            Value::U8(x) => write!(f, "{x}"),
+            Value::U16(x) => write!(f, "{x}"),
+            Value::U32(x) => write!(f, "{x}"),
+            Value::Bool(x) => write!(f, "{x}"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Diptych's worker processes: attach, verify, claim, run a batch.
