@@ -6,8 +6,11 @@
 
 pub mod body;
 pub mod id;
+pub mod kd;
+pub mod layout;
 pub mod limits;
 pub mod program;
+pub mod record;
 pub mod space;
 pub mod table;
 pub mod types;

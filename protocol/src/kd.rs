@@ -1,0 +1,142 @@
+//! The shape of a k-d index in shared memory: which arrays it has, and how long each is. A pure function of the
+//! group's rows, the axes and the bucket size; how the arrays are filled and asked is the workers' business.
+//!
+//! Rows are parted into *chunks* (a power of two of them) by planes chosen from a sample; each chunk is built by a
+//! tree of its own, whose leaves are the *buckets*. A *slot* is a place in chunk-then-bucket order.
+
+use crate::layout::{Arena, Place, Words};
+use crate::limits::{BATCHES_AIMED, KD_CHUNK_ROWS, ROW_ALIGN};
+
+/// Chunks are numbered in 16 bits, and the counting step's table is batches times chunks.
+pub const CHUNKS_MAX: u32 = 1 << 14;
+
+/// How many chunks a group of so many rows is parted into: a power of two.
+pub fn chunks(rows: u32) -> u32 {
+    rows.div_ceil(KD_CHUNK_ROWS).next_power_of_two().clamp(1, CHUNKS_MAX)
+}
+
+/// Rows of a batch of the counting and scattering steps: few batches, since each has a count for every chunk.
+pub fn count_batch_rows(rows: u32) -> u32 {
+    rows.div_ceil(BATCHES_AIMED).next_multiple_of(ROW_ALIGN).max(1024)
+}
+
+/// The most buckets a chunk of so many rows can have. A tree of `ceil(n / bucket)` leaves may overfill some where
+/// coordinates are equal; those are cut again, which at most doubles the count.
+pub fn chunk_buckets_max(rows: u32, bucket_rows: u32) -> u32 {
+    2 * rows.div_ceil(bucket_rows)
+}
+
+/// The most buckets of a whole index: each chunk rounds up once.
+pub fn buckets_max(rows: u32, bucket_rows: u32) -> u32 {
+    2 * (rows.div_ceil(bucket_rows) + chunks(rows))
+}
+
+/// The numbers that fix an index's arrays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KdShape {
+    /// Rows of the group.
+    pub rows: u32,
+    /// 1, 2 or 3.
+    pub axes: usize,
+    /// Rows of a bucket.
+    pub bucket_rows: u32,
+    /// Chunks, a power of two.
+    pub chunks: u32,
+    /// Rows of a counting batch.
+    pub count_batch_rows: u32,
+    /// Counting batches.
+    pub count_batches: u32,
+    /// The most buckets.
+    pub buckets_max: u32,
+}
+
+impl KdShape {
+    /// The shape for a group of so many rows.
+    pub fn new(rows: u32, axes: usize, bucket_rows: u32) -> Self {
+        let count_batch_rows = count_batch_rows(rows);
+        Self {
+            rows,
+            axes,
+            bucket_rows,
+            chunks: chunks(rows),
+            count_batch_rows,
+            count_batches: rows.div_ceil(count_batch_rows),
+            buckets_max: buckets_max(rows, bucket_rows),
+        }
+    }
+}
+
+/// Where an index's arrays stand. Boxes are `axes` lows, then `axes` highs.
+#[derive(Clone, Debug)]
+pub struct KdPlaces {
+    /// The numbers behind it.
+    pub shape: KdShape,
+    /// Split: the plane of node i (heap order, 1-based, `chunks` long): its axis.
+    pub split_axis: Place<u32>,
+    /// Split: the plane's coordinate; a row is on the left if (coordinate, row) is less than (value, row) of the plane.
+    pub split_value: Place<f32>,
+    /// Split: the plane's row, which parts equal coordinates.
+    pub split_row: Place<u32>,
+    /// Count: each row's chunk.
+    pub chunk_of: Place<u16>,
+    /// Count: rows a batch and chunk (`batch * chunks + chunk`).
+    pub counts: Place<u32>,
+    /// Place: the first slot of each batch's rows of each chunk, in the order of `counts`.
+    pub first_slots: Place<u32>,
+    /// Place: the first slot of each chunk, and the end (`chunks + 1`).
+    pub chunk_slots: Place<u32>,
+    /// Place: where each chunk's buckets stand in the bucket arrays, and the end (`chunks + 1`).
+    pub chunk_places: Place<u32>,
+    /// Scatter: the rows of each chunk, in row order. Written all over: words.
+    pub scattered: Words<u32>,
+    /// Build: the row in each slot; within a bucket in row order. (Not `scattered` in place: a batch must be able
+    /// to run again.)
+    pub slot_rows: Place<u32>,
+    /// Build: each row's bucket, counted within its chunk. Written all over: words.
+    pub local_bucket: Words<u16>,
+    /// Build: how many buckets each chunk has.
+    pub chunk_buckets: Place<u32>,
+    /// Build: the first slot of each bucket.
+    pub bucket_start: Place<u32>,
+    /// Build: one past the last slot of each bucket.
+    pub bucket_end: Place<u32>,
+    /// Build: the tight box of each bucket, `2 * axes` arrays of `buckets_max`, lows first.
+    pub bucket_box: Vec<Place<f32>>,
+    /// Build: the tight box of each chunk, `2 * axes` values a chunk. Seal reads it.
+    pub chunk_box: Place<f32>,
+    /// Seal: the number of each chunk's first bucket when all are numbered through, and their count (`chunks + 1`).
+    pub chunk_base: Place<u32>,
+    /// Seal: boxes of the implicit binary tree over the chunks (heap order, 1-based), `2 * axes` values a node,
+    /// `2 * chunks` nodes; chunk c is node `chunks + c`.
+    pub node_box: Place<f32>,
+}
+
+impl KdPlaces {
+    /// Takes room for an index.
+    pub fn new(shape: KdShape, arena: &mut Arena) -> Self {
+        let rows = shape.rows as usize;
+        let chunks = shape.chunks as usize;
+        let buckets = shape.buckets_max as usize;
+        Self {
+            shape,
+            split_axis: arena.place(chunks),
+            split_value: arena.place(chunks),
+            split_row: arena.place(chunks),
+            chunk_of: arena.place(rows),
+            counts: arena.place(chunks * shape.count_batches as usize),
+            first_slots: arena.place(chunks * shape.count_batches as usize),
+            chunk_slots: arena.place(chunks + 1),
+            chunk_places: arena.place(chunks + 1),
+            scattered: arena.words(rows),
+            slot_rows: arena.place(rows),
+            local_bucket: arena.words(rows),
+            chunk_buckets: arena.place(chunks),
+            bucket_start: arena.place(buckets),
+            bucket_end: arena.place(buckets),
+            bucket_box: (0..2 * shape.axes).map(|_| arena.place(buckets)).collect(),
+            chunk_box: arena.place(chunks * 2 * shape.axes),
+            chunk_base: arena.place(chunks + 1),
+            node_box: arena.place(2 * chunks * 2 * shape.axes),
+        }
+    }
+}

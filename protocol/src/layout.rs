@@ -1,0 +1,256 @@
+//! Where everything stands in the segment: a pure function of the program and the number of workers.
+//!
+//! Two kinds of arrays, told apart by type so that no code can mix them up:
+//! [`Place`] is plain data, handed out as slices by the views alone; [`Words`] is an array of atomics that any
+//! process may touch at any time.
+
+use std::marker::PhantomData;
+
+use crate::id::{ColumnId, GroupId, Id, IndexId, StageId, Tick};
+use crate::kd::{KdPlaces, KdShape};
+use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
+use crate::program::{Domain, Program, Stage};
+use crate::table::Table;
+use crate::types::Scalar;
+
+/// Bytes of the fixed part of the header, before the description.
+pub const HEADER_BYTES: usize = 128;
+/// Bytes between words that different processes write.
+pub const LINE: usize = ARRAY_ALIGN;
+/// 64-bit words of a worker's slot: a line for its progress, a line for its counters, the rest for its blame.
+pub const SLOT_WORDS: usize = 256;
+
+/// An array of plain data in the segment.
+#[derive(Debug)]
+pub struct Place<T> {
+    /// Bytes from the segment's start; a multiple of [`ARRAY_ALIGN`].
+    pub offset: usize,
+    /// Elements.
+    pub len: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// An array of atomics in the segment.
+#[derive(Debug)]
+pub struct Words<T> {
+    /// Bytes from the segment's start; a multiple of [`ARRAY_ALIGN`].
+    pub offset: usize,
+    /// Elements.
+    pub len: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+macro_rules! copies {
+    ($name:ident) => {
+        impl<T> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<T> Copy for $name<T> {}
+        impl<T> $name<T> {
+            /// The bytes it takes.
+            pub fn bytes(&self) -> usize {
+                self.len * size_of::<T>()
+            }
+        }
+    };
+}
+copies!(Place);
+copies!(Words);
+
+/// One panel-wise column.
+#[derive(Clone, Debug)]
+pub struct ColumnPlace {
+    /// What it holds.
+    pub scalar: Scalar,
+    /// Rows each panel has room for.
+    pub capacity: u32,
+    /// Where each panel starts, in bytes.
+    pub panels: Vec<usize>,
+}
+
+/// One stage's tickets.
+#[derive(Clone, Copy, Debug)]
+pub struct StagePlace {
+    /// The ticket of its first batch.
+    pub first_ticket: u32,
+    /// The most batches it can have.
+    pub tickets: u32,
+}
+
+/// The words that all processes share, one line each.
+#[derive(Clone, Copy, Debug)]
+pub struct Control {
+    /// Run through this tick.
+    pub horizon: Words<u32>,
+    /// Not 0: leave.
+    pub halt: Words<u32>,
+    /// The last complete tick.
+    pub published: Words<u32>,
+    /// How often tickets were taken back from the dead.
+    pub reissues: Words<u32>,
+    /// Rung for workers that parked.
+    pub wake: Words<u32>,
+    /// Rung for the coordinator.
+    pub bell: Words<u32>,
+    /// One bit a worker: parked.
+    pub parked: Words<u64>,
+}
+
+/// Offsets of everything.
+#[derive(Debug)]
+pub struct Layout {
+    /// Bytes of the whole segment.
+    pub bytes: usize,
+    /// How many workers have slots.
+    pub workers: u16,
+    /// Where the description (JSON) stands.
+    pub description: Place<u8>,
+    /// The shared words.
+    pub control: Control,
+    /// The slots of all workers, [`SLOT_WORDS`] each.
+    pub slots: Words<u64>,
+    /// Two frame records, for even and odd ticks; see [`crate::record`].
+    pub records: [Words<u32>; 2],
+    /// A derived group's rows, tagged with the tick; one word a group.
+    pub derived_rows: Words<u64>,
+    /// The tickets of all batches of all stages.
+    pub tickets: Words<u64>,
+    /// The stages of set-up.
+    pub setup: Vec<StagePlace>,
+    /// The stages of a frame.
+    pub frame: Vec<StagePlace>,
+    /// The columns.
+    pub columns: Table<ColumnId, ColumnPlace>,
+    /// The indexes.
+    pub indexes: Table<IndexId, KdPlaces>,
+    /// A hash of all of the above and of the program: a worker attaches only to what it expects.
+    pub hash: u64,
+}
+
+/// Gives out room from the segment's start.
+#[derive(Default)]
+pub struct Arena {
+    end: usize,
+    trail: Vec<u64>,
+}
+
+impl Arena {
+    fn take(&mut self, bytes: usize) -> usize {
+        let offset = self.end.next_multiple_of(ARRAY_ALIGN);
+        self.end = offset + bytes;
+        self.trail.push(offset as u64);
+        self.trail.push(bytes as u64);
+        offset
+    }
+
+    /// Room for plain data.
+    pub fn place<T>(&mut self, len: usize) -> Place<T> {
+        Place { offset: self.take(len * size_of::<T>()), len, kind: PhantomData }
+    }
+
+    /// Room for atomics.
+    pub fn words<T>(&mut self, len: usize) -> Words<T> {
+        Words { offset: self.take(len * size_of::<T>()), len, kind: PhantomData }
+    }
+}
+
+/// Rows a group's columns have room for.
+pub fn capacity(rows: u32) -> u32 {
+    rows.next_multiple_of(ROW_ALIGN)
+}
+
+impl Layout {
+    /// Lays a program out for so many workers. `description` is how many bytes the header's text needs.
+    pub fn new(program: &Program, workers: u16, description: usize) -> Layout {
+        let workers = workers.clamp(1, WORKERS_MAX);
+        let mut arena = Arena::default();
+        arena.take(HEADER_BYTES);
+        let description = arena.place::<u8>(description);
+        let control = Control {
+            horizon: arena.words(LINE / 4),
+            halt: arena.words(LINE / 4),
+            published: arena.words(LINE / 4),
+            reissues: arena.words(LINE / 4),
+            wake: arena.words(LINE / 4),
+            bell: arena.words(LINE / 4),
+            parked: arena.words(usize::from(WORKERS_MAX) / 64),
+        };
+        let slots = arena.words(usize::from(workers) * SLOT_WORDS);
+        let record_words = crate::record::words(program);
+        let records = [arena.words(record_words), arena.words(record_words)];
+        let derived_rows = arena.words(program.groups.len().max(1));
+        let mut next_ticket = 0;
+        let mut stages = |stages: &[Stage]| -> Vec<StagePlace> {
+            stages
+                .iter()
+                .map(|stage| {
+                    let tickets = stage.steps.iter().map(|&s| batches_max(program, program.steps[s].domain)).sum();
+                    let place = StagePlace { first_ticket: next_ticket, tickets };
+                    next_ticket += tickets;
+                    place
+                })
+                .collect()
+        };
+        let setup = stages(&program.schedule.setup);
+        let frame = stages(&program.schedule.frame);
+        let tickets = arena.words(next_ticket as usize);
+        let columns = program
+            .columns
+            .iter()
+            .map(|(id, column)| {
+                let capacity = capacity(program.groups[column.group].rows);
+                let bytes = capacity as usize * column.scalar.size();
+                let panels = (0..column.panels())
+                    .map(|panel| {
+                        // Columns of 2^k rows would all start in the same cache set: stagger them by a few lines.
+                        arena.end += ARRAY_ALIGN * (3 * id.index() + 7 * usize::from(panel) + 1) % 4096;
+                        arena.take(bytes)
+                    })
+                    .collect();
+                ColumnPlace { scalar: column.scalar, capacity, panels }
+            })
+            .collect();
+        let indexes = program
+            .indexes
+            .values()
+            .map(|index| {
+                let shape = KdShape::new(program.groups[index.group].rows, index.positions.len(), index.bucket_rows);
+                KdPlaces::new(shape, &mut arena)
+            })
+            .collect();
+        let bytes = arena.end.next_multiple_of(4096);
+        let mut trail = program.hash().to_le_bytes().to_vec();
+        for word in &arena.trail {
+            trail.extend_from_slice(&word.to_le_bytes());
+        }
+        let hash = xxhash_rust::xxh3::xxh3_64(&trail);
+        Layout { bytes, workers, description, control, slots, records, derived_rows, tickets, setup, frame, columns, indexes, hash }
+    }
+
+    /// The tickets of a tick's stage.
+    pub fn stage(&self, tick: Tick, stage: StageId) -> StagePlace {
+        let stages = if tick == Tick::SETUP { &self.setup } else { &self.frame };
+        stages[usize::from(stage.0)]
+    }
+
+    /// The word that counts a derived group's rows.
+    pub fn derived_rows_word(&self, group: GroupId) -> usize {
+        group.index()
+    }
+}
+
+/// How many batches a step has when its group has so many rows.
+pub fn batches_of_rows(rows: u32, batch_rows: u32) -> u32 {
+    rows.div_ceil(batch_rows)
+}
+
+/// The most batches a step can have.
+pub fn batches_max(program: &Program, domain: Domain) -> u32 {
+    match domain {
+        Domain::Rows { group, batch_rows } => batches_of_rows(program.groups[group].rows, batch_rows),
+        Domain::Chunks(index) => crate::kd::chunks(program.groups[program.indexes[index].group].rows),
+        Domain::Once => 1,
+    }
+}

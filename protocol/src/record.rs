@@ -1,0 +1,83 @@
+//! The frame record: which panel of each column is `prev`, and how many rows each group has, after a tick.
+//!
+//! Two records stand in the segment, one for even and one for odd ticks. The commit of tick t writes record t and
+//! then publishes t with one release store; readers copy the record and check that it was not being rewritten
+//! meanwhile (a seqlock whose sequence number is the published tick).
+
+use crate::id::{ColumnId, GroupId, Id, Tick};
+use crate::program::{Origin, Program};
+
+/// 32-bit words a record takes: the tick, rows a group, a panel a column.
+pub fn words(program: &Program) -> usize {
+    1 + program.groups.len() + program.columns.len()
+}
+
+/// A copy of a frame record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FrameRecord {
+    /// The tick whose commit wrote it.
+    pub tick: Tick,
+    rows: Vec<u32>,
+    panels: Vec<u32>,
+}
+
+impl FrameRecord {
+    /// What stands before set-up: owned columns count as held by panel 1, so that set-up writes panel 0.
+    pub fn before_setup(program: &Program) -> Self {
+        Self {
+            tick: Tick::NONE,
+            rows: program
+                .groups
+                .values()
+                .map(|group| match group.origin {
+                    Origin::Blueprint(_) => group.rows,
+                    Origin::Buckets(_) => 0,
+                })
+                .collect(),
+            panels: program.columns.values().map(|column| u32::from(column.panels() - 1)).collect(),
+        }
+    }
+
+    /// The record that the commit of the tick after this one writes: owned columns change panels.
+    pub fn after(&self, program: &Program, tick: Tick, into: &mut FrameRecord) {
+        into.tick = tick;
+        into.rows.clone_from(&self.rows);
+        into.panels.clear();
+        into.panels.extend(program.columns.ids().map(|column| self.next_panel(program, column) as u32));
+    }
+
+    /// Rows of a group that lasts; 0 for a derived one.
+    pub fn rows(&self, group: GroupId) -> u32 {
+        self.rows[group.index()]
+    }
+
+    /// The panel that holds the column's `prev`.
+    pub fn prev_panel(&self, column: ColumnId) -> usize {
+        self.panels[column.index()] as usize
+    }
+
+    /// The panel that the column's owner writes. A column nobody owns has one panel, written by set-up alone.
+    pub fn next_panel(&self, program: &Program, column: ColumnId) -> usize {
+        match program.columns[column].panels() {
+            2 => 1 - self.prev_panel(column),
+            _ => 0,
+        }
+    }
+
+    /// Reads from words, in the order of [`Self::to_words`].
+    pub fn load(&mut self, mut word: impl FnMut(usize) -> u32) {
+        self.tick = Tick(word(0));
+        let groups = self.rows.len();
+        for (i, rows) in self.rows.iter_mut().enumerate() {
+            *rows = word(1 + i);
+        }
+        for (i, panel) in self.panels.iter_mut().enumerate() {
+            *panel = word(1 + groups + i);
+        }
+    }
+
+    /// Tick, rows, panels.
+    pub fn to_words(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(self.tick.0).chain(self.rows.iter().copied()).chain(self.panels.iter().copied())
+    }
+}
