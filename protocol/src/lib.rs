@@ -13,4 +13,6 @@ pub mod program;
 pub mod record;
 pub mod space;
 pub mod table;
+pub mod ticket;
 pub mod types;
+pub mod walker;
