@@ -57,18 +57,20 @@ pub enum Op {
     Compare(Compare, ValueId, ValueId),
     /// The second where the first is true, else the third. Both are computed.
     Select(ValueId, ValueId, ValueId),
-    /// Another type: integers to floats round to nearest even; floats to integers truncate and saturate, NaN
-    /// becomes 0; integers to narrower ones wrap; `bool` is 0 or 1.
+    /// Another type: integers to floats, and `f64` to `f32`, round to nearest even; floats to integers truncate and
+    /// saturate, NaN becomes 0; integers to narrower ones, and between signed and unsigned, wrap; `bool` is 0 or 1,
+    /// and a number is a true `bool` where it is not 0 (NaN is not).
     Convert(ValueId),
 }
 
-/// Operations with one operand. The functions are those of [`crate::math`], in the operand's own precision.
+/// Operations with one operand. The functions are those of [`crate::math`], in the operand's own precision; they take
+/// floats only, `Neg` and `Abs` any number, `Not` a `bool`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Unary {
-    /// Integers wrap.
+    /// Floats flip the sign; integers wrap, unsigned ones too.
     Neg,
-    /// The smallest integer's magnitude wraps to itself.
+    /// Floats clear the sign; the smallest integer's magnitude wraps to itself; unsigned ones stay.
     Abs,
     Not,
     Sqrt,
@@ -99,7 +101,8 @@ pub enum Binary {
     Mul,
     /// Floats: IEEE. Integers truncate; by zero gives 0; the smallest by -1 wraps.
     Div,
-    /// The remainder that goes with `Div` (sign of the dividend); by zero gives 0.
+    /// The remainder that goes with `Div` (sign of the dividend), exact. Floats: by zero gives NaN. Integers: by zero
+    /// gives 0, as does the smallest by -1.
     Rem,
     /// The smaller; if either is NaN, the other; -0.0 is below +0.0.
     Min,
@@ -113,7 +116,7 @@ pub enum Binary {
     Or,
 }
 
-/// Comparisons; with NaN all are false but `Ne`.
+/// Comparisons; with NaN all are false but `Ne`. A `bool` knows `Eq` and `Ne` only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Compare {
@@ -123,4 +126,33 @@ pub enum Compare {
     Le,
     Gt,
     Ge,
+}
+
+impl Unary {
+    /// Whether the operand may have this type.
+    pub fn accepts(self, scalar: Scalar) -> bool {
+        match self {
+            Unary::Neg | Unary::Abs => scalar != Scalar::Bool,
+            Unary::Not => scalar == Scalar::Bool,
+            _ => scalar.is_float(),
+        }
+    }
+}
+
+impl Binary {
+    /// Whether the operands may have this type.
+    pub fn accepts(self, scalar: Scalar) -> bool {
+        match self {
+            Binary::Pow | Binary::Atan2 => scalar.is_float(),
+            Binary::And | Binary::Or => scalar == Scalar::Bool,
+            _ => scalar != Scalar::Bool,
+        }
+    }
+}
+
+impl Compare {
+    /// Whether the operands may have this type.
+    pub fn accepts(self, scalar: Scalar) -> bool {
+        scalar != Scalar::Bool || matches!(self, Compare::Eq | Compare::Ne)
+    }
 }

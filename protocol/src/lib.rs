@@ -4,15 +4,28 @@
 //! [`math`], [`random`], [`space`]); below them shared memory and the words that processes meet over.
 //! Dependencies point down only: nothing here knows of a worker or of the engine.
 
+pub mod access;
+pub mod blame;
+pub mod board;
 pub mod body;
+pub mod eval;
 pub mod id;
 pub mod kd;
+pub mod kd_view;
 pub mod layout;
 pub mod limits;
+pub mod math;
+pub mod memory;
+pub mod message;
 pub mod program;
+pub mod random;
 pub mod record;
+pub mod segment;
 pub mod space;
 pub mod table;
 pub mod ticket;
+pub mod track;
 pub mod types;
+pub mod verify;
+pub mod view;
 pub mod walker;

@@ -1,0 +1,227 @@
+//! The shared words in a real segment, and how to wait for them: spin briefly, then park.
+//!
+//! **Orders.** Loads acquire, stores release. A worker reads or writes rows only of a batch it claimed; it claims in
+//! a stage only after it has seen, by acquiring loads, that every batch of the stage before is done (or that
+//! somebody had seen it and gone on, which carries over); each done was released after the batch's writes. So all
+//! writes of earlier stages and ticks happen before, and the `prev` panel of this tick is rewritten only after all
+//! its readers are done. Only parking needs more: a sequentially consistent fence on either side, because the
+//! sleeper writes *parked* and reads progress, while the waker writes progress and reads *parked*.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::time::Duration;
+
+use rustix::thread::futex;
+
+use crate::id::WorkerId;
+use crate::layout::{LINE, Layout, SLOT_WORDS};
+use crate::memory::Memory;
+use crate::walker::{SharedWords, Word};
+
+/// Words of a slot that lie between a worker's progress and its counters.
+const COUNTERS: usize = LINE / 8;
+/// Where a worker's blame stands in its slot.
+pub const BLAME: usize = 2 * LINE / 8;
+/// Whoever sleeps wakes by itself after this, and looks: no lost wake-up can hang a run.
+const PARKED_MAX: Duration = Duration::from_millis(20);
+
+/// The shared words of a segment.
+#[derive(Clone, Copy)]
+pub struct Board<'m> {
+    horizon: &'m AtomicU32,
+    halt: &'m AtomicU32,
+    published: &'m AtomicU32,
+    reissues: &'m AtomicU32,
+    wake: &'m AtomicU32,
+    bell: &'m AtomicU32,
+    parked: &'m [AtomicU64],
+    slots: &'m [AtomicU64],
+    tickets: &'m [AtomicU64],
+}
+
+/// Why workers leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Halt {
+    /// The run is over.
+    End,
+    /// A batch failed: its worker's slot has the blame.
+    Fault,
+}
+
+impl<'m> Board<'m> {
+    /// The words of this segment.
+    pub fn new(memory: &'m Memory, layout: &Layout) -> Self {
+        let control = &layout.control;
+        Self {
+            horizon: &memory.words(control.horizon)[0],
+            halt: &memory.words(control.halt)[0],
+            published: &memory.words(control.published)[0],
+            reissues: &memory.words(control.reissues)[0],
+            wake: &memory.words(control.wake)[0],
+            bell: &memory.words(control.bell)[0],
+            parked: memory.words(control.parked),
+            slots: memory.words(layout.slots),
+            tickets: memory.words(layout.tickets),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, worker: WorkerId) -> &'m [AtomicU64] {
+        &self.slots[usize::from(worker.0) * SLOT_WORDS..][..SLOT_WORDS]
+    }
+
+    /// How many tickets there are.
+    pub fn tickets(&self) -> u32 {
+        self.tickets.len() as u32
+    }
+
+    /// Lets workers run through this tick.
+    pub fn set_horizon(&self, tick: crate::id::Tick) {
+        self.horizon.store(tick.0, Ordering::Release);
+        self.wake_workers();
+    }
+
+    /// The tick to run through.
+    pub fn horizon(&self) -> crate::id::Tick {
+        crate::id::Tick(self.horizon.load(Ordering::Acquire))
+    }
+
+    /// The last complete tick.
+    pub fn published(&self) -> crate::id::Tick {
+        crate::id::Tick(self.published.load(Ordering::Acquire))
+    }
+
+    /// Publishes a tick: for a run in one process, where nobody meets.
+    pub fn publish(&self, tick: crate::id::Tick) {
+        self.published.store(tick.0, Ordering::Release);
+    }
+
+    /// Makes everybody leave. The first reason stands.
+    pub fn halt(&self, why: Halt) {
+        let _ = self.halt.compare_exchange(0, why as u32 + 1, Ordering::AcqRel, Ordering::Acquire);
+        self.wake_workers();
+        self.ring();
+    }
+
+    /// Why everybody leaves, if they do.
+    pub fn halted(&self) -> Option<Halt> {
+        match self.halt.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Halt::End),
+            _ => Some(Halt::Fault),
+        }
+    }
+
+    /// Counts a batch that a worker has run. Only for people: nothing depends on it.
+    #[inline]
+    pub fn count_batch(&self, worker: WorkerId) {
+        let counter = &self.slot(worker)[COUNTERS];
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// How many batches the worker (and those before it in its slot) have run.
+    pub fn batches_run(&self, worker: WorkerId) -> u64 {
+        self.slot(worker)[COUNTERS].load(Ordering::Relaxed)
+    }
+
+    /// The words of a worker's slot that hold its blame.
+    pub fn blame_words(&self, worker: WorkerId) -> &'m [AtomicU64] {
+        &self.slot(worker)[BLAME..]
+    }
+
+    /// Wakes the workers that parked, if any did.
+    #[inline]
+    pub fn wake_workers(&self) {
+        fence(Ordering::SeqCst);
+        if self.parked.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
+            self.wake.fetch_add(1, Ordering::Release);
+            let _ = futex::wake(self.wake, futex::Flags::empty(), i32::MAX as u32);
+        }
+    }
+
+    /// What [`Self::park`] compares with: read it before looking for work a last time.
+    pub fn wake_count(&self) -> u32 {
+        self.wake.load(Ordering::Acquire)
+    }
+
+    /// Says that a worker is about to park, or no longer is.
+    pub fn set_parked(&self, worker: WorkerId, parked: bool) {
+        let (word, bit) = (&self.parked[usize::from(worker.0) / 64], 1u64 << (worker.0 % 64));
+        if parked {
+            word.fetch_or(bit, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+        } else {
+            word.fetch_and(!bit, Ordering::SeqCst);
+        }
+    }
+
+    /// Sleeps until workers are woken, or a little while.
+    pub fn park(&self, seen: u32) {
+        sleep_on(self.wake, seen, PARKED_MAX);
+    }
+
+    /// Rings for the coordinator.
+    pub fn ring(&self) {
+        self.bell.fetch_add(1, Ordering::Release);
+        let _ = futex::wake(self.bell, futex::Flags::empty(), i32::MAX as u32);
+    }
+
+    /// How often it was rung for the coordinator.
+    pub fn rings(&self) -> u32 {
+        self.bell.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until it is rung for the coordinator again, or so long.
+    pub fn wait_for_ring(&self, seen: u32, at_most: Duration) {
+        sleep_on(self.bell, seen, at_most);
+    }
+}
+
+/// A futex between processes: never the private kind, always with a timeout.
+fn sleep_on(word: &AtomicU32, seen: u32, at_most: Duration) {
+    let timeout = futex::Timespec { tv_sec: at_most.as_secs() as _, tv_nsec: at_most.subsec_nanos() as _ };
+    // Woken, changed already, interrupted, timed out: all the same to the caller, who looks again.
+    let _ = futex::wait(word, futex::Flags::empty(), seen, Some(&timeout));
+}
+
+impl SharedWords for Board<'_> {
+    #[inline]
+    fn load(&self, word: Word) -> u64 {
+        match word {
+            Word::Ticket(ticket) => self.tickets[ticket as usize].load(Ordering::Acquire),
+            Word::Progress(worker) => self.slot(worker)[0].load(Ordering::Acquire),
+            Word::Horizon => self.horizon.load(Ordering::Acquire).into(),
+            Word::Published => self.published.load(Ordering::Acquire).into(),
+            Word::Halt => self.halt.load(Ordering::Acquire).into(),
+            Word::Reissues => self.reissues.load(Ordering::Acquire).into(),
+        }
+    }
+
+    #[inline]
+    fn store(&self, word: Word, value: u64) {
+        match word {
+            Word::Ticket(ticket) => self.tickets[ticket as usize].store(value, Ordering::Release),
+            Word::Progress(worker) => self.slot(worker)[0].store(value, Ordering::Release),
+            Word::Horizon => self.horizon.store(value as u32, Ordering::Release),
+            Word::Published => self.published.store(value as u32, Ordering::Release),
+            Word::Halt => self.halt.store(value as u32, Ordering::Release),
+            Word::Reissues => self.reissues.store(value as u32, Ordering::Release),
+        }
+    }
+
+    #[inline]
+    fn exchange(&self, word: Word, old: u64, new: u64) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        match word {
+            Word::Ticket(t) => self.tickets[t as usize].compare_exchange(old, new, success, failure).is_ok(),
+            Word::Progress(w) => self.slot(w)[0].compare_exchange(old, new, success, failure).is_ok(),
+            Word::Horizon => exchange_narrow(self.horizon, old, new),
+            Word::Published => exchange_narrow(self.published, old, new),
+            Word::Halt => exchange_narrow(self.halt, old, new),
+            Word::Reissues => exchange_narrow(self.reissues, old, new),
+        }
+    }
+}
+
+fn exchange_narrow(word: &AtomicU32, old: u64, new: u64) -> bool {
+    word.compare_exchange(old as u32, new as u32, Ordering::AcqRel, Ordering::Acquire).is_ok()
+}

@@ -1,0 +1,289 @@
+//! The arrays of a k-d index as each phase may touch them. One of the few modules with `unsafe`.
+//!
+//! Each method checks that the batch is one of that phase of that index, and hands its slices out once.
+
+#![expect(unsafe_code, reason = "typed slices of shared index arrays, exclusive by claim")]
+
+use std::sync::atomic::{AtomicU16, AtomicU32};
+
+use crate::id::IndexId;
+use crate::kd::{KdPlaces, KdShape};
+use crate::program::{IndexPhase, Work};
+use crate::view::Batch;
+
+/// What choosing the planes writes.
+pub struct SplitView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// A plane's axis.
+    pub axis: &'b mut [u32],
+    /// A plane's coordinate.
+    pub value: &'b mut [f32],
+    /// A plane's row.
+    pub row: &'b mut [u32],
+}
+
+/// What counting reads and writes.
+pub struct CountView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// The planes.
+    pub splits: Planes<'b>,
+    /// The chunks of the batch's own rows.
+    pub chunk_of: &'b mut [u16],
+    /// The batch's counts, one a chunk.
+    pub counts: &'b mut [u32],
+}
+
+/// The planes that part rows into chunks, in heap order from 1.
+#[derive(Clone, Copy)]
+pub struct Planes<'b> {
+    /// A plane's axis.
+    pub axis: &'b [u32],
+    /// A plane's coordinate.
+    pub value: &'b [f32],
+    /// A plane's row.
+    pub row: &'b [u32],
+}
+
+/// What placing reads and writes.
+pub struct PlaceView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// Rows a batch and chunk.
+    pub counts: &'b [u32],
+    /// The first slot of each batch's rows of each chunk.
+    pub first_slots: &'b mut [u32],
+    /// The first slot of each chunk, and the end.
+    pub chunk_slots: &'b mut [u32],
+    /// Where each chunk's buckets stand, and the end.
+    pub chunk_places: &'b mut [u32],
+}
+
+/// What scattering reads and writes.
+pub struct ScatterView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// The chunks of the batch's own rows.
+    pub chunk_of: &'b [u16],
+    /// The batch's first slots, one a chunk.
+    pub first_slots: &'b [u32],
+    /// Where rows go.
+    pub scattered: &'b [AtomicU32],
+}
+
+/// What building a chunk reads and writes.
+pub struct BuildView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// The chunk's rows, in row order.
+    pub rows_of_chunk: &'b [AtomicU32],
+    /// The chunk's first slot.
+    pub first_slot: u32,
+    /// The chunk's slots.
+    pub slot_rows: &'b mut [u32],
+    /// Each row's bucket within its chunk, all rows.
+    pub local_bucket: &'b [AtomicU16],
+    /// The chunk's buckets: first slots.
+    pub bucket_start: &'b mut [u32],
+    /// The chunk's buckets: ends.
+    pub bucket_end: &'b mut [u32],
+    /// The chunk's buckets: lows, then highs, an axis each.
+    pub bucket_box: Vec<&'b mut [f32]>,
+    /// The chunk's box.
+    pub chunk_box: &'b mut [f32],
+    /// How many buckets it has.
+    pub chunk_buckets: &'b mut u32,
+}
+
+/// What numbering the buckets reads and writes.
+pub struct SealView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// Buckets a chunk.
+    pub chunk_buckets: &'b [u32],
+    /// Boxes of the chunks.
+    pub chunk_box: &'b [f32],
+    /// The number of each chunk's first bucket, and the count.
+    pub chunk_base: &'b mut [u32],
+    /// Boxes of the tree over the chunks.
+    pub node_box: &'b mut [f32],
+}
+
+/// A sealed index, all of it to read.
+#[derive(Clone, Copy)]
+pub struct KdView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: KdShape,
+    /// Each row's chunk.
+    pub chunk_of: &'b [u16],
+    /// Each row's bucket within its chunk.
+    pub local_bucket: &'b [AtomicU16],
+    /// The row in each slot.
+    pub slot_rows: &'b [u32],
+    /// The first slot of each chunk, and the end.
+    pub chunk_slots: &'b [u32],
+    /// Where each chunk's buckets stand in the bucket arrays, and the end.
+    pub chunk_places: &'b [u32],
+    /// Buckets a chunk.
+    pub chunk_buckets: &'b [u32],
+    /// The number of each chunk's first bucket, and the count.
+    pub chunk_base: &'b [u32],
+    /// First slots of the buckets.
+    pub bucket_start: &'b [u32],
+    /// Ends of the buckets.
+    pub bucket_end: &'b [u32],
+    /// Boxes of the buckets: lows, then highs, an axis each; `2 * axes` are used.
+    pub bucket_box: [&'b [f32]; 6],
+    /// Boxes of the tree over the chunks.
+    pub node_box: &'b [f32],
+}
+
+impl<'t> Batch<'t, '_> {
+    fn phase(&self, index: IndexId, phase: IndexPhase) -> &'t KdPlaces {
+        assert_eq!(self.program().steps[self.step].work, Work::Index(index, phase), "another phase's batch");
+        self.hand_out_once();
+        &self.track().layout.indexes[index]
+    }
+
+    /// For the batch that chooses the planes.
+    pub fn kd_split(&self, index: IndexId) -> SplitView<'_> {
+        let p = self.phase(index, IndexPhase::Split);
+        let chunks = 0..p.shape.chunks as usize;
+        // SAFETY: the phase has one batch, which this is; each array is cut once.
+        unsafe {
+            SplitView {
+                shape: p.shape,
+                axis: self.array_mut(p.split_axis, chunks.clone()),
+                value: self.array_mut(p.split_value, chunks.clone()),
+                row: self.array_mut(p.split_row, chunks),
+            }
+        }
+    }
+
+    /// For a batch that counts.
+    pub fn kd_count(&self, index: IndexId) -> CountView<'_> {
+        let p = self.phase(index, IndexPhase::Count);
+        let chunks = p.shape.chunks as usize;
+        let batch = self.number.0 as usize;
+        // SAFETY: Split is complete; each batch writes its own rows' chunks and its own row of the table.
+        unsafe {
+            CountView {
+                shape: p.shape,
+                splits: Planes {
+                    axis: self.array(p.split_axis, 0..chunks),
+                    value: self.array(p.split_value, 0..chunks),
+                    row: self.array(p.split_row, 0..chunks),
+                },
+                chunk_of: self.array_mut(p.chunk_of, self.rows.indices()),
+                counts: self.array_mut(p.counts, batch * chunks..(batch + 1) * chunks),
+            }
+        }
+    }
+
+    /// For the batch that places.
+    pub fn kd_place(&self, index: IndexId) -> PlaceView<'_> {
+        let p = self.phase(index, IndexPhase::Place);
+        let chunks = p.shape.chunks as usize;
+        // SAFETY: Count is complete; the phase has one batch, which this is; each array is cut once.
+        unsafe {
+            PlaceView {
+                shape: p.shape,
+                counts: self.array(p.counts, 0..p.counts.len),
+                first_slots: self.array_mut(p.first_slots, 0..p.first_slots.len),
+                chunk_slots: self.array_mut(p.chunk_slots, 0..chunks + 1),
+                chunk_places: self.array_mut(p.chunk_places, 0..chunks + 1),
+            }
+        }
+    }
+
+    /// For a batch that scatters.
+    pub fn kd_scatter(&self, index: IndexId) -> ScatterView<'_> {
+        let p = self.phase(index, IndexPhase::Scatter);
+        let chunks = p.shape.chunks as usize;
+        let batch = self.number.0 as usize;
+        // SAFETY: Count and Place are complete.
+        unsafe {
+            ScatterView {
+                shape: p.shape,
+                chunk_of: self.array(p.chunk_of, self.rows.indices()),
+                first_slots: self.array(p.first_slots, batch * chunks..(batch + 1) * chunks),
+                scattered: self.track().memory.words(p.scattered),
+            }
+        }
+    }
+
+    /// For a batch that builds its chunk.
+    pub fn kd_build(&self, index: IndexId) -> BuildView<'_> {
+        let p = self.phase(index, IndexPhase::Build);
+        let chunk = self.number.0 as usize;
+        let axes = p.shape.axes;
+        // SAFETY: Place is complete; slots, bucket places, box and count of a chunk are its own batch's alone.
+        unsafe {
+            let slots = self.array(p.chunk_slots, chunk..chunk + 2);
+            let slots = slots[0] as usize..slots[1] as usize;
+            let places = self.array(p.chunk_places, chunk..chunk + 2);
+            let places = places[0] as usize..places[1] as usize;
+            BuildView {
+                shape: p.shape,
+                rows_of_chunk: &self.track().memory.words::<AtomicU32>(p.scattered)[slots.clone()],
+                first_slot: slots.start as u32,
+                slot_rows: self.array_mut(p.slot_rows, slots),
+                local_bucket: self.track().memory.words(p.local_bucket),
+                bucket_start: self.array_mut(p.bucket_start, places.clone()),
+                bucket_end: self.array_mut(p.bucket_end, places.clone()),
+                bucket_box: p.bucket_box.iter().map(|&b| self.array_mut(b, places.clone())).collect(),
+                chunk_box: self.array_mut(p.chunk_box, chunk * 2 * axes..(chunk + 1) * 2 * axes),
+                chunk_buckets: &mut self.array_mut(p.chunk_buckets, chunk..chunk + 1)[0],
+            }
+        }
+    }
+
+    /// For the batch that numbers the buckets.
+    pub fn kd_seal(&self, index: IndexId) -> SealView<'_> {
+        let p = self.phase(index, IndexPhase::Seal);
+        // SAFETY: Build is complete; the phase has one batch, which this is; each array is cut once.
+        unsafe {
+            SealView {
+                shape: p.shape,
+                chunk_buckets: self.array(p.chunk_buckets, 0..p.chunk_buckets.len),
+                chunk_box: self.array(p.chunk_box, 0..p.chunk_box.len),
+                chunk_base: self.array_mut(p.chunk_base, 0..p.chunk_base.len),
+                node_box: self.array_mut(p.node_box, 0..p.node_box.len),
+            }
+        }
+    }
+
+    /// The sealed index, for a system that declared it.
+    ///
+    /// # Panics
+    /// If the running system did not declare the index.
+    pub fn kd(&self, index: IndexId) -> KdView<'_> {
+        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
+        assert!(declared, "a kernel asks an index that its system does not declare");
+        let p = &self.track().layout.indexes[index];
+        let chunks = p.shape.chunks as usize;
+        let buckets = p.shape.buckets_max as usize;
+        let mut bucket_box: [&[f32]; 6] = [&[]; 6];
+        // SAFETY: the index was sealed in an earlier stage (verified); nothing writes it before the next tick.
+        unsafe {
+            for (view, &place) in bucket_box.iter_mut().zip(&p.bucket_box) {
+                *view = self.array(place, 0..buckets);
+            }
+            KdView {
+                shape: p.shape,
+                chunk_of: self.array(p.chunk_of, 0..p.chunk_of.len),
+                local_bucket: self.track().memory.words(p.local_bucket),
+                slot_rows: self.array(p.slot_rows, 0..p.slot_rows.len),
+                chunk_slots: self.array(p.chunk_slots, 0..chunks + 1),
+                chunk_places: self.array(p.chunk_places, 0..chunks + 1),
+                chunk_buckets: self.array(p.chunk_buckets, 0..chunks),
+                chunk_base: self.array(p.chunk_base, 0..chunks + 1),
+                bucket_start: self.array(p.bucket_start, 0..buckets),
+                bucket_end: self.array(p.bucket_end, 0..buckets),
+                bucket_box,
+                node_box: self.array(p.node_box, 0..p.node_box.len),
+            }
+        }
+    }
+}

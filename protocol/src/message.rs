@@ -1,0 +1,74 @@
+//! What coordinator and worker tell each other, over channels: only to begin with. A run needs no message.
+
+use ipc_channel::ipc::IpcSender;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Tick, WorkerId};
+use crate::program::{Program, StageKind};
+
+/// The variable of the environment that makes a process a worker: it holds the name to connect to.
+pub const WORKER_VARIABLE: &str = "DIPTYCH_WORKER_CHANNEL";
+
+/// From a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The first message: where to send the handoff.
+    Hello(IpcSender<Handoff>),
+    /// It has verified the program, bound its kernels and attached; it begins.
+    Ready,
+    /// It cannot.
+    Refused(String),
+}
+
+/// All that a worker needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Handoff {
+    /// The program.
+    pub program: Program,
+    /// The segment to attach to.
+    pub segment: String,
+    /// The hash of the layout that the coordinator made.
+    pub layout_hash: u64,
+    /// Bytes of the header's description: the one number of the layout that the program does not fix.
+    pub description_bytes: usize,
+    /// How many workers there are.
+    pub workers: u16,
+    /// The worker's slot.
+    pub worker: WorkerId,
+    /// The coordinator's process: if it is gone, so is the reason to live.
+    pub coordinator: u32,
+    /// How to wait.
+    pub patience: Patience,
+    /// Where to die, for tests of survival.
+    pub deaths: Vec<Death>,
+}
+
+/// How long a worker spins before it parks. It changes no bit of a result.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Patience {
+    /// Microseconds to spin.
+    pub spin_us: u32,
+}
+
+/// A place to be killed at: the worker sends itself SIGKILL there. Each replacement of a slot takes the rest of the
+/// list, so that a death does not repeat for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Death {
+    /// In which tick.
+    pub tick: Tick,
+    /// In the first stage of this kind that it has a batch of.
+    pub stage: StageKind,
+    /// Just when.
+    pub moment: Moment,
+}
+
+/// When, around a batch, to be killed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Moment {
+    /// Claimed, nothing written.
+    Claimed,
+    /// Everything written, not done.
+    Written,
+    /// Done in the ticket, not counted.
+    Done,
+}

@@ -1,0 +1,238 @@
+//! Segments by name: made, allocated before first touch, attached to, and swept when their maker is gone.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use crate::memory::{Mapping, Memory};
+
+/// Where the kernel shows shared memory.
+pub const SHM_DIR: &str = "/dev/shm";
+const PREFIX: &str = "diptych-";
+
+/// Why there is no segment.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The file system behind shared memory is too small or too full.
+    #[error(
+        "the run needs {needed} bytes of shared memory ({SHM_DIR}), of which {free} are free; make {SHM_DIR} larger \
+         (in a container: --shm-size), free some of it, or use fewer rows"
+    )]
+    NoRoom {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// The machine has less memory left.
+    #[error("the run needs {needed} bytes of memory, and the machine has {free} left; use fewer rows")]
+    NoMemory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes left.
+        free: u64,
+    },
+    /// The operating system refused.
+    #[error("cannot {what} the shared memory segment {name}: {source}")]
+    Refused {
+        /// What was tried.
+        what: &'static str,
+        /// The segment.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A segment that this process made. Its name goes when this is dropped.
+pub struct Segment {
+    name: String,
+    memory: Memory,
+    /// Held locked as long as the segment is ours: sweepers in other PID namespaces see that, too.
+    _lock: File,
+}
+
+impl Segment {
+    /// Makes a segment of so many bytes, all of them allocated: touching it later cannot fail.
+    pub fn create(bytes: usize) -> Result<Self, SegmentError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let pid = std::process::id();
+        let start = process_start(pid).unwrap_or(0);
+        let name = format!("{PREFIX}{pid}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let refused = |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
+        let needed = bytes as u64;
+        let room = room().map_err(|e| refused("find room for", e))?;
+        if needed > room.free {
+            return Err(SegmentError::NoRoom { needed, free: room.free });
+        }
+        if let Some(free) = memory_available()
+            && needed > free
+        {
+            return Err(SegmentError::NoMemory { needed, free });
+        }
+        let shmem = shared_memory::ShmemConf::new()
+            .os_id(format!("/{name}"))
+            .size(bytes)
+            .create()
+            .map_err(|e| refused("make", io::Error::other(e.to_string())))?;
+        let file = open(&name).map_err(|e| refused("open", e))?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| refused("lock", e.into()))?;
+        // Making and truncating succeed on a full tmpfs and the first touch kills: allocate now.
+        loop {
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, needed) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::NOSPC) => return Err(SegmentError::NoRoom { needed, free: room.free }),
+                Err(e) => return Err(refused("allocate", e.into())),
+            }
+        }
+        let memory = Memory::new(Mapping::Owned(shmem))
+            .ok_or_else(|| refused("map", io::Error::other("mapped at address 0")))?;
+        Ok(Self { name, memory, _lock: file })
+    }
+
+    /// The name, as [`attach`] wants it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The mapping.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+/// Maps a segment that another process made, to read and write.
+pub fn attach(name: &str) -> io::Result<Memory> {
+    let map = memmap2::MmapRaw::map_raw(&open(name)?)?;
+    Memory::new(Mapping::Attached(map)).ok_or_else(|| io::Error::other("mapped at address 0"))
+}
+
+/// The file behind a segment.
+pub fn path(name: &str) -> PathBuf {
+    Path::new(SHM_DIR).join(name)
+}
+
+fn open(name: &str) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path(name))
+}
+
+/// How much shared memory the machine has.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Bytes in all.
+    pub size: u64,
+    /// Bytes free.
+    pub free: u64,
+}
+
+/// Asks the file system behind shared memory.
+pub fn room() -> io::Result<Room> {
+    let stat = rustix::fs::statvfs(SHM_DIR)?;
+    Ok(Room { size: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize })
+}
+
+/// Bytes of memory that can be had without swapping, if the kernel says.
+pub fn memory_available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// When a process was started, in clock ticks since boot; nothing if there is no such process.
+pub fn process_start(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the command in parentheses, which may hold anything; the start time is the 22nd.
+    stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// A segment found in the system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Whether the process that made it lives.
+    pub in_use: bool,
+}
+
+/// All segments of this user.
+pub fn list() -> Vec<Found> {
+    let Ok(entries) = std::fs::read_dir(SHM_DIR) else { return Vec::new() };
+    let user = rustix::process::geteuid().as_raw();
+    let mut found: Vec<Found> = entries
+        .flatten()
+        .filter_map(|entry| {
+            use std::os::unix::fs::MetadataExt;
+            let name = entry.file_name().into_string().ok()?;
+            let mut parts = name.strip_prefix(PREFIX)?.split('-');
+            let pid: u32 = parts.next()?.parse().ok()?;
+            let start: u64 = parts.next()?.parse().ok()?;
+            let meta = entry.metadata().ok()?;
+            if meta.uid() != user {
+                return None;
+            }
+            let in_use = process_start(pid) == Some(start) || locked(&name);
+            Some(Found { name, bytes: meta.len(), in_use })
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// Whether somebody, perhaps in another PID namespace, holds the segment's lock.
+fn locked(name: &str) -> bool {
+    match open(name) {
+        Ok(file) => rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err(),
+        Err(_) => false,
+    }
+}
+
+/// Removes the segments of this user whose maker is gone; says which.
+pub fn sweep() -> Vec<Found> {
+    list().into_iter().filter(|found| !found.in_use && std::fs::remove_file(path(&found.name)).is_ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_private_found_and_gone_when_dropped() {
+        use std::os::unix::fs::MetadataExt;
+        let segment = Segment::create(8192).unwrap();
+        let name = segment.name().to_string();
+        assert_eq!(std::fs::metadata(path(&name)).unwrap().mode() & 0o777, 0o600);
+        assert!(list().iter().any(|f| f.name == name && f.in_use && f.bytes == 8192));
+        let other = attach(&name).unwrap();
+        assert_eq!(other.len(), 8192);
+        drop(segment);
+        assert!(!path(&name).exists());
+    }
+
+    #[test]
+    fn a_start_sweeps_what_a_dead_maker_left_and_nothing_else() {
+        let gone = format!("{PREFIX}4194305-1-0");
+        let kept = "diptych-notes.txt";
+        std::fs::write(path(&gone), b"x").unwrap();
+        std::fs::write(path(kept), b"x").unwrap();
+        let mine = Segment::create(4096).unwrap();
+        assert!(sweep().iter().any(|f| f.name == gone));
+        assert!(!path(&gone).exists() && path(kept).exists() && path(mine.name()).exists());
+        std::fs::remove_file(path(kept)).unwrap();
+    }
+
+    #[test]
+    fn a_segment_that_cannot_fit_is_refused_with_the_needed_size() {
+        match Segment::create(1 << 52) {
+            Err(SegmentError::NoRoom { needed, .. }) => assert_eq!(needed, 1 << 52),
+            other => panic!("{:?}", other.err()),
+        }
+        assert!(!list().iter().any(|f| f.bytes == 1 << 52));
+    }
+}

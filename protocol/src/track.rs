@@ -1,0 +1,157 @@
+//! The schedule of a real segment, as a worker walks it: frame records, batch counts, tickets.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::id::{BatchId, GroupId, RowRange, StageId, StepId, Tick};
+use crate::layout::{Layout, batches_of_rows};
+use crate::memory::Memory;
+use crate::program::{Domain, Origin, Program};
+use crate::record::FrameRecord;
+use crate::walker::{Begin, Course};
+
+/// A program, its layout and its memory, seen from one tick.
+pub struct Track<'m> {
+    /// The mapped segment.
+    pub memory: &'m Memory,
+    /// Where things stand in it.
+    pub layout: &'m Layout,
+    /// What runs.
+    pub program: &'m Program,
+    record: FrameRecord,
+    scratch: FrameRecord,
+}
+
+impl<'m> Track<'m> {
+    /// Before set-up.
+    pub fn new(memory: &'m Memory, layout: &'m Layout, program: &'m Program) -> Self {
+        let record = FrameRecord::before_setup(program);
+        Self { memory, layout, program, scratch: record.clone(), record }
+    }
+
+    /// The record that the tick started from.
+    pub fn record(&self) -> &FrameRecord {
+        &self.record
+    }
+
+    fn published(&self) -> Tick {
+        let word: &AtomicU32 = &self.memory.words(self.layout.control.published)[0];
+        Tick(word.load(Ordering::Acquire))
+    }
+
+    fn record_words(&self, tick: Tick) -> &'m [AtomicU32] {
+        self.memory.words(self.layout.records[(tick.0 & 1) as usize])
+    }
+
+    /// Copies the last published record, and says its tick. For outside readers and the end of a run.
+    pub fn latest(&mut self) -> Tick {
+        loop {
+            let tick = self.published();
+            if tick == Tick::NONE || self.copy_record(tick) {
+                return tick;
+            }
+        }
+    }
+
+    /// Copies a published record; false if it was rewritten meanwhile.
+    fn copy_record(&mut self, tick: Tick) -> bool {
+        let words = self.record_words(tick);
+        self.record.load(|i| words[i].load(Ordering::Relaxed));
+        // Pairs with the fence in `commit`: whoever sees a word of a later commit sees the later tick, too.
+        fence(Ordering::Acquire);
+        self.published() == tick && self.record.tick == tick
+    }
+
+    /// Writes the record after this tick. Run by the commit batch; the same words however often it runs.
+    pub fn commit(&mut self, tick: Tick) {
+        self.record.after(self.program, tick, &mut self.scratch);
+        fence(Ordering::Release);
+        for (word, value) in self.record_words(tick).iter().zip(self.scratch.to_words()) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn derived_word(&self, group: GroupId) -> &'m AtomicU64 {
+        &self.memory.words(self.layout.derived_rows)[self.layout.derived_rows_word(group)]
+    }
+
+    /// Says how many rows a derived group has in this tick. Run by its index's last batch.
+    pub fn set_derived_rows(&self, group: GroupId, tick: Tick, rows: u32) {
+        self.derived_word(group).store(u64::from(tick.0) << 32 | u64::from(rows), Ordering::Release);
+    }
+
+    /// A group's rows in this tick; nothing if it is derived and the tick is over.
+    pub fn rows(&self, group: GroupId, tick: Tick) -> Option<u32> {
+        match self.program.groups[group].origin {
+            Origin::Blueprint(_) => Some(self.record.rows(group)),
+            Origin::Buckets(_) => {
+                let word = self.derived_word(group).load(Ordering::Acquire);
+                (word >> 32 == u64::from(tick.0)).then_some(word as u32)
+            }
+        }
+    }
+
+    /// How many batches a step has in this tick.
+    pub fn step_batches(&self, step: StepId, tick: Tick) -> Option<u32> {
+        match self.program.steps[step].domain {
+            Domain::Rows { group, batch_rows } => Some(batches_of_rows(self.rows(group, tick)?, batch_rows)),
+            Domain::Chunks(index) => Some(self.layout.indexes[index].shape.chunks),
+            Domain::Once => Some(1),
+        }
+    }
+
+    /// Which step's which batch a batch of a stage is, and its rows (a chunk's number, for chunks).
+    pub fn locate(&self, tick: Tick, stage: StageId, batch: u32) -> Option<(StepId, BatchId, RowRange)> {
+        let mut left = batch;
+        for &step in &self.program.stages(tick)[usize::from(stage.0)].steps {
+            let batches = self.step_batches(step, tick)?;
+            if left < batches {
+                let rows = match self.program.steps[step].domain {
+                    Domain::Rows { group, batch_rows } => {
+                        let rows = self.rows(group, tick)?;
+                        RowRange::new(left * batch_rows, rows.min((left + 1) * batch_rows))
+                    }
+                    Domain::Chunks(_) | Domain::Once => RowRange::new(left, left + 1),
+                };
+                return Some((step, BatchId(left), rows));
+            }
+            left -= batches;
+        }
+        None
+    }
+}
+
+impl Course for Track<'_> {
+    fn begin(&mut self, tick: Tick) -> Begin {
+        loop {
+            let published = self.published();
+            if published >= tick {
+                return Begin::Over(published);
+            }
+            if tick == Tick::SETUP {
+                self.record = FrameRecord::before_setup(self.program);
+                return Begin::Ready;
+            }
+            if self.copy_record(published) {
+                return Begin::Ready;
+            }
+        }
+    }
+
+    fn stages(&self, tick: Tick) -> u16 {
+        self.program.stages(tick).len() as u16
+    }
+
+    fn batches(&self, tick: Tick, stage: StageId) -> Option<u32> {
+        self.program.stages(tick)[usize::from(stage.0)].steps.iter().map(|&step| self.step_batches(step, tick)).sum()
+    }
+
+    fn tickets(&self, tick: Tick, stage: StageId) -> Range<u32> {
+        let place = self.layout.stage(tick, stage);
+        place.first_ticket..place.first_ticket + place.tickets
+    }
+
+    fn workers(&self) -> u16 {
+        self.layout.workers
+    }
+}

@@ -1,0 +1,293 @@
+//! What a batch may touch: `prev`, complete `fresh` columns, and its own rows of the `next` columns it owns, by
+//! construction. One of the few modules with `unsafe`.
+
+#![expect(unsafe_code, reason = "typed slices of shared columns, exclusive by claim")]
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+use bytemuck::Pod;
+
+use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
+use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, RowRange, StageId, StepId, SystemId, Tick};
+use crate::layout::Place;
+use crate::program::{Domain, Program, When, Work};
+use crate::space::Space;
+use crate::track::Track;
+use crate::types::Scalar;
+
+/// A batch that is being run: its place in the program, and its slices.
+///
+/// Why the slices are sound:
+/// - `prev` panels are written by nobody while the tick runs (the swap made them `prev`; their next writer is a
+///   batch of the next tick, which begins when all of this tick's batches are done).
+/// - A `fresh` column that is read at any row was completed in an earlier stage (the verifier's duty).
+/// - Own rows of `next` are written by the batch that holds their range in the step that owns the column: one owner
+///   a column, one range a batch, one holder a ticket. Within the batch each column is handed out for writing once a
+///   system ([`Self::enter`]).
+pub struct Batch<'t, 'm> {
+    track: &'t Track<'m>,
+    /// The tick it belongs to.
+    pub tick: Tick,
+    /// The step.
+    pub step: StepId,
+    /// Its number within the step.
+    pub number: BatchId,
+    /// Its rows; for a chunk, the chunk's number.
+    pub rows: RowRange,
+    system: Option<SystemId>,
+    taken: RefCell<Vec<ColumnId>>,
+    handed_out: Cell<bool>,
+}
+
+impl<'t, 'm> Batch<'t, 'm> {
+    /// The batch that a stage's number stands for; nothing if the stage has no such batch.
+    ///
+    /// # Safety
+    /// - The caller holds the batch's ticket in this tick, or is otherwise sure that nobody else runs it and that
+    ///   every earlier stage is complete; and it makes one `Batch` of it at a time.
+    /// - The program was verified.
+    pub unsafe fn claimed(track: &'t Track<'m>, tick: Tick, stage: StageId, batch: u32) -> Option<Self> {
+        let (step, number, rows) = track.locate(tick, stage, batch)?;
+        Some(Self { track, tick, step, number, rows, system: None, taken: RefCell::default(), handed_out: Cell::new(false) })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &'m Program {
+        self.track.program
+    }
+
+    /// The space of the positions.
+    pub fn space(&self) -> &'m Space {
+        &self.program().space
+    }
+
+    /// The time step.
+    pub fn dt(&self) -> f32 {
+        self.program().dt
+    }
+
+    /// The track it runs on.
+    pub fn track(&self) -> &'t Track<'m> {
+        self.track
+    }
+
+    /// The system that runs now.
+    pub fn system(&self) -> Option<SystemId> {
+        self.system
+    }
+
+    /// The row's stable name. Rows do not move yet: its index is the row.
+    pub fn entity(&self, row: u32) -> Entity {
+        Entity { index: row, generation: 0 }
+    }
+
+    /// Begins the next system of the pass. All slices handed out before are gone: this takes the batch exclusively.
+    pub fn enter(&mut self, system: SystemId) {
+        self.system = Some(system);
+        self.taken.get_mut().clear();
+    }
+
+    /// A group's rows in this tick (0 for a derived group that is not made yet).
+    pub fn group_rows(&self, group: GroupId) -> u32 {
+        self.track.rows(group, self.tick).unwrap_or(0)
+    }
+
+    fn panel(&self, column: ColumnId, when: When) -> usize {
+        let record = self.track.record();
+        let panel = match when {
+            When::Prev => record.prev_panel(column),
+            When::Fresh => record.next_panel(self.program(), column),
+        };
+        self.track.layout.columns[column].panels[panel]
+    }
+
+    /// # Safety
+    /// The rows of this panel are not written while the slice lives.
+    unsafe fn rows_of<T: Pod>(&self, column: ColumnId, when: When, rows: Range<usize>) -> &[T] {
+        let place = &self.track.layout.columns[column];
+        assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
+        // SAFETY: the caller's duty.
+        unsafe { self.track.memory.read_at(self.panel(column, when) + rows.start * size_of::<T>(), rows.len()) }
+    }
+
+    /// # Safety
+    /// The rows of this column's `next` belong to this batch, and no other slice of them lives.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim and by `take`")]
+    unsafe fn rows_of_next<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &mut [T] {
+        let place = &self.track.layout.columns[column];
+        assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
+        let offset = self.panel(column, When::Fresh) + rows.start * size_of::<T>();
+        // SAFETY: the caller's duty.
+        unsafe { self.track.memory.write_at(offset, rows.len()) }
+    }
+
+    fn check(&self, system: SystemId) {
+        assert_eq!(self.system, Some(system), "a kernel used another system's handle");
+    }
+
+    /// `prev` of a component, every row of its group.
+    pub fn prev<T: Element, const LANES: usize>(&self, handle: Prev<T, LANES>) -> [&[T]; LANES] {
+        self.check(handle.system);
+        // SAFETY: nobody writes `prev` while the tick runs.
+        handle.columns.map(|c| unsafe { self.rows_of(c, When::Prev, self.all_rows(c)) })
+    }
+
+    /// This frame's complete `next` of a component, every row of its group.
+    pub fn fresh<T: Element, const LANES: usize>(&self, handle: Fresh<T, LANES>) -> [&[T]; LANES] {
+        self.check(handle.system);
+        // SAFETY: its owner ran in an earlier stage (verified), which is complete.
+        handle.columns.map(|c| unsafe { self.rows_of(c, When::Fresh, self.all_rows(c)) })
+    }
+
+    /// This frame's `next` of the batch's own rows, made earlier in the frame.
+    pub fn fresh_own<T: Element, const LANES: usize>(&self, handle: FreshOwn<T, LANES>) -> [&[T]; LANES] {
+        self.check(handle.system);
+        // SAFETY: its owner ran in an earlier stage, or earlier in this very batch; slices for writing do not
+        // outlive the system they were handed to (`enter`), and this system does not own the column.
+        handle.columns.map(|c| unsafe { self.rows_of(c, When::Fresh, self.rows.indices()) })
+    }
+
+    /// `next` of the batch's own rows, to write. Every row must be written: what stands there is two frames old.
+    /// Where some rows stay as they are, [`Self::own_carried`] starts from `prev`.
+    ///
+    /// # Panics
+    /// If the system takes the same component twice.
+    #[expect(clippy::mut_from_ref, reason = "each column is handed out once a system")]
+    pub fn own<T: Element, const LANES: usize>(&self, handle: Own<T, LANES>) -> [&mut [T]; LANES] {
+        self.check(handle.system);
+        handle.columns.map(|column| {
+            let mut taken = self.taken.borrow_mut();
+            assert!(!taken.contains(&column), "a kernel takes the same owned component twice");
+            taken.push(column);
+            // SAFETY: the system owns the column, the batch holds these rows, and no other slice lives: each is
+            // handed out once a system, and reading views of own `next` rows are of other systems' columns.
+            let rows = unsafe { self.rows_of_next::<T>(column, self.rows.indices()) };
+            poison(rows);
+            rows
+        })
+    }
+
+    /// As [`Self::own`], with `prev` copied in.
+    #[expect(clippy::mut_from_ref, reason = "each column is handed out once a system")]
+    pub fn own_carried<T: Element, const LANES: usize>(&self, handle: Own<T, LANES>) -> [&mut [T]; LANES] {
+        let columns = handle.columns;
+        let mut next = self.own(handle);
+        for (next, column) in next.iter_mut().zip(columns) {
+            // SAFETY: nobody writes `prev` while the tick runs.
+            next.copy_from_slice(unsafe { self.rows_of(column, When::Prev, self.rows.indices()) });
+        }
+        next
+    }
+
+    /// The rows of a column, while its group's blueprint is evaluated.
+    ///
+    /// # Panics
+    /// If the batch is no blueprint's of that group, or the rows are not its own.
+    pub fn blueprint_rows<T: Pod>(&mut self, column: ColumnId, rows: RowRange) -> &mut [T] {
+        let group = self.program().columns[column].group;
+        assert!(matches!(self.program().steps[self.step].work, Work::Blueprint(g) if g == group), "no blueprint");
+        assert!(self.rows.start <= rows.start && rows.end <= self.rows.end, "rows of another batch");
+        // SAFETY: a group's blueprint is evaluated by one step, the batch holds these rows, and `&mut self` keeps
+        // the slice the only one.
+        unsafe { self.rows_of_next(column, rows.indices()) }
+    }
+
+    fn all_rows(&self, column: ColumnId) -> Range<usize> {
+        0..self.group_rows(self.program().columns[column].group) as usize
+    }
+
+    /// The index behind a handle.
+    pub fn index_of(&self, handle: IndexHandle) -> IndexId {
+        handle.index
+    }
+
+    /// The position columns of an index, `prev` or complete `next` as the index is declared, an axis a slice.
+    pub fn positions(&self, index: IndexId) -> Positions<'_> {
+        let index = &self.program().indexes[index];
+        let mut axes: [&[f32]; 3] = [&[]; 3];
+        for (axis, &column) in axes.iter_mut().zip(&index.positions) {
+            // SAFETY: `prev` is written by nobody; `next` positions were completed in an earlier stage (verified).
+            *axis = unsafe { self.rows_of(column, index.when, self.all_rows(column)) };
+        }
+        Positions { axes, count: index.positions.len() }
+    }
+
+    /// Checks that the batch's index arrays are handed out once.
+    pub(crate) fn hand_out_once(&self) {
+        assert!(!self.handed_out.replace(true), "an index phase takes its arrays twice");
+    }
+
+    /// A complete array of an index.
+    ///
+    /// # Safety
+    /// The phase that writes it is complete in this tick.
+    pub(crate) unsafe fn array<T: Pod>(&self, place: Place<T>, range: Range<usize>) -> &[T] {
+        // SAFETY: the caller's duty.
+        unsafe { self.track.memory.read(place, range) }
+    }
+
+    /// A part of an array of an index, to write.
+    ///
+    /// # Safety
+    /// The part is this batch's alone in this phase, and no other slice of it lives.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim")]
+    pub(crate) unsafe fn array_mut<T: Pod>(&self, place: Place<T>, range: Range<usize>) -> &mut [T] {
+        // SAFETY: the caller's duty.
+        unsafe { self.track.memory.write(place, range) }
+    }
+
+    /// In debug builds: the first own row, of all the columns that the system owns, that its kernel did not write.
+    pub fn unwritten(&self) -> Option<(ColumnId, u32)> {
+        if !cfg!(debug_assertions) {
+            return None;
+        }
+        let system = &self.program().systems[self.system?];
+        if let Some(&column) = system.owns.iter().find(|c| !self.taken.borrow().contains(c)) {
+            return Some((column, self.rows.start));
+        }
+        system.owns.iter().find_map(|&column| {
+            if self.program().columns[column].scalar != Scalar::F32 {
+                return None;
+            }
+            // SAFETY: the kernel is done with its slices: it has returned.
+            let rows: &[u32] = unsafe { self.rows_of(column, When::Fresh, self.rows.indices()) };
+            let row = rows.iter().position(|&bits| bits == POISON)?;
+            Some((column, self.rows.start + row as u32))
+        })
+    }
+
+    /// The domain's group, if the batch has rows.
+    pub fn group(&self) -> Option<GroupId> {
+        match self.program().steps[self.step].domain {
+            Domain::Rows { group, .. } => Some(group),
+            Domain::Chunks(_) | Domain::Once => None,
+        }
+    }
+}
+
+/// The axes of an index's positions.
+pub struct Positions<'b> {
+    axes: [&'b [f32]; 3],
+    count: usize,
+}
+
+impl<'b> Positions<'b> {
+    /// One slice an axis.
+    pub fn axes(&self) -> &[&'b [f32]] {
+        &self.axes[..self.count]
+    }
+}
+
+/// A NaN that no arithmetic makes.
+const POISON: u32 = 0x7fa5_a5a5;
+
+/// In debug builds, marks rows as unwritten.
+fn poison<T: Pod>(rows: &mut [T]) {
+    if cfg!(debug_assertions)
+        && size_of::<T>() == 4
+        && let Ok(bits) = bytemuck::try_cast_slice_mut::<T, u32>(rows)
+    {
+        bits.fill(POISON);
+    }
+}
