@@ -162,12 +162,12 @@ pub fn capacity(rows: u32) -> u32 {
 }
 
 impl Layout {
-    /// Lays a program out for so many workers. `description` is how many bytes the header's text needs.
-    pub fn new(program: &Program, workers: u16, description: usize) -> Layout {
+    /// Lays a program out for so many workers.
+    pub fn new(program: &Program, workers: u16) -> Layout {
         let workers = workers.clamp(1, WORKERS_MAX);
         let mut arena = Arena::default();
         arena.take(HEADER_BYTES);
-        let description = arena.place::<u8>(description);
+        let description = arena.place::<u8>(crate::header::description_room(program));
         let control = Control {
             horizon: arena.words(LINE / 4),
             halt: arena.words(LINE / 4),

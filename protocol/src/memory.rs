@@ -86,6 +86,12 @@ impl Memory {
         unsafe { std::slice::from_raw_parts(start.as_ptr(), words.len) }
     }
 
+    /// Writes bytes into a segment that nobody has attached to yet.
+    pub(crate) fn write_fresh(&self, offset: usize, bytes: &[u8]) {
+        // SAFETY: this process made the segment and has not told anybody its name.
+        unsafe { self.write_at(offset, bytes.len()) }.copy_from_slice(bytes);
+    }
+
     /// Elements of a plain array.
     ///
     /// # Safety

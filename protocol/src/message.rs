@@ -29,8 +29,6 @@ pub struct Handoff {
     pub segment: String,
     /// The hash of the layout that the coordinator made.
     pub layout_hash: u64,
-    /// Bytes of the header's description: the one number of the layout that the program does not fix.
-    pub description_bytes: usize,
     /// How many workers there are.
     pub workers: u16,
     /// The worker's slot.

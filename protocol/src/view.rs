@@ -266,6 +266,19 @@ impl<'t, 'm> Batch<'t, 'm> {
     }
 }
 
+impl Track<'_> {
+    /// The bytes of a column's rows in the state whose record the track holds. Meant for when nobody runs: a panel
+    /// that is being rewritten meanwhile would be seen half old, half new.
+    pub fn prev_bytes(&self, column: ColumnId, rows: RowRange) -> &[u8] {
+        let place = &self.layout.columns[column];
+        assert!(rows.end <= place.capacity, "rows beyond a column's end");
+        let offset = place.panels[self.record().prev_panel(column)] + rows.start as usize * place.scalar.size();
+        // SAFETY: `prev` of the last complete state is written by nobody before a later tick runs; the coordinator
+        // reads it before workers start or after they have left.
+        unsafe { self.memory.read_at(offset, rows.len() * place.scalar.size()) }
+    }
+}
+
 /// The axes of an index's positions.
 pub struct Positions<'b> {
     axes: [&'b [f32]; 3],

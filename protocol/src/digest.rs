@@ -1,0 +1,125 @@
+//! The two hashes of a state.
+//!
+//! *State hash*: the root of a hash tree over fixed blocks of everything that decides the future, in row order.
+//! *Content hash*: free of layout and row order: a wrapping sum of one hash a row, salted by the entity.
+//! Derived groups are in neither: they are made anew each frame. NaNs are hashed in one canonical form.
+//! Blocks are hashed in parallel; neither hash depends on how.
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128, xxh3_128_with_seed};
+
+use crate::id::{ColumnId, GroupId, RowRange};
+use crate::limits::HASH_BLOCK_ROWS;
+use crate::program::Origin;
+use crate::track::Track;
+use crate::types::Scalar;
+
+/// Both hashes of one state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest {
+    /// Of everything that decides the future.
+    pub state: u128,
+    /// Of what the rows say, whatever their order.
+    pub content: u128,
+}
+
+/// Hashes the state whose record the track holds. Nobody may be writing it.
+pub fn digest(track: &Track<'_>) -> Digest {
+    Digest { state: state_hash(track), content: content_hash(track) }
+}
+
+fn lasting_groups(track: &Track<'_>) -> Vec<GroupId> {
+    let groups = &track.program.groups;
+    groups.ids().filter(|&g| matches!(groups[g].origin, Origin::Blueprint(_))).collect()
+}
+
+fn columns_of(track: &Track<'_>, group: GroupId) -> Vec<ColumnId> {
+    track.program.columns.iter().filter(|(_, c)| c.group == group).map(|(id, _)| id).collect()
+}
+
+fn state_hash(track: &Track<'_>) -> u128 {
+    let mut root = Xxh3::new();
+    root.update(&track.record().tick.0.to_le_bytes());
+    for group in lasting_groups(track) {
+        let rows = track.record().rows(group);
+        root.update(track.program.groups[group].name.as_bytes());
+        root.update(&rows.to_le_bytes());
+        for column in columns_of(track, group) {
+            root.update(track.program.columns[column].name().as_bytes());
+            root.update(track.program.columns[column].scalar.name().as_bytes());
+            let leaves: Vec<u128> = (0..rows.div_ceil(HASH_BLOCK_ROWS))
+                .into_par_iter()
+                .map(|block| {
+                    let start = block * HASH_BLOCK_ROWS;
+                    let rows = RowRange::new(start, rows.min(start + HASH_BLOCK_ROWS));
+                    let mut bytes = Vec::new();
+                    append_canonical(track, column, rows, &mut bytes);
+                    xxh3_128(&bytes)
+                })
+                .collect();
+            leaves.iter().for_each(|leaf| root.update(&leaf.to_le_bytes()));
+        }
+    }
+    root.digest128()
+}
+
+fn content_hash(track: &Track<'_>) -> u128 {
+    const ROWS: u32 = 1024;
+    let mut sum = 0u128;
+    for group in lasting_groups(track) {
+        let rows = track.record().rows(group);
+        let name = &track.program.groups[group].name;
+        let mut columns = columns_of(track, group);
+        columns.sort_by_key(|&c| track.program.columns[c].name());
+        let names: Vec<String> = columns.iter().map(|&c| track.program.columns[c].name()).collect();
+        let salt = xxh3_64(format!("{name}({})", names.join(",")).as_bytes());
+        let of_group = (0..rows.div_ceil(ROWS))
+            .into_par_iter()
+            .map(|block| {
+                let block = RowRange::new(block * ROWS, rows.min((block + 1) * ROWS));
+                let lanes: Vec<(usize, Vec<u8>)> = columns
+                    .iter()
+                    .map(|&column| {
+                        let mut bytes = Vec::new();
+                        append_canonical(track, column, block, &mut bytes);
+                        (track.program.columns[column].scalar.size(), bytes)
+                    })
+                    .collect();
+                let mut row = Vec::new();
+                let mut sum = 0u128;
+                for at in 0..block.len() {
+                    row.clear();
+                    for (size, bytes) in &lanes {
+                        row.extend_from_slice(&bytes[at * size..(at + 1) * size]);
+                    }
+                    // The entity: its index is the row as long as rows do not move, its generation 0.
+                    let entity = u64::from(block.start + at as u32) << 32;
+                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ entity));
+                }
+                sum
+            })
+            .reduce(|| 0, u128::wrapping_add);
+        sum = sum.wrapping_add(of_group);
+    }
+    sum
+}
+
+/// Appends a column's `prev` rows, little-endian, NaNs canonical.
+fn append_canonical(track: &Track<'_>, column: ColumnId, rows: RowRange, into: &mut Vec<u8>) {
+    let raw = track.prev_bytes(column, rows);
+    match track.program.columns[column].scalar {
+        Scalar::F32 => {
+            for bits in bytemuck::cast_slice::<u8, u32>(raw) {
+                let canonical = if f32::from_bits(*bits).is_nan() { 0x7fc0_0000 } else { *bits };
+                into.extend_from_slice(&canonical.to_le_bytes());
+            }
+        }
+        Scalar::F64 => {
+            for bits in bytemuck::cast_slice::<u8, u64>(raw) {
+                let canonical = if f64::from_bits(*bits).is_nan() { 0x7ff8 << 48 } else { *bits };
+                into.extend_from_slice(&canonical.to_le_bytes());
+            }
+        }
+        _ => into.extend_from_slice(raw),
+    }
+}
