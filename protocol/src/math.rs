@@ -24,6 +24,8 @@ macro_rules! reals {
             $(#[doc(hidden)] fn $one(self) -> Self;)*
             #[doc(hidden)]
             fn copy_magnitude(self) -> Self;
+            #[doc(hidden)]
+            fn one_nan(self) -> Self;
             $(#[doc(hidden)] fn $two(self, other: Self) -> Self;)*
         }
 
@@ -33,6 +35,11 @@ macro_rules! reals {
             fn is_negative(self) -> bool { self.is_sign_negative() }
             #[inline(always)]
             fn copy_magnitude(self) -> Self { self.abs() }
+            #[inline(always)]
+            fn one_nan(self) -> Self {
+                let bits = self.to_bits();
+                Self::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { Self::NAN.to_bits() } else { bits })
+            }
             $(#[inline(always)] fn $one(self) -> Self { $one32(self) })*
             $(#[inline(always)] fn $two(self, other: Self) -> Self { $two32(self, other) })*
         }
@@ -43,6 +50,11 @@ macro_rules! reals {
             fn is_negative(self) -> bool { self.is_sign_negative() }
             #[inline(always)]
             fn copy_magnitude(self) -> Self { self.abs() }
+            #[inline(always)]
+            fn one_nan(self) -> Self {
+                let bits = self.to_bits();
+                Self::from_bits(if bits & 0x7fff_ffff_ffff_ffff > 0x7ff0_0000_0000_0000 { Self::NAN.to_bits() } else { bits })
+            }
             $(#[inline(always)] fn $one(self) -> Self { $one64(self) })*
             $(#[inline(always)] fn $two(self, other: Self) -> Self { $two64(self, other) })*
         }
@@ -115,11 +127,11 @@ pub fn max<R: Real>(x: R, y: R) -> R {
     if x != x || y > x || (x == y && x.is_negative()) { y } else { x }
 }
 
-/// `x` itself, or the one stored NaN: machines disagree about the sign and the payload of a NaN they make.
+/// `x` itself, or the one stored NaN: machines disagree about the sign and the payload of a NaN they make. On bits,
+/// since a compiler may take `if x != x { NAN } else { x }` for `x`: to it one NaN is as good as another.
 #[inline(always)]
-#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
 pub fn canonical<R: Real>(x: R) -> R {
-    if x != x { R::NAN } else { x }
+    x.one_nan()
 }
 
 #[cfg(test)]

@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn the_number_of_a_site_is_pinned() {
         // Moving it would change the draws of every scenario.
-        assert_eq!(site("particles/Position/0"), 0xFFFF_FFFF);
+        assert_eq!(site("particles/Position/0"), 611_034_823);
     }
 }
