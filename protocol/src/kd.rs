@@ -20,15 +20,20 @@ pub fn count_batch_rows(rows: u32) -> u32 {
     rows.div_ceil(BATCHES_AIMED).next_multiple_of(ROW_ALIGN).max(1024)
 }
 
-/// The most buckets a chunk of so many rows can have. A tree of `ceil(n / bucket)` leaves may overfill some where
-/// coordinates are equal; those are cut again, which at most doubles the count.
+/// The most buckets a chunk of so many rows can have. The tree over it has `ceil(n / bucket)` leaves, rounded up to a
+/// power of two. Where coordinates are equal some are overfull and are cut, each into `ceil(leaf / bucket)`: with L
+/// leaves that is at most `ceil(n / bucket) + L - 1`.
 pub fn chunk_buckets_max(rows: u32, bucket_rows: u32) -> u32 {
-    2 * rows.div_ceil(bucket_rows)
+    match rows.div_ceil(bucket_rows) {
+        0 => 0,
+        full => full + full.next_power_of_two() - 1,
+    }
 }
 
-/// The most buckets of a whole index: each chunk rounds up once.
+/// The most buckets of a whole index, however its rows fall into chunks: each chunk has at most `3 ceil(n / bucket) - 2`,
+/// and rounds up once.
 pub fn buckets_max(rows: u32, bucket_rows: u32) -> u32 {
-    2 * (rows.div_ceil(bucket_rows) + chunks(rows))
+    3 * rows.div_ceil(bucket_rows) + chunks(rows)
 }
 
 /// The numbers that fix an index's arrays.

@@ -1,0 +1,197 @@
+//! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, and a row of a neighbour
+//! count by blocks. `cargo run --release -p diptych-workers --example kd_build [bucket_rows]`
+
+use std::time::Instant;
+
+use diptych_protocol::id::RowRange;
+use diptych_protocol::kd::KdShape;
+use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL_BATCH_ROWS_MAX};
+use diptych_protocol::space::{Edge, Space};
+use diptych_workers::index::{Block, IndexError, KdScratch, LocalIndex, Neighbours};
+
+const REPEATS: usize = 7;
+const PHASES: [&str; 6] = ["split", "count", "place", "scatter", "build", "seal"];
+
+fn main() -> Result<(), IndexError> {
+    let bucket_rows = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(64);
+    println!("ns a point or row, median of {REPEATS}; buckets of {bucket_rows}");
+    for rows in [100_000, 1_000_000] {
+        for axes in [2, 3] {
+            for order in ["random", "cells", "tree"] {
+                measure(rows, axes, order, bucket_rows)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), IndexError> {
+    let (space, mut columns) = points(rows, axes);
+    let shape = KdShape::new(rows, axes, bucket_rows);
+    let mut index = LocalIndex::new(shape);
+    let mut scratch = KdScratch::default();
+    match order {
+        "cells" => {
+            let rows = by_cell(&columns, 1.6);
+            reorder(&mut columns, rows);
+        }
+        "tree" => {
+            let slices: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+            index.build(&space, &slices, &mut scratch)?;
+            let rows = index.slot_rows.clone();
+            reorder(&mut columns, rows);
+        }
+        _ => {}
+    }
+    let positions: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+    let mut times = vec![vec![]; PHASES.len()];
+    for _ in 0..REPEATS {
+        for (phase, times) in times.iter_mut().enumerate() {
+            let start = Instant::now();
+            match phase {
+                0 => index.split(&positions, &mut scratch),
+                1 => {
+                    for batch in 0..shape.count_batches {
+                        index.count(batch, &space, &positions, &mut scratch)?;
+                    }
+                }
+                2 => index.place(),
+                3 => (0..shape.count_batches).for_each(|batch| index.scatter(batch, &mut scratch)),
+                4 => {
+                    for chunk in 0..shape.chunks {
+                        index.build_chunk(chunk, &positions, &mut scratch)?;
+                    }
+                }
+                _ => {
+                    index.seal();
+                }
+            }
+            times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
+        }
+    }
+    let medians: Vec<f64> = times.into_iter().map(median).collect();
+    print!("{rows:>8} {axes}-D {order:>6}: build {:5.1} =", medians.iter().sum::<f64>());
+    for (name, ns) in PHASES.iter().zip(&medians) {
+        print!(" {name} {ns:.1}");
+    }
+    println!();
+    for reach in if axes == 2 { [1.596, 3.192] } else { [1.241, 1.970] } {
+        neighbours(&index, &space, &positions, reach);
+    }
+    Ok(())
+}
+
+fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f32) {
+    let tree = index.tree();
+    let rows = tree.shape.rows;
+    let mut neighbours = Neighbours::default();
+    let mut counting = Counting { counts: vec![0; rows as usize], ..Counting::default() };
+    let (mut asking, mut whole) = (vec![], vec![]);
+    let (mut blocks, mut candidates) = (0u64, 0u64);
+    for repeat in 0..2 * REPEATS {
+        let start = Instant::now();
+        (blocks, candidates) = (0, 0);
+        for first in (0..rows).step_by(SPATIAL_BATCH_ROWS_MAX as usize) {
+            let batch = RowRange::new(first, rows.min(first + SPATIAL_BATCH_ROWS_MAX));
+            neighbours.for_each_block(&tree, space, positions, batch, reach, |block| {
+                blocks += 1;
+                candidates += block.candidates.rows().len() as u64;
+                if repeat % 2 == 1 {
+                    counting.block(space, positions, reach, &block);
+                }
+            });
+        }
+        let times = if repeat % 2 == 1 { &mut whole } else { &mut asking };
+        times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
+    }
+    let found: u64 = counting.counts.iter().map(|&count| u64::from(count)).sum();
+    let checksum = counting.counts.iter().fold(0u64, |sum, &count| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(count));
+    println!(
+        "    {:4.1} neighbours: ask {:6.1}, with the test {:6.1}; {:4.1} rows and {:5.1} candidates a block; checksum {checksum:016x}",
+        found as f64 / f64::from(rows) - 1.0,
+        median(asking),
+        median(whole),
+        f64::from(rows) / blocks as f64,
+        candidates as f64 / blocks as f64,
+    );
+}
+
+/// Counts neighbours as a kernel would: rows are lanes, each candidate is tested against all of them.
+#[derive(Default)]
+struct Counting {
+    counts: Vec<u32>,
+    columns: [Vec<f32>; 3],
+}
+
+impl Counting {
+    fn block(&mut self, space: &Space, positions: &[&[f32]], reach: f32, block: &Block<'_>) {
+        for (column, into) in positions.iter().zip(&mut self.columns) {
+            block.candidates.gather(column, into);
+        }
+        let mut own = [[0.0; BLOCK_ROWS_MAX]; 3];
+        for (own, column) in own.iter_mut().zip(positions) {
+            for (lane, &row) in own.iter_mut().zip(block.rows) {
+                *lane = column[row as usize];
+            }
+        }
+        let mut near = [0u32; BLOCK_ROWS_MAX];
+        let [x, y, z] = &self.columns;
+        if positions.len() == 2 {
+            for (&x, &y) in x.iter().zip(y) {
+                for lane in 0..BLOCK_ROWS_MAX {
+                    let (dx, dy) = (space.delta(0, own[0][lane], x), space.delta(1, own[1][lane], y));
+                    near[lane] += u32::from(dx * dx + dy * dy <= reach * reach);
+                }
+            }
+        } else {
+            for ((&x, &y), &z) in x.iter().zip(y).zip(z) {
+                for lane in 0..BLOCK_ROWS_MAX {
+                    let (dx, dy) = (space.delta(0, own[0][lane], x), space.delta(1, own[1][lane], y));
+                    let dz = space.delta(2, own[2][lane], z);
+                    near[lane] += u32::from(dx * dx + dy * dy + dz * dz <= reach * reach);
+                }
+            }
+        }
+        for (&row, near) in block.rows.iter().zip(near) {
+            self.counts[row as usize] = near;
+        }
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Uniform points of density 1 on a torus.
+fn points(rows: u32, axes: usize) -> (Space, Vec<Vec<f32>>) {
+    let side = if axes == 2 { f64::from(rows).sqrt() } else { f64::from(rows).cbrt() } as f32;
+    let mut space = Space { edge: Edge::Torus, dimensions: axes as u8, lo: [0.0; 3], hi: [0.0; 3] };
+    space.hi[..axes].fill(side);
+    let mut state = 7u64;
+    let columns = (0..axes)
+        .map(|axis| {
+            let draw = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                space.place(axis, (state >> 40) as f32 / (1 << 24) as f32 * side)
+            };
+            (0..rows).map(draw).collect()
+        })
+        .collect();
+    (space, columns)
+}
+
+/// Rows in the order of square cells, line after line.
+fn by_cell(columns: &[Vec<f32>], side: f32) -> Vec<u32> {
+    let mut rows: Vec<u32> = (0..columns[0].len() as u32).collect();
+    rows.sort_by_key(|&row| {
+        columns.iter().rev().fold(0u64, |cell, column| cell << 20 | (column[row as usize] / side) as u64)
+    });
+    rows
+}
+
+fn reorder(columns: &mut [Vec<f32>], rows: Vec<u32>) {
+    for column in columns {
+        *column = rows.iter().map(|&row| column[row as usize]).collect();
+    }
+}

@@ -1,0 +1,120 @@
+//! Which rows of a batch ask together.
+
+use diptych_protocol::id::RowRange;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
+
+use super::cut::{Point, bounds, cut, greater, lesser, part, widest};
+use super::tree::KdTree;
+
+/// Rows that ask together, and the box around them.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// First of its points.
+    start: usize,
+    /// One past the last.
+    end: usize,
+    pub lo: [f32; 3],
+    pub hi: [f32; 3],
+}
+
+/// The blocks of one batch.
+///
+/// The rule: rows of the same bucket are near each other, so a bucket's rows of the batch are one block, or as many
+/// compact ones of equal size as [`BLOCK_ROWS_MAX`] asks for. Where a bucket is larger than a block and holds few of
+/// the batch's rows, they are halved as long as the halves' windows are smaller together. Then consecutive blocks
+/// are joined as long as the window of both is no larger than the two. How rows are blocked never shows in the bits:
+/// each row sees its neighbours in the same order whoever asks with it.
+#[derive(Default)]
+pub(super) struct Blocks {
+    keys: Vec<u64>,
+    pub points: Vec<Point>,
+    pub pieces: Vec<Piece>,
+}
+
+impl Blocks {
+    /// Forms the blocks of a batch's rows.
+    pub fn form(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
+        self.keys.clear();
+        self.keys.extend((rows.start..rows.end).map(|row| (u64::from(tree.bucket_of(row)) << 32) | u64::from(row)));
+        self.keys.sort_unstable();
+        self.points.clear();
+        self.points.extend(self.keys.iter().map(|&key| {
+            let row = key as u32;
+            let mut at = [0.0; 3];
+            for (to, column) in at.iter_mut().zip(positions) {
+                *to = column[row as usize];
+            }
+            Point { at, row }
+        }));
+        self.pieces.clear();
+        let volume = Volume { axes: positions.len(), reach };
+        let mut start = 0;
+        for group in self.keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let points = &mut self.points[start..start + group.len()];
+            let pieces = &mut self.pieces;
+            cut(points, start, group.len().div_ceil(BLOCK_ROWS_MAX), &mut |points, range| {
+                let sparse = tree.shape.bucket_rows as usize > 2 * BLOCK_ROWS_MAX && points.len() <= BLOCK_ROWS_MAX / 2;
+                add(pieces, points, range.start, sparse, volume);
+            });
+            start += group.len();
+        }
+        self.join(volume);
+    }
+
+    fn join(&mut self, volume: Volume) {
+        let mut kept = 0;
+        for i in 1..self.pieces.len() {
+            let next = self.pieces[i].clone();
+            let last = &self.pieces[kept];
+            let lo = std::array::from_fn(|axis| lesser(last.lo[axis], next.lo[axis]));
+            let hi = std::array::from_fn(|axis| greater(last.hi[axis], next.hi[axis]));
+            let fits = next.end - last.start <= BLOCK_ROWS_MAX;
+            if fits && volume.of(&lo, &hi) <= volume.of(&last.lo, &last.hi) + volume.of(&next.lo, &next.hi) {
+                self.pieces[kept] = Piece { start: last.start, end: next.end, lo, hi };
+            } else {
+                kept += 1;
+                self.pieces[kept] = next;
+            }
+        }
+        self.pieces.truncate(kept + 1);
+    }
+
+    /// The rows of a piece.
+    pub fn points(&self, piece: &Piece) -> &[Point] {
+        &self.points[piece.start..piece.end]
+    }
+}
+
+/// Measures windows: a stand-in for how many candidates they have.
+#[derive(Clone, Copy)]
+struct Volume {
+    axes: usize,
+    reach: f32,
+}
+
+impl Volume {
+    #[inline(always)]
+    fn of(&self, lo: &[f32; 3], hi: &[f32; 3]) -> f32 {
+        let mut volume = 1.0;
+        for axis in 0..self.axes {
+            volume *= (hi[axis] - lo[axis]) + 2.0 * self.reach;
+        }
+        volume
+    }
+}
+
+fn add(pieces: &mut Vec<Piece>, points: &mut [Point], start: usize, sparse: bool, volume: Volume) {
+    let (lo, hi) = bounds(points);
+    if sparse && points.len() > 1 {
+        let left = points.len().div_ceil(2);
+        part(points, widest(&lo, &hi), left);
+        let (head, tail) = points.split_at_mut(left);
+        let ((head_lo, head_hi), (tail_lo, tail_hi)) = (bounds(head), bounds(tail));
+        if volume.of(&head_lo, &head_hi) + volume.of(&tail_lo, &tail_hi) < volume.of(&lo, &hi) {
+            add(pieces, head, start, sparse, volume);
+            add(pieces, tail, start + left, sparse, volume);
+            return;
+        }
+    }
+    pieces.push(Piece { start, end: start + points.len(), lo, hi });
+}

@@ -1,0 +1,83 @@
+//! The leaf strategy that only records: which of the chunk's rows each leaf of a kiddo tree holds.
+
+use kiddo::kd_tree::{KdTree, KdTreeAccessor};
+use kiddo::traits::leaf_strategy::{BucketLimitType, LeafProjection, LeafView};
+use kiddo::{ConstructibleLeafStrategy, Eytzinger, Immutable, LeafStrategy};
+
+use super::build::BuildError;
+
+/// The leaves in tree order. kiddo never asks this tree anything: our own boxes do that, in shared memory.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    /// Places within the chunk, leaf after leaf.
+    pub items: Vec<u32>,
+    /// Where each leaf ends in `items`.
+    pub ends: Vec<u32>,
+}
+
+impl<const K: usize, const B: usize> LeafStrategy<f32, u32, Eytzinger, K, B> for Leaves {
+    type Num = f32;
+    type Mutability = Immutable;
+    /// Soft: a run of equal coordinates may overfill a leaf; it is cut afterwards.
+    const BUCKET_LIMIT_TYPE: BucketLimitType = BucketLimitType::Soft;
+    const LEAF_PROJECTION: LeafProjection = LeafProjection::LeafView;
+
+    fn size(&self) -> usize {
+        self.items.len()
+    }
+
+    fn leaf_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn leaf_len(&self, leaf: usize) -> usize {
+        let start = if leaf == 0 { 0 } else { self.ends[leaf - 1] };
+        (self.ends[leaf] - start) as usize
+    }
+
+    fn leaf_view(&self, _leaf: usize) -> LeafView<'_, f32, u32, K, B> {
+        // Coordinates are not kept: to a query every leaf is empty.
+        LeafView::new([&[]; K], &[])
+    }
+}
+
+impl<const K: usize, const B: usize> ConstructibleLeafStrategy<f32, u32, Eytzinger, K, B> for Leaves {
+    fn new_with_capacity(points: usize) -> Self {
+        Self { items: Vec::with_capacity(points), ends: Vec::with_capacity(2 * points.div_ceil(B)) }
+    }
+
+    fn append_leaf(&mut self, _points: &[&[f32]; K], items: &[u32]) {
+        self.items.extend_from_slice(items);
+        self.ends.push(self.items.len() as u32);
+    }
+}
+
+/// Builds a tree over points and lends its leaves to `f`. The bucket sizes are those of
+/// [`KD_BUCKETS`](diptych_protocol::limits::KD_BUCKETS): kiddo wants them when it is compiled.
+pub(super) fn with_leaves<const K: usize, R>(
+    points: &[[f32; K]],
+    bucket_rows: u32,
+    f: impl FnOnce(&Leaves) -> R,
+) -> Result<R, BuildError> {
+    match bucket_rows {
+        8 => grow::<K, 8, R>(points, f),
+        16 => grow::<K, 16, R>(points, f),
+        32 => grow::<K, 32, R>(points, f),
+        64 => grow::<K, 64, R>(points, f),
+        128 => grow::<K, 128, R>(points, f),
+        256 => grow::<K, 256, R>(points, f),
+        512 => grow::<K, 512, R>(points, f),
+        rows => Err(BuildError::BucketRows { rows }),
+    }
+}
+
+fn grow<const K: usize, const B: usize, R>(
+    points: &[[f32; K]],
+    f: impl FnOnce(&Leaves) -> R,
+) -> Result<R, BuildError> {
+    let tree = KdTree::<f32, u32, Eytzinger, Leaves, K, B>::builder()
+        .with_serial_construction()
+        .build_from_source(points, |point, axis| point[axis], |place, _| place as u32)
+        .map_err(|reason| BuildError::Refused { rows: points.len(), reason })?;
+    Ok(f(KdTreeAccessor::leaves(&tree)))
+}

@@ -1,0 +1,66 @@
+//! The k-d tree index: built in phases by whoever claims them, asked by blocks of rows.
+//!
+//! The arrays and which phase writes them are named in [`diptych_protocol::kd`]. A phase is a pure function over
+//! slices of them: it reads only what earlier phases wrote (or what it wrote itself in this run), so that it can run
+//! again, anywhere, in any order of its batches. In the order of the phases:
+//!
+//! 1. [`split()`] chooses the planes that part the rows into chunks,
+//! 2. [`count()`] finds each row's chunk and checks its position,
+//! 3. [`place()`] sums the counts to places,
+//! 4. [`scatter()`] lists the rows of each chunk,
+//! 5. [`build()`] builds a tree over one chunk; its leaves are the buckets,
+//! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks.
+//!
+//! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it. [`LocalIndex`] is all of it in plain
+//! vectors of one process, for tests, benchmarks and tools.
+
+mod block;
+mod build;
+mod candidates;
+mod count;
+mod cut;
+mod leaves;
+mod local;
+mod neighbours;
+mod order;
+mod place;
+mod scatter;
+mod scratch;
+mod seal;
+mod split;
+mod tree;
+mod window;
+
+pub use build::{BuildError, ChunkArrays, build};
+pub use candidates::Candidates;
+pub use count::{BadPosition, Splits, count};
+pub use local::{IndexError, LocalIndex};
+pub use neighbours::{Block, Neighbours};
+pub use place::place;
+pub use scatter::scatter;
+pub use scratch::KdScratch;
+pub use seal::seal;
+pub use split::split;
+pub use tree::KdTree;
+
+/// The coordinate columns as an array of `K`, and a call of the body with that `K`.
+macro_rules! per_axes {
+    ($positions:expr, |$columns:ident| $body:expr) => {
+        match *$positions {
+            [x] => {
+                let $columns = [x];
+                $body
+            }
+            [x, y] => {
+                let $columns = [x, y];
+                $body
+            }
+            [x, y, z] => {
+                let $columns = [x, y, z];
+                $body
+            }
+            _ => unreachable!("an index has one to three axes, not {}", $positions.len()),
+        }
+    };
+}
+use per_axes;

@@ -1,0 +1,116 @@
+//! A finished index, as it is read.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use diptych_protocol::kd::KdShape;
+
+use super::window::Window;
+
+/// The finished arrays of an index. Cheap to make: it only borrows.
+#[derive(Clone, Copy, Debug)]
+pub struct KdTree<'a> {
+    /// The shape behind them.
+    pub shape: KdShape,
+    /// Each row's chunk.
+    pub chunk_of: &'a [u16],
+    /// Each row's bucket within its chunk.
+    pub local_bucket: &'a [AtomicU16],
+    /// The number of each chunk's first bucket, and the end.
+    pub chunk_base: &'a [u32],
+    /// Where each chunk's buckets stand in the bucket arrays, and the end.
+    pub chunk_places: &'a [u32],
+    /// The row in each slot.
+    pub slot_rows: &'a [u32],
+    /// The first slot of each bucket, by place.
+    pub bucket_start: &'a [u32],
+    /// One past the last slot of each bucket, by place.
+    pub bucket_end: &'a [u32],
+    /// The tight boxes of the buckets, by place: an array an axis of lows, then an array an axis of highs; the unused
+    /// are empty.
+    pub bucket_box: [&'a [f32]; 6],
+    /// The boxes of the tree over the chunks.
+    pub node_box: &'a [f32],
+}
+
+impl<'a> KdTree<'a> {
+    /// How many buckets there are.
+    pub fn buckets(&self) -> u32 {
+        self.chunk_base[self.shape.chunks as usize]
+    }
+
+    /// The number of a row's bucket, `0 .. buckets()`: in tree order, so that near numbers are near in space.
+    #[inline(always)]
+    pub fn bucket_of(&self, row: u32) -> u32 {
+        let row = row as usize;
+        let local = self.local_bucket[row].load(Ordering::Relaxed);
+        self.chunk_base[usize::from(self.chunk_of[row])] + u32::from(local)
+    }
+
+    /// The rows of a bucket, ascending.
+    pub fn bucket_rows(&self, bucket: u32) -> &'a [u32] {
+        // The chunk before the first that starts behind the bucket; empty chunks start with their successor.
+        let chunk = self.chunk_base[..self.shape.chunks as usize].partition_point(|&base| base <= bucket) - 1;
+        self.rows_at(self.chunk_places[chunk] + (bucket - self.chunk_base[chunk]))
+    }
+
+    /// The rows of the bucket at a place.
+    #[inline(always)]
+    pub(super) fn rows_at(&self, place: u32) -> &'a [u32] {
+        let place = place as usize;
+        &self.slot_rows[self.bucket_start[place] as usize..self.bucket_end[place] as usize]
+    }
+
+    /// The places of a chunk's buckets.
+    #[inline(always)]
+    fn places(&self, chunk: usize) -> Range<usize> {
+        let start = self.chunk_places[chunk] as usize;
+        start..start + (self.chunk_base[chunk + 1] - self.chunk_base[chunk]) as usize
+    }
+
+    /// Appends the places of all buckets whose box a window meets, each once, in no particular order.
+    pub(super) fn find<const K: usize>(&self, window: &Window<K>, found: &mut Vec<u32>, marks: &mut Vec<u8>) {
+        let chunks = self.shape.chunks as usize;
+        let width = 2 * K;
+        // A path to a leaf leaves one sibling a level behind: 15 at most.
+        let mut open = [0usize; 32];
+        let mut depth = 1;
+        open[0] = 1;
+        while depth > 0 {
+            depth -= 1;
+            let node = open[depth];
+            let (lo, hi) = self.node_box[node * width..(node + 1) * width].split_at(K);
+            if !window.meets(lo, hi) {
+                continue;
+            }
+            if node < chunks {
+                open[depth] = 2 * node + 1;
+                open[depth + 1] = 2 * node;
+                depth += 2;
+            } else {
+                self.find_in_chunk(node - chunks, window, found, marks);
+            }
+        }
+    }
+
+    fn find_in_chunk<const K: usize>(
+        &self,
+        chunk: usize,
+        window: &Window<K>,
+        found: &mut Vec<u32>,
+        marks: &mut Vec<u8>,
+    ) {
+        let places = self.places(chunk);
+        marks.clear();
+        marks.resize(places.len(), 1);
+        for axis in 0..K {
+            let (lo, hi) = (self.bucket_box[axis], self.bucket_box[K + axis]);
+            window.mark_axis(axis, &lo[places.clone()], &hi[places.clone()], marks);
+        }
+        for (place, &mark) in places.zip(&*marks) {
+            if mark != 0 {
+                found.push(place as u32);
+            }
+        }
+    }
+}

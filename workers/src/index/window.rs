@@ -1,0 +1,86 @@
+//! Where a block's neighbours can be: its box, widened, and on a torus what of it lies behind the seam.
+
+use diptych_protocol::space::{Edge, Space};
+
+/// Along each axis one interval, and on a torus perhaps a second one at the opposite side. No image of a coordinate is
+/// made: an interval is moved by the side, with room for the rounding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window<const K: usize> {
+    lo: [f32; K],
+    hi: [f32; K],
+    /// Whether there is a second interval along any axis.
+    seam: bool,
+    seam_lo: [f32; K],
+    seam_hi: [f32; K],
+}
+
+impl<const K: usize> Window<K> {
+    /// Everything that passes the exact test `sum of delta^2 <= reach^2`, in `f32`, with any point of a box is within
+    /// the box's window.
+    pub fn new(space: &Space, lo: &[f32; 3], hi: &[f32; 3], reach: f32) -> Self {
+        // Squares below the smallest normal number lose their bits, so tiny distances may pass as equal; a square that
+        // overflows lets everything pass. Else the test's own rounding is a few parts in 2^24.
+        let reach = reach.abs();
+        let reach = if (reach * reach).is_finite() { reach.max(1e-18) * (1.0 + 1e-6) } else { f32::INFINITY };
+        let mut window = Self {
+            lo: [0.0; K],
+            hi: [0.0; K],
+            seam: false,
+            seam_lo: [f32::INFINITY; K],
+            seam_hi: [f32::NEG_INFINITY; K],
+        };
+        for axis in 0..K {
+            let torus = space.edge == Edge::Torus;
+            let (edge_lo, edge_hi) = if torus { (space.lo[axis], space.hi[axis]) } else { (0.0, 0.0) };
+            let size = lo[axis].abs().max(hi[axis].abs()).max(edge_lo.abs()).max(edge_hi.abs()) + reach;
+            // `delta` rounds twice, the sums here three times, each by half an ULP of at most 3 sizes.
+            let room = reach + 16.0 * f32::EPSILON * size;
+            let (from, to) = (lo[axis] - room, hi[axis] + room);
+            window.lo[axis] = from;
+            window.hi[axis] = to;
+            if torus && (from < edge_lo || to >= edge_hi) {
+                let side = space.side(axis);
+                if to - from >= side || (from < edge_lo && to >= edge_hi) {
+                    window.lo[axis] = f32::NEG_INFINITY;
+                    window.hi[axis] = f32::INFINITY;
+                } else if from < edge_lo {
+                    window.seam = true;
+                    window.seam_lo[axis] = from + side;
+                    window.seam_hi[axis] = f32::INFINITY;
+                } else {
+                    window.seam = true;
+                    window.seam_lo[axis] = f32::NEG_INFINITY;
+                    window.seam_hi[axis] = to - side;
+                }
+            }
+        }
+        window
+    }
+
+    /// Whether a box has a part in it.
+    #[inline(always)]
+    pub fn meets(&self, lo: &[f32], hi: &[f32]) -> bool {
+        let mut meets = true;
+        for axis in 0..K {
+            meets &= ((lo[axis] <= self.hi[axis]) & (hi[axis] >= self.lo[axis]))
+                | ((lo[axis] <= self.seam_hi[axis]) & (hi[axis] >= self.seam_lo[axis]));
+        }
+        meets
+    }
+
+    /// Clears the mark of each box that has no part in it along one axis. Points are boxes whose lows are their highs.
+    #[inline]
+    pub fn mark_axis(&self, axis: usize, lo: &[f32], hi: &[f32], marks: &mut [u8]) {
+        let (from, to) = (self.lo[axis], self.hi[axis]);
+        let (seam_from, seam_to) = (self.seam_lo[axis], self.seam_hi[axis]);
+        if self.seam {
+            for ((mark, &lo), &hi) in marks.iter_mut().zip(lo).zip(hi) {
+                *mark &= u8::from(((lo <= to) & (hi >= from)) | ((lo <= seam_to) & (hi >= seam_from)));
+            }
+        } else {
+            for ((mark, &lo), &hi) in marks.iter_mut().zip(lo).zip(hi) {
+                *mark &= u8::from((lo <= to) & (hi >= from));
+            }
+        }
+    }
+}
