@@ -1,3 +1,7 @@
-//! The `diptych` command.
+//! The `diptych` command: coordinator, and worker when it starts itself again.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    diptych::main(&diptych::Registry::builtin())
+}

@@ -172,6 +172,13 @@ pub fn read(bytes: &[u8]) -> Result<(Header, Description), HeaderError> {
     Ok((header, description))
 }
 
+/// The layout hash of a mapped segment; nothing if it is not ours.
+pub fn layout_hash(memory: &Memory) -> Option<u64> {
+    let bytes = memory.header_bytes()?;
+    let header: Header = bytemuck::pod_read_unaligned(bytes.get(..size_of::<Header>())?);
+    (header.magic == MAGIC && header.version == HEADER_VERSION).then_some(header.layout_hash)
+}
+
 const _: () = assert!(size_of::<Header>() <= HEADER_BYTES);
 
 /// The words of a record, told apart for a reader: which panel of a column is `prev`, how many rows a group has.

@@ -92,6 +92,13 @@ impl Memory {
         unsafe { self.write_at(offset, bytes.len()) }.copy_from_slice(bytes);
     }
 
+    /// The fixed part of the header.
+    pub(crate) fn header_bytes(&self) -> Option<&[u8]> {
+        let bytes = crate::layout::HEADER_BYTES;
+        // SAFETY: it is written once, before anybody is told the segment's name.
+        (self.len >= bytes).then(|| unsafe { self.read_at(0, bytes) })
+    }
+
     /// Elements of a plain array.
     ///
     /// # Safety

@@ -61,6 +61,13 @@ pub struct Group {
     pub span: Span,
 }
 
+impl Group {
+    /// Whether its rows are made anew each frame.
+    pub fn derived(&self) -> bool {
+        matches!(self.origin, Origin::Buckets(_))
+    }
+}
+
 /// Where a group's rows come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Origin {
@@ -338,6 +345,15 @@ impl Program {
     /// The stages of a tick.
     pub fn stages(&self, tick: crate::id::Tick) -> &[Stage] {
         if tick == crate::id::Tick::SETUP { &self.schedule.setup } else { &self.schedule.frame }
+    }
+
+    /// `file:line:column` of a span, if the text is at hand.
+    pub fn place_of(&self, span: Span) -> Option<String> {
+        let source = self.sources.values().next()?;
+        let before = source.text.get(..span.start as usize)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        Some(format!("{}:{line}:{column}", source.path))
     }
 
     /// A hash of all that decides what the program computes: everything but the texts, the spans (where something

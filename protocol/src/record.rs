@@ -38,12 +38,10 @@ impl FrameRecord {
         }
     }
 
-    /// The record that the commit of the tick after this one writes: owned columns change panels.
-    pub fn after(&self, program: &Program, tick: Tick, into: &mut FrameRecord) {
-        into.tick = tick;
-        into.rows.clone_from(&self.rows);
-        into.panels.clear();
-        into.panels.extend(program.columns.ids().map(|column| self.next_panel(program, column) as u32));
+    /// The words of the record that the next tick's commit writes: owned columns change panels.
+    pub fn after<'r>(&'r self, program: &'r Program, tick: Tick) -> impl Iterator<Item = u32> + 'r {
+        let panels = program.columns.ids().map(|column| self.next_panel(program, column) as u32);
+        std::iter::once(tick.0).chain(self.rows.iter().copied()).chain(panels)
     }
 
     /// Rows of a group that lasts; 0 for a derived one.
@@ -64,7 +62,7 @@ impl FrameRecord {
         }
     }
 
-    /// Reads from words, in the order of [`Self::to_words`].
+    /// Reads from words, in the order in which [`Self::after`] lists them.
     pub fn load(&mut self, mut word: impl FnMut(usize) -> u32) {
         self.tick = Tick(word(0));
         let groups = self.rows.len();
@@ -74,10 +72,5 @@ impl FrameRecord {
         for (i, panel) in self.panels.iter_mut().enumerate() {
             *panel = word(1 + groups + i);
         }
-    }
-
-    /// Tick, rows, panels.
-    pub fn to_words(&self) -> impl Iterator<Item = u32> + '_ {
-        std::iter::once(self.tick.0).chain(self.rows.iter().copied()).chain(self.panels.iter().copied())
     }
 }

@@ -19,14 +19,13 @@ pub struct Track<'m> {
     /// What runs.
     pub program: &'m Program,
     record: FrameRecord,
-    scratch: FrameRecord,
 }
 
 impl<'m> Track<'m> {
     /// Before set-up.
     pub fn new(memory: &'m Memory, layout: &'m Layout, program: &'m Program) -> Self {
         let record = FrameRecord::before_setup(program);
-        Self { memory, layout, program, scratch: record.clone(), record }
+        Self { memory, layout, program, record }
     }
 
     /// The record that the tick started from.
@@ -63,10 +62,9 @@ impl<'m> Track<'m> {
     }
 
     /// Writes the record after this tick. Run by the commit batch; the same words however often it runs.
-    pub fn commit(&mut self, tick: Tick) {
-        self.record.after(self.program, tick, &mut self.scratch);
+    pub(crate) fn commit(&self, tick: Tick) {
         fence(Ordering::Release);
-        for (word, value) in self.record_words(tick).iter().zip(self.scratch.to_words()) {
+        for (word, value) in self.record_words(tick).iter().zip(self.record.after(self.program, tick)) {
             word.store(value, Ordering::Relaxed);
         }
     }

@@ -193,6 +193,15 @@ impl<'t, 'm> Batch<'t, 'm> {
         unsafe { self.rows_of_next(column, rows.indices()) }
     }
 
+    /// Writes the next frame record.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn commit(&self) {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch commits");
+        self.track.commit(self.tick);
+    }
+
     fn all_rows(&self, column: ColumnId) -> Range<usize> {
         0..self.group_rows(self.program().columns[column].group) as usize
     }

@@ -1,0 +1,78 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
+#[derive(Parser)]
+#[command(name = "diptych", version, max_term_width = 110)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run a scenario (`run FILE --help` shows its parameters)
+    #[command(disable_help_flag = true)]
+    Run(Run),
+    /// List the scenarios of a folder, a line each
+    List {
+        /// The folder
+        #[arg(default_value = "scenarios")]
+        folder: PathBuf,
+    },
+    /// Show what this machine offers a run, and sweep what dead runs left
+    Doctor,
+}
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// The scenario
+    #[arg(required_unless_present = "help")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Worker processes [default: the scenario's, else one a core]; 0 runs in this process. Results never depend on it
+    #[arg(long, value_name = "N", env = "DIPTYCH_WORKERS")]
+    pub(super) workers: Option<u16>,
+
+    /// Frames to run, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(super) frames: Option<u32>,
+
+    /// Seed of every random draw, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Set a parameter of the scenario; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) sets: Vec<(String, String)>,
+
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t = Summary::Text)]
+    pub(super) summary: Summary,
+
+    /// No progress bar
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// Print help; with FILE, also the scenario's parameters
+    #[arg(long, short)]
+    pub(super) help: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Summary {
+    /// A few lines for people
+    Text,
+    /// One JSON object, as the last line
+    Json,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.trim().into(), value.trim().into())),
+        _ => Err("write NAME=VALUE, as in --set n=1_000_000".into()),
+    }
+}

@@ -1,0 +1,58 @@
+//! The command line. Exit codes: 0 done; 1 the run failed; 2 the scenario or the arguments are wrong; 3 the machine
+//! cannot hold it; 130 ended by a signal after a whole frame.
+
+mod arguments;
+mod doctor;
+mod list;
+mod run;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use diptych_workers::kernel::Registry;
+
+use arguments::{Arguments, Command};
+
+/// The code of a run that failed.
+const FAILED: u8 = 1;
+/// The code of a wrong scenario or wrong arguments.
+const WRONG: u8 = 2;
+/// The code of a machine that cannot hold the run.
+const TOO_BIG: u8 = 3;
+/// The code of a run that a signal ended.
+const INTERRUPTED: u8 = 130;
+
+/// The whole of a program that runs scenarios with these kernels: a worker, if it was started as one, else the
+/// command line.
+pub fn main(registry: &Registry) -> ExitCode {
+    if let Some(code) = diptych_workers::attach::serve_if_worker(registry) {
+        return code;
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way, too, with code 0. A closed pipe is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code().clamp(0, i32::from(WRONG)) as u8);
+        }
+    };
+    match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, registry),
+        Command::List { folder } => list::list(&folder),
+        Command::Doctor => doctor::doctor(),
+    }
+}
+
+/// Prints a line to stdout; a reader that went away is no error.
+fn say(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints an error and says with which code to exit.
+fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(code)
+}

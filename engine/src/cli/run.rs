@@ -1,0 +1,126 @@
+//! `diptych run`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use diptych_protocol::segment;
+use diptych_workers::kernel::Registry;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use super::arguments::{Arguments, Run, Summary};
+use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
+use crate::compile::{self, Catalog, Compiled, Settings};
+use crate::coordinator::{self, Options, Outcome, Progress, RunError, Stopped};
+use crate::diagnostic::{self, Diagnostic};
+use crate::source::{self, Source};
+
+pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
+    let Some(file) = &arguments.file else { return help(None) };
+    let source = match source::read(file) {
+        Ok(source) => source,
+        Err(error) => return fail(WRONG, error),
+    };
+    if arguments.help {
+        return help(Some(&source));
+    }
+    let settings =
+        Settings { sets: arguments.sets.clone(), seed: arguments.seed, frames: arguments.frames };
+    let compiled = match compile::compile(&source, &settings, &Catalog(registry)) {
+        Ok(compiled) => compiled,
+        Err(errors) => return wrong(&source, &errors),
+    };
+    show(&source, &compiled.warnings);
+    for stale in segment::sweep() {
+        eprintln!("note: removed {} ({} bytes), left by a run that was killed", stale.name, stale.bytes);
+    }
+    match coordinate(arguments, registry, &compiled) {
+        Ok(outcome) => finish(arguments, &outcome),
+        Err(error) => {
+            let code = match &error {
+                RunError::Machine(_) => TOO_BIG,
+                RunError::Kernel(_) | RunError::Limit { .. } => WRONG,
+                RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
+            };
+            fail(code, error)
+        }
+    }
+}
+
+fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {
+    let bar = (!arguments.quiet && std::io::stderr().is_terminal()).then(|| bar(compiled.program.frames));
+    let shown = bar.clone();
+    let options = Options {
+        workers: arguments.workers.or(compiled.workers),
+        signals: true,
+        progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
+        ..Options::default()
+    };
+    let result = coordinator::run(&compiled.program, registry, options);
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    result
+}
+
+fn bar(frames: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} frames, {per_sec}, {msg}, {eta} left");
+    let bar = ProgressBar::new(frames.into());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn tell(bar: &ProgressBar, progress: Progress) {
+    bar.set_message(format!("{} agents", HumanCount(progress.agents)));
+    bar.set_position(progress.frames.into());
+}
+
+fn finish(arguments: &Run, outcome: &Outcome) -> ExitCode {
+    match arguments.summary {
+        Summary::Text => say(format_args!("{}", summary::text(outcome))),
+        Summary::Json => say(format_args!("{}", summary::json(outcome))),
+    }
+    match outcome.stopped {
+        Stopped::Frames => ExitCode::SUCCESS,
+        Stopped::Interrupted => ExitCode::from(INTERRUPTED),
+    }
+}
+
+fn show(source: &Source, diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        eprint!("{}", diagnostic::render(source, diagnostics, std::io::stderr().is_terminal()));
+    }
+}
+
+fn wrong(source: &Source, errors: &[Diagnostic]) -> ExitCode {
+    show(source, errors);
+    ExitCode::from(WRONG)
+}
+
+/// The command's help and, of a scenario, its parameters.
+fn help(source: Option<&Source>) -> ExitCode {
+    let mut command = Arguments::command();
+    if let Some(run) = command.find_subcommand_mut("run") {
+        say(format_args!("{}", run.clone().bin_name("diptych run").render_long_help()));
+    }
+    let Some(source) = source else { return ExitCode::SUCCESS };
+    match compile::params(source) {
+        Ok(params) => {
+            say(format_args!("Parameters of {}:", source.path));
+            for param in &params {
+                let range = param.range.as_ref().map_or_else(String::new, |range| format!(" in {range}"));
+                say(format_args!("  --set {}={}    {}{range}", param.name, param.default, param.type_name));
+                for line in &param.docs {
+                    say(format_args!("          {line}"));
+                }
+            }
+            if params.is_empty() {
+                say(format_args!("  none"));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(errors) => wrong(source, &errors),
+    }
+}

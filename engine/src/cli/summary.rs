@@ -1,0 +1,114 @@
+//! What a run prints at its end: for people, and for machines.
+
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use crate::coordinator::{Outcome, Stopped};
+
+/// The contract of `--summary json`.
+#[derive(Serialize)]
+struct Machine<'a> {
+    scenario: &'a str,
+    program_hash: String,
+    engine: &'a str,
+    backend: &'a str,
+    workers: u16,
+    frames: u32,
+    agents: u64,
+    seed: u64,
+    stopped: &'a str,
+    signals: serde_json::Map<String, serde_json::Value>,
+    wall_s: f64,
+    setup_s: f64,
+    frames_per_s: f64,
+    agent_frames_per_s: f64,
+    state_hash: String,
+    content_hash: String,
+    worker_deaths: u32,
+    batches_replayed: u64,
+    batches_by_worker: &'a [u64],
+    shm_bytes: u64,
+    peak_rss_bytes: u64,
+}
+
+const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
+
+fn stopped(outcome: &Outcome) -> &'static str {
+    match outcome.stopped {
+        Stopped::Frames => "frames",
+        Stopped::Interrupted => "interrupted",
+    }
+}
+
+fn frames_per_s(outcome: &Outcome) -> f64 {
+    if outcome.wall_s > 0.0 { f64::from(outcome.frames) / outcome.wall_s } else { 0.0 }
+}
+
+/// One JSON object.
+pub(super) fn json(outcome: &Outcome) -> String {
+    let program = outcome.state.program();
+    let frames_per_s = frames_per_s(outcome);
+    let summary = Machine {
+        scenario: &program.scenario,
+        program_hash: format!("{:032x}", program.hash()),
+        engine: ENGINE,
+        backend: "native",
+        workers: outcome.workers,
+        frames: outcome.frames,
+        agents: outcome.agents,
+        seed: program.seed,
+        stopped: stopped(outcome),
+        signals: serde_json::Map::new(),
+        wall_s: outcome.wall_s,
+        setup_s: outcome.setup_s,
+        frames_per_s,
+        agent_frames_per_s: frames_per_s * outcome.agents as f64,
+        state_hash: format!("{:032x}", outcome.digest.state),
+        content_hash: format!("{:032x}", outcome.digest.content),
+        worker_deaths: outcome.worker_deaths,
+        batches_replayed: outcome.batches_replayed,
+        batches_by_worker: &outcome.batches_by_worker,
+        shm_bytes: outcome.state.shm_bytes(),
+        peak_rss_bytes: outcome.peak_rss_bytes,
+    };
+    serde_json::to_string(&summary).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
+}
+
+/// A few lines.
+pub(super) fn text(outcome: &Outcome) -> String {
+    let program = outcome.state.program();
+    let frames_per_s = frames_per_s(outcome);
+    let workers = match outcome.workers {
+        0 => "in this process".to_string(),
+        1 => "on 1 worker".to_string(),
+        n => format!("on {n} workers"),
+    };
+    let why = match outcome.stopped {
+        Stopped::Frames => "all frames done",
+        Stopped::Interrupted => "told to stop; the last frame is whole",
+    };
+    let mut text = format!(
+        "{}: {} frames of {} agents {workers} in {:.2} s (set-up {:.3} s)\n\
+         speed    {frames_per_s:.1} frames/s, {} agent-frames/s\n\
+         memory   {} shared\n\
+         state    {:032x}\n\
+         content  {:032x}\n\
+         stopped  {why}",
+        program.scenario,
+        HumanCount(outcome.frames.into()),
+        HumanCount(outcome.agents),
+        outcome.wall_s,
+        outcome.setup_s,
+        HumanCount((frames_per_s * outcome.agents as f64) as u64),
+        HumanBytes(outcome.state.shm_bytes()),
+        outcome.digest.state,
+        outcome.digest.content,
+    );
+    if outcome.worker_deaths > 0 {
+        text += &format!(
+            "\ndeaths   {} workers died and were replaced, {} batches run again",
+            outcome.worker_deaths, outcome.batches_replayed
+        );
+    }
+    text
+}

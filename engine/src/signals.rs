@@ -1,0 +1,49 @@
+//! Signals that ask for an end: the first lets the frame finish, the second does not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals as Incoming};
+
+/// A catch that lasts until it is dropped.
+pub(crate) struct Signals {
+    count: Arc<AtomicU32>,
+    handle: Handle,
+}
+
+impl Signals {
+    /// Catches from now on.
+    pub(crate) fn catch() -> Result<Self, String> {
+        let mut incoming =
+            Incoming::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| format!("cannot catch signals: {e}"))?;
+        let (count, handle) = (Arc::new(AtomicU32::new(0)), incoming.handle());
+        let counted = Arc::clone(&count);
+        thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for _ in incoming.forever() {
+                    counted.fetch_add(1, Ordering::Release);
+                }
+            })
+            .map_err(|e| format!("cannot start a thread for signals: {e}"))?;
+        Ok(Self { count, handle })
+    }
+
+    /// Whether one came.
+    pub(crate) fn caught(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether a second one came: no patience for the frame.
+    pub(crate) fn insisted(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 1
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}

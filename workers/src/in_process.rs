@@ -1,0 +1,62 @@
+//! The same batches in one process, on rayon: for debugging, and as the reference that worker processes must equal.
+
+use std::sync::Mutex;
+
+use diptych_protocol::access::AccessError;
+use diptych_protocol::blame::Blame;
+use diptych_protocol::board::Board;
+use diptych_protocol::id::{StageId, Tick};
+use diptych_protocol::program::Program;
+use diptych_protocol::track::Track;
+use diptych_protocol::walker::Course;
+use rayon::prelude::*;
+
+use crate::kernel::Registry;
+use crate::runner::{Claim, Runner};
+
+/// Runners, one a thread of the current rayon pool.
+pub struct InProcess {
+    runners: Vec<Mutex<Runner>>,
+}
+
+impl InProcess {
+    /// Binds a program's kernels once a thread.
+    pub fn new(program: &Program, registry: &Registry) -> Result<Self, AccessError> {
+        let runners = (0..rayon::current_num_threads())
+            .map(|_| Ok(Mutex::new(Runner::new(program, registry)?)))
+            .collect::<Result<_, AccessError>>()?;
+        Ok(Self { runners })
+    }
+
+    /// Runs one tick whole and publishes it. Of several faults the one of the first batch is blamed.
+    pub fn tick(&self, track: &mut Track<'_>, tick: Tick) -> Result<(), Box<Blame>> {
+        track.begin(tick);
+        for stage in (0..track.stages(tick)).map(StageId) {
+            let batches = track.batches(tick, stage).unwrap_or(0);
+            let track = &*track;
+            let fault = (0..batches)
+                .into_par_iter()
+                .filter_map(|batch| self.run(track, Claim { tick, stage, batch }).err().map(|blame| (batch, blame)))
+                .min_by_key(|(batch, _)| *batch);
+            if let Some((_, blame)) = fault {
+                return Err(blame);
+            }
+        }
+        Board::new(track.memory, track.layout).publish(tick);
+        Ok(())
+    }
+
+    fn run(&self, track: &Track<'_>, claim: Claim) -> Result<(), Box<Blame>> {
+        let mine = rayon::current_thread_index().unwrap_or(0) % self.runners.len();
+        let mut runner = match self.runners[mine].lock() {
+            Ok(runner) => runner,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        #[expect(unsafe_code, reason = "runs each batch of a stage once")]
+        // SAFETY: the caller runs each batch of a stage once, stages one after another, in a segment that no worker
+        // process attaches to; the program was verified.
+        unsafe {
+            runner.run_claimed(track, claim)
+        }
+    }
+}
