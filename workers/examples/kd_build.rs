@@ -105,7 +105,8 @@ fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f3
         times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
     }
     let found: u64 = counting.counts.iter().map(|&count| u64::from(count)).sum();
-    let checksum = counting.counts.iter().fold(0u64, |sum, &count| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(count));
+    let checksum =
+        counting.counts.iter().fold(0u64, |sum, &count| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(count));
     println!(
         "    {:4.1} neighbours: ask {:6.1}, with the test {:6.1}; {:4.1} rows and {:5.1} candidates a block; checksum {checksum:016x}",
         found as f64 / f64::from(rows) - 1.0,

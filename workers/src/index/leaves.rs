@@ -71,10 +71,7 @@ pub(super) fn with_leaves<const K: usize, R>(
     }
 }
 
-fn grow<const K: usize, const B: usize, R>(
-    points: &[[f32; K]],
-    f: impl FnOnce(&Leaves) -> R,
-) -> Result<R, BuildError> {
+fn grow<const K: usize, const B: usize, R>(points: &[[f32; K]], f: impl FnOnce(&Leaves) -> R) -> Result<R, BuildError> {
     let tree = KdTree::<f32, u32, Eytzinger, Leaves, K, B>::builder()
         .with_serial_construction()
         .build_from_source(points, |point, axis| point[axis], |place, _| place as u32)

@@ -145,12 +145,7 @@ impl LocalIndex {
     }
 
     /// A batch of the fifth phase.
-    pub fn build_chunk(
-        &mut self,
-        chunk: u32,
-        positions: &[&[f32]],
-        scratch: &mut KdScratch,
-    ) -> Result<(), BuildError> {
+    pub fn build_chunk(&mut self, chunk: u32, positions: &[&[f32]], scratch: &mut KdScratch) -> Result<(), BuildError> {
         let chunk = chunk as usize;
         let width = 2 * self.shape.axes;
         let slots = self.chunk_slots[chunk] as usize..self.chunk_slots[chunk + 1] as usize;

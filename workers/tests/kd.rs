@@ -1,0 +1,401 @@
+//! The promises of the k-d index, each phase run alone in plain vectors.
+
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+
+use diptych_protocol::id::RowRange;
+use diptych_protocol::kd::{KdShape, chunk_buckets_max};
+use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
+use diptych_protocol::space::{Edge, Space};
+use diptych_workers::index::{IndexError, KdScratch, LocalIndex, Neighbours};
+use proptest::prelude::*;
+
+/// A stream of numbers that a seed fixes.
+struct Draws(u64);
+
+impl Draws {
+    fn unit(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        ((self.unit() * limit as f32) as usize).min(limit - 1)
+    }
+}
+
+/// How points lie, by their share of the side.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Uniform,
+    Clustered,
+    Collinear,
+    AllEqual,
+    FewValues,
+    SeamAndCorners,
+    Lattice,
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Uniform,
+    Kind::Clustered,
+    Kind::Collinear,
+    Kind::AllEqual,
+    Kind::FewValues,
+    Kind::SeamAndCorners,
+    Kind::Lattice,
+];
+
+/// Positions, an axis a column, all within `lo .. hi` of the space (of an open one: of the numbers given).
+fn points(kind: Kind, rows: usize, space: &Space, lo: f32, hi: f32, seed: u64) -> Vec<Vec<f32>> {
+    let mut draws = Draws(seed);
+    let axes = usize::from(space.dimensions);
+    let mut columns = vec![vec![]; axes];
+    for row in 0..rows {
+        let line = draws.unit();
+        let centre = draws.below(5) as f32 * 0.2 + 0.1;
+        for (axis, column) in columns.iter_mut().enumerate() {
+            let share = match kind {
+                Kind::Uniform => draws.unit(),
+                Kind::Clustered => centre + (draws.unit() - 0.5) * (draws.unit() - 0.5) * 0.1,
+                Kind::Collinear => {
+                    if axis + 1 == axes {
+                        line
+                    } else {
+                        0.25
+                    }
+                }
+                Kind::AllEqual => 0.5,
+                Kind::FewValues => draws.below(3) as f32 / 3.0,
+                Kind::SeamAndCorners => match draws.below(4) {
+                    0 => 0.0,
+                    1 => 1.0,
+                    2 => draws.unit() * 1e-3,
+                    _ => 1.0 - draws.unit() * 1e-3,
+                },
+                Kind::Lattice => ((row >> (axis * 4)) % 16) as f32 / 16.0,
+            };
+            let mut x = lo + share * (hi - lo);
+            if space.edge == Edge::Torus {
+                x = space.place(axis, x);
+                if share == 1.0 {
+                    // The last number before the seam.
+                    x = space.hi[axis].next_down();
+                }
+            }
+            column.push(x);
+        }
+    }
+    columns
+}
+
+fn slices(columns: &[Vec<f32>]) -> Vec<&[f32]> {
+    columns.iter().map(Vec::as_slice).collect()
+}
+
+fn space(edge: Edge, axes: usize, lo: f32, hi: f32) -> Space {
+    let mut space = Space { edge, dimensions: axes as u8, lo: [0.0; 3], hi: [0.0; 3] };
+    if edge != Edge::Open {
+        space.lo[..axes].fill(lo);
+        space.hi[..axes].fill(hi);
+    }
+    space
+}
+
+fn built(space: &Space, columns: &[Vec<f32>], bucket_rows: u32) -> LocalIndex {
+    let shape = KdShape::new(columns[0].len() as u32, columns.len(), bucket_rows);
+    let mut index = LocalIndex::new(shape);
+    index.build(space, &slices(columns), &mut KdScratch::default()).unwrap();
+    index
+}
+
+/// Everything an index promises about its own arrays.
+fn check_whole(index: &LocalIndex, columns: &[Vec<f32>]) {
+    let tree = index.tree();
+    let mut seen = vec![false; columns[0].len()];
+    assert!(tree.buckets() <= index.shape.buckets_max);
+    for bucket in 0..tree.buckets() {
+        let rows = tree.bucket_rows(bucket);
+        assert!(!rows.is_empty() && rows.len() <= index.shape.bucket_rows as usize);
+        assert!(rows.is_sorted_by(|a, b| a < b), "rows of a bucket ascend");
+        for &row in rows {
+            assert!(!std::mem::replace(&mut seen[row as usize], true), "row {row} is in two buckets");
+            assert_eq!(tree.bucket_of(row), bucket);
+        }
+    }
+    assert!(seen.iter().all(|&seen| seen), "every row is in a bucket");
+    let axes = index.shape.axes;
+    for chunk in 0..index.shape.chunks as usize {
+        let rows = index.chunk_slots[chunk + 1] - index.chunk_slots[chunk];
+        assert!(index.chunk_buckets[chunk] <= chunk_buckets_max(rows, index.shape.bucket_rows));
+        for local in 0..index.chunk_buckets[chunk] {
+            let place = (index.chunk_places[chunk] + local) as usize;
+            let rows = tree.bucket_rows(index.chunk_base[chunk] + local);
+            for (axis, column) in columns.iter().enumerate() {
+                let values = || rows.iter().map(|&row| column[row as usize]);
+                assert_eq!(index.bucket_box[axis][place], values().fold(f32::INFINITY, f32::min));
+                assert_eq!(index.bucket_box[axes + axis][place], values().fold(f32::NEG_INFINITY, f32::max));
+            }
+        }
+    }
+    for (axis, column) in columns.iter().enumerate() {
+        let root = &index.node_box[2 * axes..];
+        assert_eq!(root[axis], column.iter().copied().fold(f32::INFINITY, f32::min));
+        assert_eq!(root[axes + axis], column.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    }
+}
+
+#[test]
+fn index_is_a_permutation_for_any_data() {
+    for rows in [0, 1, 2, 63, 64, 65, 2047, 2048, 2049, 10_000] {
+        for kind in KINDS {
+            for axes in 1..=3 {
+                for bucket_rows in KD_BUCKETS {
+                    let space = space(Edge::Open, axes, 0.0, 0.0);
+                    let columns = points(kind, rows, &space, -3.0, 17.0, 5);
+                    check_whole(&built(&space, &columns, bucket_rows), &columns);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn index_of_many_rows_is_a_permutation() {
+    for kind in KINDS {
+        let space = space(Edge::Torus, 2, 0.0, 100.0);
+        let columns = points(kind, 100_000, &space, 0.0, 100.0, 6);
+        let index = built(&space, &columns, 64);
+        check_whole(&index, &columns);
+        let longest = index.chunk_slots.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(longest < 4 * 100_000 / index.shape.chunks, "{kind:?}: a chunk of {longest} rows");
+    }
+}
+
+#[test]
+fn all_equal_points_part_evenly() {
+    let space = space(Edge::Open, 3, 0.0, 0.0);
+    let columns = points(Kind::AllEqual, 50_000, &space, 0.0, 1.0, 1);
+    let index = built(&space, &columns, 32);
+    let mean = 50_000 / index.shape.chunks;
+    for pair in index.chunk_slots.windows(2) {
+        let rows = pair[1] - pair[0];
+        assert!(rows > mean * 9 / 10 && rows < mean * 11 / 10, "a chunk of {rows} rows where {mean} are even");
+    }
+    let tree = index.tree();
+    let full = (0..tree.buckets()).filter(|&bucket| tree.bucket_rows(bucket).len() > 28).count();
+    assert!(full * 10 > tree.buckets() as usize * 9, "nearly all buckets are nearly full");
+}
+
+/// The bits of all arrays. Places behind the last chunk's bucket places are nobody's.
+fn bits(index: &LocalIndex) -> Vec<Vec<u32>> {
+    let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let places = index.chunk_places[index.shape.chunks as usize] as usize;
+    let mut bits = vec![
+        index.split_axis.clone(),
+        floats(&index.split_value),
+        index.split_row.clone(),
+        index.chunk_of.iter().map(|&chunk| u32::from(chunk)).collect(),
+        index.counts.clone(),
+        index.first_slots.clone(),
+        index.chunk_slots.clone(),
+        index.chunk_places.clone(),
+        index.scattered.iter().map(|row| row.load(Ordering::Relaxed)).collect(),
+        index.slot_rows.clone(),
+        index.local_bucket.iter().map(|bucket| u32::from(bucket.load(Ordering::Relaxed))).collect(),
+        index.chunk_buckets.clone(),
+        index.bucket_start[..places].to_vec(),
+        index.bucket_end[..places].to_vec(),
+        floats(&index.chunk_box),
+        index.chunk_base.clone(),
+        floats(&index.node_box),
+    ];
+    bits.extend(index.bucket_box.iter().map(|array| floats(&array[..places])));
+    bits
+}
+
+/// Fills an array with nonsense.
+macro_rules! junk {
+    ($index:ident: $($array:ident = $value:expr),* $(,)?) => {$($index.$array.fill_with(|| $value);)*};
+}
+
+#[test]
+fn rerunning_a_phase_changes_nothing() {
+    let space = space(Edge::Torus, 2, 0.0, 10.0);
+    for kind in KINDS {
+        let columns = points(kind, 20_000, &space, 0.0, 10.0, 9);
+        let positions = slices(&columns);
+        let clean = built(&space, &columns, 32);
+        let shape = clean.shape;
+        let mut index = LocalIndex::new(shape);
+        let mut scratch = KdScratch::default();
+        junk!(index: split_axis = 77, split_value = f32::NAN, split_row = 77);
+        for _ in 0..2 {
+            index.split(&positions, &mut scratch);
+        }
+        junk!(index: chunk_of = 777, counts = 7);
+        for batch in (0..shape.count_batches).chain(0..shape.count_batches) {
+            index.count(batch, &space, &positions, &mut scratch).unwrap();
+        }
+        junk!(index: first_slots = 7, chunk_slots = 7, chunk_places = 7);
+        index.place();
+        index.place();
+        junk!(index: scattered = AtomicU32::new(7));
+        for batch in (0..shape.count_batches).chain(0..shape.count_batches) {
+            index.scatter(batch, &mut scratch);
+        }
+        junk!(index: slot_rows = 7, local_bucket = AtomicU16::new(7), chunk_buckets = 7, bucket_start = 7);
+        junk!(index: bucket_end = 7, chunk_box = f32::NAN);
+        index.bucket_box.iter_mut().for_each(|array| array.fill(f32::NAN));
+        for chunk in (0..shape.chunks).chain(0..shape.chunks) {
+            index.build_chunk(chunk, &positions, &mut scratch).unwrap();
+        }
+        junk!(index: chunk_base = 7, node_box = f32::NAN);
+        assert_eq!(index.seal(), clean.tree().buckets());
+        assert_eq!(index.seal(), clean.tree().buckets());
+        assert_eq!(bits(&index), bits(&clean), "{kind:?}");
+    }
+}
+
+#[test]
+fn phases_in_any_batch_order_give_the_same_bits() {
+    let space = space(Edge::Box, 3, -1.0, 1.0);
+    let columns = points(Kind::Clustered, 30_000, &space, -1.0, 1.0, 3);
+    let positions = slices(&columns);
+    let clean = built(&space, &columns, 16);
+    let shape = clean.shape;
+    for seed in 0..4 {
+        let mut draws = Draws(seed);
+        let mut shuffled = |count: u32| {
+            let mut order: Vec<u32> = (0..count).collect();
+            for i in (1..order.len()).rev() {
+                order.swap(i, draws.below(i + 1));
+            }
+            order
+        };
+        // Two workers, each with its own scratch.
+        let mut scratch = [KdScratch::default(), KdScratch::default()];
+        let mut index = LocalIndex::new(shape);
+        index.split(&positions, &mut scratch[0]);
+        for batch in shuffled(shape.count_batches) {
+            index.count(batch, &space, &positions, &mut scratch[batch as usize % 2]).unwrap();
+        }
+        index.place();
+        for batch in shuffled(shape.count_batches) {
+            index.scatter(batch, &mut scratch[batch as usize / 2 % 2]);
+        }
+        for chunk in shuffled(shape.chunks) {
+            index.build_chunk(chunk, &positions, &mut scratch[chunk as usize % 2]).unwrap();
+        }
+        index.seal();
+        assert_eq!(bits(&index), bits(&clean));
+    }
+}
+
+#[test]
+fn nan_infinity_and_off_torus_are_blamed() {
+    let blamed = |edge, bad: &[(usize, usize, f32)]| {
+        let space = space(edge, 2, 0.0, 10.0);
+        let mut columns = points(Kind::Uniform, 5000, &space, 0.0, 10.0, 2);
+        for &(row, axis, value) in bad {
+            columns[axis][row] = value;
+        }
+        let mut index = LocalIndex::new(KdShape::new(5000, 2, 32));
+        match index.build(&space, &slices(&columns), &mut KdScratch::default()) {
+            Err(IndexError::Position(bad)) => Some((bad.row as usize, bad.axis, bad.value.to_bits())),
+            Err(IndexError::Build(error)) => panic!("{error}"),
+            Ok(()) => None,
+        }
+    };
+    for edge in [Edge::Open, Edge::Box, Edge::Torus] {
+        assert_eq!(blamed(edge, &[]), None);
+        for value in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for row in [0, 1, 63, 64, 4999] {
+                assert_eq!(blamed(edge, &[(row, 1, value)]), Some((row, 1, value.to_bits())));
+            }
+        }
+        let bad = [(700, 0, f32::INFINITY), (699, 1, f32::NAN), (699, 0, f32::NAN), (800, 0, f32::NAN)];
+        assert_eq!(blamed(edge, &bad), Some((699, 0, f32::NAN.to_bits())), "the lowest row, its first axis");
+    }
+    for value in [-1e-9, 10.0, 11.0] {
+        assert_eq!(blamed(Edge::Torus, &[(9, 0, value)]), Some((9, 0, value.to_bits())));
+        assert_eq!(blamed(Edge::Box, &[(9, 0, value)]), None);
+    }
+    assert_eq!(blamed(Edge::Torus, &[(9, 0, 0.0), (10, 1, 10f32.next_down())]), None);
+}
+
+/// The exact test of a pair.
+fn near(space: &Space, columns: &[Vec<f32>], own: usize, other: usize, reach: f32) -> bool {
+    let mut sum = 0.0;
+    for (axis, column) in columns.iter().enumerate() {
+        let d = space.delta(axis, column[own], column[other]);
+        sum += d * d;
+    }
+    sum <= reach * reach
+}
+
+fn check_neighbours(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, reach: f32, batch_rows: u32) {
+    let index = built(space, columns, bucket_rows);
+    let tree = index.tree();
+    let rows = columns[0].len() as u32;
+    let mut neighbours = Neighbours::default();
+    let mut asked = vec![false; rows as usize];
+    let mut gathered = vec![];
+    for start in (0..rows).step_by(batch_rows as usize) {
+        let batch = RowRange::new(start, rows.min(start + batch_rows));
+        neighbours.for_each_block(&tree, space, &slices(columns), batch, reach, |block| {
+            assert!(!block.rows.is_empty() && block.rows.len() <= BLOCK_ROWS_MAX);
+            let candidates = block.candidates.rows();
+            assert!(candidates.is_sorted_by(|a, b| a < b), "candidates are in canonical order, each once");
+            if !block.candidates.runs().is_empty() {
+                let of_runs = block.candidates.runs().iter().flat_map(|run| run.start..run.end);
+                assert!(of_runs.eq(candidates.iter().copied()), "runs are the same rows");
+            }
+            block.candidates.gather(&columns[0], &mut gathered);
+            assert!(gathered.iter().copied().eq(candidates.iter().map(|&row| columns[0][row as usize])));
+            for &row in block.rows {
+                assert!(batch.indices().contains(&(row as usize)));
+                assert!(!std::mem::replace(&mut asked[row as usize], true), "row {row} asks twice");
+                let own = row as usize;
+                let found = candidates.iter().filter(|&&o| near(space, columns, own, o as usize, reach));
+                let brute = (0..rows).filter(|&o| near(space, columns, own, o as usize, reach));
+                assert!(found.copied().eq(brute), "row {row} misses a neighbour");
+            }
+        });
+    }
+    assert!(asked.iter().all(|&asked| asked), "every row asks");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn tree_neighbours_equal_brute_force(
+        edge in prop::sample::select(vec![Edge::Open, Edge::Box, Edge::Torus]),
+        axes in 1usize..=3,
+        kind in prop::sample::select(KINDS.to_vec()),
+        rows in prop_oneof![0usize..20, 20usize..400, 3000usize..3100],
+        // Corner and side: also far from 0, where an ULP is large, and tiny.
+        (lo, side) in prop::sample::select(vec![
+            (0.0f32, 1.0f32), (-50.0, 100.0), (1000.0, 3.0), (-0.3, 0.7), (0.0, 1e-12), (0.0, 1e-22), (-1e18, 3e18), (-1e30, 3e30),
+        ]),
+        share in prop_oneof![Just(0.0f32), Just(0.5), 0.0f32..0.5, 0.0f32..0.02, Just(1.0 / 16.0)],
+        bucket in prop::sample::select(KD_BUCKETS.to_vec()),
+        batch_rows in prop::sample::select(vec![64u32, 192, 2048]),
+        seed in any::<u64>(),
+    ) {
+        let space = space(edge, axes, lo, lo + side);
+        let columns = points(kind, rows, &space, lo, lo + side, seed);
+        let side = if edge == Edge::Torus { space.side(0) } else { side };
+        check_neighbours(&space, &columns, bucket, share * side, batch_rows);
+    }
+}
+
+#[test]
+fn a_reach_beyond_everything_finds_everything() {
+    for edge in [Edge::Open, Edge::Box] {
+        let space = space(edge, 2, 0.0, 8.0);
+        let columns = points(Kind::Uniform, 300, &space, 0.0, 8.0, 4);
+        for reach in [100.0, 1e20, 3e38, f32::INFINITY] {
+            check_neighbours(&space, &columns, 16, reach, 128);
+        }
+    }
+}
