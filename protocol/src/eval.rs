@@ -188,14 +188,7 @@ pub fn draw(scalar: Scalar, address: Address, lane: u8) -> Option<Value> {
 }
 
 /// One operation of a body, given the values before it. Nothing where the body is malformed.
-pub fn op(
-    op: Op,
-    scalar: Scalar,
-    before: &Table<ValueId, Value>,
-    entity: u32,
-    seed: u64,
-    tick: Tick,
-) -> Option<Value> {
+pub fn op(op: Op, scalar: Scalar, before: &Table<ValueId, Value>, entity: u32, seed: u64, tick: Tick) -> Option<Value> {
     let value = |id: ValueId| before.get(id).copied();
     let result = match op {
         Op::Const(constant) => constant,
@@ -357,13 +350,37 @@ mod tests {
     fn every_operation_takes_exactly_the_types_it_says() {
         let values = [F32(1.0), F64(1.0), I8(1), I16(1), I32(1), U8(1), U16(1), U32(1), Bool(true)];
         let unaries = [
-            Unary::Neg, Unary::Abs, Unary::Not, Unary::Sqrt, Unary::Sin, Unary::Cos, Unary::Tan, Unary::Asin,
-            Unary::Acos, Unary::Atan, Unary::Exp, Unary::Ln, Unary::Log2, Unary::Log10, Unary::Floor, Unary::Ceil,
-            Unary::Round, Unary::Trunc,
+            Unary::Neg,
+            Unary::Abs,
+            Unary::Not,
+            Unary::Sqrt,
+            Unary::Sin,
+            Unary::Cos,
+            Unary::Tan,
+            Unary::Asin,
+            Unary::Acos,
+            Unary::Atan,
+            Unary::Exp,
+            Unary::Ln,
+            Unary::Log2,
+            Unary::Log10,
+            Unary::Floor,
+            Unary::Ceil,
+            Unary::Round,
+            Unary::Trunc,
         ];
         let binaries = [
-            Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Rem, Binary::Min, Binary::Max, Binary::Pow,
-            Binary::Atan2, Binary::And, Binary::Or,
+            Binary::Add,
+            Binary::Sub,
+            Binary::Mul,
+            Binary::Div,
+            Binary::Rem,
+            Binary::Min,
+            Binary::Max,
+            Binary::Pow,
+            Binary::Atan2,
+            Binary::And,
+            Binary::Or,
         ];
         let compares = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
         for a in values {

@@ -1,0 +1,78 @@
+//! Every code a diagnostic of the compiler can have, with what it means in general.
+
+macro_rules! codes {
+    ($($name:ident $meaning:literal)*) => {
+        $(#[doc = $meaning] pub const $name: &str = stringify!($name);)*
+        /// Each code with its general meaning. Tests walk it: each has a wrong scenario that shows it.
+        pub const CODES: &[(&str, &str)] = &[$((stringify!($name), $meaning)),*];
+    };
+}
+
+codes! {
+    E0101 "a character that the language does not know"
+    E0102 "a text without its closing quote"
+    E0103 "a malformed number"
+    E0104 "a number too large to be written"
+    E0105 "something else was expected here"
+    E0106 "nested too deeply"
+    E0107 "comparisons do not chain"
+    E0108 "system bodies in text are not supported yet"
+    E0109 "a reserved word used as a name"
+
+    E0201 "an unknown name"
+    E0202 "defined twice"
+    E0203 "constants that need each other"
+    E0204 "a name of another kind than is needed here"
+    E0205 "a name that belongs to the language"
+    E0206 "an unknown type"
+    E0207 "an unknown setting"
+    E0208 "said twice"
+    E0209 "an unknown function"
+
+    E0301 "types that do not mix"
+    E0302 "an operand of a type that the operation does not take"
+    E0303 "a wrong number of arguments"
+    E0304 "a value of another type than is needed here"
+    E0305 "a number that its type cannot hold"
+    E0306 "an integer divided by zero"
+    E0307 "only known where rows are made"
+    E0308 "no such lane"
+    E0309 "bounds of a draw that make no sense"
+
+    E0401 "a setting out of its limits"
+    E0402 "a space that is none"
+    E0403 "no such parameter"
+    E0404 "a malformed value for a parameter"
+    E0405 "a parameter out of its range"
+    E0406 "a number of rows out of its limits"
+    E0407 "a component that cannot be the position"
+    E0408 "a space that cannot be drawn from"
+    E0409 "a component used before it has a value"
+    E0410 "a value missing, or one too many"
+    E0411 "an index that cannot be built"
+    E0412 "nothing to simulate"
+
+    E0501 "an incomplete system"
+    E0502 "an unknown kernel"
+    E0503 "a kernel that refuses its system"
+    E0504 "two owners of one component"
+    E0505 "a component of another group cannot be owned"
+    E0506 "a group lacks the component"
+    E0507 "nobody makes the fresh value"
+    E0508 "a system cannot read its own result"
+    E0509 "rows of a derived group have no previous state"
+    E0510 "a component of a derived group without an owner"
+    E0511 "fresh values that need each other"
+    E0512 "a number of batch rows out of its limits"
+    E0513 "a read said the wrong way"
+    E0601 "a schedule out of its limits"
+
+    W0101 "a component that no group has"
+    W0102 "a constant that nothing uses"
+    W0103 "a column that nothing reads"
+    W0104 "an index that nothing asks"
+    W0105 "a declaration that adds nothing"
+}
+
+/// A fault of the compiler itself: what it made was refused by the verifier. No scenario should show it.
+pub const INTERNAL: &str = "E9999";

@@ -1,0 +1,264 @@
+//! Diagnostics: what is wrong, where, and what to do. Data until the edge, where they are rendered.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use diptych_protocol::program::{Source, Span};
+
+/// Diagnostics kept of one compilation; what a 16 MB file of noise adds beyond them helps nobody.
+const KEPT_MAX: usize = 64;
+
+/// How bad it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// The scenario does not compile.
+    Error,
+    /// It compiles, but hardly says what was meant.
+    Warning,
+}
+
+/// A place, and what to say there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub text: String,
+}
+
+/// One thing to tell the author of a scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One of [`crate::codes::CODES`].
+    pub code: &'static str,
+    /// The message, whole without its place.
+    pub message: String,
+    /// Where, with a short text.
+    pub primary: Label,
+    /// Further places.
+    pub labels: Vec<Label>,
+    /// What to do, a line each.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            primary: Label { span, text: String::new() },
+            labels: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// Says something at the primary place.
+    #[must_use]
+    pub fn here(mut self, text: impl Into<String>) -> Self {
+        self.primary.text = text.into();
+        self
+    }
+
+    /// Shows another place.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Says what to do, where there is something to say.
+    #[must_use]
+    pub fn maybe_help(mut self, text: Option<String>) -> Self {
+        self.help.extend(text);
+        self
+    }
+
+    /// As text for people: code, message, `path:line:column`, the source line with the span marked, help.
+    pub fn render(&self, source: &Source, colours: bool) -> String {
+        let window = Window::around(&source.text, self);
+        let mut snippet = Snippet::source(window.text).line_start(window.line).path(source.path.as_str()).annotation(
+            AnnotationKind::Primary.span(window.range(self.primary.span)).label(self.primary.text.as_str()),
+        );
+        for label in &self.labels {
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(window.range(label.span)).label(label.text.as_str()));
+        }
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level.primary_title(self.message.as_str()).id(self.code).element(snippet);
+        for help in &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+}
+
+/// The lines that a diagnostic touches: all that the renderer has to look at.
+struct Window<'a> {
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(text: &'a str, diagnostic: &Diagnostic) -> Self {
+        let spans = || std::iter::once(diagnostic.primary.span).chain(diagnostic.labels.iter().map(|l| l.span));
+        let first = floor(text, spans().map(|s| s.start).min().unwrap_or(0) as usize);
+        let last = floor(text, spans().map(|s| s.end).max().unwrap_or(0) as usize).max(first);
+        let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+        Window { text: &text[start..end], start, line: text[..start].matches('\n').count() + 1 }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let start = floor(self.text, (span.start as usize).saturating_sub(self.start));
+        let end = floor(self.text, (span.end as usize).saturating_sub(self.start));
+        start..end.max(start)
+    }
+}
+
+/// The nearest place at or before `at` where a character begins.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The diagnostics of one compilation, as they come up.
+#[derive(Default, Debug)]
+pub struct Diagnostics {
+    items: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Diagnostics {
+    /// Keeps a diagnostic, unless there are very many already.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.severity == Severity::Error {
+            self.errors += 1;
+        }
+        if self.items.len() < KEPT_MAX {
+            self.items.push(diagnostic);
+        }
+    }
+
+    /// Whether an error is among them.
+    pub fn failed(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// How many errors so far.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// All of them, in the order of the text.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.items.sort_by_key(|d| (d.primary.span.start, d.primary.span.end));
+        self.items
+    }
+}
+
+/// The name among the candidates that was probably meant: at most a third of its letters differ.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const NAME_BYTES_MAX: usize = 64;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= NAME_BYTES_MAX && *candidate != name)
+        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `did you mean ...`, if something is near.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, candidates).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// How many letters must be put in, taken out, replaced or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rendering_shows_path_line_column_and_what_to_do() {
+        let source = Source { path: "a.dip".into(), text: "scenario x\nlet a = b\nlet b = a\n".into() };
+        let text = Diagnostic::error("E0203", Span { start: 15, end: 16 }, "`a` and `b` need each other")
+            .here("needs `b`")
+            .label(Span { start: 25, end: 26 }, "needs `a`")
+            .help("give one of them a value")
+            .render(&source, false);
+        for part in ["error[E0203]: `a` and `b` need each other", "a.dip:2:5", "let a = b", "^ needs `b`", "help: give"]
+        {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn any_span_renders() {
+        let source = Source { path: "a".into(), text: "é\n\tü".into() };
+        for start in 0..8 {
+            for end in 0..8 {
+                Diagnostic::error("E0101", Span { start, end }, "")
+                    .label(Span { start: end, end: start }, "x")
+                    .render(&source, true);
+            }
+        }
+    }
+
+    #[test]
+    fn near_names_are_found_and_far_ones_not() {
+        assert_eq!(nearest("Positon", ["Mass", "Position"]), Some("Position"));
+        assert_eq!(nearest("mass", ["Mass"]), Some("Mass"));
+        assert_eq!(nearest("frmaes", ["frames", "seed"]), Some("frames"));
+        assert_eq!(nearest("xyz", ["frames", "seed"]), None);
+    }
+}
+
+/// Renders them all, one after another.
+pub fn render(source: &Source, diagnostics: &[Diagnostic], colours: bool) -> String {
+    diagnostics.iter().map(|diagnostic| diagnostic.render(source, colours) + "\n").collect()
+}

@@ -1,0 +1,232 @@
+//! Resolving: which name means which item, and in which order constants can be computed.
+
+mod constants;
+
+use std::collections::BTreeMap;
+
+use diptych_protocol::program::Span;
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::syntax::ast::{self, Expr, Item};
+
+/// Names that the language defines.
+pub const BUILT_IN: [&str; 2] = ["PI", "TAU"];
+
+/// What a name means: a place in one of the lists of [`Names`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Meaning {
+    Constant(usize),
+    Component(usize),
+    Group(usize),
+    Index(usize),
+}
+
+impl Meaning {
+    /// A word for people, with its article.
+    pub fn what(self) -> &'static str {
+        match self {
+            Meaning::Constant(_) => "a constant",
+            Meaning::Component(_) => "a component",
+            Meaning::Group(_) => "a group",
+            Meaning::Index(_) => "an index",
+        }
+    }
+}
+
+/// A named constant.
+#[derive(Clone, Copy, Debug)]
+pub enum Constant<'a> {
+    /// A parameter.
+    Param(&'a ast::Param),
+    /// A `let`.
+    Let(&'a ast::Let),
+    /// The time step of the run, where the scenario has no `dt` of its own.
+    Dt(Option<&'a Expr>),
+}
+
+impl<'a> Constant<'a> {
+    /// The name.
+    pub fn name(&self) -> &'a str {
+        match self {
+            Constant::Param(param) => &param.name.text,
+            Constant::Let(constant) => &constant.name.text,
+            Constant::Dt(_) => "dt",
+        }
+    }
+
+    /// Where it is named.
+    pub fn span(&self) -> Span {
+        match self {
+            Constant::Param(param) => param.name.span,
+            Constant::Let(constant) => constant.name.span,
+            Constant::Dt(value) => value.map_or(Span::default(), |value| value.span),
+        }
+    }
+
+    /// The expressions it is computed from.
+    fn parts(&self) -> Vec<&'a Expr> {
+        match self {
+            Constant::Param(param) => {
+                let range = param.range.iter().flat_map(|(low, high)| [low, high]);
+                std::iter::once(&param.default).chain(range).collect()
+            }
+            Constant::Let(constant) => vec![&constant.value],
+            Constant::Dt(value) => value.iter().copied().collect(),
+        }
+    }
+}
+
+/// The items by kind, in the order of the text, and what their names mean.
+#[derive(Default, Debug)]
+#[allow(missing_docs)]
+pub struct Names<'a> {
+    pub constants: Vec<Constant<'a>>,
+    /// The constants, each after those it needs; members of cycles left out.
+    pub constant_order: Vec<usize>,
+    pub components: Vec<&'a ast::Component>,
+    pub groups: Vec<&'a ast::Group>,
+    pub indexes: Vec<&'a ast::Index>,
+    pub systems: Vec<&'a ast::System>,
+    pub run: Option<&'a ast::Run>,
+    pub space: Option<&'a ast::Space>,
+    meanings: BTreeMap<&'a str, Meaning>,
+}
+
+impl<'a> Names<'a> {
+    /// What a name means.
+    pub fn meaning(&self, name: &str) -> Option<Meaning> {
+        self.meanings.get(name).copied()
+    }
+
+    /// The names of one kind of thing, or of several.
+    pub fn all(&self, wanted: impl Fn(Meaning) -> bool) -> impl Iterator<Item = &'a str> {
+        self.meanings.iter().filter(move |(_, meaning)| wanted(**meaning)).map(|(name, _)| *name)
+    }
+
+    /// The component of this name, or an error.
+    pub fn component(&self, name: &ast::Name, diagnostics: &mut Diagnostics) -> Option<usize> {
+        match self.meaning(&name.text) {
+            Some(Meaning::Component(component)) => Some(component),
+            other => self.wrong(name, "component", other, |m| matches!(m, Meaning::Component(_)), diagnostics),
+        }
+    }
+
+    /// The group of this name, or an error.
+    pub fn group(&self, name: &ast::Name, diagnostics: &mut Diagnostics) -> Option<usize> {
+        match self.meaning(&name.text) {
+            Some(Meaning::Group(group)) => Some(group),
+            other => self.wrong(name, "group", other, |m| matches!(m, Meaning::Group(_)), diagnostics),
+        }
+    }
+
+    /// The index of this name, or an error.
+    pub fn index(&self, name: &ast::Name, diagnostics: &mut Diagnostics) -> Option<usize> {
+        match self.meaning(&name.text) {
+            Some(Meaning::Index(index)) => Some(index),
+            other => self.wrong(name, "index", other, |m| matches!(m, Meaning::Index(_)), diagnostics),
+        }
+    }
+
+    fn wrong(
+        &self,
+        name: &ast::Name,
+        wanted: &str,
+        found: Option<Meaning>,
+        is_wanted: impl Fn(Meaning) -> bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<usize> {
+        let text = &name.text;
+        diagnostics.push(match found {
+            Some(found) => {
+                let message = format!("`{text}` is {}, but a name of {} is needed here", found.what(), article(wanted));
+                Diagnostic::error(codes::E0204, name.span, message)
+            }
+            None => Diagnostic::error(codes::E0201, name.span, format!("there is no {wanted} `{text}`"))
+                .maybe_help(did_you_mean(text, self.all(is_wanted))),
+        });
+        None
+    }
+}
+
+fn article(word: &str) -> String {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { format!("an {word}") } else { format!("a {word}") }
+}
+
+/// Resolves the names of a scenario.
+pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -> Names<'a> {
+    let mut names = Names::default();
+    let mut places: BTreeMap<&'a str, Span> = BTreeMap::new();
+    let mut systems: BTreeMap<&'a str, Span> = BTreeMap::new();
+    for item in &scenario.items {
+        let (name, meaning) = match item {
+            Item::Param(param) => {
+                names.constants.push(Constant::Param(param));
+                (&param.name, Meaning::Constant(names.constants.len() - 1))
+            }
+            Item::Let(constant) => {
+                names.constants.push(Constant::Let(constant));
+                (&constant.name, Meaning::Constant(names.constants.len() - 1))
+            }
+            Item::Component(component) => {
+                names.components.push(component);
+                (&component.name, Meaning::Component(names.components.len() - 1))
+            }
+            Item::Group(group) => {
+                names.groups.push(group);
+                (&group.name, Meaning::Group(names.groups.len() - 1))
+            }
+            Item::Index(index) => {
+                names.indexes.push(index);
+                (&index.name, Meaning::Index(names.indexes.len() - 1))
+            }
+            Item::System(system) => {
+                // Nothing in the language refers to a system, so its name may also be a group's.
+                names.systems.push(system);
+                if let Some(first) = systems.insert(&system.name.text, system.name.span) {
+                    diagnostics.push(twice(&format!("system `{}`", system.name.text), first, system.name.span));
+                }
+                continue;
+            }
+            Item::Run(run) => {
+                if let Some(first) = names.run.replace(run) {
+                    diagnostics.push(twice("the run", first.span, run.span));
+                }
+                continue;
+            }
+            Item::Space(space) => {
+                if let Some(first) = names.space.replace(space) {
+                    diagnostics.push(twice("the space", first.span, space.span));
+                }
+                continue;
+            }
+        };
+        if BUILT_IN.contains(&name.text.as_str()) {
+            let message = format!("`{}` belongs to the language", name.text);
+            diagnostics.push(Diagnostic::error(codes::E0205, name.span, message).help("choose another name"));
+        }
+        match places.get(name.text.as_str()) {
+            Some(&first) => diagnostics.push(twice(&format!("`{}`", name.text), first, name.span)),
+            None => {
+                places.insert(&name.text, name.span);
+                names.meanings.insert(&name.text, meaning);
+            }
+        }
+    }
+    if !names.meanings.contains_key("dt") {
+        let settings = names.run.map_or(&[][..], |run| &run.settings);
+        let dt = settings.iter().find(|setting| setting.name.text == "dt").map(|setting| &setting.value);
+        names.meanings.insert("dt", Meaning::Constant(names.constants.len()));
+        names.constants.push(Constant::Dt(dt));
+    }
+    names.constant_order = constants::order(&names, diagnostics);
+    names
+}
+
+fn twice(what: &str, first: Span, second: Span) -> Diagnostic {
+    Diagnostic::error(codes::E0202, second, format!("{what} is defined twice"))
+        .here("the second")
+        .label(first, "the first")
+        .help("rename or remove one of them")
+}

@@ -1,0 +1,276 @@
+//! Scheduling: which step runs in which stage, and how many rows a batch has.
+//!
+//! Every system and every index gets a *level*, counted from 0: the highest of what it depends on.
+//!
+//! - An own-row `fresh` read of its group's column: the owner's level. Both run in one pass, the owner first.
+//! - Any other `fresh` read: a level after the owner.
+//! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Its six phases take six levels.
+//! - A system that asks an index, or runs over its buckets: a level after the last phase.
+//!
+//! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
+//! level are one pass, in the order of their dependencies, then of the text.
+//!
+//! # Rows of a batch
+//!
+//! What cuts the work comes from the program, never from the machine, since results must not depend on the number of
+//! workers. A step aims at [`BATCHES_AIMED`] batches, rounded up to [`ROW_ALIGN`] rows, and at most
+//!
+//! - [`STREAM_BATCH_ROWS_MAX`] rows where all is a stream over own rows: a batch should stay in a core's own cache;
+//! - [`SPATIAL_BATCH_ROWS_MAX`] rows where a system of the pass asks an index, or reads other rows' fresh values or
+//!   another group: such a row costs hundreds of nanoseconds, and smaller batches level out dense places;
+//! - what the smallest `batch` clause of the pass says, which overrides both;
+//! - no limit for the counting and scattering of an index: each batch has a count for every chunk, so few are better.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diptych_protocol::id::{GroupId, IndexId, StepId, SystemId};
+use diptych_protocol::kd;
+use diptych_protocol::limits::{
+    BATCHES_AIMED, ROW_ALIGN, SPATIAL_BATCH_ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, STREAM_BATCH_ROWS_MAX,
+};
+use diptych_protocol::program::{
+    Domain, IndexPhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step, System, When, Work,
+};
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+
+/// Fills in steps and schedule.
+pub fn schedule(program: &mut Program, diagnostics: &mut Diagnostics) {
+    let needs = needs(program);
+    let Some(levels) = levels(program, &needs, diagnostics) else { return };
+    let setup = setup(program);
+    let frame = frame(program, &levels);
+    program.schedule = Schedule { setup, frame };
+    limits(program, diagnostics);
+}
+
+/// A system or an index. Systems first, so that the order of ties is that of the text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Node {
+    System(SystemId),
+    Index(IndexId),
+}
+
+/// What a node needs, and how many levels after it.
+type Needs = BTreeMap<Node, BTreeMap<Node, u32>>;
+
+fn needs(program: &Program) -> Needs {
+    let mut needs = Needs::new();
+    let phases = IndexPhase::ALL.len() as u32;
+    for (id, index) in program.indexes.iter() {
+        let own = needs.entry(Node::Index(id)).or_default();
+        if index.when == When::Fresh {
+            for owner in index.positions.iter().filter_map(|column| program.columns[*column].owner) {
+                own.insert(Node::System(owner), 1);
+            }
+        }
+    }
+    for (id, system) in program.systems.iter() {
+        let own = needs.entry(Node::System(id)).or_default();
+        for read in system.reads.iter().filter(|read| read.when == When::Fresh) {
+            let Some(owner) = program.columns[read.column].owner else { continue };
+            let distance = u32::from(read.reach == Reach::Any);
+            let known = own.entry(Node::System(owner)).or_default();
+            *known = distance.max(*known);
+        }
+        let mut asked = system.indexes.clone();
+        if let Origin::Buckets(index) = program.groups[system.group].origin {
+            asked.push(index);
+        }
+        own.extend(asked.into_iter().map(|index| (Node::Index(index), phases)));
+    }
+    needs
+}
+
+/// Each node's level (of an index: that of its first phase), in an order in which each stands after its needs.
+fn levels(program: &Program, needs: &Needs, diagnostics: &mut Diagnostics) -> Option<Vec<(Node, u32)>> {
+    let mut users: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
+    let mut open: BTreeMap<Node, usize> = BTreeMap::new();
+    for (node, own) in needs {
+        open.insert(*node, own.len());
+        own.keys().for_each(|need| users.entry(*need).or_default().push(*node));
+    }
+    let mut ready: BTreeSet<Node> = open.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
+    let mut level: BTreeMap<Node, u32> = BTreeMap::new();
+    let mut order = Vec::new();
+    while let Some(node) = ready.pop_first() {
+        let own =
+            needs[&node].iter().map(|(need, distance)| level.get(need).map_or(0, |l| l.saturating_add(*distance)));
+        let own = own.max().unwrap_or(0);
+        level.insert(node, own);
+        order.push((node, own));
+        for user in users.get(&node).into_iter().flatten() {
+            if let Some(count) = open.get_mut(user) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.insert(*user);
+                }
+            }
+        }
+    }
+    if order.len() == needs.len() {
+        return Some(order);
+    }
+    diagnostics.push(cycle(program, needs, &level));
+    None
+}
+
+/// Names a circle among the nodes without a level. Each of them needs another one.
+fn cycle(program: &Program, needs: &Needs, level: &BTreeMap<Node, u32>) -> Diagnostic {
+    let mut path: Vec<Node> = needs.keys().find(|node| !level.contains_key(node)).copied().into_iter().collect();
+    let mut from = 0;
+    while let Some(next) = path.last().and_then(|node| needs[node].keys().find(|need| !level.contains_key(need))) {
+        if let Some(seen) = path.iter().position(|node| node == next) {
+            from = seen;
+            break;
+        }
+        path.push(*next);
+    }
+    let mut ring = path.split_off(from);
+    let first = ring.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(place, _)| place);
+    ring.rotate_left(first);
+    let name = |node: &Node| match node {
+        Node::System(id) => (format!("system `{}`", program.systems[*id].name), program.systems[*id].span),
+        Node::Index(id) => (format!("index `{}`", program.indexes[*id].name), program.indexes[*id].span),
+    };
+    let names: Vec<String> = ring.iter().chain(ring.first()).map(|node| name(node).0).collect();
+    let span = ring.first().map_or(Span::default(), |node| name(node).1);
+    let message = format!("fresh values need each other: {}", names.join(" needs "));
+    let mut error = Diagnostic::error(codes::E0511, span, message);
+    for node in ring.iter().skip(1) {
+        error = error.label(name(node).1, "also in the circle");
+    }
+    error.help("let one of them read the value the frame started from: `reads` instead of `fresh`")
+}
+
+/// Blueprints together, then the commit.
+fn setup(program: &mut Program) -> Vec<Stage> {
+    let blueprints: Vec<(GroupId, Step)> = program
+        .groups
+        .iter()
+        .filter(|(_, group)| matches!(group.origin, Origin::Blueprint(_)))
+        .map(|(id, group)| {
+            let batch_rows = rows_a_batch(group.rows, STREAM_BATCH_ROWS_MAX);
+            let domain = Domain::Rows { group: id, batch_rows };
+            (id, Step { name: format!("{} blueprint", group.name), work: Work::Blueprint(id), domain })
+        })
+        .collect();
+    let steps = blueprints.into_iter().map(|(_, step)| program.steps.push(step)).collect();
+    vec![Stage { kind: StageKind::Setup, steps }, commit(program)]
+}
+
+fn commit(program: &mut Program) -> Stage {
+    let step = program.steps.push(Step { name: "commit".into(), work: Work::Commit, domain: Domain::Once });
+    Stage { kind: StageKind::Commit, steps: vec![step] }
+}
+
+fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
+    let mut phases: BTreeMap<u32, Vec<(IndexId, IndexPhase)>> = BTreeMap::new();
+    let mut passes: BTreeMap<u32, BTreeMap<GroupId, Vec<SystemId>>> = BTreeMap::new();
+    for (node, level) in order {
+        match node {
+            Node::System(id) => {
+                let group = program.systems[*id].group;
+                passes.entry(*level).or_default().entry(group).or_default().push(*id);
+            }
+            Node::Index(id) => {
+                for (later, phase) in IndexPhase::ALL.into_iter().enumerate() {
+                    phases.entry(level + later as u32).or_default().push((*id, phase));
+                }
+            }
+        }
+    }
+    phases.values_mut().for_each(|phases| phases.sort_by_key(|(id, _)| *id));
+    let levels: BTreeSet<u32> = phases.keys().chain(passes.keys()).copied().collect();
+    let mut stages = Vec::new();
+    for level in levels {
+        if let Some(phases) = phases.remove(&level) {
+            let steps = phases.into_iter().map(|(id, phase)| index_step(program, id, phase)).collect();
+            stages.push(Stage { kind: StageKind::Index, steps });
+        }
+        if let Some(passes) = passes.remove(&level) {
+            let steps = passes.into_iter().map(|(group, systems)| pass_step(program, group, systems)).collect();
+            stages.push(Stage { kind: StageKind::Systems, steps });
+        }
+    }
+    stages.push(commit(program));
+    stages
+}
+
+fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
+    let index = &program.indexes[id];
+    let group = index.group;
+    let domain = match phase {
+        IndexPhase::Split | IndexPhase::Place | IndexPhase::Seal => Domain::Once,
+        IndexPhase::Count | IndexPhase::Scatter => {
+            Domain::Rows { group, batch_rows: kd::count_batch_rows(program.groups[group].rows) }
+        }
+        IndexPhase::Build => Domain::Chunks(id),
+    };
+    let name = format!("{} {}", index.name, format!("{phase:?}").to_lowercase());
+    program.steps.push(Step { name, work: Work::Index(id, phase), domain })
+}
+
+fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> StepId {
+    let rows = program.groups[group].rows;
+    let members = || systems.iter().map(|id| &program.systems[*id]);
+    let most = if members().any(|system| is_spatial(program, system)) {
+        SPATIAL_BATCH_ROWS_MAX
+    } else {
+        STREAM_BATCH_ROWS_MAX
+    };
+    let said = members().filter_map(|system| system.batch_rows).min();
+    let batch_rows = said.unwrap_or_else(|| rows_a_batch(rows, most));
+    let name = members().map(|system| system.name.as_str()).collect::<Vec<_>>().join(" + ");
+    program.steps.push(Step { name, work: Work::Pass(systems), domain: Domain::Rows { group, batch_rows } })
+}
+
+/// Whether a system looks beyond its own rows and their neighbours in memory.
+fn is_spatial(program: &Program, system: &System) -> bool {
+    let far = system.reads.iter().any(|read| {
+        let other_group = program.columns[read.column].group != system.group;
+        read.reach == Reach::Any && (read.when == When::Fresh || other_group)
+    });
+    far || !system.indexes.is_empty()
+}
+
+fn rows_a_batch(rows: u32, most: u32) -> u32 {
+    rows.div_ceil(BATCHES_AIMED).next_multiple_of(ROW_ALIGN).clamp(ROW_ALIGN, most)
+}
+
+/// How many batches a step has.
+fn batches(program: &Program, step: &Step) -> u64 {
+    match step.domain {
+        Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows)),
+        Domain::Chunks(index) => u64::from(kd::chunks(program.groups[program.indexes[index].group].rows)),
+        Domain::Once => 1,
+    }
+}
+
+/// Tells what a progress word cannot count.
+fn limits(program: &Program, diagnostics: &mut Diagnostics) {
+    let first = || program.systems.values().next().map_or(Span::default(), |system| system.span);
+    let stages = program.schedule.frame.len();
+    if stages > usize::from(STAGES_MAX) {
+        let message = format!("a frame of {stages} stages: at most {STAGES_MAX} are possible");
+        let error = Diagnostic::error(codes::E0601, first(), message);
+        diagnostics.push(error.help("each `fresh` read of other rows waits for a stage: use fewer in a row"));
+    }
+    for stage in program.schedule.setup.iter().chain(&program.schedule.frame) {
+        let count: u64 = stage.steps.iter().map(|step| batches(program, &program.steps[*step])).sum();
+        if count <= u64::from(STAGE_BATCHES_MAX) {
+            continue;
+        }
+        let largest = stage.steps.iter().max_by_key(|step| batches(program, &program.steps[**step]));
+        let span = largest.map_or(Span::default(), |step| match &program.steps[*step].work {
+            Work::Pass(systems) => systems.first().map_or(first(), |system| program.systems[*system].span),
+            Work::Blueprint(group) => program.groups[*group].span,
+            Work::Index(index, _) => program.indexes[*index].span,
+            Work::Commit => first(),
+        });
+        let message = format!("a stage of {count} batches: at most {STAGE_BATCHES_MAX} are possible");
+        let error = Diagnostic::error(codes::E0601, span, message);
+        diagnostics.push(error.help("use fewer rows, or larger batches: `batch 16_384`"));
+    }
+}

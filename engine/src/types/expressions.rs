@@ -1,0 +1,371 @@
+//! Checking expressions: every operand gets a type, literals adapt, and what can be computed now is.
+
+use diptych_protocol::body::{Binary, Compare, Unary};
+use diptych_protocol::program::Span;
+use diptych_protocol::space::Space;
+use diptych_protocol::types::{Scalar, Type, Value};
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::resolve::{BUILT_IN, Meaning, Names};
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::types::convert::{adapt, literal, mixed};
+use crate::types::typed::{Checked, Kind, Typed};
+
+/// A component of the blueprint being checked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct RowMember<'a> {
+    pub name: &'a str,
+    pub ty: Type,
+    /// Whether a later initialiser used it.
+    pub used: bool,
+}
+
+/// Where expressions are checked: what they may use.
+pub struct Checker<'a, 'd> {
+    /// All names.
+    pub names: &'a Names<'a>,
+    /// The constants computed so far; by their places in [`Names::constants`].
+    pub constants: Vec<Option<Checked>>,
+    /// Which constants something used.
+    pub used: Vec<bool>,
+    /// The space, once it is known.
+    pub space: Option<Space>,
+    /// In a blueprint: the components before this one. Nothing where only constants make sense.
+    pub row: Option<Vec<RowMember<'a>>>,
+    /// In a blueprint: all its components, also the later ones.
+    pub group: Option<&'a ast::Group>,
+    /// Draws of the current initialiser so far.
+    pub draws: u32,
+    /// Where mistakes go.
+    pub diagnostics: &'d mut Diagnostics,
+}
+
+impl<'a, 'd> Checker<'a, 'd> {
+    /// For constants.
+    pub fn new(names: &'a Names<'a>, diagnostics: &'d mut Diagnostics) -> Self {
+        Self {
+            names,
+            constants: vec![None; names.constants.len()],
+            used: vec![false; names.constants.len()],
+            space: None,
+            row: None,
+            group: None,
+            draws: 0,
+            diagnostics,
+        }
+    }
+
+    /// Tells a mistake.
+    pub fn error(&mut self, diagnostic: Diagnostic) -> Checked {
+        self.diagnostics.push(diagnostic);
+        Checked::Error
+    }
+
+    /// Checks an expression. `expected` is the scalar that literals become where nothing nearer says so.
+    pub fn check(&mut self, expr: &Expr, expected: Option<Scalar>) -> Checked {
+        match &expr.kind {
+            ExprKind::Error => Checked::Error,
+            ExprKind::Int(number) => Checked::Int(i128::from(*number)),
+            ExprKind::Float(number) => Checked::Float(*number),
+            ExprKind::Bool(truth) => Checked::Typed(Typed::value(Value::Bool(*truth))),
+            ExprKind::Name(name) => self.name(name, expr.span),
+            ExprKind::Row => {
+                if self.row.is_none() {
+                    return self.outside("`row`", expr.span);
+                }
+                Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Row })
+            }
+            ExprKind::Space => self.error(
+                Diagnostic::error(codes::E0302, expr.span, "the space is no value")
+                    .help("it can be drawn from: `uniform(space)`"),
+            ),
+            ExprKind::Unary(op, operand) => {
+                let value = self.check(operand, expected);
+                self.unary(*op, value, expr.span)
+            }
+            ExprKind::Binary(op, place, a, b) => {
+                let (left, right) = (self.check(a, expected), self.check(b, expected));
+                self.binary(*op, *place, (left, a.span), (right, b.span))
+            }
+            ExprKind::If(condition, yes, no) => self.condition(condition, yes, no, expected),
+            ExprKind::Call(name, arguments) => self.call(name, arguments, expr.span, expected),
+            ExprKind::Lane(vector, lane) => self.lane(vector, lane, expected),
+        }
+    }
+
+    /// What is only known a row.
+    pub fn outside(&mut self, what: &str, span: Span) -> Checked {
+        self.error(
+            Diagnostic::error(codes::E0307, span, format!("{what} is only known where rows are made"))
+                .help("use it in a value of a group's blueprint"),
+        )
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Checked {
+        if let Some(row) = &mut self.row
+            && let Some(place) = row.iter().position(|member| member.name == name)
+        {
+            row[place].used = true;
+            return Checked::Typed(Typed { ty: row[place].ty, kind: Kind::Component(place) });
+        }
+        match (name, self.names.meaning(name)) {
+            ("PI", _) => Checked::Float(std::f64::consts::PI),
+            ("TAU", _) => Checked::Float(std::f64::consts::TAU),
+            (_, Some(Meaning::Constant(constant))) => {
+                self.used[constant] = true;
+                // Without a value it is part of a cycle or wrong itself, and told.
+                self.constants[constant].clone().unwrap_or(Checked::Error)
+            }
+            (_, Some(Meaning::Component(_))) => match self.group {
+                None => self.outside(&format!("component `{name}`"), span),
+                Some(group) if group.members.iter().any(|member| member.component.text == name) => self.error(
+                    Diagnostic::error(codes::E0409, span, format!("`{name}` has no value yet"))
+                        .help(format!("give `{name}` its value further up in the blueprint")),
+                ),
+                Some(group) => {
+                    let message = format!("group `{}` has no component `{name}`", group.name.text);
+                    self.error(Diagnostic::error(codes::E0506, span, message))
+                }
+            },
+            (_, Some(meaning)) => {
+                let message = format!("`{name}` is {}, not a value", meaning.what());
+                self.error(Diagnostic::error(codes::E0204, span, message))
+            }
+            (_, None) => {
+                let members = self.row.iter().flatten().map(|member| member.name);
+                let constants = self.names.all(|meaning| matches!(meaning, Meaning::Constant(_)));
+                let hint = did_you_mean(name, members.chain(constants).chain(BUILT_IN));
+                let message = format!("there is no value `{name}`");
+                self.error(Diagnostic::error(codes::E0201, span, message).maybe_help(hint))
+            }
+        }
+    }
+
+    fn unary(&mut self, op: UnaryOp, value: Checked, span: Span) -> Checked {
+        match (op, value) {
+            (_, Checked::Error) => Checked::Error,
+            (UnaryOp::Neg, Checked::Int(x)) => Checked::Int(-x),
+            (UnaryOp::Neg, Checked::Float(x)) => Checked::Float(-x),
+            (UnaryOp::Neg, Checked::Typed(x)) if Unary::Neg.accepts(x.ty.scalar) => {
+                Checked::Typed(Typed::new(x.ty, Kind::Unary(Unary::Neg, Box::new(x))))
+            }
+            (UnaryOp::Not, Checked::Typed(x)) if x.ty == Type::scalar(Scalar::Bool) => {
+                Checked::Typed(Typed::new(x.ty, Kind::Unary(Unary::Not, Box::new(x))))
+            }
+            (op, value) => {
+                let (symbol, wanted) = match op {
+                    UnaryOp::Neg => ("-", "a number"),
+                    UnaryOp::Not => ("not", "a `bool`"),
+                };
+                let message = format!("`{symbol}` takes {wanted}, not {}", value.describe());
+                self.error(Diagnostic::error(codes::E0302, span, message))
+            }
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, place: Span, a: (Checked, Span), b: (Checked, Span)) -> Checked {
+        if matches!(a.0, Checked::Error) || matches!(b.0, Checked::Error) {
+            return Checked::Error;
+        }
+        let compare = match op {
+            BinaryOp::Equal => Some(Compare::Eq),
+            BinaryOp::NotEqual => Some(Compare::Ne),
+            BinaryOp::Less => Some(Compare::Lt),
+            BinaryOp::LessEqual => Some(Compare::Le),
+            BinaryOp::Greater => Some(Compare::Gt),
+            BinaryOp::GreaterEqual => Some(Compare::Ge),
+            _ => None,
+        };
+        if let Some(compare) = compare {
+            return self.compare(compare, op, place, a, b);
+        }
+        let code = match op {
+            BinaryOp::Add => Binary::Add,
+            BinaryOp::Sub => Binary::Sub,
+            BinaryOp::Mul => Binary::Mul,
+            BinaryOp::Div => Binary::Div,
+            BinaryOp::Rem => Binary::Rem,
+            BinaryOp::And => Binary::And,
+            _ => Binary::Or,
+        };
+        if let (Checked::Int(x), Checked::Int(y)) = (&a.0, &b.0) {
+            return self.literal_integers(op, place, *x, *y, b.1);
+        }
+        if let (Some(x), Some(y)) = (literal(&a.0), literal(&b.0)) {
+            // At least one is a float: so is the result, in the precision of literals.
+            let (x, y) = (Typed::value(Value::F64(x)), Typed::value(Value::F64(y)));
+            if code.accepts(Scalar::F64) {
+                let folded = Typed::new(x.ty, Kind::Binary(code, Box::new(x), Box::new(y))).scalar();
+                return folded.map_or(Checked::Error, |value| Checked::Float(value.as_f64()));
+            }
+        }
+        let (left, right) = (a.0.describe(), b.0.describe());
+        let Some((x, y)) = self.unify(a, b.clone(), None) else { return Checked::Error };
+        let (lanes, fits) = match (x.ty.lanes, y.ty.lanes) {
+            (1, 1) => (1, true),
+            (m, n) if m == n => (m, matches!(op, BinaryOp::Add | BinaryOp::Sub)),
+            (m, 1) => (m, matches!(op, BinaryOp::Mul | BinaryOp::Div)),
+            (1, n) => (n, op == BinaryOp::Mul),
+            (m, _) => (m, false),
+        };
+        if !fits || !code.accepts(x.ty.scalar) {
+            let message = format!("`{}` does not take {left} and {right}", op.symbol());
+            let error = Diagnostic::error(codes::E0302, place, message);
+            let vectors = x.ty.lanes > 1 || y.ty.lanes > 1;
+            let help = "vectors are added, subtracted, and multiplied or divided by a scalar; also `dot(a, b)`";
+            return self.error(error.maybe_help(vectors.then(|| help.to_string())));
+        }
+        if x.ty.scalar.is_integer()
+            && matches!(op, BinaryOp::Div | BinaryOp::Rem)
+            && y.scalar().is_some_and(|value| value.as_f64() == 0.0)
+        {
+            return self.by_zero(b.1);
+        }
+        let ty = Type { scalar: x.ty.scalar, lanes };
+        Checked::Typed(Typed::new(ty, Kind::Binary(code, Box::new(x), Box::new(y))))
+    }
+
+    fn by_zero(&mut self, span: Span) -> Checked {
+        self.error(Diagnostic::error(codes::E0306, span, "an integer is divided by zero").here("this is 0"))
+    }
+
+    fn literal_integers(&mut self, op: BinaryOp, place: Span, x: i128, y: i128, right: Span) -> Checked {
+        let result = match op {
+            BinaryOp::Add => x.checked_add(y),
+            BinaryOp::Sub => x.checked_sub(y),
+            BinaryOp::Mul => x.checked_mul(y),
+            BinaryOp::Div | BinaryOp::Rem if y == 0 => return self.by_zero(right),
+            BinaryOp::Div => x.checked_div(y),
+            BinaryOp::Rem => x.checked_rem(y),
+            _ => {
+                let message = format!("`{}` takes `bool`s, not integers", op.symbol());
+                return self.error(Diagnostic::error(codes::E0302, place, message));
+            }
+        };
+        match result {
+            Some(result) => Checked::Int(result),
+            None => self.error(Diagnostic::error(codes::E0305, place, "the result is too large for any integer")),
+        }
+    }
+
+    fn compare(
+        &mut self,
+        compare: Compare,
+        op: BinaryOp,
+        place: Span,
+        a: (Checked, Span),
+        b: (Checked, Span),
+    ) -> Checked {
+        let truth = |truth: bool| Checked::Typed(Typed::value(Value::Bool(truth)));
+        if let (Checked::Int(x), Checked::Int(y)) = (&a.0, &b.0) {
+            return truth(match compare {
+                Compare::Eq => x == y,
+                Compare::Ne => x != y,
+                Compare::Lt => x < y,
+                Compare::Le => x <= y,
+                Compare::Gt => x > y,
+                Compare::Ge => x >= y,
+            });
+        }
+        let (left, right) = (a.0.describe(), b.0.describe());
+        let wide = literal(&a.0).is_some() && literal(&b.0).is_some();
+        let Some((x, y)) = self.unify(a, b, wide.then_some(Scalar::F64)) else { return Checked::Error };
+        if x.ty.lanes > 1 || y.ty.lanes > 1 || !compare.accepts(x.ty.scalar) {
+            let message = format!("`{}` does not take {left} and {right}", op.symbol());
+            let error = Diagnostic::error(codes::E0302, place, message);
+            return self
+                .error(error.help("numbers are compared; a `bool` only by `==` and `!=`; a vector lane by lane"));
+        }
+        Checked::Typed(Typed::new(Type::scalar(Scalar::Bool), Kind::Compare(compare, Box::new(x), Box::new(y))))
+    }
+
+    fn condition(&mut self, condition: &Expr, yes: &Expr, no: &Expr, expected: Option<Scalar>) -> Checked {
+        let (c, a, b) = (self.check(condition, None), self.check(yes, expected), self.check(no, expected));
+        if [&c, &a, &b].into_iter().any(|part| matches!(part, Checked::Error)) {
+            return Checked::Error;
+        }
+        let c = match c {
+            Checked::Typed(c) if c.ty == Type::scalar(Scalar::Bool) => c,
+            other => {
+                let message = format!("a condition is a `bool`, not {}", other.describe());
+                return self.error(Diagnostic::error(codes::E0302, condition.span, message).help("compare: `x > 0`"));
+            }
+        };
+        if let Some(Value::Bool(chosen)) = c.scalar()
+            && let (Checked::Int(_) | Checked::Float(_), Checked::Int(_) | Checked::Float(_)) = (&a, &b)
+        {
+            let float = matches!(a, Checked::Float(_)) || matches!(b, Checked::Float(_));
+            let value = if chosen { a } else { b };
+            return if float { literal(&value).map_or(Checked::Error, Checked::Float) } else { value };
+        }
+        let Some((x, y)) = self.unify((a, yes.span), (b, no.span), expected) else { return Checked::Error };
+        if x.ty.lanes != y.ty.lanes {
+            return self.error(mixed(&Checked::Typed(x), yes.span, &Checked::Typed(y), no.span));
+        }
+        let ty = x.ty;
+        Checked::Typed(Typed::new(ty, Kind::Select(Box::new(c), Box::new(x), Box::new(y))))
+    }
+
+    fn lane(&mut self, vector: &Expr, lane: &ast::Name, expected: Option<Scalar>) -> Checked {
+        let value = match self.check(vector, expected) {
+            Checked::Error => return Checked::Error,
+            value => value,
+        };
+        let number = ["x", "y", "z"].iter().position(|name| *name == lane.text);
+        match (value, number) {
+            (Checked::Typed(typed), Some(number)) if typed.ty.lanes > 1 && number < usize::from(typed.ty.lanes) => {
+                let ty = Type::scalar(typed.ty.scalar);
+                Checked::Typed(Typed::new(ty, Kind::Lane(Box::new(typed), number as u8)))
+            }
+            (value, _) => {
+                let message = format!("{} has no lane `{}`", value.describe(), lane.text);
+                let error = Diagnostic::error(codes::E0308, lane.span, message);
+                self.error(error.help("a `vec2` has `.x` and `.y`, a `vec3` also `.z`"))
+            }
+        }
+    }
+
+    /// Brings two operands to one scalar: literals adapt, integers become the other's float, `f32` becomes `f64`.
+    /// Literals alone become `expected`, or `i32` and `f32`.
+    pub fn unify(
+        &mut self,
+        a: (Checked, Span),
+        b: (Checked, Span),
+        expected: Option<Scalar>,
+    ) -> Option<(Typed, Typed)> {
+        let scalar = match (&a.0, &b.0) {
+            (Checked::Error, _) | (_, Checked::Error) => return None,
+            (Checked::Typed(x), Checked::Typed(y)) => join(x.ty.scalar, y.ty.scalar),
+            (Checked::Typed(x), other) | (other, Checked::Typed(x)) => match (x.ty.scalar, other) {
+                (Scalar::Bool, _) => None,
+                (scalar, Checked::Float(_)) if scalar.is_integer() => Some(Scalar::F32),
+                (scalar, _) => Some(scalar),
+            },
+            (Checked::Int(_), Checked::Int(_)) => {
+                Some(expected.filter(|scalar| *scalar != Scalar::Bool).unwrap_or(Scalar::I32))
+            }
+            _ => Some(expected.filter(|scalar| scalar.is_float()).unwrap_or(Scalar::F32)),
+        };
+        let Some(scalar) = scalar else {
+            self.diagnostics.push(mixed(&a.0, a.1, &b.0, b.1));
+            return None;
+        };
+        let x = adapt(a.0, scalar, a.1, self.diagnostics);
+        let y = adapt(b.0, scalar, b.1, self.diagnostics);
+        x.zip(y)
+    }
+}
+
+/// The scalar that two meet in.
+pub fn join(a: Scalar, b: Scalar) -> Option<Scalar> {
+    match (a, b) {
+        _ if a == b => Some(a),
+        (Scalar::Bool, _) | (_, Scalar::Bool) => None,
+        (Scalar::F64, _) | (_, Scalar::F64) if a.is_float() && b.is_float() => Some(Scalar::F64),
+        _ if a.is_float() && b.is_integer() => Some(a),
+        _ if b.is_float() && a.is_integer() => Some(b),
+        _ => None,
+    }
+}

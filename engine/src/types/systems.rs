@@ -1,0 +1,284 @@
+//! Checking systems: their clauses, and who owns what.
+
+use diptych_protocol::limits::{ROW_ALIGN, ROWS_MAX};
+use diptych_protocol::program::{Reach, When};
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::syntax::ast::{self, ClauseKind, Path};
+use crate::types::expressions::Checker;
+use crate::types::world::said_twice;
+use crate::types::{Model, Origin, Place, Read, System};
+
+impl<'a> Checker<'a, '_> {
+    /// All systems: first who owns what, then who reads it.
+    pub(super) fn systems(&mut self, model: &mut Model<'a>) {
+        let names = self.names;
+        let mut groups = Vec::new();
+        for (at, system) in names.systems.iter().enumerate() {
+            let header = self.header(system);
+            let owns = match header.group {
+                Some(group) => self.owns(system, at, group, model),
+                None => Vec::new(),
+            };
+            groups.push(header.group);
+            model.systems.push(System {
+                name: &system.name.text,
+                span: system.name.span,
+                group: header.group.unwrap_or(0),
+                kernel: header.kernel.map_or("", |kernel| &kernel.text),
+                kernel_span: header.kernel.map_or(system.name.span, |kernel| kernel.span),
+                owns,
+                reads: Vec::new(),
+                indexes: Vec::new(),
+                constants: Vec::new(),
+                batch_rows: header.batch_rows,
+            });
+        }
+        for (at, system) in names.systems.iter().enumerate() {
+            let mut constants: Vec<&ast::Setting> = Vec::new();
+            for clause in &system.clauses {
+                match &clause.kind {
+                    ClauseKind::Index(indexes) => self.asks(at, indexes, model),
+                    ClauseKind::With(settings) => constants.extend(settings),
+                    ClauseKind::Reads(paths) => {
+                        for path in paths {
+                            self.reads(at, groups[at], path, When::Prev, false, model);
+                        }
+                    }
+                    ClauseKind::Fresh { others, paths } => {
+                        for path in paths {
+                            self.reads(at, groups[at], path, When::Fresh, *others, model);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let constants: Vec<ast::Setting> = constants.into_iter().cloned().collect();
+            self.known_settings(&constants, &[], "the kernel");
+            model.systems[at].constants = self.kernel_constants(&constants);
+        }
+        self.unowned(model);
+    }
+
+    fn header(&mut self, system: &'a ast::System) -> Header<'a> {
+        let mut header = Header::default();
+        let (mut places, mut batch, mut owns) = (None, None, false);
+        for clause in &system.clauses {
+            match &clause.kind {
+                ClauseKind::Native(kernel) => {
+                    if let Some(first) = header.kernel.replace(kernel) {
+                        self.diagnostics.push(said_twice("native", first.span, kernel.span));
+                    }
+                }
+                ClauseKind::For(group) => {
+                    if let Some(first) = places.replace(clause.span) {
+                        self.diagnostics.push(said_twice("for", first, clause.span));
+                    }
+                    header.group = self.names.group(group, self.diagnostics);
+                }
+                ClauseKind::Batch(rows) => {
+                    if let Some(first) = batch.replace(clause.span) {
+                        self.diagnostics.push(said_twice("batch", first, clause.span));
+                    }
+                    header.batch_rows = self.batch(rows);
+                }
+                ClauseKind::Owns(_) => owns = true,
+                _ => {}
+            }
+        }
+        let name = &system.name;
+        let missing = [
+            (places.is_none(), "does not say whose rows it runs over", "add `for GROUP`"),
+            (header.kernel.is_none(), "does not say what it does", "add `native \"kernel.name\"`"),
+            (!owns, "owns nothing, so it can change nothing", "add `owns Component`"),
+        ];
+        for (_, what, help) in missing.into_iter().filter(|(missing, _, _)| *missing) {
+            let message = format!("system `{}` {what}", name.text);
+            self.diagnostics.push(Diagnostic::error(codes::E0501, name.span, message).help(help));
+        }
+        header
+    }
+
+    fn batch(&mut self, rows: &ast::Expr) -> Option<u32> {
+        let given = self.integer(rows, "the number of rows a batch", 1..=u64::from(ROWS_MAX), codes::E0512)? as u32;
+        if given.is_multiple_of(ROW_ALIGN) {
+            return Some(given);
+        }
+        let message = format!("a batch of {given} rows: it must be a multiple of {ROW_ALIGN}");
+        let error = Diagnostic::error(codes::E0512, rows.span, message);
+        self.diagnostics.push(error.help(format!("the next one is {}", given.next_multiple_of(ROW_ALIGN))));
+        None
+    }
+
+    fn owns(&mut self, system: &'a ast::System, at: usize, group: usize, model: &mut Model<'a>) -> Vec<Place> {
+        let mut owned: Vec<Place> = Vec::new();
+        let paths = system.clauses.iter().filter_map(|clause| match &clause.kind {
+            ClauseKind::Owns(paths) => Some(paths),
+            _ => None,
+        });
+        for path in paths.flatten() {
+            if let Some(other) = &path.group
+                && self.names.group(other, self.diagnostics).is_none_or(|other| other != group)
+            {
+                let own = model.groups[group].name;
+                let message =
+                    format!("system `{}` runs over `{own}` and cannot own `{}`", system.name.text, other.text);
+                let error = Diagnostic::error(codes::E0505, path.span(), message);
+                self.diagnostics.push(error.help("a system owns components of the group it runs over"));
+                continue;
+            }
+            let Some(member) = self.member_of(group, &path.component, model) else { continue };
+            let place = Place { group, member };
+            let span = path.span();
+            match model.groups[group].members[member].owner {
+                None => {
+                    model.groups[group].members[member].owner = Some((at, span));
+                    owned.push(place);
+                }
+                Some((first, first_span)) if first == at => {
+                    self.diagnostics.push(said_twice(&path.component.text, first_span, span));
+                }
+                Some((first, first_span)) => {
+                    let other = &model.systems[first].name;
+                    let component = &path.component.text;
+                    let name = &system.name.text;
+                    let message = format!("`{component}` has two owners, `{other}` and `{name}`");
+                    let error = Diagnostic::error(codes::E0504, span, message)
+                        .here(format!("owned by `{name}`"))
+                        .label(first_span, format!("owned by `{other}`"));
+                    self.diagnostics.push(error.help(format!(
+                        "merge the two systems, or let one own a component of its own that the other reads: `fresh ...`, and then owns `{component}` alone"
+                    )));
+                }
+            }
+        }
+        owned
+    }
+
+    /// The place of a component in a group, or an error.
+    fn member_of(&mut self, group: usize, component: &ast::Name, model: &Model<'a>) -> Option<usize> {
+        let group = &model.groups[group];
+        if let Some(member) = group.member(&component.text) {
+            return Some(member);
+        }
+        let written = self.names.groups.iter().find(|written| written.name.text == group.name);
+        if written.is_some_and(|written| written.members.iter().any(|m| m.component.text == component.text)) {
+            return None; // It is there, but wrong, and told.
+        }
+        self.names.component(component, self.diagnostics)?;
+        let message = format!("group `{}` has no component `{}`", group.name, component.text);
+        let hint = did_you_mean(&component.text, group.members.iter().map(|member| member.name));
+        self.diagnostics.push(Diagnostic::error(codes::E0506, component.span, message).maybe_help(hint));
+        None
+    }
+
+    fn asks(&mut self, at: usize, indexes: &'a [ast::Name], model: &mut Model<'a>) {
+        for name in indexes {
+            let Some(index) = self.names.index(name, self.diagnostics) else { continue };
+            if model.systems[at].indexes.contains(&index) {
+                let message = format!("index `{}` is asked already", name.text);
+                self.diagnostics.push(Diagnostic::warning(codes::W0105, name.span, message));
+                continue;
+            }
+            model.systems[at].indexes.push(index);
+        }
+    }
+
+    fn reads(&mut self, at: usize, own: Option<usize>, path: &Path, when: When, others: bool, model: &mut Model<'a>) {
+        let Some(own) = own else { return };
+        let group = match &path.group {
+            Some(group) => match self.names.group(group, self.diagnostics) {
+                Some(group) => group,
+                None => return,
+            },
+            None => own,
+        };
+        let Some(member) = self.member_of(group, &path.component, model) else { return };
+        let reach = if when == When::Prev || others || group != own { Reach::Any } else { Reach::Own };
+        let read = Read { place: Place { group, member }, when, reach, span: path.span() };
+        let problem = match when {
+            When::Prev => self.prev_problem(path, group, model),
+            When::Fresh => self.fresh_problem(at, own, path, others, read, model),
+        };
+        if let Some(problem) = problem {
+            self.diagnostics.push(problem);
+            return;
+        }
+        let reads = &mut model.systems[at].reads;
+        if reads.iter().any(|r| r.place == read.place && r.when == when && r.reach == reach) {
+            let message = format!("`{}` is read already", path.component.text);
+            self.diagnostics.push(Diagnostic::warning(codes::W0105, read.span, message));
+            return;
+        }
+        reads.push(read);
+    }
+
+    fn prev_problem(&self, path: &Path, group: usize, model: &Model<'a>) -> Option<Diagnostic> {
+        if model.groups[group].origin == Origin::Blueprint {
+            return None;
+        }
+        let name = model.groups[group].name;
+        let message = format!("rows of `{name}` are made anew each frame: they have no previous state");
+        let help = format!("read what this frame made of it: `fresh {name}.{}`", path.component.text);
+        Some(Diagnostic::error(codes::E0509, path.span(), message).help(help))
+    }
+
+    fn fresh_problem(
+        &self,
+        at: usize,
+        own: usize,
+        path: &Path,
+        others: bool,
+        read: Read,
+        model: &Model<'a>,
+    ) -> Option<Diagnostic> {
+        let (span, component) = (path.span(), &path.component.text);
+        if path.group.is_some() && (others || read.place.group == own) {
+            let message = if others { "`others` are rows of the own group" } else { "this is the system's own group" };
+            let help = format!("say `fresh {component}` for the own row, `fresh others {component}` for any row");
+            return Some(Diagnostic::error(codes::E0513, span, message).help(help));
+        }
+        match model.groups[read.place.group].members[read.place.member].owner {
+            None => {
+                let message = format!("no system owns `{component}`: there is no fresh value");
+                Some(Diagnostic::error(codes::E0507, span, message).help(format!("say `reads {component}`")))
+            }
+            Some((owner, owned)) if owner == at => {
+                let message = format!("`{component}` is what the system makes: it cannot read it fresh");
+                let error = Diagnostic::error(codes::E0508, span, message).label(owned, "owned here");
+                Some(error.help(format!("for the value the frame started from say `reads {component}`")))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// What should have an owner and has none.
+    fn unowned(&mut self, model: &Model<'a>) {
+        for group in model.groups.iter().filter(|group| group.origin != Origin::Blueprint) {
+            for member in group.members.iter().filter(|member| member.owner.is_none()) {
+                let message = format!("no system owns `{}` of derived group `{}`", member.name, group.name);
+                let error = Diagnostic::error(codes::E0510, member.span, message);
+                self.diagnostics
+                    .push(error.help(format!("a system for `{}` must give it its value each frame", group.name)));
+            }
+        }
+        for index in model.indexes.iter().filter(|index| index.when == When::Fresh) {
+            let members = model.groups.get(index.group).map_or(&[][..], |group| &group.members);
+            let unowned = members.iter().find(|member| member.position && member.owner.is_none());
+            if let Some(position) = unowned {
+                let message = format!("no system owns `{}`: there are no fresh positions to index", position.name);
+                let error = Diagnostic::error(codes::E0507, index.span, message).label(position.span, "the position");
+                self.diagnostics.push(error.help("leave `fresh` out"));
+            }
+        }
+    }
+}
+
+/// What a system says once.
+#[derive(Default)]
+struct Header<'a> {
+    kernel: Option<&'a ast::Name>,
+    group: Option<usize>,
+    batch_rows: Option<u32>,
+}
