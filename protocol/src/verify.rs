@@ -1,5 +1,117 @@
-//! Every invariant of a program.
-/// x
-pub type Violation = String;
-/// x
-pub fn verify(_: &crate::program::Program) -> Result<(), Vec<Violation>> { Ok(()) }
+//! Every invariant of a program, checked apart from the passes that made it: after compiling, and again in every
+//! worker that receives it. Whatever the data, this neither panics nor runs long.
+//!
+//! Tables ([`tables`]):
+//!
+//! - The version is known; there are at most [`FRAMES_MAX`] frames; the time step is finite and above 0.
+//! - The space has one to three dimensions; a torus or box is finite, its high corner above the low one.
+//! - Every id is in range.
+//! - A group has 1 to [`ROWS_MAX`] rows.
+//! - A component has one lane, or two or three of a float; each of its lanes is exactly one column of its scalar.
+//! - A position is a whole component of `f32`, as many as the space has dimensions.
+//! - An index is over all positions of a group with a blueprint, with buckets of one of [`KD_BUCKETS`].
+//! - A derived group and its index name each other; it has the rows its index can have buckets, and no position.
+//! - A system owns something; each owned column is of its group, and owned by no other; columns and systems agree.
+//! - Every column of a derived group has an owner.
+//! - An own-row read is of the system's group; `prev` is not read of a derived group; `fresh` is read of columns that
+//!   another system owns; an index over `fresh` has owned positions.
+//! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
+//!
+//! Bodies ([`bodies`]):
+//!
+//! - Operations stand before their uses, and take and give the types that they say.
+//! - A blueprint stores every column of its group exactly once, a system's body only columns it owns; with their type.
+//!
+//! Schedule ([`schedule`]):
+//!
+//! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each; no stage is empty.
+//! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.
+//! - Set-up evaluates every blueprint once; the frame runs every system once, in a pass over its group.
+//! - The last stage, and no other, is the commit, alone.
+//! - The six phases of an index stand in order, a stage each.
+//! - A fresh read is complete: of the own row in an earlier stage, or earlier in the same pass; of any row in an
+//!   earlier stage. An index over `fresh` begins after the owner's stage.
+//! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase.
+
+mod bodies;
+mod schedule;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+
+use crate::id::{BodyId, ColumnId, GroupId, IndexId, StepId, SystemId, ValueId};
+#[allow(unused_imports, reason = "the list above names them")]
+use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
+use crate::program::Program;
+
+/// What is wrong with a program.
+#[derive(Clone, PartialEq, Debug, Error)]
+#[allow(missing_docs)]
+pub enum Violation {
+    #[error("the format has version {0}, this reader knows {known}", known = crate::program::PROGRAM_VERSION)]
+    Version(u32),
+    #[error("{0} frames")]
+    Frames(u32),
+    #[error("a time step of {0}")]
+    TimeStep(f32),
+    #[error("the space: {0}")]
+    Space(&'static str),
+    #[error("{of} names {id}, which does not exist")]
+    Id { of: String, id: String },
+    #[error("{0:?} has {1} rows")]
+    Rows(GroupId, u32),
+    #[error("{0:?}: {1}")]
+    Column(ColumnId, &'static str),
+    #[error("{0:?}: {1}")]
+    Position(GroupId, &'static str),
+    #[error("{0:?}: {1}")]
+    Index(IndexId, &'static str),
+    #[error("{0:?}: {1}")]
+    Derived(GroupId, &'static str),
+    #[error("{0:?} and {1:?}: {2}")]
+    Ownership(SystemId, ColumnId, &'static str),
+    #[error("{0:?} owns nothing")]
+    OwnsNothing(SystemId),
+    #[error("{0:?} reads {1:?}: {2}")]
+    Read(SystemId, ColumnId, &'static str),
+    #[error("{of}: {rows} rows a batch")]
+    BatchRows { of: String, rows: u32 },
+    #[error("{0:?}, {1:?}: {2}")]
+    Op(BodyId, ValueId, &'static str),
+    #[error("{0:?} stores {1:?}: {2}")]
+    Store(BodyId, ColumnId, &'static str),
+    #[error("{0} stages")]
+    Stages(usize),
+    #[error("a stage of the {tick} with {batches} batches")]
+    StageBatches { tick: &'static str, batches: u64 },
+    #[error("stage {stage} of the {tick}: {what}")]
+    Stage { tick: &'static str, stage: usize, what: &'static str },
+    #[error("{0:?}: {1}")]
+    Step(StepId, &'static str),
+    #[error("{0:?} is evaluated {1} times at set-up")]
+    Blueprint(GroupId, usize),
+    #[error("{0:?} runs {1} times a frame")]
+    SystemRuns(SystemId, usize),
+    #[error("{0:?}: its six phases do not stand in order, a stage each")]
+    IndexPhases(IndexId),
+    #[error("{0:?} reads {1:?} fresh before it is complete")]
+    FreshTooEarly(SystemId, ColumnId),
+    #[error("{0:?} is built over fresh {1:?} before it is complete")]
+    IndexTooEarly(IndexId, ColumnId),
+    #[error("{0:?} needs {1:?} before it is sealed")]
+    AskedTooEarly(SystemId, IndexId),
+}
+
+/// Checks a program. Later checks, which need ids in range, are left out where one is not.
+pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
+    let mut violations = Vec::new();
+    tables::ids(program, &mut violations);
+    if violations.is_empty() {
+        tables::check(program, &mut violations);
+        bodies::check(program, &mut violations);
+        schedule::check(program, &mut violations);
+    }
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
+}

@@ -1,0 +1,256 @@
+//! Invariants of groups, columns, indexes and systems.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{ColumnId, GroupId, Id, IndexId, SystemId};
+use crate::kd;
+use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
+use crate::program::{Code, Domain, Group, Origin, PROGRAM_VERSION, Program, Reach, System, When, Work};
+use crate::space::{Edge, Space};
+use crate::table::Table;
+use crate::types::Scalar;
+use crate::verify::Violation;
+
+/// Whether every id is in range.
+pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
+    let Program { groups, columns, indexes, systems, bodies, steps, .. } = program;
+    let mut check = Ids { violations };
+    for (id, group) in groups.iter() {
+        match group.origin {
+            Origin::Blueprint(body) => check.id(bodies, body, id),
+            Origin::Buckets(index) => check.id(indexes, index, id),
+        }
+        group.position.iter().for_each(|column| check.id(columns, *column, id));
+    }
+    for (id, column) in columns.iter() {
+        check.id(groups, column.group, id);
+        column.owner.iter().for_each(|owner| check.id(systems, *owner, id));
+    }
+    for (id, index) in indexes.iter() {
+        check.id(groups, index.group, id);
+        index.positions.iter().for_each(|column| check.id(columns, *column, id));
+        index.buckets.iter().for_each(|group| check.id(groups, *group, id));
+    }
+    for (id, system) in systems.iter() {
+        check.id(groups, system.group, id);
+        system.owns.iter().for_each(|column| check.id(columns, *column, id));
+        system.reads.iter().for_each(|read| check.id(columns, read.column, id));
+        system.indexes.iter().for_each(|index| check.id(indexes, *index, id));
+        if let Code::Body(body) = system.code {
+            check.id(bodies, body, id);
+        }
+    }
+    for (id, body) in bodies.iter() {
+        for (column, value) in &body.stores {
+            check.id(columns, *column, id);
+            check.id(&body.ops, *value, id);
+        }
+    }
+    for (id, step) in steps.iter() {
+        match &step.work {
+            Work::Blueprint(group) => check.id(groups, *group, id),
+            Work::Index(index, _) => check.id(indexes, *index, id),
+            Work::Pass(all) => all.iter().for_each(|system| check.id(systems, *system, id)),
+            Work::Commit => {}
+        }
+        match step.domain {
+            Domain::Rows { group, .. } => check.id(groups, group, id),
+            Domain::Chunks(index) => check.id(indexes, index, id),
+            Domain::Once => {}
+        }
+    }
+    for stage in program.schedule.setup.iter().chain(&program.schedule.frame) {
+        stage.steps.iter().for_each(|step| check.id(steps, *step, "the schedule"));
+    }
+}
+
+struct Ids<'a> {
+    violations: &'a mut Vec<Violation>,
+}
+
+impl Ids<'_> {
+    fn id<I: Id, T>(&mut self, table: &Table<I, T>, id: I, of: impl std::fmt::Debug) {
+        if !table.contains(id) {
+            self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
+        }
+    }
+}
+
+/// Everything about the tables but the ids.
+pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
+    if program.version != PROGRAM_VERSION {
+        violations.push(Violation::Version(program.version));
+    }
+    if program.frames > FRAMES_MAX {
+        violations.push(Violation::Frames(program.frames));
+    }
+    if !(program.dt.is_finite() && program.dt > 0.0) {
+        violations.push(Violation::TimeStep(program.dt));
+    }
+    violations.extend(space(&program.space).map(Violation::Space));
+    let columns = by_group(program, violations);
+    for (id, group) in program.groups.iter() {
+        if !(1..=ROWS_MAX).contains(&group.rows) {
+            violations.push(Violation::Rows(id, group.rows));
+        }
+        let own = columns.get(&id).map_or(&[][..], Vec::as_slice);
+        violations.extend(position(program, id, group).map(|what| Violation::Position(id, what)));
+        violations.extend(derived(program, id, group, own).map(|what| Violation::Derived(id, what)));
+    }
+    for (id, _) in program.indexes.iter() {
+        violations.extend(index(program, id).map(|what| Violation::Index(id, what)));
+    }
+    for (id, system) in program.systems.iter() {
+        ownership(program, id, system, violations);
+        for read in &system.reads {
+            violations.extend(problem_of_read(program, id, system, read.column, read.when, read.reach));
+        }
+        if let Some(rows) = system.batch_rows.filter(|rows| *rows == 0 || rows % ROW_ALIGN != 0) {
+            violations.push(Violation::BatchRows { of: format!("{id:?}"), rows });
+        }
+    }
+    let owned: BTreeSet<(SystemId, ColumnId)> =
+        program.systems.iter().flat_map(|(id, system)| system.owns.iter().map(move |column| (id, *column))).collect();
+    for (id, column) in program.columns.iter() {
+        if let Some(owner) = column.owner
+            && !owned.contains(&(owner, id))
+        {
+            violations.push(Violation::Ownership(owner, id, "the column says it is owned, the system does not"));
+        }
+    }
+}
+
+fn space(space: &Space) -> Option<&'static str> {
+    if !(1..=3).contains(&space.dimensions) {
+        return Some("it has 1 to 3 dimensions");
+    }
+    let bounded = space.edge != Edge::Open;
+    let good = |axis: usize| space.hi[axis] > space.lo[axis] && space.side(axis).is_finite();
+    (bounded && !(0..usize::from(space.dimensions)).all(good)).then_some("its corners are not in order and finite")
+}
+
+/// The columns of each group; says on the way what is wrong with them.
+fn by_group(program: &Program, violations: &mut Vec<Violation>) -> BTreeMap<GroupId, Vec<ColumnId>> {
+    let mut groups: BTreeMap<GroupId, Vec<ColumnId>> = BTreeMap::new();
+    let mut lanes: BTreeMap<(GroupId, &str), Vec<ColumnId>> = BTreeMap::new();
+    for (id, column) in program.columns.iter() {
+        groups.entry(column.group).or_default().push(id);
+        lanes.entry((column.group, &column.component)).or_default().push(id);
+        let ty = column.component_type;
+        let vector = ty.lanes > 1;
+        let problem = if !(1..=3).contains(&ty.lanes) || (vector && !ty.scalar.is_float()) {
+            "no such type of component"
+        } else if column.lane >= ty.lanes {
+            "its component has no such lane"
+        } else if column.scalar != ty.scalar {
+            "its scalar is not that of its component"
+        } else {
+            continue;
+        };
+        violations.push(Violation::Column(id, problem));
+    }
+    for columns in lanes.values() {
+        let first = &program.columns[columns[0]];
+        let seen: BTreeSet<u8> = columns.iter().map(|id| program.columns[*id].lane).collect();
+        let one_type = columns.iter().all(|id| program.columns[*id].component_type == first.component_type);
+        if !one_type || seen.len() != columns.len() || columns.len() != usize::from(first.component_type.lanes) {
+            violations.push(Violation::Column(columns[0], "each lane of its component is one column"));
+        }
+    }
+    groups
+}
+
+fn position(program: &Program, id: GroupId, group: &Group) -> Option<&'static str> {
+    let first = program.columns.get(*group.position.first()?)?;
+    let whole = group.position.iter().enumerate().all(|(lane, column)| {
+        let column = &program.columns[*column];
+        column.group == id && column.component == first.component && usize::from(column.lane) == lane
+    });
+    if !whole || group.position.len() != usize::from(first.component_type.lanes) {
+        Some("its position is not one whole component of its own")
+    } else if first.scalar != Scalar::F32 {
+        Some("its position is not of f32")
+    } else if group.position.len() != usize::from(program.space.dimensions) {
+        Some("its position has not the dimensions of the space")
+    } else {
+        None
+    }
+}
+
+fn derived(program: &Program, id: GroupId, group: &Group, columns: &[ColumnId]) -> Option<&'static str> {
+    let Origin::Buckets(index) = group.origin else { return None };
+    let index = &program.indexes[index];
+    let source = program.groups[index.group].rows.min(ROWS_MAX);
+    if index.buckets != Some(id) {
+        Some("its index names another group of buckets")
+    } else if KD_BUCKETS.contains(&index.bucket_rows) && group.rows != kd::buckets_max(source, index.bucket_rows) {
+        Some("its rows are not the most buckets that its index can have")
+    } else if !group.position.is_empty() {
+        Some("a derived group has no position")
+    } else if columns.iter().any(|column| program.columns[*column].owner.is_none()) {
+        Some("each column of a derived group has an owner")
+    } else {
+        None
+    }
+}
+
+fn index(program: &Program, id: IndexId) -> Option<&'static str> {
+    let index = &program.indexes[id];
+    let group = &program.groups[index.group];
+    if !matches!(group.origin, Origin::Blueprint(_)) {
+        Some("its group has no rows of its own")
+    } else if index.positions.is_empty() || index.positions != group.position {
+        Some("its positions are not those of its group")
+    } else if !KD_BUCKETS.contains(&index.bucket_rows) {
+        Some("no such size of buckets")
+    } else if index.when == When::Fresh && index.positions.iter().any(|c| program.columns[*c].owner.is_none()) {
+        Some("its positions are fresh, but nobody makes them")
+    } else if index.buckets.is_some_and(|group| program.groups[group].origin != Origin::Buckets(id)) {
+        Some("its group of buckets names another origin")
+    } else {
+        None
+    }
+}
+
+fn ownership(program: &Program, id: SystemId, system: &System, violations: &mut Vec<Violation>) {
+    if system.owns.is_empty() {
+        violations.push(Violation::OwnsNothing(id));
+    }
+    let mut seen = BTreeSet::new();
+    for column in &system.owns {
+        let owned = &program.columns[*column];
+        if owned.group != system.group {
+            violations.push(Violation::Ownership(id, *column, "the column is of another group"));
+        }
+        if owned.owner != Some(id) {
+            violations.push(Violation::Ownership(id, *column, "the column does not say that the system owns it"));
+        }
+        if !seen.insert(column) {
+            violations.push(Violation::Ownership(id, *column, "owned twice"));
+        }
+    }
+}
+
+fn problem_of_read(
+    program: &Program,
+    id: SystemId,
+    system: &System,
+    column: ColumnId,
+    when: When,
+    reach: Reach,
+) -> Option<Violation> {
+    let read = &program.columns[column];
+    let derived = matches!(program.groups[read.group].origin, Origin::Buckets(_));
+    let problem = if reach == Reach::Own && read.group != system.group {
+        "its own row has no such column"
+    } else if when == When::Prev && derived {
+        "rows of a derived group have no prev"
+    } else if when == When::Fresh && read.owner.is_none() {
+        "fresh, but nobody makes it"
+    } else if when == When::Fresh && read.owner == Some(id) {
+        "fresh, but its own"
+    } else {
+        return None;
+    };
+    Some(Violation::Read(id, column, problem))
+}
