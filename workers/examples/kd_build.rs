@@ -1,5 +1,5 @@
 //! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, and a row of a neighbour
-//! count by blocks. `cargo run --release -p diptych-workers --example kd_build [bucket_rows]`
+//! count by blocks. `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
 
 use std::time::Instant;
 
@@ -13,12 +13,16 @@ const REPEATS: usize = 7;
 const PHASES: [&str; 6] = ["split", "count", "place", "scatter", "build", "seal"];
 
 fn main() -> Result<(), IndexError> {
-    let bucket_rows = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(64);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let bucket_rows = args.first().and_then(|text| text.parse().ok()).unwrap_or(64);
     println!("ns a point or row, median of {REPEATS}; buckets of {bucket_rows}");
     for rows in [100_000, 1_000_000] {
         for axes in [2, 3] {
             for order in ["random", "cells", "tree"] {
-                measure(rows, axes, order, bucket_rows)?;
+                let asked = [rows.to_string(), axes.to_string(), order.to_string()];
+                if args.iter().skip(1).zip(&asked).all(|(arg, asked)| arg == asked) {
+                    measure(rows, axes, order, bucket_rows)?;
+                }
             }
         }
     }
@@ -124,39 +128,63 @@ struct Counting {
     columns: [Vec<f32>; 3],
 }
 
+type Lanes = [f32; BLOCK_ROWS_MAX];
+
 impl Counting {
     fn block(&mut self, space: &Space, positions: &[&[f32]], reach: f32, block: &Block<'_>) {
-        for (column, into) in positions.iter().zip(&mut self.columns) {
-            block.candidates.gather(column, into);
-        }
         let mut own = [[0.0; BLOCK_ROWS_MAX]; 3];
-        for (own, column) in own.iter_mut().zip(positions) {
+        for ((column, into), own) in positions.iter().zip(&mut self.columns).zip(&mut own) {
+            block.candidates.gather(column, into);
             for (lane, &row) in own.iter_mut().zip(block.rows) {
                 *lane = column[row as usize];
             }
         }
-        let mut near = [0u32; BLOCK_ROWS_MAX];
+        let sides = std::array::from_fn(|axis| space.side(axis));
         let [x, y, z] = &self.columns;
-        if positions.len() == 2 {
-            for (&x, &y) in x.iter().zip(y) {
-                for lane in 0..BLOCK_ROWS_MAX {
-                    let (dx, dy) = (space.delta(0, own[0][lane], x), space.delta(1, own[1][lane], y));
-                    near[lane] += u32::from(dx * dx + dy * dy <= reach * reach);
-                }
-            }
-        } else {
-            for ((&x, &y), &z) in x.iter().zip(y).zip(z) {
-                for lane in 0..BLOCK_ROWS_MAX {
-                    let (dx, dy) = (space.delta(0, own[0][lane], x), space.delta(1, own[1][lane], y));
-                    let dz = space.delta(2, own[2][lane], z);
-                    near[lane] += u32::from(dx * dx + dy * dy + dz * dz <= reach * reach);
-                }
-            }
-        }
+        let near = match (positions.len(), block.straight) {
+            (2, true) => near::<2, true>([x, y], [own[0], own[1]], sides, reach),
+            (2, false) => near::<2, false>([x, y], [own[0], own[1]], sides, reach),
+            (_, true) => near::<3, true>([x, y, z], own, sides, reach),
+            (_, false) => near::<3, false>([x, y, z], own, sides, reach),
+        };
         for (&row, near) in block.rows.iter().zip(near) {
             self.counts[row as usize] = near;
         }
     }
+}
+
+/// The exact test of every candidate against every lane. The arithmetic is that of `Space::delta` on a torus.
+fn near<const K: usize, const STRAIGHT: bool>(
+    others: [&Vec<f32>; K],
+    own: [Lanes; K],
+    sides: [f32; 3],
+    reach: f32,
+) -> [u32; BLOCK_ROWS_MAX] {
+    let mut near = [0u32; BLOCK_ROWS_MAX];
+    let square = reach * reach;
+    for i in 0..others[0].len() {
+        let mut sum: Lanes = [0.0; BLOCK_ROWS_MAX];
+        for axis in 0..K {
+            let (other, side, half) = (others[axis][i], sides[axis], 0.5 * sides[axis]);
+            for lane in 0..BLOCK_ROWS_MAX {
+                let d = other - own[axis][lane];
+                let d = if STRAIGHT {
+                    d
+                } else if d > half {
+                    d - side
+                } else if d < -half {
+                    d + side
+                } else {
+                    d
+                };
+                sum[lane] += d * d;
+            }
+        }
+        for lane in 0..BLOCK_ROWS_MAX {
+            near[lane] += u32::from(sum[lane] <= square);
+        }
+    }
+    near
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

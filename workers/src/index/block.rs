@@ -27,6 +27,8 @@ pub(super) struct Piece {
 #[derive(Default)]
 pub(super) struct Blocks {
     keys: Vec<u64>,
+    unsorted: Vec<u64>,
+    starts: Vec<u32>,
     pub points: Vec<Point>,
     pub pieces: Vec<Piece>,
 }
@@ -34,9 +36,7 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Forms the blocks of a batch's rows.
     pub fn form(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
-        self.keys.clear();
-        self.keys.extend((rows.start..rows.end).map(|row| (u64::from(tree.bucket_of(row)) << 32) | u64::from(row)));
-        self.keys.sort_unstable();
+        self.sort(tree, rows);
         self.points.clear();
         self.points.extend(self.keys.iter().map(|&key| {
             let row = key as u32;
@@ -59,6 +59,38 @@ impl Blocks {
             start += group.len();
         }
         self.join(volume);
+    }
+
+    /// The batch's rows by bucket, then row.
+    fn sort(&mut self, tree: &KdTree<'_>, rows: RowRange) {
+        let Self { keys, unsorted, starts, .. } = self;
+        let key = |row| (u64::from(tree.bucket_of(row)) << 32) | u64::from(row);
+        unsorted.clear();
+        unsorted.extend((rows.start..rows.end).map(key));
+        keys.clear();
+        let (low, high) = unsorted.iter().fold((u64::MAX, 0), |(low, high), &key| (low.min(key), high.max(key)));
+        let buckets = (high >> 32).saturating_sub(low >> 32) as usize + 1;
+        if buckets > 4 * unsorted.len() {
+            keys.extend_from_slice(unsorted);
+            keys.sort_unstable();
+            return;
+        }
+        // Rows in spatial order are in few buckets: counting is several times faster than comparing.
+        let bucket = |key: u64| ((key >> 32) - (low >> 32)) as usize;
+        starts.clear();
+        starts.resize(buckets + 1, 0);
+        for &key in &*unsorted {
+            starts[bucket(key) + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        keys.resize(unsorted.len(), 0);
+        for &key in &*unsorted {
+            let start = &mut starts[bucket(key)];
+            keys[*start as usize] = key;
+            *start += 1;
+        }
     }
 
     fn join(&mut self, volume: Volume) {

@@ -1,10 +1,12 @@
 //! Asking the tree: a block of rows at a time, candidates in canonical order.
 
 use diptych_protocol::id::RowRange;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::space::Space;
 
 use super::block::Blocks;
 use super::candidates::Candidates;
+use super::cut::Point;
 use super::order::Order;
 use super::per_axes;
 use super::tree::KdTree;
@@ -13,21 +15,24 @@ use super::window::Window;
 /// Rows that ask together, and the rows that their neighbours are among.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
-    /// One to [`BLOCK_ROWS_MAX`](diptych_protocol::limits::BLOCK_ROWS_MAX) rows of the batch, near each other in space,
-    /// in ascending order.
+    /// One to [`BLOCK_ROWS_MAX`] rows of the batch, near each other in space, in ascending order.
     pub rows: &'a [u32],
     /// Everything within reach of any of them, and more. Each row itself is among them.
     pub candidates: Candidates<'a>,
+    /// Whether all candidates are so near that none is nearer around a torus: then [`Space::delta`] of any of the rows
+    /// and any candidate is the plain difference, bit for bit. Always so in an open space and a box.
+    pub straight: bool,
 }
 
 /// What a worker keeps from batch to batch to ask trees: room, no state.
 #[derive(Default)]
 pub struct Neighbours {
     blocks: Blocks,
-    rows: Vec<u32>,
+    /// Places of the buckets that a window meets.
     found: Vec<u32>,
     marks: Vec<u8>,
-    lows: Vec<f32>,
+    /// Rows of buckets that reach out of the window.
+    unsure: Vec<u32>,
     candidates: Vec<u32>,
     order: Order,
     runs: Vec<RowRange>,
@@ -49,49 +54,57 @@ impl Neighbours {
         mut f: impl FnMut(Block<'_>),
     ) {
         self.blocks.form(tree, positions, rows, reach);
-        per_axes!(positions, |columns| self.ask(tree, space, columns, reach, &mut f));
-    }
-
-    fn ask<const K: usize>(
-        &mut self,
-        tree: &KdTree<'_>,
-        space: &Space,
-        columns: [&[f32]; K],
-        reach: f32,
-        f: &mut impl FnMut(Block<'_>),
-    ) {
         for i in 0..self.blocks.pieces.len() {
-            let piece = &self.blocks.pieces[i];
-            self.rows.clear();
-            self.rows.extend(self.blocks.points(piece).iter().map(|point| point.row));
-            self.rows.sort_unstable();
-            let window = Window::<K>::new(space, &piece.lo, &piece.hi, reach);
-            self.found.clear();
-            tree.find(&window, &mut self.found, &mut self.marks);
-            self.candidates.clear();
-            for &place in &self.found {
-                self.candidates.extend_from_slice(tree.rows_at(place));
-            }
-            self.sift(&window, columns);
+            let piece = self.blocks.pieces[i].clone();
+            let mut rows = [0; BLOCK_ROWS_MAX];
+            let rows = ascending(self.blocks.points(&piece), &mut rows);
+            let straight = per_axes!(positions, |columns| {
+                let window = Window::new(space, &piece.lo, &piece.hi, reach);
+                self.ask(tree, &window, columns);
+                window.straight(space, &piece.lo, &piece.hi)
+            });
             self.order.ascend(&mut self.candidates);
-            f(Block { rows: &self.rows, candidates: Candidates::new(&self.candidates, &mut self.runs) });
+            f(Block { rows, candidates: Candidates::new(&self.candidates, &mut self.runs), straight });
         }
     }
 
-    /// Drops the rows that are outside the window: a bucket reaches further than a block sees.
-    fn sift<const K: usize>(&mut self, window: &Window<K>, columns: [&[f32]; K]) {
-        self.marks.clear();
-        self.marks.resize(self.candidates.len(), 1);
-        for (axis, column) in columns.into_iter().enumerate() {
-            self.lows.clear();
-            self.lows.extend(self.candidates.iter().map(|&row| column[row as usize]));
-            window.mark_axis(axis, &self.lows, &self.lows, &mut self.marks);
+    /// Collects the rows within a window, in any order.
+    fn ask<const K: usize>(&mut self, tree: &KdTree<'_>, window: &Window<K>, columns: [&[f32]; K]) {
+        self.found.clear();
+        tree.find(window, &mut self.found, &mut self.marks);
+        self.unsure.clear();
+        self.candidates.clear();
+        for &place in &self.found {
+            let (lo, hi) = tree.box_at::<K>(place);
+            let rows = if window.holds(&lo, &hi) { &mut self.candidates } else { &mut self.unsure };
+            rows.extend_from_slice(tree.rows_at(place));
         }
-        let mut kept = 0;
-        for i in 0..self.candidates.len() {
-            self.candidates[kept] = self.candidates[i];
-            kept += usize::from(self.marks[i]);
+        // A bucket reaches further than a block sees: half and more of the rows are outside.
+        let mut at = [[0.0; 64]; K];
+        for rows in self.unsure.chunks(64) {
+            for (at, column) in at.iter_mut().zip(columns) {
+                for (x, &row) in at.iter_mut().zip(rows) {
+                    *x = column[row as usize];
+                }
+            }
+            let mut inside = window.inside(&at) & (u64::MAX >> (64 - rows.len()));
+            while inside != 0 {
+                self.candidates.push(rows[inside.trailing_zeros() as usize]);
+                inside &= inside - 1;
+            }
         }
-        self.candidates.truncate(kept);
     }
+}
+
+/// The rows of at most [`BLOCK_ROWS_MAX`] points in ascending order, each placed by how many are below it: no branch.
+fn ascending<'a>(points: &[Point], sorted: &'a mut [u32; BLOCK_ROWS_MAX]) -> &'a [u32] {
+    let mut rows = [u32::MAX; BLOCK_ROWS_MAX];
+    for (row, point) in rows.iter_mut().zip(points) {
+        *row = point.row;
+    }
+    for &row in &rows[..points.len()] {
+        let below: u32 = rows.iter().map(|&other| u32::from(other < row)).sum();
+        sorted[below as usize % BLOCK_ROWS_MAX] = row;
+    }
+    &sorted[..points.len()]
 }

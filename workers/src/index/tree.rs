@@ -61,6 +61,15 @@ impl<'a> KdTree<'a> {
         &self.slot_rows[self.bucket_start[place] as usize..self.bucket_end[place] as usize]
     }
 
+    /// The box of the bucket at a place.
+    #[inline(always)]
+    pub(super) fn box_at<const K: usize>(&self, place: u32) -> ([f32; K], [f32; K]) {
+        let place = place as usize;
+        let lo = std::array::from_fn(|axis| self.bucket_box[axis][place]);
+        let hi = std::array::from_fn(|axis| self.bucket_box[K + axis][place]);
+        (lo, hi)
+    }
+
     /// The places of a chunk's buckets.
     #[inline(always)]
     fn places(&self, chunk: usize) -> Range<usize> {

@@ -83,4 +83,39 @@ impl<const K: usize> Window<K> {
             }
         }
     }
+
+    /// Whether a box is in it as a whole.
+    #[inline(always)]
+    pub fn holds(&self, lo: &[f32; K], hi: &[f32; K]) -> bool {
+        let mut holds = true;
+        for axis in 0..K {
+            holds &= ((lo[axis] >= self.lo[axis]) & (hi[axis] <= self.hi[axis]))
+                | ((lo[axis] >= self.seam_lo[axis]) & (hi[axis] <= self.seam_hi[axis]));
+        }
+        holds
+    }
+
+    /// Which of 64 points are in it: a bit each.
+    #[inline]
+    pub fn inside(&self, at: &[[f32; 64]; K]) -> u64 {
+        let mut marks = [1u8; 64];
+        for (axis, at) in at.iter().enumerate() {
+            self.mark_axis(axis, at, at, &mut marks);
+        }
+        let (words, _) = marks.as_chunks::<8>();
+        // Eight bytes of 0 or 1 to eight bits: the product brings byte i to bit 56 + i, and nothing else there.
+        let bits = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+        bits.enumerate().fold(0, |mask, (i, bits)| mask | (bits << (8 * i)))
+    }
+
+    /// Whether from any point of the box it was made of to any point in it the straight way is the shortest: it has no
+    /// part behind a seam, and is less than half a side away.
+    pub fn straight(&self, space: &Space, lo: &[f32; 3], hi: &[f32; 3]) -> bool {
+        space.edge != Edge::Torus
+            || (!self.seam
+                && (0..K).all(|axis| {
+                    let half = 0.5 * space.side(axis);
+                    self.hi[axis] - lo[axis] <= half && hi[axis] - self.lo[axis] <= half
+                }))
+    }
 }
