@@ -6,6 +6,7 @@ use diptych_protocol::layout::Layout;
 use diptych_protocol::message::{FromWorker, Handoff, WORKER_VARIABLE};
 use diptych_protocol::track::Track;
 use diptych_protocol::{header, segment, verify};
+use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcSender};
 
 use crate::kernel::Registry;
@@ -38,7 +39,7 @@ fn serve(channel: &str, registry: &Registry) -> Result<(), String> {
     let handoff: Handoff = loop {
         match handoff_from.recv() {
             Ok(handoff) => break handoff,
-            Err(ipc::IpcError::Io(e)) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(IpcError::Io(e)) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(format!("no handoff from the coordinator: {e}")),
         }
     };

@@ -10,7 +10,8 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::arguments::{Arguments, Run, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
-use crate::compile::{self, Catalog, Compiled, Settings};
+use crate::catalog::Catalog;
+use crate::compile::{self, Compiled, Settings};
 use crate::coordinator::{self, Options, Outcome, Progress, RunError, Stopped};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::{self, Source};
@@ -110,7 +111,7 @@ fn help(source: Option<&Source>) -> ExitCode {
         Ok(params) => {
             say(format_args!("Parameters of {}:", source.path));
             for param in &params {
-                let range = param.range.as_ref().map_or_else(String::new, |range| format!(" in {range}"));
+                let range = param.range.as_ref().map_or_else(String::new, |(from, to)| format!(" in {from} .. {to}"));
                 say(format_args!("  --set {}={}    {}{range}", param.name, param.default, param.type_name));
                 for line in &param.docs {
                     say(format_args!("          {line}"));

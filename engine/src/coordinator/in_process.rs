@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use diptych_protocol::blame::Blame;
 use diptych_protocol::id::Tick;
 use diptych_protocol::layout::Layout;
 use diptych_protocol::memory::Memory;
@@ -36,7 +37,7 @@ pub(super) fn run(
     let in_process = pool.install(|| InProcess::new(program, registry))?;
     let mut track = Track::new(memory, layout, program);
     let begun = Instant::now();
-    let fault = |blame| RunError::Fault(explain(program, &blame), blame);
+    let fault = |blame: Box<Blame>| RunError::Fault(explain(program, &blame), blame);
     pool.install(|| in_process.tick(&mut track, Tick::SETUP)).map_err(fault)?;
     let setup_s = begun.elapsed().as_secs_f64();
     let agents = program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();

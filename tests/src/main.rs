@@ -1,0 +1,88 @@
+//! A binary as a user would build it: the engine, and kernels of its own. Some of these misbehave, so that tests can
+//! see what the engine makes of it.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diptych::Registry;
+use diptych_protocol::access::{Access, AccessError, Own, Prev};
+use diptych_protocol::blame::Fault;
+use diptych_protocol::view::Batch;
+use diptych_workers::kernel::Kernel;
+
+fn main() -> ExitCode {
+    let registry = Registry::builtin()
+        .with("test.order", |a| own(a, order))
+        .with("test.panic", |a| own(a, panics))
+        .with("test.abort", |a| own(a, abort))
+        .with("test.forget", |a| own(a, forget))
+        .with("test.nan", |a| own(a, nan));
+    diptych::main(&registry)
+}
+
+/// A kernel over one owned `vec2` component, `Position`.
+struct Plain {
+    prev: Prev<f32, 2>,
+    next: Own<f32, 2>,
+    rule: Rule,
+}
+
+type Rule = fn(&Batch<'_, '_>, [&[f32]; 2], [&mut [f32]; 2]);
+
+fn own(access: &mut Access<'_>, rule: Rule) -> Result<Box<dyn Kernel>, AccessError> {
+    Ok(Box::new(Plain { prev: access.prev("Position")?, next: access.own("Position")?, rule }))
+}
+
+impl Kernel for Plain {
+    fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
+        let rows = batch.rows.indices();
+        let prev = batch.prev(self.prev).map(|axis| &axis[rows.clone()]);
+        (self.rule)(batch, prev, batch.own(self.next));
+        Ok(())
+    }
+}
+
+fn carry(prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    for (next, prev) in next.into_iter().zip(prev) {
+        next.copy_from_slice(prev);
+    }
+}
+
+/// The planted defect: what a row becomes depends on how many batches this process has run.
+fn order(_: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    static RUN: AtomicU32 = AtomicU32::new(0);
+    let run = RUN.fetch_add(1, Ordering::Relaxed) as f32;
+    let [x, y] = next;
+    carry(prev, [&mut *x, y]);
+    x.iter_mut().for_each(|x| *x += run);
+}
+
+fn panics(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    carry(prev, next);
+    assert!(batch.tick.frame() != 3, "three is too many");
+}
+
+fn abort(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    carry(prev, next);
+    if batch.tick.frame() == 3 && batch.rows.start == 0 {
+        std::process::abort();
+    }
+}
+
+/// Leaves a row unwritten: debug builds notice.
+fn forget(_: &Batch<'_, '_>, prev: [&[f32]; 2], [x, y]: [&mut [f32]; 2]) {
+    x.copy_from_slice(prev[0]);
+    let last = y.len() - 1;
+    y[..last].copy_from_slice(&prev[1][..last]);
+}
+
+fn nan(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    let [x, y] = next;
+    carry(prev, [&mut *x, y]);
+    if batch.tick.frame() == 2
+        && let Some(at) = (77u32).checked_sub(batch.rows.start)
+        && let Some(x) = x.get_mut(at as usize)
+    {
+        *x = f32::NAN;
+    }
+}

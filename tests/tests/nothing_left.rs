@@ -1,0 +1,136 @@
+//! Whichever way a run ends, nothing is left: no process after a second, nothing in /dev/shm.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use diptych_tests::{children, command, kill, lives, root, segments_of, summary, wait_until};
+use rustix::process::Signal;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A run that goes on for hours, once its workers run frames.
+fn endless(workers: &str) -> (Child, Vec<u32>) {
+    let child = Command::new(BINARY)
+        .args(["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100_000_000"].map(|a| a.replace('_', "")))
+        .args(["--workers", workers, "--summary", "json"])
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let count: usize = workers.parse().unwrap();
+    assert!(wait_until(SECOND * 20, || children(pid).len() == count && running(pid)), "the run does not start");
+    (child, children(pid))
+}
+
+/// Whether the run has completed a frame.
+fn running(pid: u32) -> bool {
+    segments_of(pid).iter().any(|name| {
+        diptych_protocol::reader::Reader::open(name).is_ok_and(|reader| reader.frames().is_some_and(|f| f > 1))
+    })
+}
+
+#[test]
+fn a_signal_ends_the_run_after_a_whole_frame_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        for workers in ["0", "2", "3"] {
+            let (child, workers) = if workers == "0" { endless_in_process() } else { endless(workers) };
+            let pid = child.id();
+            kill(pid, signal);
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+            let summary = summary(&output);
+            assert_eq!(summary["stopped"], "interrupted");
+            assert!(summary["frames"].as_u64() > Some(0));
+            assert!(workers.iter().all(|&w| !lives(w)), "a worker is left");
+            assert!(segments_of(pid).is_empty(), "a segment is left");
+        }
+    }
+}
+
+fn endless_in_process() -> (Child, Vec<u32>) {
+    let child = Command::new(BINARY)
+        .args(["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100000000"])
+        .args(["--workers", "0", "--summary", "json"])
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(wait_until(SECOND * 20, || running(child.id())), "the run does not start");
+    (child, Vec::new())
+}
+
+/// What an interrupted run has computed is what a run of that many frames computes.
+#[test]
+fn an_interrupted_run_ends_in_the_state_of_its_last_whole_frame() {
+    let (child, _) = endless("2");
+    kill(child.id(), Signal::INT);
+    let interrupted = summary(&child.wait_with_output().unwrap());
+    let frames = interrupted["frames"].to_string();
+    let whole = command(
+        BINARY,
+        &[
+            "run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", &frames, "--workers", "1",
+            "--summary", "json",
+        ],
+    );
+    assert_eq!(summary(&whole)["state_hash"], interrupted["state_hash"]);
+}
+
+#[test]
+fn the_coordinators_death_takes_its_workers_and_the_next_start_sweeps() {
+    let (mut child, workers) = endless("2");
+    let pid = child.id();
+    assert_eq!(segments_of(pid).len(), 1);
+    kill(pid, Signal::KILL);
+    assert!(wait_until(SECOND, || workers.iter().all(|&w| !lives(w))), "a worker outlives its coordinator");
+    child.wait().unwrap();
+    assert_eq!(segments_of(pid).len(), 1, "nobody could have swept yet");
+    let next = command(BINARY, &["run", "scenarios/drift.dip", "--set", "n=100", "--frames", "1", "--workers", "1"]);
+    assert!(next.status.success());
+    assert!(segments_of(pid).is_empty(), "the next start left a dead run's segment");
+    assert!(String::from_utf8_lossy(&next.stderr).contains("left by a run that was killed"));
+}
+
+#[test]
+fn a_failed_run_blames_the_row_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("test.nan", "index tree", "entity 77: Position.x is NaN", 1),
+        ("test.panic", "system drift", "the kernel panicked: three is too many", 1),
+        ("test.forget", "system drift", "the kernel did not write Position.y of this row", 1),
+    ];
+    for (kernel, rule, message, code) in cases {
+        let path = folder.path().join("failing.dip");
+        let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
+        let text = text.replace("native \"drift\"", &format!("native {kernel:?}"));
+        let text = text.replace("reads Position, Velocity", "reads Position");
+        // An index and a rule that asks it, so that bad positions are met.
+        let text = text
+            + "component Cluster = u32\ngroup others[64] { position Position = uniform(space)\n Cluster = 0 }\n\
+               index tree = kdtree of points { bucket = 8 }\n\
+               component Mass = f32\ncomponent Barycentre = vec2\ngroup buckets = buckets of tree { Mass, Barycentre }\n";
+        let text = text.replace("Velocity = vec2(", "Mass = 1.0\n    Velocity = vec2(")
+            + "system summary native \"cluster.summarise\" for buckets owns Mass, Barycentre reads points.Mass index tree\n";
+        std::fs::write(&path, text).unwrap();
+        for workers in ["0", "2"] {
+            let arguments = ["run", path.to_str().unwrap(), "--set", "n=5000", "--frames", "9", "--workers", workers];
+            let child = Command::new(BINARY)
+                .args(arguments)
+                .current_dir(root())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let pid = child.id();
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{kernel}: {stderr}");
+            assert!(stderr.contains(message) && stderr.contains(rule) && stderr.contains("failing.dip:"), "{stderr}");
+            assert!(segments_of(pid).is_empty() && children(pid).is_empty());
+        }
+    }
+}
