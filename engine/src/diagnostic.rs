@@ -112,6 +112,16 @@ impl Diagnostic {
     }
 }
 
+/// All diagnostics as text for people, a blank line between two.
+pub fn render(source: &Source, diagnostics: &[Diagnostic], colours: bool) -> String {
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        text.push_str(&diagnostic.render(source, colours));
+        text.push_str("\n\n");
+    }
+    text
+}
+
 /// The lines that a diagnostic touches: all that the renderer has to look at.
 struct Window<'a> {
     text: &'a str,
