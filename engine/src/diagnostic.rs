@@ -267,8 +267,3 @@ mod tests {
         assert_eq!(nearest("xyz", ["frames", "seed"]), None);
     }
 }
-
-/// Renders them all, one after another.
-pub fn render(source: &Source, diagnostics: &[Diagnostic], colours: bool) -> String {
-    diagnostics.iter().map(|diagnostic| diagnostic.render(source, colours) + "\n").collect()
-}
