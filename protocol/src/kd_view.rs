@@ -88,8 +88,8 @@ pub struct BuildView<'b> {
     pub bucket_start: &'b mut [u32],
     /// The chunk's buckets: ends.
     pub bucket_end: &'b mut [u32],
-    /// The chunk's buckets: lows, then highs, an axis each.
-    pub bucket_box: Vec<&'b mut [f32]>,
+    /// The chunk's buckets: lows, then highs, an axis each; `2 * axes` are used.
+    pub bucket_box: [&'b mut [f32]; 6],
     /// The chunk's box.
     pub chunk_box: &'b mut [f32],
     /// How many buckets it has.
@@ -232,7 +232,10 @@ impl<'t> Batch<'t, '_> {
                 local_bucket: self.track().memory.words(p.local_bucket),
                 bucket_start: self.array_mut(p.bucket_start, places.clone()),
                 bucket_end: self.array_mut(p.bucket_end, places.clone()),
-                bucket_box: p.bucket_box.iter().map(|&b| self.array_mut(b, places.clone())).collect(),
+                bucket_box: std::array::from_fn(|side| match p.bucket_box.get(side) {
+                    Some(&place) => self.array_mut(place, places.clone()),
+                    None => &mut [],
+                }),
                 chunk_box: self.array_mut(p.chunk_box, chunk * 2 * axes..(chunk + 1) * 2 * axes),
                 chunk_buckets: &mut self.array_mut(p.chunk_buckets, chunk..chunk + 1)[0],
             }

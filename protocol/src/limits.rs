@@ -14,6 +14,9 @@ pub const STAGE_BATCHES_MAX: u32 = (1 << 20) - 1;
 /// Stages of one tick: the width of the stage in a progress word.
 pub const STAGES_MAX: u16 = 1 << 12;
 
+/// Columns that one system may own: what a view keeps a bit of each in one word.
+pub const OWNS_MAX: usize = 128;
+
 /// Batch ranges are multiples of this many rows and capacities are padded to it, so that no SIMD tail, mark word
 /// or cache line is shared by two batches.
 pub const ROW_ALIGN: u32 = 64;

@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "typed slices of shared columns, exclusive by claim")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ops::Range;
 
 use bytemuck::Pod;
@@ -11,6 +11,7 @@ use bytemuck::Pod;
 use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::Place;
+use crate::limits::OWNS_MAX;
 use crate::program::{Domain, Program, When, Work};
 use crate::space::Space;
 use crate::track::Track;
@@ -36,7 +37,8 @@ pub struct Batch<'t, 'm> {
     /// Its rows; for a chunk, the chunk's number.
     pub rows: RowRange,
     system: Option<SystemId>,
-    taken: RefCell<Vec<ColumnId>>,
+    /// Which of the system's owned columns are handed out, a bit each, in the order of its `owns`.
+    taken: Cell<u128>,
     handed_out: Cell<bool>,
 }
 
@@ -49,7 +51,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// - The program was verified.
     pub unsafe fn claimed(track: &'t Track<'m>, tick: Tick, stage: StageId, batch: u32) -> Option<Self> {
         let (step, number, rows) = track.locate(tick, stage, batch)?;
-        Some(Self { track, tick, step, number, rows, system: None, taken: RefCell::default(), handed_out: Cell::new(false) })
+        Some(Self { track, tick, step, number, rows, system: None, taken: Cell::new(0), handed_out: Cell::new(false) })
     }
 
     /// The program.
@@ -85,7 +87,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// Begins the next system of the pass. All slices handed out before are gone: this takes the batch exclusively.
     pub fn enter(&mut self, system: SystemId) {
         self.system = Some(system);
-        self.taken.get_mut().clear();
+        self.taken.set(0);
     }
 
     /// A group's rows in this tick (0 for a derived group that is not made yet).
@@ -120,6 +122,13 @@ impl<'t, 'm> Batch<'t, 'm> {
         let offset = self.panel(column, When::Fresh) + rows.start * size_of::<T>();
         // SAFETY: the caller's duty.
         unsafe { self.track.memory.write_at(offset, rows.len()) }
+    }
+
+    fn owned_bit(&self, system: SystemId, column: ColumnId) -> u128 {
+        let owns = &self.program().systems[system].owns;
+        let at = owns.iter().position(|&c| c == column).filter(|&at| at < OWNS_MAX);
+        assert!(at.is_some(), "a column that the system does not own");
+        1 << at.unwrap_or(0)
     }
 
     fn check(&self, system: SystemId) {
@@ -157,9 +166,9 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn own<T: Element, const LANES: usize>(&self, handle: Own<T, LANES>) -> [&mut [T]; LANES] {
         self.check(handle.system);
         handle.columns.map(|column| {
-            let mut taken = self.taken.borrow_mut();
-            assert!(!taken.contains(&column), "a kernel takes the same owned component twice");
-            taken.push(column);
+            let bit = self.owned_bit(handle.system, column);
+            assert!(self.taken.get() & bit == 0, "a kernel takes the same owned component twice");
+            self.taken.set(self.taken.get() | bit);
             // SAFETY: the system owns the column, the batch holds these rows, and no other slice lives: each is
             // handed out once a system, and reading views of own `next` rows are of other systems' columns.
             let rows = unsafe { self.rows_of_next::<T>(column, self.rows.indices()) };
@@ -251,8 +260,10 @@ impl<'t, 'm> Batch<'t, 'm> {
         if !cfg!(debug_assertions) {
             return None;
         }
-        let system = &self.program().systems[self.system?];
-        if let Some(&column) = system.owns.iter().find(|c| !self.taken.borrow().contains(c)) {
+        let id = self.system?;
+        let system = &self.program().systems[id];
+        let untaken = |c: &&ColumnId| self.taken.get() & self.owned_bit(id, **c) == 0;
+        if let Some(&column) = system.owns.iter().find(untaken) {
             return Some((column, self.rows.start));
         }
         system.owns.iter().find_map(|&column| {

@@ -1,6 +1,8 @@
 //! A binary as a user would build it: the engine, and kernels of its own. Some of these misbehave, so that tests can
 //! see what the engine makes of it.
 
+mod allocations;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,12 +12,16 @@ use diptych_protocol::blame::Fault;
 use diptych_protocol::view::Batch;
 use diptych_workers::kernel::Kernel;
 
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
 fn main() -> ExitCode {
     let registry = Registry::builtin()
         .with("test.order", |a| own(a, order))
         .with("test.panic", |a| own(a, panics))
         .with("test.abort", |a| own(a, abort))
         .with("test.forget", |a| own(a, forget))
+        .with("test.allocations", |a| own(a, allocations))
         .with("test.nan", |a| own(a, nan));
     diptych::main(&registry)
 }
@@ -85,4 +91,10 @@ fn nan(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
     {
         *x = f32::NAN;
     }
+}
+
+/// Writes how often this process has allocated, as far as `f32` counts exactly.
+fn allocations(_: &Batch<'_, '_>, _: [&[f32]; 2], [x, y]: [&mut [f32]; 2]) {
+    x.fill((allocations::count() % (1 << 24)) as f32);
+    y.fill(0.0);
 }

@@ -83,3 +83,23 @@ fn a_planted_order_dependence_turns_the_comparison_red() {
     };
     assert_ne!(run("1"), run("3"));
 }
+
+/// In a steady frame a worker allocates nothing: the count that it writes in one frame it still finds in the next.
+#[test]
+fn a_steady_frame_allocates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("allocations.dip");
+    let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
+    let text = text.replace("native \"drift\"", "native \"test.allocations\"").replace("reads Position, Velocity", "reads Position");
+    std::fs::write(&path, text).unwrap();
+    let hash = |frames: &str| {
+        let output = command(
+            BINARY,
+            &["run", path.to_str().unwrap(), "--set", "n=20_000", "--frames", frames, "--workers", "1", "--summary", "json"],
+        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        summary(&output)["content_hash"].as_str().unwrap().to_string()
+    };
+    // The content hash leaves the frame number out: equal counts after 20 and after 400 frames are equal hashes.
+    assert_eq!(hash("20"), hash("400"));
+}

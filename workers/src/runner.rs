@@ -130,7 +130,7 @@ impl Runner {
                     local_bucket: v.local_bucket,
                     bucket_start: v.bucket_start,
                     bucket_end: v.bucket_end,
-                    bucket_box: &mut v.bucket_box,
+                    bucket_box: &mut v.bucket_box[..2 * v.shape.axes],
                     chunk_box: v.chunk_box,
                     chunk_buckets: v.chunk_buckets,
                 };
