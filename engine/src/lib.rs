@@ -21,3 +21,8 @@ pub mod types;
 pub use cli::main;
 pub use diptych_protocol::program::Program;
 pub use diptych_workers::kernel::Registry;
+
+/// The README's example is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -28,7 +28,7 @@ pub(super) enum Event {
     /// A worker has attached.
     Ready(Life),
     /// A worker refuses the handoff.
-    Refused(Life, String),
+    Refused(String),
     /// A worker's process has ended.
     Died(Life),
     /// Workers have rung, or a little time has passed.
@@ -85,7 +85,7 @@ fn greet(life: Life, server: IpcOneShotServer<FromWorker>, handoff: Handoff, eve
     }
     let event = match from_worker.recv() {
         Ok(FromWorker::Ready) => Event::Ready(life),
-        Ok(FromWorker::Refused(why)) => Event::Refused(life, why),
+        Ok(FromWorker::Refused(why)) => Event::Refused(why),
         Ok(FromWorker::Hello(_)) | Err(_) => return,
     };
     let _ = events.send(event);

@@ -151,7 +151,7 @@ impl Supervisor<'_> {
                         self.launch_deaths = 0;
                     }
                 }
-                Ok(Event::Refused(_, why)) => return Err(RunError::Workers(format!("a worker refused: {why}"))),
+                Ok(Event::Refused(why)) => return Err(RunError::Workers(format!("a worker refused: {why}"))),
                 Ok(Event::Died(life)) => self.survive(life)?,
                 Ok(Event::Look) | Err(_) => {}
             }
