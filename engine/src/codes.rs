@@ -65,7 +65,7 @@ codes! {
     E0511 "fresh values that need each other"
     E0512 "a number of batch rows out of its limits"
     E0513 "a read said the wrong way"
-    E0601 "a schedule out of its limits"
+    E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"
     W0102 "a constant that nothing uses"

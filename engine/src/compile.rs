@@ -44,6 +44,10 @@ pub trait KernelCatalog {
 pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog) -> Result<Compiled, Vec<Diagnostic>> {
     let mut diagnostics = Diagnostics::default();
     let scenario = syntax::parse(&source.text, &mut diagnostics);
+    if diagnostics.failed() {
+        // What could not be read would be missed all over.
+        return Err(diagnostics.into_sorted());
+    }
     let names = resolve::resolve(&scenario, &mut diagnostics);
     let model = types::check(&names, settings, &mut diagnostics);
     if diagnostics.failed() {

@@ -178,6 +178,11 @@ impl Diagnostics {
         self.errors > 0
     }
 
+    /// Whether more would not be kept: time to stop looking for them.
+    pub fn full(&self) -> bool {
+        self.errors >= KEPT_MAX
+    }
+
     /// How many errors so far.
     pub fn errors(&self) -> usize {
         self.errors

@@ -82,6 +82,8 @@ impl<'a> Constant<'a> {
 #[derive(Default, Debug)]
 #[allow(missing_docs)]
 pub struct Names<'a> {
+    /// Where the scenario is named: the place of what has none of its own.
+    pub header: Span,
     pub constants: Vec<Constant<'a>>,
     /// The constants, each after those it needs; members of cycles left out.
     pub constant_order: Vec<usize>,
@@ -137,6 +139,9 @@ impl<'a> Names<'a> {
         is_wanted: impl Fn(Meaning) -> bool,
         diagnostics: &mut Diagnostics,
     ) -> Option<usize> {
+        if diagnostics.full() {
+            return None;
+        }
         let text = &name.text;
         diagnostics.push(match found {
             Some(found) => {
@@ -156,7 +161,8 @@ fn article(word: &str) -> String {
 
 /// Resolves the names of a scenario.
 pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -> Names<'a> {
-    let mut names = Names::default();
+    let header = scenario.name.as_ref().map_or(Span::default(), |name| name.span);
+    let mut names = Names { header, ..Names::default() };
     let mut places: BTreeMap<&'a str, Span> = BTreeMap::new();
     let mut systems: BTreeMap<&'a str, Span> = BTreeMap::new();
     for item in &scenario.items {
@@ -190,14 +196,16 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
                 continue;
             }
             Item::Run(run) => {
-                if let Some(first) = names.run.replace(run) {
-                    diagnostics.push(twice("the run", first.span, run.span));
+                match names.run {
+                    Some(first) => diagnostics.push(twice("the run", first.span, run.span)),
+                    None => names.run = Some(run),
                 }
                 continue;
             }
             Item::Space(space) => {
-                if let Some(first) = names.space.replace(space) {
-                    diagnostics.push(twice("the space", first.span, space.span));
+                match names.space {
+                    Some(first) => diagnostics.push(twice("the space", first.span, space.span)),
+                    None => names.space = Some(space),
                 }
                 continue;
             }

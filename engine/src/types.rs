@@ -99,7 +99,7 @@ pub struct Index<'a> {
 }
 
 /// A component of a group, by its places.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[allow(missing_docs)]
 pub struct Place {
     pub group: usize,

@@ -9,7 +9,7 @@ use crate::syntax::ast::{
     Scenario, Setting, Space, SpaceShape, System,
 };
 use crate::syntax::lexer::Kind;
-use crate::syntax::parser::Parser;
+use crate::syntax::parser::{ENTRIES_MAX, ITEMS_MAX, Parser};
 
 /// The words that begin an item.
 const ITEM_WORDS: [&str; 8] = ["param", "let", "run", "space", "component", "group", "index", "system"];
@@ -33,6 +33,7 @@ impl Parser<'_> {
             if self.kind() == Kind::End {
                 return scenario;
             }
+            self.too_many(scenario.items.len(), ITEMS_MAX, "items");
             match self.item() {
                 Some(item) => scenario.items.push(item),
                 None => self.skip_to_item(),
@@ -138,6 +139,7 @@ impl Parser<'_> {
 
     /// Members up to the closing brace, separated by commas or nothing; a broken one costs its line.
     fn members(&mut self, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        let mut count = 0;
         loop {
             if self.eat(Kind::BraceClose) {
                 return Some(());
@@ -146,6 +148,8 @@ impl Parser<'_> {
                 self.unexpected("`}`");
                 return None;
             }
+            self.too_many(count, ENTRIES_MAX, "entries in one pair of braces");
+            count += 1;
             let before = self.token().span;
             if member(self).is_none() {
                 self.skip_line();
@@ -244,6 +248,7 @@ impl Parser<'_> {
             if self.at_item() || self.kind() == Kind::End {
                 return Some(System { name, clauses });
             }
+            self.too_many(clauses.len(), ENTRIES_MAX, "clauses of one system");
             let start = self.token().span.start;
             let kind = self.clause()?;
             clauses.push(Clause { span: self.since(start), kind });
@@ -316,6 +321,7 @@ impl Parser<'_> {
     fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut all = vec![one(self)?];
         while self.eat(Kind::Comma) {
+            self.too_many(all.len(), ENTRIES_MAX, "entries in one list");
             all.push(one(self)?);
         }
         Some(all)

@@ -10,6 +10,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::syntax::ast::{Expr, Name, Scenario};
 use crate::syntax::lexer::{Kind, Token, tokens};
 
+/// Items of a scenario, and entries of one list in it.
+pub(super) const ITEMS_MAX: usize = 10_000;
+pub(super) const ENTRIES_MAX: usize = 1_000;
+
 /// Parses a text. The tree holds all that could be read.
 pub fn parse(text: &str, diagnostics: &mut Diagnostics) -> Scenario {
     let tokens = tokens(text, diagnostics);
@@ -137,7 +141,7 @@ impl<'a> Parser<'a> {
         }
         if token.kind.is_keyword() && !self.at_line_start() {
             let word = self.word();
-            let message = format!("`{word}` is a word of the language and cannot name {what}");
+            let message = format!("expected {what}, found `{word}`, which is a word of the language");
             self.diagnostics.push(Diagnostic::error(codes::E0109, token.span, message).help("choose another name"));
             return None;
         }
@@ -152,7 +156,22 @@ impl<'a> Parser<'a> {
             Kind::End => "the end of the text".to_string(),
             _ => format!("`{}`", self.word()),
         };
-        self.diagnostics.push(Diagnostic::error(codes::E0105, token.span, format!("expected {what}, found {found}")));
+        // What begins another line is not wrong itself: something is missing before it.
+        let before = self.tokens[..self.at].iter().rev().find(|t| t.kind != Kind::Doc).copied();
+        let (span, here) = match before {
+            Some(before) if self.at_line_start() || token.kind == Kind::End => (before.span, "after this"),
+            _ => (token.span, ""),
+        };
+        let error = Diagnostic::error(codes::E0105, span, format!("expected {what}, found {found}"));
+        self.diagnostics.push(error.here(here));
+    }
+
+    /// Tells, once, that a list is too long: at its first entry beyond the limit.
+    pub(super) fn too_many(&mut self, count: usize, most: usize, what: &str) {
+        if count == most {
+            let message = format!("more than {most} {what}");
+            self.diagnostics.push(Diagnostic::error(codes::E0601, self.token().span, message));
+        }
     }
 
     /// Whether the current token is the first of its line.

@@ -65,6 +65,9 @@ impl<'a, 'd> Checker<'a, 'd> {
 
     /// Checks an expression. `expected` is the scalar that literals become where nothing nearer says so.
     pub fn check(&mut self, expr: &Expr, expected: Option<Scalar>) -> Checked {
+        if self.diagnostics.full() {
+            return Checked::Error;
+        }
         match &expr.kind {
             ExprKind::Error => Checked::Error,
             ExprKind::Int(number) => Checked::Int(i128::from(*number)),

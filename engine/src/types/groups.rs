@@ -23,8 +23,7 @@ impl<'a> Checker<'a, '_> {
         let types: Vec<Option<Type>> =
             names.components.iter().map(|component| self.type_by_name(&component.type_name)).collect();
         if names.groups.is_empty() && !self.diagnostics.failed() {
-            let error =
-                Diagnostic::error(codes::E0412, Span::default(), "the scenario has no group: nothing to simulate");
+            let error = Diagnostic::error(codes::E0412, names.header, "the scenario has no group: nothing to simulate");
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
         names.groups.iter().map(|group| self.group(group, &types)).collect()
@@ -43,6 +42,11 @@ impl<'a> Checker<'a, '_> {
                 (1, Origin::Buckets(index.unwrap_or(usize::MAX)))
             }
         };
+        if group.members.is_empty() {
+            let message = format!("group `{}` has no component", group.name.text);
+            let error = Diagnostic::error(codes::E0412, group.name.span, message);
+            self.diagnostics.push(error.help("write `Component = value` between its braces"));
+        }
         self.row = (!derived).then(Vec::new);
         self.group = Some(group);
         let mut members: Vec<Member<'a>> = Vec::new();

@@ -1,5 +1,7 @@
 //! Warnings: what compiles but was hardly meant.
 
+use std::collections::BTreeSet;
+
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Constant, Names};
@@ -7,8 +9,10 @@ use crate::types::{Model, Place};
 
 /// Looks over a scenario without errors.
 pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnostics: &mut Diagnostics) {
+    let in_groups: BTreeSet<&str> =
+        model.groups.iter().flat_map(|group| group.members.iter().map(|member| member.name)).collect();
     for component in &names.components {
-        if !model.groups.iter().any(|group| group.member(&component.name.text).is_some()) {
+        if !in_groups.contains(component.name.text.as_str()) {
             let message = format!("no group has component `{}`", component.name.text);
             diagnostics.push(Diagnostic::warning(codes::W0101, component.name.span, message));
         }
@@ -19,18 +23,20 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
             diagnostics.push(Diagnostic::warning(codes::W0102, constant.span(), message));
         }
     }
+    let read: BTreeSet<Place> =
+        model.systems.iter().flat_map(|system| system.reads.iter().map(|read| read.place)).collect();
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {
-            let place = Place { group, member };
-            let read = model.systems.iter().any(|system| system.reads.iter().any(|read| read.place == place));
-            if it.owner.is_none() && !it.used && !it.position && !read {
+            let unread = !read.contains(&Place { group, member });
+            if it.owner.is_none() && !it.used && !it.position && unread {
                 let message = format!("nothing reads `{}`, and nothing changes it", it.name);
                 diagnostics.push(Diagnostic::warning(codes::W0103, it.span, message));
             }
         }
     }
+    let asked: BTreeSet<usize> = model.systems.iter().flat_map(|system| system.indexes.iter().copied()).collect();
     for (at, index) in model.indexes.iter().enumerate() {
-        if index.buckets.is_none() && !model.systems.iter().any(|system| system.indexes.contains(&at)) {
+        if index.buckets.is_none() && !asked.contains(&at) {
             let message = format!("no system asks index `{}`, but it is built each frame", index.name);
             diagnostics.push(Diagnostic::warning(codes::W0104, index.span, message));
         }

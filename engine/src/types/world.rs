@@ -68,9 +68,11 @@ impl<'a> Checker<'a, '_> {
                     all.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ")
                 ),
             };
-            let span = Span { start: 0, end: 0 };
-            let error =
-                Diagnostic::error(codes::E0403, span, format!("--set {name}={value}: there is no parameter `{name}`"));
+            let error = Diagnostic::error(
+                codes::E0403,
+                self.names.header,
+                format!("--set {name}={value}: there is no parameter `{name}`"),
+            );
             errors.push(error.help(did_you_mean(name, params()).unwrap_or(known)));
         }
         errors.into_iter().for_each(|error| self.diagnostics.push(error));
@@ -213,7 +215,7 @@ impl<'a> Checker<'a, '_> {
         let frames = find("frames").and_then(|e| self.integer(e, "the number of frames", 0..=frames_max, codes::E0401));
         if let Some(frames) = settings.frames.filter(|frames| *frames > FRAMES_MAX) {
             let message = format!("--frames {frames}: a run has at most {FRAMES_MAX} frames");
-            self.diagnostics.push(Diagnostic::error(codes::E0401, Span::default(), message));
+            self.diagnostics.push(Diagnostic::error(codes::E0401, self.names.header, message));
         }
         let seed = find("seed").and_then(|e| self.integer(e, "the seed", 0..=u64::MAX, codes::E0401));
         let own_dt = self.names.constants.iter().position(|constant| matches!(constant, Constant::Dt(_)));

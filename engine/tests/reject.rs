@@ -1,0 +1,95 @@
+//! Wrong scenarios, each with what the compiler must say written on the offending line:
+//!
+//! - `//~ CODE part of the message` on the line itself; `//~^ CODE ...` for the line before.
+//! - `//@ set NAME=VALUE` gives a parameter a value from outside.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use diptych::codes::CODES;
+use diptych::compile::{KernelCatalog, Settings, compile};
+use diptych::source::{self, Source};
+use diptych_protocol::id::SystemId;
+use diptych_protocol::program::Program;
+
+/// `test.any` takes every system, `test.none` none.
+struct TestKernels;
+
+impl KernelCatalog for TestKernels {
+    fn names(&self) -> Vec<String> {
+        vec!["test.any".into(), "test.none".into()]
+    }
+
+    fn check(&self, program: &Program, system: SystemId) -> Result<(), String> {
+        match &program.systems[system].code {
+            diptych_protocol::program::Code::Native(name) if name == "test.none" => {
+                Err("it needs nothing at all".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/reject");
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+/// What the compiler says: line, code, message.
+fn told(source: &Source) -> Vec<(usize, String, String)> {
+    let sets = source.text.lines().filter_map(|line| line.strip_prefix("//@ set ")?.split_once('='));
+    let sets = sets.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let settings = Settings { sets, ..Settings::default() };
+    let diagnostics = match compile(source, &settings, &TestKernels) {
+        Ok(compiled) => compiled.warnings,
+        Err(diagnostics) => diagnostics,
+    };
+    let line = |at: u32| source.text[..at as usize].matches('\n').count() + 1;
+    diagnostics.into_iter().map(|d| (line(d.primary.span.start), d.code.to_string(), d.message)).collect()
+}
+
+/// What the comments expect: line, code, part of the message.
+fn expected(text: &str) -> Vec<(usize, String, String)> {
+    let mut all = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        for note in line.split("//~").skip(1) {
+            let (note, back) = note.strip_prefix('^').map_or((note, 0), |note| (note, 1));
+            let (code, part) = note.trim().split_once(' ').unwrap_or((note.trim(), ""));
+            all.push((at + 1 - back, code.to_string(), part.trim().to_string()));
+        }
+    }
+    all
+}
+
+#[test]
+fn wrong_scenarios_are_told_so_on_the_offending_line() {
+    let mut failures = String::new();
+    for file in files() {
+        let source = source::read(&file).expect("readable");
+        let mut told = told(&source);
+        for (line, code, part) in expected(&source.text) {
+            match told.iter().position(|(l, c, message)| *l == line && *c == code && message.contains(&part)) {
+                Some(place) => drop(told.remove(place)),
+                None => failures += &format!("{}:{line}: nobody says {code} {part}\n", file.display()),
+            }
+        }
+        for (line, code, message) in told {
+            failures += &format!("{}:{line}: unexpected //~ {code} {message}\n", file.display());
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn every_code_has_a_scenario_that_shows_it() {
+    let shown: BTreeSet<String> = files()
+        .iter()
+        .flat_map(|file| expected(&source::read(file).expect("readable").text))
+        .map(|(_, code, _)| code)
+        .collect();
+    let missing: Vec<&str> = CODES.iter().map(|(code, _)| *code).filter(|code| !shown.contains(*code)).collect();
+    assert!(missing.is_empty(), "no scenario in scenarios/reject shows {missing:?}");
+}
