@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn one_run_tells_several_mistakes() {
-        let found = errors("scenario x\nlet = 3\ngroup g[2] {\n  A = \n  B = 1 +\n}\nparam p f32 = 1\nlet ok = 2\n");
+        let found = errors("scenario x\nlet = 3\ngroup g[2] {\n  A = )\n  B = 1 +\n}\nparam p f32 = 1\nlet ok = 2\n");
         let messages: Vec<&str> = found.iter().map(|(m, _)| m.as_str()).collect();
         assert_eq!(found.len(), 4, "{messages:#?}");
         assert!(messages[0].contains("expected a name for the constant, found `=`"), "{messages:#?}");
