@@ -162,6 +162,7 @@ fn near<const K: usize, const STRAIGHT: bool>(
 ) -> [u32; BLOCK_ROWS_MAX] {
     let mut near = [0u32; BLOCK_ROWS_MAX];
     let square = reach * reach;
+    #[expect(clippy::needless_range_loop, reason = "a candidate is the same place of one to three columns")]
     for i in 0..others[0].len() {
         let mut sum: Lanes = [0.0; BLOCK_ROWS_MAX];
         for axis in 0..K {

@@ -104,7 +104,9 @@ fn space(edge: Edge, axes: usize, lo: f32, hi: f32) -> Space {
 fn built(space: &Space, columns: &[Vec<f32>], bucket_rows: u32) -> LocalIndex {
     let shape = KdShape::new(columns[0].len() as u32, columns.len(), bucket_rows);
     let mut index = LocalIndex::new(shape);
-    index.build(space, &slices(columns), &mut KdScratch::default()).unwrap();
+    if let Err(error) = index.build(space, &slices(columns), &mut KdScratch::default()) {
+        panic!("{error}");
+    }
     index
 }
 
@@ -359,6 +361,13 @@ fn check_neighbours(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, reach
                 let found = candidates.iter().filter(|&&o| near(space, columns, own, o as usize, reach));
                 let brute = (0..rows).filter(|&o| near(space, columns, own, o as usize, reach));
                 assert!(found.copied().eq(brute), "row {row} misses a neighbour");
+                for (axis, column) in columns.iter().enumerate().filter(|_| block.straight) {
+                    let delta = |&other: &u32| {
+                        let (own, other) = (column[own], column[other as usize]);
+                        space.delta(axis, own, other).to_bits() == (other - own).to_bits()
+                    };
+                    assert!(candidates.iter().all(delta), "row {row} has a candidate nearer around the torus");
+                }
             }
         });
     }
@@ -366,7 +375,7 @@ fn check_neighbours(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, reach
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
     #[test]
     fn tree_neighbours_equal_brute_force(
         edge in prop::sample::select(vec![Edge::Open, Edge::Box, Edge::Torus]),
@@ -396,6 +405,22 @@ fn a_reach_beyond_everything_finds_everything() {
         let columns = points(Kind::Uniform, 300, &space, 0.0, 8.0, 4);
         for reach in [100.0, 1e20, 3e38, f32::INFINITY] {
             check_neighbours(&space, &columns, 16, reach, 128);
+        }
+    }
+}
+
+#[test]
+fn rounding_at_the_seam_loses_nobody() {
+    // Below the seam coordinates are coarse, above it they are fine: `delta` rounds, and so do windows.
+    for (lo, hi) in [(0.0f32, 100.0f32), (1.0, 101.0), (-1e-3, 64.0)] {
+        let space = space(Edge::Torus, 1, lo, hi);
+        let ulp = hi - hi.next_down();
+        let mut draws = Draws(8);
+        let fine = (0..200).map(|_| lo + draws.unit() * 4.0 * ulp);
+        let coarse = (0..200).map(|i| hi - (i % 4 + 1) as f32 * ulp);
+        let columns = vec![fine.chain(coarse).collect::<Vec<_>>()];
+        for reach in [0.5, 1.0, 1.5, 2.0, 3.0] {
+            check_neighbours(&space, &columns, 8, reach * ulp, 64);
         }
     }
 }

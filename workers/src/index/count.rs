@@ -43,6 +43,10 @@ const TOGETHER: usize = 64;
 
 /// Finds the chunk of each row of the batch and counts the rows of each chunk. `chunk_of` are the batch's own rows,
 /// `counts` is the batch's own row of the table, one count a chunk.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is an array or a number of its own; a struct would only rename them"
+)]
 pub fn count(
     shape: &KdShape,
     space: &Space,
