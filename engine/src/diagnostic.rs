@@ -8,6 +8,9 @@ use diptych_protocol::program::{Source, Span};
 /// Diagnostics kept of one compilation; what a 16 MB file of noise adds beyond them helps nobody.
 const KEPT_MAX: usize = 64;
 
+/// Bytes of a line that are looked at behind the last place to show.
+const SHOWN_AFTER: usize = 1024;
+
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
@@ -136,6 +139,8 @@ impl<'a> Window<'a> {
         let last = floor(text, spans().map(|s| s.end).max().unwrap_or(0) as usize).max(first);
         let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
         let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+        // A line may have megabytes; what stands far behind the place is not shown anyway.
+        let end = end.min(floor(text, last + SHOWN_AFTER));
         Window { text: &text[start..end], start, line: text[..start].matches('\n').count() + 1 }
     }
 
