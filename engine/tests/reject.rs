@@ -3,6 +3,8 @@
 //! - `//~ CODE part of the message` on the line itself; `//~^ CODE ...` for the line before.
 //! - `//@ set NAME=VALUE` gives a parameter a value from outside.
 
+#![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

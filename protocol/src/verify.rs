@@ -1,7 +1,7 @@
 //! Every invariant of a program, checked apart from the passes that made it: after compiling, and again in every
 //! worker that receives it. Whatever the data, this neither panics nor runs long.
 //!
-//! Tables ([`tables`]):
+//! Tables (`verify/tables.rs`):
 //!
 //! - The version is known; there are at most [`FRAMES_MAX`] frames; the time step is finite and above 0.
 //! - The space has one to three dimensions; a torus or box is finite, its high corner above the low one.
@@ -17,12 +17,12 @@
 //!   another system owns; an index over `fresh` has owned positions.
 //! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
 //!
-//! Bodies ([`bodies`]):
+//! Bodies (`verify/bodies.rs`):
 //!
 //! - Operations stand before their uses, and take and give the types that they say.
 //! - A blueprint stores every column of its group exactly once, a system's body only columns it owns; with their type.
 //!
-//! Schedule ([`schedule`]):
+//! Schedule (`verify/schedule.rs`):
 //!
 //! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each; no stage is empty.
 //! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.

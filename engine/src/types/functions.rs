@@ -364,6 +364,6 @@ fn senseless(draw: Draw, arguments: &[(Typed, Span)]) -> Option<String> {
 }
 
 fn negative(values: &[Value], what: &str) -> Option<String> {
-    let wrong = values.iter().find(|value| !(value.as_f64() >= 0.0));
+    let wrong = values.iter().find(|value| value.as_f64() < 0.0 || value.as_f64().is_nan());
     wrong.map(|value| format!("{what} {value} is negative"))
 }
