@@ -16,7 +16,7 @@ pub enum SourceError {
     #[error("{0}: there is no such file")]
     Missing(PathBuf),
     /// A directory, a device, a pipe.
-    #[error("{0}: is not a regular file; a scenario is one text file")]
+    #[error("{0}: is a directory or a device, not a file; a scenario is one text file")]
     NotAFile(PathBuf),
     /// The system refuses.
     #[error("{path}: cannot be read: {reason}")]

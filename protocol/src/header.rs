@@ -82,11 +82,8 @@ pub struct DescribedColumn {
 /// Bytes that are set aside for the description: a bound that depends on the program alone.
 pub fn description_room(program: &Program) -> usize {
     let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 96).sum();
-    let columns: usize = program
-        .columns
-        .values()
-        .map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160)
-        .sum();
+    let columns: usize =
+        program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160).sum();
     (512 + 6 * program.scenario.len() + groups + columns).next_multiple_of(crate::limits::ARRAY_ALIGN)
 }
 

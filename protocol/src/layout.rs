@@ -226,7 +226,21 @@ impl Layout {
             trail.extend_from_slice(&word.to_le_bytes());
         }
         let hash = xxhash_rust::xxh3::xxh3_64(&trail);
-        Layout { bytes, workers, description, control, slots, records, derived_rows, tickets, setup, frame, columns, indexes, hash }
+        Layout {
+            bytes,
+            workers,
+            description,
+            control,
+            slots,
+            records,
+            derived_rows,
+            tickets,
+            setup,
+            frame,
+            columns,
+            indexes,
+            hash,
+        }
     }
 
     /// The tickets of a tick's stage.

@@ -376,7 +376,10 @@ impl Program {
 
     /// The canonical bytes: field by field in declaration order, little-endian, floats by their bits.
     pub fn to_bytes(&self) -> Vec<u8> {
-        #[expect(clippy::expect_used, reason = "a growing buffer cannot fail, and the tables hold no type the format lacks")]
+        #[expect(
+            clippy::expect_used,
+            reason = "a growing buffer cannot fail, and the tables hold no type the format lacks"
+        )]
         postcard::to_allocvec(self).expect("a program is plain data")
     }
 }

@@ -76,9 +76,8 @@ impl Reader {
     /// round to the panel meanwhile, it is taken again.
     pub fn column(&self, group: &str, name: &str) -> Result<Snapshot, ReadError> {
         let missing = || ReadError::NoColumn(format!("{group}.{name}"));
-        let number = (self.description.columns.iter())
-            .position(|c| c.group == group && c.name == name)
-            .ok_or_else(missing)?;
+        let number =
+            (self.description.columns.iter()).position(|c| c.group == group && c.name == name).ok_or_else(missing)?;
         let column = &self.description.columns[number];
         let group = self.description.groups.iter().position(|g| g.name == group).ok_or_else(missing)?;
         let size: usize = column.dtype[2..].parse().map_err(|_| missing())?;
@@ -98,8 +97,7 @@ impl Reader {
                 fence(Ordering::Acquire);
                 // Tick t + 1 writes the other panel; this one is rewritten by tick t + 2, which begins when t + 1 is
                 // published. A column nobody owns is never rewritten.
-                if column.panels.len() == 1 || (self.word(published) == tick && self.word(record) == tick)
-                {
+                if column.panels.len() == 1 || (self.word(published) == tick && self.word(record) == tick) {
                     return Ok(Snapshot { frames: header::frames_of(tick), bytes });
                 }
             }

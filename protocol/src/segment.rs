@@ -62,7 +62,8 @@ impl Segment {
         let pid = std::process::id();
         let start = process_start(pid).unwrap_or(0);
         let name = format!("{PREFIX}{pid}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let refused = |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
+        let refused =
+            |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
         let needed = bytes as u64;
         let room = room().map_err(|e| refused("find room for", e))?;
         if needed > room.free {

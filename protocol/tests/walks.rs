@@ -57,8 +57,8 @@ impl SharedWords for Shared {
             Word::Ticket(t) => {
                 let (old, new) = (Ticket::unpack(memory.tickets[t as usize]), Ticket::unpack(value));
                 assert!(old.tick <= new.tick, "a ticket goes back from {old:?} to {new:?}");
-                if matches!(new.held, Held::Done(_)) {
-                    assert_eq!(old, Ticket { held: Held::Claimed(new.holder().unwrap()), ..new }, "done unclaimed");
+                if let Held::Done(worker) = new.held {
+                    assert_eq!(old, Ticket { held: Held::Claimed(worker), ..new }, "done unclaimed");
                     memory.done[t as usize] += 1;
                     assert_eq!(memory.done[t as usize], 1, "a batch is done twice in a tick");
                 }

@@ -66,7 +66,9 @@ fn unsafe_code_stands_in_few_named_files() {
 fn dependencies_point_down() {
     let manifest = |package: &str| std::fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
     let uses = |package: &str, other: &str| {
-        manifest(package).lines().any(|line| line.starts_with(other) && line[other.len()..].starts_with(['.', ' ', '=']))
+        manifest(package)
+            .lines()
+            .any(|line| line.starts_with(other) && line[other.len()..].starts_with(['.', ' ', '=']))
     };
     assert!(!uses("protocol", "diptych-workers") && !uses("protocol", "diptych"));
     assert!(uses("workers", "diptych-protocol") && !uses("workers", "diptych"));
@@ -75,7 +77,8 @@ fn dependencies_point_down() {
 
 #[test]
 fn nothing_is_unfinished_or_switched_off() {
-    let forms = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["#[ign", "ore"].concat(), ["FIX", "ME"].concat()];
+    let forms =
+        [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["#[ign", "ore"].concat(), ["FIX", "ME"].concat()];
     for (path, text) in sources() {
         for form in &forms {
             assert!(!text.contains(form.as_str()), "{path} has {form}");
@@ -102,9 +105,16 @@ fn paths_in_the_documents_exist() {
 #[test]
 fn the_seven_named_packages_each_do_work_in_the_code() {
     let all: String = sources().into_iter().filter(|(path, _)| !path.starts_with("tests/")).map(|(_, t)| t).collect();
-    for package in
-        ["rayon::", "crossbeam::", "shared_memory::", "memmap2::", "kiddo::", "bytemuck::", "ipc_channel::", "criterion::"]
-    {
+    for package in [
+        "rayon::",
+        "crossbeam::",
+        "shared_memory::",
+        "memmap2::",
+        "kiddo::",
+        "bytemuck::",
+        "ipc_channel::",
+        "criterion::",
+    ] {
         assert!(all.contains(package), "{package} is not used");
     }
 }

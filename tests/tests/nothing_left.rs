@@ -12,7 +12,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A run that goes on for hours, once its workers run frames.
 fn endless(workers: &str) -> (Child, Vec<u32>) {
     let child = Command::new(BINARY)
-        .args(["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100_000_000"].map(|a| a.replace('_', "")))
+        .args(
+            ["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100_000_000"]
+                .map(|a| a.replace('_', "")),
+        )
         .args(["--workers", workers, "--summary", "json"])
         .current_dir(root())
         .stdout(Stdio::piped())
@@ -73,8 +76,16 @@ fn an_interrupted_run_ends_in_the_state_of_its_last_whole_frame() {
     let whole = command(
         BINARY,
         &[
-            "run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", &frames, "--workers", "1",
-            "--summary", "json",
+            "run",
+            "scenarios/colliding-particles.dip",
+            "--set",
+            "n=2000",
+            "--frames",
+            &frames,
+            "--workers",
+            "1",
+            "--summary",
+            "json",
         ],
     );
     assert_eq!(summary(&whole)["state_hash"], interrupted["state_hash"]);

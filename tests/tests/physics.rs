@@ -99,8 +99,7 @@ fn an_isolated_pair_separates_with_the_analytic_velocities() {
         }
     };
     let (m0, m1) = (start.mass[0], start.mass[1]);
-    let closing =
-        (start.v[1][0] - start.v[0][0]) * normal[0] + (start.v[1][1] - start.v[0][1]) * normal[1];
+    let closing = (start.v[1][0] - start.v[0][0]) * normal[0] + (start.v[1][1] - start.v[0][1]) * normal[1];
     for axis in 0..2 {
         let expected0 = start.v[0][axis] + 2.0 * m1 / (m0 + m1) * closing * normal[axis];
         let expected1 = start.v[1][axis] - 2.0 * m0 / (m0 + m1) * closing * normal[axis];
@@ -228,7 +227,8 @@ fn near_and_far_gravity_equal_a_double_precision_loop_of_the_same_formula() {
 #[test]
 fn a_cloud_that_turns_keeps_its_barycentre() {
     let text = std::fs::read_to_string(scenario("colliding-particles.dip")).unwrap();
-    let run = |frames| run_with(&program(&text, &[("n", "4000")], frames), 1, BINARY, Options::default()).unwrap().state;
+    let run =
+        |frames| run_with(&program(&text, &[("n", "4000")], frames), 1, BINARY, Options::default()).unwrap().state;
     let (start, end) = (bodies(&run(0)), bodies(&run(50)));
     let size = momentum_size(&start);
     let (before, after) = (momentum(&start), momentum(&end));

@@ -11,7 +11,16 @@ const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 #[test]
 fn an_outside_reader_sees_whole_states_of_a_running_run() {
     let mut child = Command::new(BINARY)
-        .args(["run", "scenarios/colliding-particles.dip", "--set", "n=4000", "--frames", "100000000", "--workers", "2"])
+        .args([
+            "run",
+            "scenarios/colliding-particles.dip",
+            "--set",
+            "n=4000",
+            "--frames",
+            "100000000",
+            "--workers",
+            "2",
+        ])
         .current_dir(root())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

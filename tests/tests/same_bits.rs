@@ -7,14 +7,23 @@ const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
 /// Minted when the flagship was first complete; `.ci/run` holds release builds to the same pair. To be minted again
 /// only with a change that is meant to change results, and a note that says why that is right.
-const FLAGSHIP: (&str, &str) = (include_str!("../golden/flagship-state.txt"), include_str!("../golden/flagship-content.txt"));
+const FLAGSHIP: (&str, &str) =
+    (include_str!("../golden/flagship-state.txt"), include_str!("../golden/flagship-content.txt"));
 
 fn flagship(workers: &str) -> serde_json::Value {
     let output = command(
         BINARY,
         &[
-            "run", "scenarios/colliding-particles.dip", "--set", "n=20_000", "--frames", "12", "--summary", "json",
-            "--workers", workers,
+            "run",
+            "scenarios/colliding-particles.dip",
+            "--set",
+            "n=20_000",
+            "--frames",
+            "12",
+            "--summary",
+            "json",
+            "--workers",
+            workers,
         ],
     );
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -49,7 +58,8 @@ fn the_run_that_is_compared_is_cut_into_many_batches_and_rich_in_impacts() {
 #[test]
 fn seeds_and_parameters_change_the_bits_and_the_worker_variable_does_not() {
     let run = |extra: &[&str]| {
-        let mut arguments = vec!["run", "scenarios/drift.dip", "--set", "n=5_000", "--frames", "3", "--summary", "json"];
+        let mut arguments =
+            vec!["run", "scenarios/drift.dip", "--set", "n=5_000", "--frames", "3", "--summary", "json"];
         arguments.extend_from_slice(extra);
         summary(&command(BINARY, &arguments))["state_hash"].as_str().unwrap().to_string()
     };
@@ -72,11 +82,27 @@ fn a_planted_order_dependence_turns_the_comparison_red() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("order.dip");
     let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    std::fs::write(&path, text.replace("native \"drift\"", "native \"test.order\"").replace("owns Position\n    reads Position, Velocity", "owns Position\n    reads Position")).unwrap();
+    std::fs::write(
+        &path,
+        text.replace("native \"drift\"", "native \"test.order\"")
+            .replace("owns Position\n    reads Position, Velocity", "owns Position\n    reads Position"),
+    )
+    .unwrap();
     let run = |workers: &str| {
         let output = command(
             BINARY,
-            &["run", path.to_str().unwrap(), "--set", "n=20_000", "--frames", "2", "--summary", "json", "--workers", workers],
+            &[
+                "run",
+                path.to_str().unwrap(),
+                "--set",
+                "n=20_000",
+                "--frames",
+                "2",
+                "--summary",
+                "json",
+                "--workers",
+                workers,
+            ],
         );
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         summary(&output)["state_hash"].as_str().unwrap().to_string()
@@ -90,12 +116,25 @@ fn a_steady_frame_allocates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("allocations.dip");
     let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    let text = text.replace("native \"drift\"", "native \"test.allocations\"").replace("reads Position, Velocity", "reads Position");
+    let text = text
+        .replace("native \"drift\"", "native \"test.allocations\"")
+        .replace("reads Position, Velocity", "reads Position");
     std::fs::write(&path, text).unwrap();
     let hash = |frames: &str| {
         let output = command(
             BINARY,
-            &["run", path.to_str().unwrap(), "--set", "n=20_000", "--frames", frames, "--workers", "1", "--summary", "json"],
+            &[
+                "run",
+                path.to_str().unwrap(),
+                "--set",
+                "n=20_000",
+                "--frames",
+                frames,
+                "--workers",
+                "1",
+                "--summary",
+                "json",
+            ],
         );
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         summary(&output)["content_hash"].as_str().unwrap().to_string()

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use diptych::coordinator::{Options, Outcome};
 use diptych::Program;
+use diptych::coordinator::{Options, Outcome};
 use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::message::{Death, Moment};
 use diptych_protocol::program::StageKind;
@@ -118,7 +118,8 @@ fn a_kernel_that_kills_its_process_fails_the_run_with_blame() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("abort.dip");
     let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    let text = text.replace("native \"drift\"", "native \"test.abort\"").replace("reads Position, Velocity", "reads Position");
+    let text =
+        text.replace("native \"drift\"", "native \"test.abort\"").replace("reads Position, Velocity", "reads Position");
     std::fs::write(&path, text).unwrap();
     let output = diptych_tests::command(
         BINARY,

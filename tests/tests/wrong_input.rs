@@ -46,7 +46,8 @@ fn scenarios_that_are_wrong() {
         path.to_str().unwrap().to_string()
     };
     fails(&["run", &with("kernel.dip", "\"drift\"", "\"drift2\"")], 2, &["kernel.dip:", "drift2", "drift"]);
-    let two = "    reads Position, Velocity\nsystem again native \"drift\" for points owns Position reads Position, Velocity";
+    let two =
+        "    reads Position, Velocity\nsystem again native \"drift\" for points owns Position reads Position, Velocity";
     fails(&["run", &with("owners.dip", "    reads Position, Velocity", two)], 2, &["owners.dip:", "Position", "again"]);
     fails(
         &["run", &with("cycle.dip", "run {", "let a = b + 1\nlet b = a * 2\nrun {")],
@@ -83,8 +84,7 @@ fn a_machine_that_cannot_hold_the_run_is_told_before_frame_0() {
         let script = format!(
             "mount -t tmpfs -o size=1m none /dev/shm && exec {BINARY} run {DRIFT} --set n=1_000_000 --frames 1 --workers 2"
         );
-        let output =
-            Command::new("unshare").args(["-rm", "sh", "-c", &script]).current_dir(root()).output().unwrap();
+        let output = Command::new("unshare").args(["-rm", "sh", "-c", &script]).current_dir(root()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{stderr}");
         for part in ["bytes of shared memory", "free", "--shm-size"] {

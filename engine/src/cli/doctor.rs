@@ -17,12 +17,7 @@ pub(super) fn doctor() -> ExitCode {
     say(format_args!("cores          {} this process may use", cores()));
     let memory = segment::memory_available().map_or("unknown".into(), |bytes| HumanBytes(bytes).to_string());
     say(format_args!("memory         {memory} available"));
-    say(format_args!(
-        "{:<14} {} in all, {} free",
-        segment::SHM_DIR,
-        HumanBytes(room.size),
-        HumanBytes(room.free)
-    ));
+    say(format_args!("{:<14} {} in all, {} free", segment::SHM_DIR, HumanBytes(room.size), HumanBytes(room.free)));
     if room.size < 1 << 30 {
         say(format_args!("               small: in a container, start it with a larger --shm-size"));
     }
@@ -43,7 +38,9 @@ fn huge_pages() -> String {
     let Ok(modes) = std::fs::read_to_string(path) else { return "not offered by this kernel".into() };
     let chosen = modes.split(['[', ']']).nth(1).unwrap_or("unknown").to_string();
     match chosen.as_str() {
-        "never" | "deny" => format!("off for shared memory ({chosen} in {path}); turning them on may speed up large runs"),
+        "never" | "deny" => {
+            format!("off for shared memory ({chosen} in {path}); turning them on may speed up large runs")
+        }
         _ => format!("{chosen} for shared memory"),
     }
 }

@@ -25,8 +25,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
     if arguments.help {
         return help(Some(&source));
     }
-    let settings =
-        Settings { sets: arguments.sets.clone(), seed: arguments.seed, frames: arguments.frames };
+    let settings = Settings { sets: arguments.sets.clone(), seed: arguments.seed, frames: arguments.frames };
     let compiled = match compile::compile(&source, &settings, &Catalog(registry)) {
         Ok(compiled) => compiled,
         Err(errors) => return wrong(&source, &errors),

@@ -126,8 +126,7 @@ impl State {
     /// Copies a column (`"particles"`, `"Position.x"`); nothing if there is none of that name and type.
     pub fn column<T: Element + Pod>(&self, group: &str, name: &str) -> Option<Vec<T>> {
         let group = self.program.group(group)?;
-        let (column, found) =
-            self.program.columns.iter().find(|(_, c)| c.group == group && c.name() == name)?;
+        let (column, found) = self.program.columns.iter().find(|(_, c)| c.group == group && c.name() == name)?;
         let scalar = if found.scalar == Scalar::Bool { Scalar::U8 } else { found.scalar };
         if scalar != T::SCALAR {
             return None;

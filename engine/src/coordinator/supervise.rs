@@ -244,9 +244,7 @@ impl Supervisor<'_> {
     fn leave(&mut self) {
         self.board.halt(Halt::End);
         let begun = Instant::now();
-        while begun.elapsed() < LEAVE_MAX
-            && self.processes.iter_mut().any(|p| matches!(p.child.try_wait(), Ok(None)))
-        {
+        while begun.elapsed() < LEAVE_MAX && self.processes.iter_mut().any(|p| matches!(p.child.try_wait(), Ok(None))) {
             self.board.wake_workers();
             thread::sleep(Duration::from_micros(200));
         }
@@ -262,7 +260,8 @@ fn crashed(status: &std::io::Result<std::process::ExitStatus>) -> bool {
 }
 
 fn step_of(program: &Program, layout: &Layout, ticket: u32) -> String {
-    let stages = program.schedule.setup.iter().zip(&layout.setup).chain(program.schedule.frame.iter().zip(&layout.frame));
+    let stages =
+        program.schedule.setup.iter().zip(&layout.setup).chain(program.schedule.frame.iter().zip(&layout.frame));
     for (stage, place) in stages {
         if (place.first_ticket..place.first_ticket + place.tickets).contains(&ticket) {
             let names: Vec<&str> = stage.steps.iter().map(|&s| program.steps[s].name.as_str()).collect();

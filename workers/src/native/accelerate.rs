@@ -30,8 +30,7 @@ impl Kernel for Accelerate {
         let rows = batch.rows.indices();
         let dt = batch.dt();
         let velocity = batch.prev(self.velocity);
-        let (near, far, change) =
-            (batch.fresh_own(self.near), batch.fresh_own(self.far), batch.fresh_own(self.change));
+        let (near, far, change) = (batch.fresh_own(self.near), batch.fresh_own(self.far), batch.fresh_own(self.change));
         let next = batch.own(self.next);
         for axis in 0..2 {
             let lanes = next[axis].iter_mut().zip(&velocity[axis][rows.clone()]);

@@ -108,7 +108,8 @@ struct Bodies<'a> {
 impl Near {
     /// Finds a block's pairs: every candidate against all lanes, and only where some lane overlaps the rest of the work.
     fn meet(&self, block: &Block<'_>, bodies: &Bodies<'_>, space: &Space, pairs: &mut Vec<Pair>) {
-        let mut lanes = Lanes { x: [f32::NAN; BLOCK_ROWS_MAX], y: [f32::NAN; BLOCK_ROWS_MAX], radius: [0.0; BLOCK_ROWS_MAX] };
+        let mut lanes =
+            Lanes { x: [f32::NAN; BLOCK_ROWS_MAX], y: [f32::NAN; BLOCK_ROWS_MAX], radius: [0.0; BLOCK_ROWS_MAX] };
         for (lane, &row) in block.rows.iter().enumerate() {
             let row = row as usize;
             (lanes.x[lane], lanes.y[lane], lanes.radius[lane]) = (bodies.x[row], bodies.y[row], bodies.radius[row]);

@@ -68,9 +68,12 @@ impl Kernel for Near {
             if gathered != Some(bucket) {
                 gathered = Some(bucket);
                 let rows = tree.bucket_rows(bucket);
-                for (to, from) in
-                    [(&mut members.x, *x), (&mut members.y, *y), (&mut members.mass, mass), (&mut members.radius, radius)]
-                {
+                for (to, from) in [
+                    (&mut members.x, *x),
+                    (&mut members.y, *y),
+                    (&mut members.mass, mass),
+                    (&mut members.radius, radius),
+                ] {
                     to.clear();
                     to.extend(rows.iter().map(|&row| from[row as usize]));
                 }
