@@ -13,21 +13,19 @@
 //! # Rows of a batch
 //!
 //! What cuts the work comes from the program, never from the machine, since results must not depend on the number of
-//! workers. A step aims at [`BATCHES_AIMED`] batches, rounded up to [`ROW_ALIGN`] rows, and at most
+//! workers. It is cut by the [`Grain`](diptych_protocol::limits::Grain) of the work:
 //!
-//! - [`STREAM_BATCH_ROWS_MAX`] rows where all is a stream over own rows: a batch should stay in a core's own cache;
-//! - [`SPATIAL_BATCH_ROWS_MAX`] rows where a system of the pass asks an index, or reads other rows' fresh values or
-//!   another group: such a row costs hundreds of nanoseconds, and smaller batches level out dense places;
-//! - what the smallest `batch` clause of the pass says, which overrides both;
-//! - no limit for the counting and scattering of an index: each batch has a count for every chunk, so few are better.
+//! - [`STREAM`] where all is a stream over own rows;
+//! - [`SPATIAL`] where a system of the pass asks an index, or reads other rows' fresh values or another group: such a
+//!   row costs hundreds of nanoseconds, and smaller batches level out dense places;
+//! - [`COUNTING`](diptych_protocol::limits::COUNTING) for the counting and scattering of an index;
+//! - what the smallest `batch` clause of the pass says overrides the first two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::id::{GroupId, IndexId, StepId, SystemId};
 use diptych_protocol::kd;
-use diptych_protocol::limits::{
-    BATCHES_AIMED, ROW_ALIGN, SPATIAL_BATCH_ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, STREAM_BATCH_ROWS_MAX,
-};
+use diptych_protocol::limits::{SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
     Domain, IndexPhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step, System, When, Work,
 };
@@ -151,7 +149,7 @@ fn setup(program: &mut Program) -> Vec<Stage> {
         .iter()
         .filter(|(_, group)| matches!(group.origin, Origin::Blueprint(_)))
         .map(|(id, group)| {
-            let batch_rows = rows_a_batch(group.rows, STREAM_BATCH_ROWS_MAX);
+            let batch_rows = STREAM.batch_rows(group.rows);
             let domain = Domain::Rows { group: id, batch_rows };
             (id, Step { name: format!("{} blueprint", group.name), work: Work::Blueprint(id), domain })
         })
@@ -215,13 +213,9 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
 fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> StepId {
     let rows = program.groups[group].rows;
     let members = || systems.iter().map(|id| &program.systems[*id]);
-    let most = if members().any(|system| is_spatial(program, system)) {
-        SPATIAL_BATCH_ROWS_MAX
-    } else {
-        STREAM_BATCH_ROWS_MAX
-    };
+    let grain = if members().any(|system| is_spatial(program, system)) { SPATIAL } else { STREAM };
     let said = members().filter_map(|system| system.batch_rows).min();
-    let batch_rows = said.unwrap_or_else(|| rows_a_batch(rows, most));
+    let batch_rows = said.unwrap_or_else(|| grain.batch_rows(rows));
     let name = members().map(|system| system.name.as_str()).collect::<Vec<_>>().join(" + ");
     program.steps.push(Step { name, work: Work::Pass(systems), domain: Domain::Rows { group, batch_rows } })
 }
@@ -233,10 +227,6 @@ fn is_spatial(program: &Program, system: &System) -> bool {
         read.reach == Reach::Any && (read.when == When::Fresh || other_group)
     });
     far || !system.indexes.is_empty()
-}
-
-fn rows_a_batch(rows: u32, most: u32) -> u32 {
-    rows.div_ceil(BATCHES_AIMED).next_multiple_of(ROW_ALIGN).clamp(ROW_ALIGN, most)
 }
 
 /// How many batches a step has.

@@ -5,7 +5,7 @@
 //! tree of its own, whose leaves are the *buckets*. A *slot* is a place in chunk-then-bucket order.
 
 use crate::layout::{Arena, Place, Words};
-use crate::limits::{BATCHES_AIMED, KD_CHUNK_ROWS, ROW_ALIGN};
+use crate::limits::{COUNTING, KD_CHUNK_ROWS};
 
 /// Chunks are numbered in 16 bits, and the counting step's table is batches times chunks.
 pub const CHUNKS_MAX: u32 = 1 << 14;
@@ -17,7 +17,7 @@ pub fn chunks(rows: u32) -> u32 {
 
 /// Rows of a batch of the counting and scattering steps: few batches, since each has a count for every chunk.
 pub fn count_batch_rows(rows: u32) -> u32 {
-    rows.div_ceil(BATCHES_AIMED).next_multiple_of(ROW_ALIGN).max(1024)
+    COUNTING.batch_rows(rows)
 }
 
 /// The most buckets a chunk of so many rows can have. The tree over it has `ceil(n / bucket)` leaves, rounded up to a

@@ -20,12 +20,33 @@ pub const OWNS_MAX: usize = 128;
 /// Batch ranges are multiples of this many rows and capacities are padded to it, so that no SIMD tail, mark word
 /// or cache line is shared by two batches.
 pub const ROW_ALIGN: u32 = 64;
-/// A step aims at this many batches: enough to balance a few dozen workers, few enough to claim cheaply.
-pub const BATCHES_AIMED: u32 = 64;
-/// Rows of a batch whose work is a stream over own rows: 16,384 rows are 64 KiB a column.
-pub const STREAM_BATCH_ROWS_MAX: u32 = 16_384;
-/// Rows of a batch whose work asks an index or walks another group: hundreds of nanoseconds a row.
-pub const SPATIAL_BATCH_ROWS_MAX: u32 = 2_048;
+/// How a kind of work is cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grain {
+    /// So many batches are aimed at,
+    pub batches: u32,
+    /// but none of fewer rows (if there are so many),
+    pub rows_min: u32,
+    /// and none of more.
+    pub rows_max: u32,
+}
+
+/// A stream over own rows, a nanosecond a row or less: a claim costs as much as a few hundred rows, so batches are
+/// few; and at most 64 KiB a column.
+pub const STREAM: Grain = Grain { batches: 16, rows_min: 1_024, rows_max: 16_384 };
+/// Work that asks an index or walks another group, hundreds of nanoseconds a row: batches are many, to balance a few
+/// dozen workers.
+pub const SPATIAL: Grain = Grain { batches: 64, rows_min: ROW_ALIGN, rows_max: 2_048 };
+/// The counting and scattering steps of an index: each batch has a count for every chunk, so batches never become
+/// more.
+pub const COUNTING: Grain = Grain { batches: 64, rows_min: 1_024, rows_max: ROWS_MAX };
+
+impl Grain {
+    /// Rows a batch of a group of so many rows: a multiple of [`ROW_ALIGN`].
+    pub fn batch_rows(self, rows: u32) -> u32 {
+        rows.div_ceil(self.batches).next_multiple_of(ROW_ALIGN).clamp(self.rows_min, self.rows_max)
+    }
+}
 
 /// A k-d tree is built in chunks of about this many rows, each a batch of its own.
 pub const KD_CHUNK_ROWS: u32 = 2_048;

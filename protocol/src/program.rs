@@ -96,6 +96,7 @@ pub struct Column {
 
 impl Column {
     /// Two panels where a system owns the column, else one.
+    #[inline]
     pub fn panels(&self) -> u8 {
         if self.owner.is_some() { 2 } else { 1 }
     }
@@ -343,6 +344,7 @@ impl Program {
     }
 
     /// The stages of a tick.
+    #[inline]
     pub fn stages(&self, tick: crate::id::Tick) -> &[Stage] {
         if tick == crate::id::Tick::SETUP { &self.schedule.setup } else { &self.schedule.frame }
     }

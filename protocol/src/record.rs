@@ -45,16 +45,19 @@ impl FrameRecord {
     }
 
     /// Rows of a group that lasts; 0 for a derived one.
+    #[inline]
     pub fn rows(&self, group: GroupId) -> u32 {
         self.rows[group.index()]
     }
 
     /// The panel that holds the column's `prev`.
+    #[inline]
     pub fn prev_panel(&self, column: ColumnId) -> usize {
         self.panels[column.index()] as usize
     }
 
     /// The panel that the column's owner writes. A column nobody owns has one panel, written by set-up alone.
+    #[inline]
     pub fn next_panel(&self, program: &Program, column: ColumnId) -> usize {
         match program.columns[column].panels() {
             2 => 1 - self.prev_panel(column),

@@ -109,6 +109,9 @@ impl Segment {
 /// Maps a segment that another process made, to read and write.
 pub fn attach(name: &str) -> io::Result<Memory> {
     let map = memmap2::MmapRaw::map_raw(&open(name)?)?;
+    // The pages are allocated already; this makes them known to this process, which each first touch in a frame
+    // would otherwise do at a quarter of a microsecond a page. A kernel before 5.14 refuses: then they do.
+    let _ = map.advise(memmap2::Advice::PopulateWrite);
     Memory::new(Mapping::Attached(map)).ok_or_else(|| io::Error::other("mapped at address 0"))
 }
 

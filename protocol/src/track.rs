@@ -29,6 +29,7 @@ impl<'m> Track<'m> {
     }
 
     /// The record that the tick started from.
+    #[inline]
     pub fn record(&self) -> &FrameRecord {
         &self.record
     }
@@ -79,6 +80,7 @@ impl<'m> Track<'m> {
     }
 
     /// A group's rows in this tick; nothing if it is derived and the tick is over.
+    #[inline]
     pub fn rows(&self, group: GroupId, tick: Tick) -> Option<u32> {
         match self.program.groups[group].origin {
             Origin::Blueprint(_) => Some(self.record.rows(group)),
@@ -99,19 +101,26 @@ impl<'m> Track<'m> {
     }
 
     /// Which step's which batch a batch of a stage is, and its rows (a chunk's number, for chunks).
+    #[inline]
     pub fn locate(&self, tick: Tick, stage: StageId, batch: u32) -> Option<(StepId, BatchId, RowRange)> {
         let mut left = batch;
         for &step in &self.program.stages(tick)[usize::from(stage.0)].steps {
-            let batches = self.step_batches(step, tick)?;
-            if left < batches {
-                let rows = match self.program.steps[step].domain {
-                    Domain::Rows { group, batch_rows } => {
-                        let rows = self.rows(group, tick)?;
-                        RowRange::new(left * batch_rows, rows.min((left + 1) * batch_rows))
+            let batches = match self.program.steps[step].domain {
+                // Told from its rows, without a division: this is asked for every batch.
+                Domain::Rows { group, batch_rows } => {
+                    let rows = self.rows(group, tick)?;
+                    let start = u64::from(left) * u64::from(batch_rows);
+                    if start < u64::from(rows) {
+                        let rows = RowRange::new(start as u32, rows.min(start as u32 + batch_rows));
+                        return Some((step, BatchId(left), rows));
                     }
-                    Domain::Chunks(_) | Domain::Once => RowRange::new(left, left + 1),
-                };
-                return Some((step, BatchId(left), rows));
+                    batches_of_rows(rows, batch_rows)
+                }
+                Domain::Chunks(index) => self.layout.indexes[index].shape.chunks,
+                Domain::Once => 1,
+            };
+            if left < batches {
+                return Some((step, BatchId(left), RowRange::new(left, left + 1)));
             }
             left -= batches;
         }

@@ -85,16 +85,19 @@ impl<'t, 'm> Batch<'t, 'm> {
     }
 
     /// Begins the next system of the pass. All slices handed out before are gone: this takes the batch exclusively.
+    #[inline]
     pub fn enter(&mut self, system: SystemId) {
         self.system = Some(system);
         self.taken.set(0);
     }
 
     /// A group's rows in this tick (0 for a derived group that is not made yet).
+    #[inline]
     pub fn group_rows(&self, group: GroupId) -> u32 {
         self.track.rows(group, self.tick).unwrap_or(0)
     }
 
+    #[inline]
     fn panel(&self, column: ColumnId, when: When) -> usize {
         let record = self.track.record();
         let panel = match when {
@@ -106,6 +109,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// # Safety
     /// The rows of this panel are not written while the slice lives.
+    #[inline]
     unsafe fn rows_of<T: Pod>(&self, column: ColumnId, when: When, rows: Range<usize>) -> &[T] {
         let place = &self.track.layout.columns[column];
         assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
@@ -115,6 +119,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// # Safety
     /// The rows of this column's `next` belong to this batch, and no other slice of them lives.
+    #[inline]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the claim and by `take`")]
     unsafe fn rows_of_next<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &mut [T] {
         let place = &self.track.layout.columns[column];
@@ -124,6 +129,7 @@ impl<'t, 'm> Batch<'t, 'm> {
         unsafe { self.track.memory.write_at(offset, rows.len()) }
     }
 
+    #[inline]
     fn owned_bit(&self, system: SystemId, column: ColumnId) -> u128 {
         let owns = &self.program().systems[system].owns;
         let at = owns.iter().position(|&c| c == column).filter(|&at| at < OWNS_MAX);
@@ -131,6 +137,7 @@ impl<'t, 'm> Batch<'t, 'm> {
         1 << at.unwrap_or(0)
     }
 
+    #[inline]
     fn check(&self, system: SystemId) {
         assert_eq!(self.system, Some(system), "a kernel used another system's handle");
     }
@@ -211,6 +218,7 @@ impl<'t, 'm> Batch<'t, 'm> {
         self.track.commit(self.tick);
     }
 
+    #[inline]
     fn all_rows(&self, column: ColumnId) -> Range<usize> {
         0..self.group_rows(self.program().columns[column].group) as usize
     }
@@ -256,6 +264,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     }
 
     /// In debug builds: the first own row, of all the columns that the system owns, that its kernel did not write.
+    #[inline]
     pub fn unwritten(&self) -> Option<(ColumnId, u32)> {
         if !cfg!(debug_assertions) {
             return None;

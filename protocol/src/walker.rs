@@ -108,9 +108,9 @@ enum State {
     Begin { tick: Tick, resume: Option<(StageId, u32)> },
     Enter { tick: Tick, stage: StageId },
     Probe { at: u32 },
-    Take { at: u32, old: u64 },
-    Running { at: u32 },
-    Ran { at: u32 },
+    Take { at: u32, batch: u32, old: u64 },
+    Running { at: u32, batch: u32 },
+    Ran { at: u32, batch: u32 },
     Count { at: u32 },
     Gather { worker: u16, sum: u32 },
     CheckHalt,
@@ -128,13 +128,25 @@ pub struct Walker {
     stage: StageId,
     done: u32,
     batches: u32,
+    home: (u32, u32),
+    first_ticket: u32,
     reissues: u64,
 }
 
 impl Walker {
     /// A worker in this slot, be it the first or a replacement.
     pub fn new(me: WorkerId) -> Self {
-        Self { me, state: State::Start, tick: Tick::NONE, stage: StageId(0), done: 0, batches: 0, reissues: 0 }
+        Self {
+            me,
+            state: State::Start,
+            tick: Tick::NONE,
+            stage: StageId(0),
+            done: 0,
+            batches: 0,
+            home: (0, 0),
+            first_ticket: 0,
+            reissues: 0,
+        }
     }
 
     /// The tick it is in.
@@ -184,28 +196,29 @@ impl Walker {
                     self.state = State::Gather { worker: 0, sum: 0 };
                     return Move::Again;
                 }
-                let old = words.load(Word::Ticket(self.ticket(course, at)));
+                let batch = self.batch(at, course);
+                let old = words.load(Word::Ticket(self.first_ticket + batch));
                 self.state = if Ticket::unpack(old).claimable(self.tick) {
-                    State::Take { at, old }
+                    State::Take { at, batch, old }
                 } else {
                     State::Probe { at: at + 1 }
                 };
                 Move::Again
             }
-            State::Take { at, old } => {
+            State::Take { at, batch, old } => {
                 let new = Ticket { tick: self.tick, held: Held::Claimed(self.me) }.pack();
-                if words.exchange(Word::Ticket(self.ticket(course, at)), old, new) {
-                    self.state = State::Running { at };
-                    Move::Run(self.tick, self.stage, self.batch(course, at))
+                if words.exchange(Word::Ticket(self.first_ticket + batch), old, new) {
+                    self.state = State::Running { at, batch };
+                    Move::Run(self.tick, self.stage, batch)
                 } else {
                     self.state = State::Probe { at: at + 1 };
                     Move::Again
                 }
             }
-            State::Running { at } => Move::Run(self.tick, self.stage, self.batch(course, at)),
-            State::Ran { at } => {
+            State::Running { batch, .. } => Move::Run(self.tick, self.stage, batch),
+            State::Ran { at, batch } => {
                 let done = Ticket { tick: self.tick, held: Held::Done(self.me) };
-                words.store(Word::Ticket(self.ticket(course, at)), done.pack());
+                words.store(Word::Ticket(self.first_ticket + batch), done.pack());
                 self.state = State::Count { at };
                 Move::Again
             }
@@ -268,8 +281,8 @@ impl Walker {
 
     /// The batch that [`Move::Run`] named has been run.
     pub fn ran(&mut self) {
-        if let State::Running { at } = self.state {
-            self.state = State::Ran { at };
+        if let State::Running { at, batch } = self.state {
+            self.state = State::Ran { at, batch };
         }
     }
 
@@ -278,6 +291,8 @@ impl Walker {
         match course.batches(self.tick, self.stage) {
             Some(batches) => {
                 self.batches = batches;
+                self.home = home(batches, course.workers().into(), self.me.0.into());
+                self.first_ticket = course.tickets(self.tick, self.stage).start;
                 self.state = State::Probe { at: 0 };
             }
             // The stage is over, and with it the tick: look for the one that runs now.
@@ -294,24 +309,30 @@ impl Walker {
         Move::Passed
     }
 
-    fn ticket(&self, course: &impl Course, at: u32) -> u32 {
-        course.tickets(self.tick, self.stage).start + self.batch(course, at)
+    #[inline]
+    fn batch(&self, at: u32, course: &impl Course) -> u32 {
+        if at < self.home.1 - self.home.0 {
+            self.home.0 + at
+        } else {
+            probe(self.batches, course.workers().into(), self.me.0.into(), at)
+        }
     }
+}
 
-    fn batch(&self, course: &impl Course, at: u32) -> u32 {
-        probe(self.batches, u32::from(course.workers()), u32::from(self.me.0), at)
-    }
+/// The batches that a worker is first to probe: `start .. end`.
+fn home(batches: u32, workers: u32, worker: u32) -> (u32, u32) {
+    let edge = |worker: u32| (u64::from(batches) * u64::from(worker) / u64::from(workers)) as u32;
+    (edge(worker), edge(worker + 1))
 }
 
 /// The batch that a worker probes at this place of its scan: its home range forwards, then the homes of the others
 /// from their far ends, so that a thief and its victim meet late. Any order is right; this one keeps rows with the
 /// core that has them in its cache.
 pub fn probe(batches: u32, workers: u32, me: u32, at: u32) -> u32 {
-    let edge = |worker: u32| (u64::from(batches) * u64::from(worker) / u64::from(workers)) as u32;
     let mut left = at;
     for turn in 0..workers {
         let worker = (me + turn) % workers;
-        let (start, end) = (edge(worker), edge(worker + 1));
+        let (start, end) = home(batches, workers, worker);
         if left < end - start {
             return if turn == 0 { start + left } else { end - 1 - left };
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
-use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL_BATCH_ROWS_MAX};
+use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL};
 use diptych_protocol::space::{Edge, Space};
 use diptych_workers::index::{Block, IndexError, KdScratch, LocalIndex, Neighbours};
 
@@ -95,8 +95,8 @@ fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f3
     for repeat in 0..2 * REPEATS {
         let start = Instant::now();
         (blocks, candidates) = (0, 0);
-        for first in (0..rows).step_by(SPATIAL_BATCH_ROWS_MAX as usize) {
-            let batch = RowRange::new(first, rows.min(first + SPATIAL_BATCH_ROWS_MAX));
+        for first in (0..rows).step_by(SPATIAL.rows_max as usize) {
+            let batch = RowRange::new(first, rows.min(first + SPATIAL.rows_max));
             neighbours.for_each_block(&tree, space, positions, batch, reach, |block| {
                 blocks += 1;
                 candidates += block.candidates.rows().len() as u64;
