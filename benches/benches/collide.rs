@@ -12,9 +12,13 @@ const ROWS: u32 = 100_000;
 fn main() -> ExitCode {
     diptych_benches::main(|criterion: &mut Criterion| {
         let mut group = criterion.benchmark_group("colliding-particles 100000");
-        group.measurement_time(Duration::from_secs(12)).sample_size(10).throughput(Throughput::Elements(ROWS.into()));
+        group
+            .warm_up_time(Duration::from_secs(1))
+            .measurement_time(Duration::from_secs(6))
+            .sample_size(10)
+            .throughput(Throughput::Elements(ROWS.into()));
         let program = program(SCENARIO, &[("n", &ROWS.to_string())]);
-        for round in ["first", "again"] {
+        for round in ["first", "second", "third"] {
             for workers in [1u16, 2] {
                 group.bench_function(format!("{workers} workers, {round}"), |b| {
                     b.iter_custom(|count| frames(&program, workers, count).0);

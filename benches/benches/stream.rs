@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use diptych_benches::{frames, print_hash, program};
+use diptych_benches::{frames, print_hash, program, steady};
 use rayon::prelude::*;
 
 const SCENARIO: &str = "
@@ -26,6 +26,7 @@ system drift native \"drift\" for points owns Position reads Position, Velocity
 const WORKERS: u16 = 2;
 const DT: f32 = 0.001;
 const CHUNK: usize = 16_384;
+const FRAMES_MIN: u64 = 60;
 
 /// Positions and velocities, an axis each, and the other panel of the positions.
 struct InProcess {
@@ -67,11 +68,11 @@ fn main() -> ExitCode {
         let Ok(pool) = pool else { panic!("no thread pool") };
         for rows in [100_000u32, 1_000_000, 10_000_000] {
             let mut group = criterion.benchmark_group(format!("stream {rows} rows"));
-            group.measurement_time(Duration::from_secs(5)).sample_size(20);
+            group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3)).sample_size(15);
             group.throughput(Throughput::Bytes(24 * u64::from(rows)));
             let program = program(SCENARIO, &[("n", &rows.to_string())]);
-            // A B A B: the machine's speed drifts, the ratio of neighbours less so.
-            for round in ["first", "again"] {
+            // A B A B A B: the machine's speed drifts, the ratio of neighbours less so.
+            for round in ["first", "second", "third"] {
                 let mut in_process = InProcess::new(rows as usize);
                 group.bench_function(format!("rayon in one process, {round}"), |b| {
                     b.iter_custom(|count| {
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
                 });
                 black_box(&in_process.position);
                 group.bench_function(format!("{WORKERS} workers, {round}"), |b| {
-                    b.iter_custom(|count| frames(&program, WORKERS, count).0);
+                    b.iter_custom(|count| steady(&program, WORKERS, count, FRAMES_MIN));
                 });
             }
             print_hash(&format!("stream {rows} rows"), 10, frames(&program, WORKERS, 10).1);

@@ -53,6 +53,13 @@ pub fn frames(program: &Program, workers: u16, frames: u64) -> (Duration, u128) 
     }
 }
 
+/// The time of so many frames, measured on a run of at least `at_least` frames: the first frames after the launch
+/// find cold caches.
+pub fn steady(program: &Program, workers: u16, count: u64, at_least: u64) -> Duration {
+    let run = count.max(at_least);
+    frames(program, workers, run).0.mul_f64(count as f64 / run as f64)
+}
+
 /// Prints a result hash beside the times.
 pub fn print_hash(name: &str, frames: u64, hash: u128) {
     println!("{name}: state after {frames} frames {hash:032x}");
