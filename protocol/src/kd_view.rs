@@ -111,7 +111,7 @@ pub struct SealView<'b> {
 }
 
 /// A sealed index, all of it to read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct KdView<'b> {
     /// The numbers behind the arrays.
     pub shape: KdShape,
@@ -121,12 +121,8 @@ pub struct KdView<'b> {
     pub local_bucket: &'b [AtomicU16],
     /// The row in each slot.
     pub slot_rows: &'b [u32],
-    /// The first slot of each chunk, and the end.
-    pub chunk_slots: &'b [u32],
     /// Where each chunk's buckets stand in the bucket arrays, and the end.
     pub chunk_places: &'b [u32],
-    /// Buckets a chunk.
-    pub chunk_buckets: &'b [u32],
     /// The number of each chunk's first bucket, and the count.
     pub chunk_base: &'b [u32],
     /// First slots of the buckets.
@@ -278,9 +274,7 @@ impl<'t> Batch<'t, '_> {
                 chunk_of: self.array(p.chunk_of, 0..p.chunk_of.len),
                 local_bucket: self.track().memory.words(p.local_bucket),
                 slot_rows: self.array(p.slot_rows, 0..p.slot_rows.len),
-                chunk_slots: self.array(p.chunk_slots, 0..chunks + 1),
                 chunk_places: self.array(p.chunk_places, 0..chunks + 1),
-                chunk_buckets: self.array(p.chunk_buckets, 0..chunks),
                 chunk_base: self.array(p.chunk_base, 0..chunks + 1),
                 bucket_start: self.array(p.bucket_start, 0..buckets),
                 bucket_end: self.array(p.bucket_end, 0..buckets),

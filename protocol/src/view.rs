@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
+use crate::board::Board;
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::Place;
 use crate::limits::OWNS_MAX;
@@ -296,14 +297,17 @@ impl<'t, 'm> Batch<'t, 'm> {
 }
 
 impl Track<'_> {
-    /// The bytes of a column's rows in the state whose record the track holds. Meant for when nobody runs: a panel
-    /// that is being rewritten meanwhile would be seen half old, half new.
+    /// The bytes of a column's rows in the state whose record the track holds: once nobody runs any more.
+    ///
+    /// # Panics
+    /// If workers have not been told to leave: a panel that is being rewritten would be seen half old, half new.
     pub fn prev_bytes(&self, column: ColumnId, rows: RowRange) -> &[u8] {
         let place = &self.layout.columns[column];
         assert!(rows.end <= place.capacity, "rows beyond a column's end");
+        assert!(Board::new(self.memory, self.layout).halted().is_some(), "a state is read while workers run");
         let offset = place.panels[self.record().prev_panel(column)] + rows.start as usize * place.scalar.size();
-        // SAFETY: `prev` of the last complete state is written by nobody before a later tick runs; the coordinator
-        // reads it before workers start or after they have left.
+        // SAFETY: workers have been told to leave, and the coordinator comes here when they have left and been reaped;
+        // without workers nobody writes.
         unsafe { self.memory.read_at(offset, rows.len() * place.scalar.size()) }
     }
 }

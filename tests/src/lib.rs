@@ -20,6 +20,16 @@ pub fn scenario(name: &str) -> PathBuf {
     root().join("scenarios").join(name)
 }
 
+/// The text of the drift scenario with another kernel, one that owns and reads `Position`.
+///
+/// # Panics
+/// If the scenario cannot be read.
+pub fn drift_with(kernel: &str) -> String {
+    let text = std::fs::read_to_string(scenario("drift.dip")).unwrap_or_else(|e| panic!("drift.dip: {e}"));
+    let text = text.replace("native \"drift\"", &format!("native {kernel:?}"));
+    text.replace("reads Position, Velocity", "reads Position")
+}
+
 /// Compiles a text, which must be right.
 #[track_caller]
 pub fn program(text: &str, sets: &[(&str, &str)], frames: u32) -> Program {

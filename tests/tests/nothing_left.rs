@@ -116,9 +116,7 @@ fn a_failed_run_blames_the_row_and_leaves_nothing() {
     ];
     for (kernel, rule, message, code) in cases {
         let path = folder.path().join("failing.dip");
-        let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-        let text = text.replace("native \"drift\"", &format!("native {kernel:?}"));
-        let text = text.replace("reads Position, Velocity", "reads Position");
+        let text = diptych_tests::drift_with(kernel);
         // An index and a rule that asks it, so that bad positions are met.
         let text = text
             + "component Cluster = u32\ngroup others[64] { position Position = uniform(space)\n Cluster = 0 }\n\

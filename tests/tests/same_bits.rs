@@ -81,13 +81,7 @@ fn seeds_and_parameters_change_the_bits_and_the_worker_variable_does_not() {
 fn a_planted_order_dependence_turns_the_comparison_red() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("order.dip");
-    let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    std::fs::write(
-        &path,
-        text.replace("native \"drift\"", "native \"test.order\"")
-            .replace("owns Position\n    reads Position, Velocity", "owns Position\n    reads Position"),
-    )
-    .unwrap();
+    std::fs::write(&path, diptych_tests::drift_with("test.order")).unwrap();
     let run = |workers: &str| {
         let output = command(
             BINARY,
@@ -115,11 +109,7 @@ fn a_planted_order_dependence_turns_the_comparison_red() {
 fn a_steady_frame_allocates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("allocations.dip");
-    let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    let text = text
-        .replace("native \"drift\"", "native \"test.allocations\"")
-        .replace("reads Position, Velocity", "reads Position");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, diptych_tests::drift_with("test.allocations")).unwrap();
     let hash = |frames: &str| {
         let output = command(
             BINARY,

@@ -117,10 +117,7 @@ fn two_hundred_random_kills_end_in_the_undisturbed_bits() {
 fn a_kernel_that_kills_its_process_fails_the_run_with_blame() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("abort.dip");
-    let text = std::fs::read_to_string(diptych_tests::scenario("drift.dip")).unwrap();
-    let text =
-        text.replace("native \"drift\"", "native \"test.abort\"").replace("reads Position, Velocity", "reads Position");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, diptych_tests::drift_with("test.abort")).unwrap();
     let output = diptych_tests::command(
         BINARY,
         &["run", path.to_str().unwrap(), "--set", "n=1000", "--frames", "9", "--workers", "2"],

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crossbeam::utils::CachePadded;
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Board;
@@ -16,14 +17,14 @@ use crate::runner::{Claim, Runner};
 
 /// Runners, one a thread of the current rayon pool.
 pub struct InProcess {
-    runners: Vec<Mutex<Runner>>,
+    runners: Vec<CachePadded<Mutex<Runner>>>,
 }
 
 impl InProcess {
     /// Binds a program's kernels once a thread.
     pub fn new(program: &Program, registry: &Registry) -> Result<Self, AccessError> {
         let runners = (0..rayon::current_num_threads())
-            .map(|_| Ok(Mutex::new(Runner::new(program, registry)?)))
+            .map(|_| Ok(CachePadded::new(Mutex::new(Runner::new(program, registry)?))))
             .collect::<Result<_, AccessError>>()?;
         Ok(Self { runners })
     }

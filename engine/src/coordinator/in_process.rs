@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diptych_protocol::blame::Blame;
+use diptych_protocol::board::{Board, Halt};
 use diptych_protocol::id::Tick;
 use diptych_protocol::layout::Layout;
 use diptych_protocol::memory::Memory;
@@ -65,6 +66,7 @@ pub(super) fn run(
             progress(Progress { frames: tick.frames_done(), of: program.frames, agents });
         }
     }
+    Board::new(memory, layout).halt(Halt::End);
     Ok(Figures {
         stopped: if tick < last { Stopped::Interrupted } else { Stopped::Frames },
         setup_s,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32};
 
 use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
+use diptych_protocol::kd_view::KdView;
 use diptych_protocol::space::Space;
 
 use super::build::{BuildError, ChunkArrays, build};
@@ -173,7 +174,7 @@ impl LocalIndex {
 
     /// The finished index.
     pub fn tree(&self) -> KdTree<'_> {
-        KdTree {
+        KdTree(KdView {
             shape: self.shape,
             chunk_of: &self.chunk_of,
             local_bucket: &self.local_bucket,
@@ -184,6 +185,6 @@ impl LocalIndex {
             bucket_end: &self.bucket_end,
             bucket_box: std::array::from_fn(|i| self.bucket_box.get(i).map_or(&[][..], |array| array)),
             node_box: &self.node_box,
-        }
+        })
     }
 }

@@ -1,36 +1,23 @@
 //! A finished index, as it is read.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::ops::{Deref, Range};
+use std::sync::atomic::Ordering;
 
-use diptych_protocol::kd::KdShape;
+use diptych_protocol::kd_view::KdView;
 
 use super::window::Window;
 
-/// The finished arrays of an index. Cheap to make: it only borrows.
+/// A sealed index, to be asked. Cheap to make: it only borrows.
 #[derive(Clone, Copy, Debug)]
-pub struct KdTree<'a> {
-    /// The shape behind them.
-    pub shape: KdShape,
-    /// Each row's chunk.
-    pub chunk_of: &'a [u16],
-    /// Each row's bucket within its chunk.
-    pub local_bucket: &'a [AtomicU16],
-    /// The number of each chunk's first bucket, and the end.
-    pub chunk_base: &'a [u32],
-    /// Where each chunk's buckets stand in the bucket arrays, and the end.
-    pub chunk_places: &'a [u32],
-    /// The row in each slot.
-    pub slot_rows: &'a [u32],
-    /// The first slot of each bucket, by place.
-    pub bucket_start: &'a [u32],
-    /// One past the last slot of each bucket, by place.
-    pub bucket_end: &'a [u32],
-    /// The tight boxes of the buckets, by place: an array an axis of lows, then an array an axis of highs; the unused
-    /// are empty.
-    pub bucket_box: [&'a [f32]; 6],
-    /// The boxes of the tree over the chunks.
-    pub node_box: &'a [f32],
+pub struct KdTree<'a>(pub KdView<'a>);
+
+impl<'a> Deref for KdTree<'a> {
+    type Target = KdView<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &KdView<'a> {
+        &self.0
+    }
 }
 
 impl<'a> KdTree<'a> {

@@ -56,17 +56,5 @@ pub fn register(registry: Registry) -> Registry {
 
 /// The sealed tree of a batch.
 fn tree<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> KdTree<'b> {
-    let view = batch.kd(index);
-    KdTree {
-        shape: view.shape,
-        chunk_of: view.chunk_of,
-        local_bucket: view.local_bucket,
-        chunk_base: view.chunk_base,
-        chunk_places: view.chunk_places,
-        slot_rows: view.slot_rows,
-        bucket_start: view.bucket_start,
-        bucket_end: view.bucket_end,
-        bucket_box: view.bucket_box,
-        node_box: view.node_box,
-    }
+    KdTree(batch.kd(index))
 }
