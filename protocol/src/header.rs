@@ -6,7 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, Tick};
+use crate::id::Tick;
 use crate::layout::{HEADER_BYTES, Layout};
 use crate::memory::Memory;
 use crate::program::{Origin, Program};
@@ -186,9 +186,4 @@ pub fn record_word_of_column(description: &Description, column: usize) -> usize 
 /// The tick after which the described state stands, for people: how many frames are complete.
 pub fn frames_of(published: u32) -> u32 {
     Tick(published).frames_done()
-}
-
-/// The number of a described group, by name.
-pub fn group_number(description: &Description, name: &str) -> Option<crate::id::GroupId> {
-    description.groups.iter().position(|g| g.name == name).map(|n| crate::id::GroupId::new(n as u32))
 }

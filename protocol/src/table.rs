@@ -30,11 +30,6 @@ impl<I: Id, T> Table<I, T> {
         id
     }
 
-    /// The id that the next `push` returns.
-    pub fn next_id(&self) -> I {
-        I::new(self.items.len() as u32)
-    }
-
     /// The item, or nothing where the id is out of range.
     pub fn get(&self, id: I) -> Option<&T> {
         self.items.get(id.index())

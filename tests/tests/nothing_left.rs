@@ -9,19 +9,32 @@ use rustix::process::Signal;
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A run that goes on for hours, once its workers run frames.
-fn endless(workers: &str) -> (Child, Vec<u32>) {
-    let child = Command::new(BINARY)
-        .args(
-            ["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100_000_000"]
-                .map(|a| a.replace('_', "")),
-        )
-        .args(["--workers", workers, "--summary", "json"])
+/// A run whose output is kept.
+fn start(arguments: &[&str]) -> Child {
+    Command::new(BINARY)
+        .args(arguments)
         .current_dir(root())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// A run that goes on for hours, once its workers (none, if it is in one process) run frames.
+fn endless(workers: &str) -> (Child, Vec<u32>) {
+    let scenario = "scenarios/colliding-particles.dip";
+    let child = start(&[
+        "run",
+        scenario,
+        "--set",
+        "n=2000",
+        "--frames",
+        "100000000",
+        "--workers",
+        workers,
+        "--summary",
+        "json",
+    ]);
     let pid = child.id();
     let count: usize = workers.parse().unwrap();
     assert!(wait_until(SECOND * 20, || children(pid).len() == count && running(pid)), "the run does not start");
@@ -39,7 +52,7 @@ fn running(pid: u32) -> bool {
 fn a_signal_ends_the_run_after_a_whole_frame_and_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         for workers in ["0", "2", "3"] {
-            let (child, workers) = if workers == "0" { endless_in_process() } else { endless(workers) };
+            let (child, workers) = endless(workers);
             let pid = child.id();
             kill(pid, signal);
             let output = child.wait_with_output().unwrap();
@@ -51,19 +64,6 @@ fn a_signal_ends_the_run_after_a_whole_frame_and_leaves_nothing() {
             assert!(segments_of(pid).is_empty(), "a segment is left");
         }
     }
-}
-
-fn endless_in_process() -> (Child, Vec<u32>) {
-    let child = Command::new(BINARY)
-        .args(["run", "scenarios/colliding-particles.dip", "--set", "n=2000", "--frames", "100000000"])
-        .args(["--workers", "0", "--summary", "json"])
-        .current_dir(root())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    assert!(wait_until(SECOND * 20, || running(child.id())), "the run does not start");
-    (child, Vec::new())
 }
 
 /// What an interrupted run has computed is what a run of that many frames computes.
@@ -126,14 +126,8 @@ fn a_failed_run_blames_the_row_and_leaves_nothing() {
             + "system summary native \"cluster.summarise\" for buckets owns Mass, Barycentre reads points.Mass index tree\n";
         std::fs::write(&path, text).unwrap();
         for workers in ["0", "2"] {
-            let arguments = ["run", path.to_str().unwrap(), "--set", "n=5000", "--frames", "9", "--workers", workers];
-            let child = Command::new(BINARY)
-                .args(arguments)
-                .current_dir(root())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
+            let path = path.to_str().unwrap();
+            let child = start(&["run", path, "--set", "n=5000", "--frames", "9", "--workers", workers]);
             let pid = child.id();
             let output = child.wait_with_output().unwrap();
             let stderr = String::from_utf8_lossy(&output.stderr);
