@@ -2,9 +2,10 @@
 
 pub mod expressions;
 
+use diptych_protocol::body::Store;
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, SystemId};
 use diptych_protocol::program::{
-    Code, Column, Group, Index, Origin, PROGRAM_VERSION, Program, Read, Schedule, Source, System,
+    Code, Column, Group, Index, Origin, Outputs, PROGRAM_VERSION, Program, Read, Schedule, Source, System,
 };
 use diptych_protocol::table::Table;
 
@@ -56,6 +57,12 @@ pub fn lower(scenario: &str, model: &Model<'_>, source: &Source) -> Program {
         columns: places.columns,
         groups,
         bodies,
+        enums: Table::default(),
+        data: Table::default(),
+        inverses: Table::default(),
+        reductions: Table::default(),
+        signals: Table::default(),
+        outputs: Outputs::default(),
         steps: Table::default(),
         schedule: Schedule::default(),
         sources: [source.clone()].into_iter().collect(),
@@ -67,7 +74,8 @@ fn blueprint<'a>(at: usize, group: &types::Group<'a>, places: &Columns, flattene
         flattener.component = it.name;
         let lanes = it.value.as_ref().map_or(Vec::new(), |value| flattener.lanes(value));
         let columns = places.of(Place { group: at, member });
-        flattener.body.stores.extend(columns.into_iter().zip(lanes.iter().copied()));
+        let stores = columns.into_iter().zip(lanes.iter().copied());
+        flattener.body.stores.extend(stores.map(|(column, value)| Store { column, value, span: it.span }));
         flattener.components.push(lanes);
     }
 }
@@ -83,6 +91,7 @@ fn lower_system(system: &types::System<'_>, places: &Columns) -> System {
         owns: system.owns.iter().flat_map(|place| places.of(*place)).collect(),
         reads: reads.collect(),
         indexes: system.indexes.iter().map(|index| IndexId::new(*index as u32)).collect(),
+        inverses: Vec::new(),
         code: Code::Native(system.kernel.to_string()),
         constants: system.constants.clone(),
         batch_rows: system.batch_rows,

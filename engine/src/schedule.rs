@@ -5,10 +5,12 @@
 //! - An own-row `fresh` read of its group's column: the owner's level. Both run in one pass, the owner first.
 //! - Any other `fresh` read: a level after the owner.
 //! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Its six phases take six levels.
-//! - A system that asks an index, or runs over its buckets: a level after the last phase.
+//! - An inverse of references: as an index; its four phases take four levels.
+//! - A system that asks an index or an inverse, or runs over an index's buckets: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
-//! level are one pass, in the order of their dependencies, then of the text.
+//! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the
+//! aggregation of groups that signals ask about, and the commit.
 //!
 //! # Rows of a batch
 //!
@@ -23,11 +25,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_protocol::id::{GroupId, IndexId, StepId, SystemId};
+use diptych_protocol::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use diptych_protocol::kd;
-use diptych_protocol::limits::{SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
+use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
-    Domain, IndexPhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step, System, When, Work,
+    Domain, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step, System, When,
+    Work,
 };
 
 use crate::codes;
@@ -43,11 +46,12 @@ pub fn schedule(program: &mut Program, diagnostics: &mut Diagnostics) {
     limits(program, diagnostics);
 }
 
-/// A system or an index. Systems first, so that the order of ties is that of the text.
+/// A system, an index or an inverse. Systems first, so that the order of ties is that of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Node {
     System(SystemId),
     Index(IndexId),
+    Inverse(InverseId),
 }
 
 /// What a node needs, and how many levels after it.
@@ -64,6 +68,12 @@ fn needs(program: &Program) -> Needs {
             }
         }
     }
+    for (id, inverse) in program.inverses.iter() {
+        let own = needs.entry(Node::Inverse(id)).or_default();
+        let owner = program.columns[inverse.column].owner.filter(|_| inverse.when == When::Fresh);
+        own.extend(owner.map(|owner| (Node::System(owner), 1)));
+    }
+    let listed = InversePhase::ALL.len() as u32;
     for (id, system) in program.systems.iter() {
         let own = needs.entry(Node::System(id)).or_default();
         for read in system.reads.iter().filter(|read| read.when == When::Fresh) {
@@ -77,6 +87,7 @@ fn needs(program: &Program) -> Needs {
             asked.push(index);
         }
         own.extend(asked.into_iter().map(|index| (Node::Index(index), phases)));
+        own.extend(system.inverses.iter().map(|inverse| (Node::Inverse(*inverse), listed)));
     }
     needs
 }
@@ -131,6 +142,7 @@ fn cycle(program: &Program, needs: &Needs, level: &BTreeMap<Node, u32>) -> Diagn
     let name = |node: &Node| match node {
         Node::System(id) => (format!("system `{}`", program.systems[*id].name), program.systems[*id].span),
         Node::Index(id) => (format!("index `{}`", program.indexes[*id].name), program.indexes[*id].span),
+        Node::Inverse(id) => (format!("`{}`", program.inverses[*id].name), program.inverses[*id].span),
     };
     let names: Vec<String> = ring.iter().chain(ring.first()).map(|node| name(node).0).collect();
     let span = ring.first().map_or(Span::default(), |node| name(node).1);
@@ -155,7 +167,23 @@ fn setup(program: &mut Program) -> Vec<Stage> {
         })
         .collect();
     let steps = blueprints.into_iter().map(|(_, step)| program.steps.push(step)).collect();
-    vec![Stage { kind: StageKind::Setup, steps }, commit(program)]
+    let mut stages = vec![Stage { kind: StageKind::Setup, steps }];
+    stages.extend(reduce(program));
+    stages.push(commit(program));
+    stages
+}
+
+/// Aggregates every group that has reductions.
+fn reduce(program: &mut Program) -> Option<Stage> {
+    let groups: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
+    let steps: Vec<StepId> = (groups.into_iter())
+        .map(|group| {
+            let name = format!("{} reduce", program.groups[group].name);
+            let domain = Domain::Rows { group, batch_rows: REDUCE_ROWS };
+            program.steps.push(Step { name, work: Work::Reduce(group), domain })
+        })
+        .collect();
+    (!steps.is_empty()).then_some(Stage { kind: StageKind::Reduce, steps })
 }
 
 fn commit(program: &mut Program) -> Stage {
@@ -165,6 +193,7 @@ fn commit(program: &mut Program) -> Stage {
 
 fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
     let mut phases: BTreeMap<u32, Vec<(IndexId, IndexPhase)>> = BTreeMap::new();
+    let mut inverting: BTreeMap<u32, Vec<(InverseId, InversePhase)>> = BTreeMap::new();
     let mut passes: BTreeMap<u32, BTreeMap<GroupId, Vec<SystemId>>> = BTreeMap::new();
     for (node, level) in order {
         match node {
@@ -177,14 +206,23 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
                     phases.entry(level + later as u32).or_default().push((*id, phase));
                 }
             }
+            Node::Inverse(id) => {
+                for (later, phase) in InversePhase::ALL.into_iter().enumerate() {
+                    inverting.entry(level + later as u32).or_default().push((*id, phase));
+                }
+            }
         }
     }
     phases.values_mut().for_each(|phases| phases.sort_by_key(|(id, _)| *id));
-    let levels: BTreeSet<u32> = phases.keys().chain(passes.keys()).copied().collect();
+    inverting.values_mut().for_each(|phases| phases.sort_by_key(|(id, _)| *id));
+    let levels: BTreeSet<u32> = phases.keys().chain(inverting.keys()).chain(passes.keys()).copied().collect();
     let mut stages = Vec::new();
     for level in levels {
-        if let Some(phases) = phases.remove(&level) {
-            let steps = phases.into_iter().map(|(id, phase)| index_step(program, id, phase)).collect();
+        let phases = phases.remove(&level).unwrap_or_default();
+        let mut steps: Vec<StepId> = phases.into_iter().map(|(id, phase)| index_step(program, id, phase)).collect();
+        let phases = inverting.remove(&level).unwrap_or_default();
+        steps.extend(phases.into_iter().map(|(id, phase)| inverse_step(program, id, phase)));
+        if !steps.is_empty() {
             stages.push(Stage { kind: StageKind::Index, steps });
         }
         if let Some(passes) = passes.remove(&level) {
@@ -192,8 +230,22 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
             stages.push(Stage { kind: StageKind::Systems, steps });
         }
     }
+    stages.extend(reduce(program));
     stages.push(commit(program));
     stages
+}
+
+fn inverse_step(program: &mut Program, id: InverseId, phase: InversePhase) -> StepId {
+    let inverse = &program.inverses[id];
+    let domain = match phase {
+        InversePhase::Place => Domain::Once,
+        InversePhase::Count | InversePhase::Scatter => {
+            Domain::Rows { group: inverse.group, batch_rows: program.inverse_shape(id).batch_rows }
+        }
+        InversePhase::List => Domain::Targets(id),
+    };
+    let name = format!("{} {}", inverse.name, format!("{phase:?}").to_lowercase());
+    program.steps.push(Step { name, work: Work::Inverse(id, phase), domain })
 }
 
 fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
@@ -226,7 +278,7 @@ fn is_spatial(program: &Program, system: &System) -> bool {
         let other_group = program.columns[read.column].group != system.group;
         read.reach == Reach::Any && (read.when == When::Fresh || other_group)
     });
-    far || !system.indexes.is_empty()
+    far || !system.indexes.is_empty() || !system.inverses.is_empty()
 }
 
 /// How many batches a step has.
@@ -234,6 +286,7 @@ fn batches(program: &Program, step: &Step) -> u64 {
     match step.domain {
         Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows)),
         Domain::Chunks(index) => u64::from(kd::chunks(program.groups[program.indexes[index].group].rows)),
+        Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
         Domain::Once => 1,
     }
 }
@@ -257,6 +310,8 @@ fn limits(program: &Program, diagnostics: &mut Diagnostics) {
             Work::Pass(systems) => systems.first().map_or(first(), |system| program.systems[*system].span),
             Work::Blueprint(group) => program.groups[*group].span,
             Work::Index(index, _) => program.indexes[*index].span,
+            Work::Inverse(inverse, _) => program.inverses[*inverse].span,
+            Work::Reduce(group) => program.groups[*group].span,
             Work::Commit => first(),
         });
         let message = format!("a stage of {count} batches: at most {STAGE_BATCHES_MAX} are possible");

@@ -1,22 +1,38 @@
-//! The typed IR of what is computed a row: straight-line code over scalars in SSA form.
+//! The typed IR of what is computed a row: code over scalars in SSA form, with loops and without branches.
 //!
 //! Vectors are flattened when lowering, names are gone, every operation has one written meaning that all back ends
-//! share (see the doc of each operation). Loops and branches of system bodies become regions of the same table;
-//! a back end walks the operations in order, a block of rows at a time.
+//! share (see the doc of each operation). No operation can fail and none has an effect, so an `if` of the language is
+//! a [`Op::Select`]: both sides are computed, one is taken. That is what lets rows be the lanes of a SIMD register.
+//!
+//! # Loops
+//!
+//! A [`Loop`] makes *turns*; each turn computes the operations of its body, which stand between [`Op::Loop`] and
+//! [`Loop::end`]. What a loop remembers from turn to turn is *carried*: row by row, one turn after another, in the
+//! canonical order of what it goes over. A turn counts only for rows where [`Loop::active`] is true: for the others
+//! the carried values stay as they are, bit for bit. Rows where [`Loop::mask`] is false make no turn at all.
+//! After the loop the carried values are read by [`Op::Result`]; nothing else of a body can be used outside.
+//!
+//! Each row sees its turns in the same order whatever block or lane it is in, so that neither shows in the bits.
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ColumnId, ValueId};
+use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
+use crate::program::{Span, When};
 use crate::table::Table;
 use crate::types::{Scalar, Value};
 
 /// Code for one row.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Body {
-    /// The operations, each before its uses.
+    /// The operations, each before its uses; those of a loop's body stand right behind its [`Op::Loop`].
     pub ops: Table<ValueId, Typed>,
-    /// Which column gets which value; each column once.
-    pub stores: Vec<(ColumnId, ValueId)>,
+    /// The loops, in the order of their [`Op::Loop`].
+    pub loops: Table<LoopId, Loop>,
+    /// Which column of the own row gets which value; each column once. Values stand outside of all loops.
+    pub stores: Vec<Store>,
+    /// What the body gives to whoever runs it, if it stores nothing: see [`crate::program::Reduction`] and
+    /// [`crate::program::Outputs`].
+    pub results: Vec<ValueId>,
 }
 
 impl Body {
@@ -24,6 +40,22 @@ impl Body {
     pub fn push(&mut self, scalar: Scalar, op: Op) -> ValueId {
         self.ops.push(Typed { scalar, op })
     }
+
+    /// Whether it needs other rows: its own block of rows cannot be a plain stretch of a stream.
+    pub fn asks_indexes(&self) -> bool {
+        self.loops.values().any(|l| l.over.index().is_some())
+    }
+}
+
+/// A value for a column.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Store {
+    /// The column.
+    pub column: ColumnId,
+    /// What its row gets.
+    pub value: ValueId,
+    /// The assignment, for blame. No part of the program's hash.
+    pub span: Span,
 }
 
 /// An operation and the type of its result.
@@ -40,16 +72,38 @@ pub struct Typed {
 pub enum Op {
     /// A constant.
     Const(Value),
-    /// The row's entity index (`u32`): at set-up the row number.
+    /// The row's entity index (`u32`): as long as rows do not move, the row number.
     Row,
-    /// A uniform draw in `0 <= u < 1`: 24 bits for `f32`, 53 for `f64`, addressed by (seed, site, entity, tick).
+    /// The number of the state that the frame starts from (`u32`): 0 in the first frame, and at set-up. In a body
+    /// about a finished state, that state's number.
+    Frame,
+    /// [`Op::Frame`] times the time step (`f64`).
+    Time,
+    /// A signal of the state that the frame starts from. Not at set-up.
+    Signal(SignalId),
+    /// A column's value. [`At::Row`] of a row that its group does not have gives 0 (false).
+    Read {
+        /// The column.
+        column: ColumnId,
+        /// Which panel.
+        when: When,
+        /// Whose.
+        at: At,
+    },
+    /// A value that came with the scenario from a file: the own row's, at set-up.
+    Data(DataId),
+    /// A uniform draw in `0 <= u < 1`: 24 bits for `f32`, 53 for `f64`, addressed by (seed, site, entity, tick, turn).
     Draw {
         /// The call's place in the scenario, by name: nothing unrelated changes it.
         site: u32,
         /// Which of the two draws of one counter block.
         lane: u8,
+        /// Whose draw (`u32`).
+        entity: ValueId,
+        /// What tells the turns of the enclosing loops apart (`u32`); 0 outside of loops.
+        turn: ValueId,
     },
-    /// One operand, of the result's type (`Not`: of `bool`).
+    /// One operand, of the result's type (`Not`: of `bool`, or bit by bit of an integer).
     Unary(Unary, ValueId),
     /// Two operands of the result's type.
     Binary(Binary, ValueId, ValueId),
@@ -61,6 +115,163 @@ pub enum Op {
     /// saturate, NaN becomes 0; integers to narrower ones, and between signed and unsigned, wrap; `bool` is 0 or 1,
     /// and a number is a true `bool` where it is not 0 (NaN is not).
     Convert(ValueId),
+    /// Runs a loop. Its own value means nothing (`bool`, false).
+    Loop(LoopId),
+    /// A carried value after the loop.
+    Result(LoopId, u16),
+    /// In the body of the loop: a carried value as the turn finds it.
+    Carried(LoopId, u16),
+    /// In the body: the other's row (`u32`); of [`Over::Count`] the counter (`i32`).
+    Other(LoopId),
+    /// In the body of a spatial loop: the other's position minus [`Over::Within::from`] along an axis, the short way
+    /// around a torus ([`crate::space::Space::delta`]).
+    Delta(LoopId, u8),
+    /// In the body about a finished state: a reduction of it (`f64`).
+    Reduced(ReductionId),
+}
+
+/// Whose value is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum At {
+    /// The own row's.
+    Own,
+    /// The other's, in the body of this loop.
+    Other(LoopId),
+    /// That of a row (`u32`) of the column's group, which it may not have: then 0.
+    Row(ValueId),
+}
+
+/// A loop.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Loop {
+    /// What it goes over.
+    pub over: Over,
+    /// Rows where this is false make no turn. Stands before the loop.
+    pub mask: Option<ValueId>,
+    /// Its [`Op::Loop`].
+    pub at: ValueId,
+    /// One past the last operation of its body, which begins right behind `at`.
+    pub end: ValueId,
+    /// Whether the turn counts for a row (`bool`): the exact test of a radius, and what `where` says. Without one
+    /// every turn counts.
+    pub active: Option<ValueId>,
+    /// What it remembers.
+    pub carried: Vec<Carried>,
+}
+
+/// What a loop goes over, in which order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Over {
+    /// All rows of the index's group that may be within reach, and possibly more: `active` has the exact test. Never
+    /// the own row. In the order of their rows.
+    Within {
+        /// The index.
+        index: IndexId,
+        /// A radius that is not below what `active` lets pass.
+        reach: f32,
+        /// The point that distances are measured from, an axis a value: the own position, `prev` or fresh as the
+        /// index is.
+        from: Vec<ValueId>,
+    },
+    /// The nearest rows of the index's group, fewer if it has not so many; never the own row. By distance (squared,
+    /// summed in the order of the axes, in the position's own precision), then row.
+    Nearest {
+        /// The index.
+        index: IndexId,
+        /// How many.
+        count: u16,
+        /// As for `Within`.
+        from: Vec<ValueId>,
+    },
+    /// All rows of a group but the own one, in order.
+    Group(GroupId),
+    /// The rows whose reference is the own row, in order.
+    Inverse(InverseId),
+    /// The integers `first .. end` (`i32`), none if `end` is not above `first`.
+    Count {
+        /// Stands before the loop.
+        first: ValueId,
+        /// Stands before the loop.
+        end: ValueId,
+    },
+}
+
+impl Over {
+    /// The spatial index it asks.
+    pub fn index(&self) -> Option<IndexId> {
+        match self {
+            Over::Within { index, .. } | Over::Nearest { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// The point that distances are measured from.
+    pub fn from(&self) -> &[ValueId] {
+        match self {
+            Over::Within { from, .. } | Over::Nearest { from, .. } => from,
+            _ => &[],
+        }
+    }
+}
+
+/// What a loop remembers from turn to turn.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its value before the first turn. Stands before the loop.
+    pub start: ValueId,
+    /// What an active turn makes of it.
+    pub update: Update,
+}
+
+/// What a turn makes of a carried value. Sums have forms of their own, because back ends do them better: where the
+/// turn does not count they must leave the value as it is, not add a zero to it.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Update {
+    /// This value.
+    Set(ValueId),
+    /// The carried value plus this one (as [`Binary::Add`]), where the condition, if there is one, is true as well.
+    Add(ValueId, Option<ValueId>),
+    /// The carried value minus this one (as [`Binary::Sub`]).
+    Sub(ValueId, Option<ValueId>),
+}
+
+impl Update {
+    /// The value it is made with.
+    pub fn value(self) -> ValueId {
+        match self {
+            Update::Set(value) | Update::Add(value, _) | Update::Sub(value, _) => value,
+        }
+    }
+
+    /// The condition of its own.
+    pub fn when(self) -> Option<ValueId> {
+        match self {
+            Update::Set(_) => None,
+            Update::Add(_, when) | Update::Sub(_, when) => when,
+        }
+    }
+}
+
+impl Op {
+    /// The operands, in order.
+    pub fn operands(&self) -> impl Iterator<Item = ValueId> {
+        let all = match *self {
+            Op::Draw { entity, turn, .. } => [Some(entity), Some(turn), None],
+            Op::Read { at: At::Row(row), .. } => [Some(row), None, None],
+            Op::Unary(_, a) | Op::Convert(a) => [Some(a), None, None],
+            Op::Binary(_, a, b) | Op::Compare(_, a, b) => [Some(a), Some(b), None],
+            Op::Select(c, a, b) => [Some(c), Some(a), Some(b)],
+            _ => [None; 3],
+        };
+        all.into_iter().flatten()
+    }
+}
+
+impl Loop {
+    /// The operations of its body.
+    pub fn body(&self) -> std::ops::Range<usize> {
+        self.at.index() + 1..self.end.index()
+    }
 }
 
 /// Operations with one operand. The functions are those of [`crate::math`], in the operand's own precision; they take
@@ -72,14 +283,19 @@ pub enum Unary {
     Neg,
     /// Floats clear the sign; the smallest integer's magnitude wraps to itself; unsigned ones stay.
     Abs,
+    /// A `bool`, or an integer bit by bit.
     Not,
     Sqrt,
+    Cbrt,
     Sin,
     Cos,
     Tan,
     Asin,
     Acos,
     Atan,
+    Sinh,
+    Cosh,
+    Tanh,
     Exp,
     Ln,
     Log2,
@@ -111,9 +327,15 @@ pub enum Binary {
     /// Floats only.
     Pow,
     Atan2,
-    /// `bool` only.
+    /// A `bool`, or an integer bit by bit.
     And,
     Or,
+    Xor,
+    /// Integers only. The amount counts as unsigned; an amount of the width or more gives 0.
+    Shl,
+    /// Integers only: signed ones fill with their sign. An amount of the width or more, counted as unsigned, leaves only
+    /// that fill.
+    Shr,
 }
 
 /// Comparisons; with NaN all are false but `Ne`. A `bool` knows `Eq` and `Ne` only.
@@ -133,7 +355,7 @@ impl Unary {
     pub fn accepts(self, scalar: Scalar) -> bool {
         match self {
             Unary::Neg | Unary::Abs => scalar != Scalar::Bool,
-            Unary::Not => scalar == Scalar::Bool,
+            Unary::Not => !scalar.is_float(),
             _ => scalar.is_float(),
         }
     }
@@ -144,7 +366,8 @@ impl Binary {
     pub fn accepts(self, scalar: Scalar) -> bool {
         match self {
             Binary::Pow | Binary::Atan2 => scalar.is_float(),
-            Binary::And | Binary::Or => scalar == Scalar::Bool,
+            Binary::And | Binary::Or | Binary::Xor => !scalar.is_float(),
+            Binary::Shl | Binary::Shr => scalar.is_integer(),
             _ => scalar != Scalar::Bool,
         }
     }

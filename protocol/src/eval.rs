@@ -4,7 +4,7 @@
 //! [`crate::math::canonical`], so that a folded constant has the same bits wherever it was folded.
 
 use crate::body::{Binary, Body, Compare, Op, Unary};
-use crate::id::{ColumnId, Tick, ValueId};
+use crate::id::{ColumnId, ValueId};
 use crate::math;
 use crate::random::{self, Address};
 use crate::table::Table;
@@ -58,17 +58,71 @@ macro_rules! float {
     };
 }
 
-/// Magnitude of an integer, the smallest to itself.
-trait Magnitude {
-    fn magnitude(self) -> Self;
-}
-macro_rules! magnitudes {
-    (signed $($s:ty),*; unsigned $($u:ty),*) => {
-        $(impl Magnitude for $s { fn magnitude(self) -> Self { self.wrapping_abs() } })*
-        $(impl Magnitude for $u { fn magnitude(self) -> Self { self } })*
+/// Applies `$f` to an integer of any type; everything else is none.
+macro_rules! integer {
+    ($value:expr, $x:ident => $integer:expr) => {
+        match $value {
+            Value::I8($x) => Some(Value::I8($integer)),
+            Value::I16($x) => Some(Value::I16($integer)),
+            Value::I32($x) => Some(Value::I32($integer)),
+            Value::U8($x) => Some(Value::U8($integer)),
+            Value::U16($x) => Some(Value::U16($integer)),
+            Value::U32($x) => Some(Value::U32($integer)),
+            _ => None,
+        }
+    };
+    ($a:expr, $b:expr, ($x:ident, $y:ident) => $integer:expr) => {
+        match ($a, $b) {
+            (Value::I8($x), Value::I8($y)) => Some(Value::I8($integer)),
+            (Value::I16($x), Value::I16($y)) => Some(Value::I16($integer)),
+            (Value::I32($x), Value::I32($y)) => Some(Value::I32($integer)),
+            (Value::U8($x), Value::U8($y)) => Some(Value::U8($integer)),
+            (Value::U16($x), Value::U16($y)) => Some(Value::U16($integer)),
+            (Value::U32($x), Value::U32($y)) => Some(Value::U32($integer)),
+            _ => None,
+        }
     };
 }
-magnitudes!(signed i8, i16, i32; unsigned u8, u16, u32);
+
+/// What integers do beyond what `std` says in one word.
+pub trait Integer: Copy {
+    /// The magnitude; the smallest stays itself.
+    fn magnitude(self) -> Self;
+    /// Shifted left by an amount that counts as unsigned; by the width or more: 0.
+    fn shifted_left(self, by: Self) -> Self;
+    /// Shifted right, filled with the sign; by the width or more, only the fill is left.
+    fn shifted_right(self, by: Self) -> Self;
+}
+macro_rules! integers {
+    ($($t:ident as $u:ident, |$x:ident| $magnitude:expr, $fill:expr;)*) => {$(
+        impl Integer for $t {
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                let $x = self;
+                $magnitude
+            }
+            #[inline(always)]
+            fn shifted_left(self, by: Self) -> Self {
+                let by = u32::from(by as $u);
+                if by < $t::BITS { self << by } else { 0 }
+            }
+            #[inline(always)]
+            fn shifted_right(self, by: Self) -> Self {
+                let by = u32::from(by as $u);
+                let $x = self;
+                if by < $t::BITS { self >> by } else { $fill }
+            }
+        }
+    )*};
+}
+integers! {
+    i8 as u8, |x| x.wrapping_abs(), x >> 7;
+    i16 as u16, |x| x.wrapping_abs(), x >> 15;
+    i32 as u32, |x| x.wrapping_abs(), x >> 31;
+    u8 as u8, |x| x, x & 0;
+    u16 as u16, |x| x, x & 0;
+    u32 as u32, |x| x, x & 0;
+}
 
 /// One operand. Nothing where the operation does not take its type.
 pub fn unary(op: Unary, value: Value) -> Option<Value> {
@@ -77,8 +131,12 @@ pub fn unary(op: Unary, value: Value) -> Option<Value> {
         Unary::Abs => number!(value, x => math::abs(x), x.magnitude()),
         Unary::Not => match value {
             Value::Bool(x) => Some(Value::Bool(!x)),
-            _ => None,
+            value => integer!(value, x => !x),
         },
+        Unary::Cbrt => float!(value, x => math::cbrt(x)),
+        Unary::Sinh => float!(value, x => math::sinh(x)),
+        Unary::Cosh => float!(value, x => math::cosh(x)),
+        Unary::Tanh => float!(value, x => math::tanh(x)),
         Unary::Sqrt => float!(value, x => math::sqrt(x)),
         Unary::Sin => float!(value, x => math::sin(x)),
         Unary::Cos => float!(value, x => math::cos(x)),
@@ -111,12 +169,18 @@ pub fn binary(op: Binary, a: Value, b: Value) -> Option<Value> {
         Binary::Atan2 => float!(a, b, (x, y) => math::atan2(x, y)),
         Binary::And => match (a, b) {
             (Value::Bool(x), Value::Bool(y)) => Some(Value::Bool(x && y)),
-            _ => None,
+            _ => integer!(a, b, (x, y) => x & y),
         },
         Binary::Or => match (a, b) {
             (Value::Bool(x), Value::Bool(y)) => Some(Value::Bool(x || y)),
-            _ => None,
+            _ => integer!(a, b, (x, y) => x | y),
         },
+        Binary::Xor => match (a, b) {
+            (Value::Bool(x), Value::Bool(y)) => Some(Value::Bool(x ^ y)),
+            _ => integer!(a, b, (x, y) => x ^ y),
+        },
+        Binary::Shl => integer!(a, b, (x, y) => x.shifted_left(y)),
+        Binary::Shr => integer!(a, b, (x, y) => x.shifted_right(y)),
     }
 }
 
@@ -187,34 +251,53 @@ pub fn draw(scalar: Scalar, address: Address, lane: u8) -> Option<Value> {
     }
 }
 
-/// One operation of a body, given the values before it. Nothing where the body is malformed.
-pub fn op(op: Op, scalar: Scalar, before: &Table<ValueId, Value>, entity: u32, seed: u64, tick: Tick) -> Option<Value> {
-    let value = |id: ValueId| before.get(id).copied();
+/// Where an operation is evaluated: whose row, in which tick of which run.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Here {
+    /// The row's entity index.
+    pub entity: u32,
+    /// The scenario's seed.
+    pub seed: u64,
+    /// The tick.
+    pub tick: u32,
+}
+
+/// One operation that needs nothing but values before it: no column, no loop, no signal. Nothing where it does, or
+/// where the body is malformed.
+pub fn op(op: Op, scalar: Scalar, before: impl Fn(ValueId) -> Option<Value>, here: Here) -> Option<Value> {
+    let index = |id: ValueId| match before(id)? {
+        Value::U32(x) => Some(x),
+        _ => None,
+    };
     let result = match op {
         Op::Const(constant) => constant,
-        Op::Row => Value::U32(entity),
-        Op::Draw { site, lane } => draw(scalar, Address { seed, entity, tick: tick.0, site, turn: 0 }, lane)?,
-        Op::Unary(op, a) => unary(op, value(a)?)?,
-        Op::Binary(op, a, b) => binary(op, value(a)?, value(b)?)?,
-        Op::Compare(op, a, b) => Value::Bool(compare(op, value(a)?, value(b)?)?),
-        Op::Select(condition, a, b) => match value(condition)? {
-            Value::Bool(true) => value(a)?,
-            Value::Bool(false) => value(b)?,
+        Op::Row => Value::U32(here.entity),
+        Op::Draw { site, lane, entity, turn } => {
+            let (entity, turn) = (index(entity)?, index(turn)?);
+            draw(scalar, Address { seed: here.seed, entity, tick: here.tick, site, turn }, lane)?
+        }
+        Op::Unary(op, a) => unary(op, before(a)?)?,
+        Op::Binary(op, a, b) => binary(op, before(a)?, before(b)?)?,
+        Op::Compare(op, a, b) => Value::Bool(compare(op, before(a)?, before(b)?)?),
+        Op::Select(condition, a, b) => match before(condition)? {
+            Value::Bool(true) => before(a)?,
+            Value::Bool(false) => before(b)?,
             _ => return None,
         },
-        Op::Convert(a) => convert(value(a)?, scalar),
+        Op::Convert(a) => convert(before(a)?, scalar),
+        _ => return None,
     };
     (result.scalar() == scalar).then_some(result)
 }
 
-/// What a body stores for one row, in the order of its stores. Nothing where the body is malformed.
-pub fn row(body: &Body, entity: u32, seed: u64, tick: Tick) -> Option<Vec<(ColumnId, Value)>> {
-    let mut values = Table::default();
+/// What a body without columns and loops stores for one row, in the order of its stores. Nothing where it has such.
+pub fn row(body: &Body, here: Here) -> Option<Vec<(ColumnId, Value)>> {
+    let mut values: Table<ValueId, Value> = Table::default();
     for typed in body.ops.values() {
-        let value = op(typed.op, typed.scalar, &values, entity, seed, tick)?;
+        let value = op(typed.op, typed.scalar, |id| values.get(id).copied(), here)?;
         values.push(value);
     }
-    body.stores.iter().map(|&(column, value)| Some((column, *values.get(value)?))).collect()
+    body.stores.iter().map(|store| Some((store.column, *values.get(store.value)?))).collect()
 }
 
 #[cfg(test)]

@@ -39,6 +39,18 @@ ids! {
     BodyId,
     /// A value inside one body.
     ValueId,
+    /// A loop inside one body.
+    LoopId,
+    /// An inverse of a reference column.
+    InverseId,
+    /// An aggregate over the rows of a group.
+    ReductionId,
+    /// One value a state.
+    SignalId,
+    /// A named set of variants.
+    EnumId,
+    /// A column of a file that groups are made from.
+    DataId,
     /// A schedule entry.
     StepId,
     /// A file or text that spans point into.

@@ -265,6 +265,7 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
     match domain {
         Domain::Rows { group, batch_rows } => batches_of_rows(program.groups[group].rows, batch_rows),
         Domain::Chunks(index) => crate::kd::chunks(program.groups[program.indexes[index].group].rows),
+        Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
         Domain::Once => 1,
     }
 }

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod eval;
 pub mod header;
 pub mod id;
+pub mod inverse;
 pub mod kd;
 pub mod kd_view;
 pub mod layout;

@@ -54,6 +54,18 @@ pub const KD_CHUNK_ROWS: u32 = 2_048;
 pub const KD_SAMPLE_PER_CHUNK: u32 = 32;
 /// Rows of a k-d bucket that a scenario may ask for.
 pub const KD_BUCKETS: [u32; 7] = [8, 16, 32, 64, 128, 256, 512];
+/// An inverse lists its targets in chunks of at least this many rows,
+pub const INVERSE_CHUNK_ROWS: u32 = 4_096;
+/// and never in more chunks: each counting batch has a count for every one.
+pub const INVERSE_CHUNKS_MAX: u32 = 1_024;
+/// Rows of a block that reductions are summed in, and of their batches: sums are formed row by row within a block, then
+/// block by block.
+pub const REDUCE_ROWS: u32 = 8_192;
+/// Neighbours that a `nearest` can ask for.
+pub const NEAREST_MAX: u16 = 256;
+/// Lanes that any back end computes at once: a block of rows has room for a multiple of it. Divides [`ROW_ALIGN`], so
+/// that a block may also be a stretch of the columns themselves.
+pub const LANES_MAX: usize = 16;
 /// Rows that ask an index together: lanes of one block.
 pub const BLOCK_ROWS_MAX: usize = 16;
 

@@ -78,6 +78,14 @@ reals! {
         acos = libm::acosf, libm::acos;
         /// The angle in `-PI/2 ..= PI/2` with this tangent.
         atan = libm::atanf, libm::atan;
+        /// The hyperbolic sine.
+        sinh = libm::sinhf, libm::sinh;
+        /// The hyperbolic cosine.
+        cosh = libm::coshf, libm::cosh;
+        /// The hyperbolic tangent.
+        tanh = libm::tanhf, libm::tanh;
+        /// The cube root.
+        cbrt = libm::cbrtf, libm::cbrt;
         /// e to the power of `x`.
         exp = libm::expf, libm::exp;
         /// The natural logarithm.

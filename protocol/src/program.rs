@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::body::Body;
-use crate::id::{BodyId, ColumnId, GroupId, IndexId, SourceId, StepId, SystemId};
+use crate::id::{
+    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
+};
+use crate::inverse::InverseShape;
 use crate::space::Space;
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 1;
+pub const PROGRAM_VERSION: u32 = 2;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -28,22 +31,56 @@ pub struct Program {
     pub space: Space,
     /// The parameters with the values of this run, in the scenario's order.
     pub params: Vec<(String, Value)>,
+    /// The sets of variants.
+    pub enums: Table<EnumId, Enum>,
+    /// What groups are made from, read from files; the values themselves travel beside the program.
+    pub data: Table<DataId, Data>,
     /// The populations.
     pub groups: Table<GroupId, Group>,
     /// The columns of all groups.
     pub columns: Table<ColumnId, Column>,
     /// The spatial indexes.
     pub indexes: Table<IndexId, Index>,
+    /// The inverses of reference columns.
+    pub inverses: Table<InverseId, Inverse>,
     /// The rules.
     pub systems: Table<SystemId, System>,
     /// Expression code.
     pub bodies: Table<BodyId, Body>,
+    /// The aggregates over the rows of groups, of each finished state.
+    pub reductions: Table<ReductionId, Reduction>,
+    /// The values of each finished state.
+    pub signals: Table<SignalId, Signal>,
+    /// What is made of them.
+    pub outputs: Outputs,
     /// The entries of the schedule.
     pub steps: Table<StepId, Step>,
     /// What runs when.
     pub schedule: Schedule,
     /// The texts that spans point into. Debug metadata: no part of the program's hash.
     pub sources: Table<SourceId, Source>,
+}
+
+/// A named set of variants; a value is the place of one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Enum {
+    /// The name.
+    pub name: String,
+    /// The variants, in order.
+    pub variants: Vec<String>,
+}
+
+/// A column of a file that a group is made from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Data {
+    /// The column's name in the file.
+    pub name: String,
+    /// What it holds.
+    pub scalar: Scalar,
+    /// How many values.
+    pub rows: u32,
+    /// XXH3-128 of the values' bytes, little-endian: the values are part of the program's hash through it.
+    pub content: u128,
 }
 
 /// A named population.
@@ -55,7 +92,7 @@ pub struct Group {
     pub rows: u32,
     /// Where its rows come from.
     pub origin: Origin,
-    /// The component that is the position, as its columns (one to three `f32`); empty if it has none.
+    /// The component that is the position, as its columns (one to three of one float type); empty if it has none.
     pub position: Vec<ColumnId>,
     /// Where it was written.
     pub span: Span,
@@ -127,6 +164,109 @@ pub struct Index {
     pub span: Span,
 }
 
+/// The inverse of a reference column: for each row of one group the rows of another (or the same) that refer to it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Inverse {
+    /// A name for people.
+    pub name: String,
+    /// The group whose rows refer.
+    pub group: GroupId,
+    /// The column that refers: `u32`, of sort [`Sort::Entity`](crate::types::Sort).
+    pub column: ColumnId,
+    /// Whether it is made of `prev` references or of those made earlier in the frame.
+    pub when: When,
+    /// The group that is referred to.
+    pub to: GroupId,
+    /// Where it was first asked for.
+    pub span: Span,
+}
+
+/// An aggregate over the rows of a group, of a finished state. In a fixed tree over fixed blocks, so that it does not
+/// depend on who computed what.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reduction {
+    /// Whose rows.
+    pub group: GroupId,
+    /// What a row contributes: its results are the value (not for a count), and then, if there is one, the condition
+    /// under which it counts. It reads `fresh` of columns that have an owner, `prev` of all others.
+    pub body: BodyId,
+    /// Whether the last result is a condition.
+    pub filtered: bool,
+    /// What is made of the contributions.
+    pub how: Reduce,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What is made of the contributions of rows. Integers are summed in `i64` (wrapping), floats in `f64`, in the order
+/// of the rows within a block, then of the blocks. The result is an `f64`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reduce {
+    /// How many rows.
+    Count,
+    /// Their sum; of nothing 0.
+    Sum,
+    /// Their sum by their number; of nothing NaN.
+    Mean,
+    /// The smallest, NaN left out; of nothing infinity.
+    Min,
+    /// The largest, NaN left out; of nothing minus infinity.
+    Max,
+}
+
+/// One value of a finished state: a scalar.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Signal {
+    /// Its name; of what has none of its own, its text.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Whether the scenario names it: then the summary shows it.
+    pub named: bool,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What is made of signals.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Outputs {
+    /// The body that computes all signals of a finished state: its results, in their order. None if there is no
+    /// signal.
+    pub body: Option<BodyId>,
+    /// What must hold in each state.
+    pub ensures: Vec<Ensure>,
+    /// When the run ends, beside its number of frames.
+    pub until: Option<SignalId>,
+    /// What is written to files.
+    pub records: Vec<Record>,
+}
+
+/// What must hold in each state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Ensure {
+    /// What it means, for people.
+    pub text: String,
+    /// A `bool`.
+    pub holds: SignalId,
+    /// The two sides of a comparison, for the message.
+    pub sides: Option<(SignalId, SignalId)>,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// A table of signals, a row a state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The file, relative to where the run writes.
+    pub path: String,
+    /// States 0, `every`, 2 `every`, ... and the last one.
+    pub every: u32,
+    /// The columns, by their names.
+    pub columns: Vec<(String, SignalId)>,
+    /// Where it was written.
+    pub span: Span,
+}
+
 /// Which panel a read sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum When {
@@ -169,6 +309,8 @@ pub struct System {
     pub reads: Vec<Read>,
     /// The indexes it asks.
     pub indexes: Vec<IndexId>,
+    /// The inverses it asks.
+    pub inverses: Vec<InverseId>,
     /// What it does.
     pub code: Code,
     /// Named constants for a native kernel.
@@ -215,13 +357,16 @@ pub enum StageKind {
     Index,
     /// Systems run.
     Systems,
-    /// The frame record of the next state is written.
+    /// The finished state is aggregated.
+    Reduce,
+    /// Signals are computed, and the frame record of the next state is written.
     Commit,
 }
 
 impl StageKind {
     /// All of them.
-    pub const ALL: [StageKind; 4] = [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Commit];
+    pub const ALL: [StageKind; 5] =
+        [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Reduce, StageKind::Commit];
 
     /// A word for people.
     pub fn name(self) -> &'static str {
@@ -229,6 +374,7 @@ impl StageKind {
             StageKind::Setup => "setup",
             StageKind::Index => "index",
             StageKind::Systems => "systems",
+            StageKind::Reduce => "reduce",
             StageKind::Commit => "commit",
         }
     }
@@ -252,9 +398,13 @@ pub enum Work {
     Blueprint(GroupId),
     /// A phase of building an index.
     Index(IndexId, IndexPhase),
+    /// A phase of inverting a reference column.
+    Inverse(InverseId, InversePhase),
     /// One pass over a group's rows: each batch runs the systems in this order.
     Pass(Vec<SystemId>),
-    /// Write the next frame record.
+    /// Aggregate a group's finished rows: all its reductions.
+    Reduce(GroupId),
+    /// Compute the signals, write the next frame record.
     Commit,
 }
 
@@ -287,6 +437,25 @@ impl IndexPhase {
     ];
 }
 
+/// The phases of inverting a reference column. The rows that are referred to are cut into chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum InversePhase {
+    /// Count references a chunk (batches of the referring rows).
+    Count,
+    /// Sum the counts to places (one batch).
+    Place,
+    /// Bring the referring rows to the chunk of what they refer to (batches of the referring rows).
+    Scatter,
+    /// List each row's referrers, in order (batches of one chunk).
+    List,
+}
+
+impl InversePhase {
+    /// In the order they run.
+    pub const ALL: [InversePhase; 4] =
+        [InversePhase::Count, InversePhase::Place, InversePhase::Scatter, InversePhase::List];
+}
+
 /// What a step's batches divide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Domain {
@@ -299,6 +468,8 @@ pub enum Domain {
     },
     /// The chunks of an index, one a batch.
     Chunks(IndexId),
+    /// The chunks of the rows that an inverse is about, one a batch.
+    Targets(InverseId),
     /// Nothing: one batch.
     Once,
 }
@@ -343,6 +514,12 @@ impl Program {
         self.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| id)
     }
 
+    /// How large an inverse is.
+    pub fn inverse_shape(&self, inverse: InverseId) -> InverseShape {
+        let Inverse { group, to, .. } = self.inverses[inverse];
+        InverseShape::new(self.groups[group].rows, self.groups[to].rows)
+    }
+
     /// The stages of a tick.
     #[inline]
     pub fn stages(&self, tick: crate::id::Tick) -> &[Stage] {
@@ -370,9 +547,23 @@ impl Program {
         for (_, index) in bare.indexes.iter_mut() {
             index.span = Span::default();
         }
+        for (_, inverse) in bare.inverses.iter_mut() {
+            inverse.span = Span::default();
+        }
         for (_, system) in bare.systems.iter_mut() {
             system.span = Span::default();
         }
+        for (_, body) in bare.bodies.iter_mut() {
+            body.stores.iter_mut().for_each(|store| store.span = Span::default());
+        }
+        for (_, reduction) in bare.reductions.iter_mut() {
+            reduction.span = Span::default();
+        }
+        for (_, signal) in bare.signals.iter_mut() {
+            signal.span = Span::default();
+        }
+        bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
+        bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
         xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())
     }
 

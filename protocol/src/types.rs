@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::{EnumId, GroupId};
+
 /// What one column holds a row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -70,6 +72,20 @@ impl Scalar {
     }
 }
 
+/// What a value stands for, beside its bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Sort {
+    /// A number or a truth value.
+    Plain,
+    /// A variant of an enum, a `u8`.
+    Enum(EnumId),
+    /// A row of a group, a `u32`; [`NO_ROW`] is none.
+    Entity(GroupId),
+}
+
+/// The reference to no row.
+pub const NO_ROW: u32 = u32::MAX;
+
 /// The type of a component: one scalar, or a vector of two or three floats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Type {
@@ -77,17 +93,29 @@ pub struct Type {
     pub scalar: Scalar,
     /// 1 for a scalar, 2 or 3 for a vector.
     pub lanes: u8,
+    /// What it stands for.
+    pub sort: Sort,
 }
 
 impl Type {
     /// One scalar.
     pub const fn scalar(scalar: Scalar) -> Self {
-        Self { scalar, lanes: 1 }
+        Self { scalar, lanes: 1, sort: Sort::Plain }
     }
 
     /// A vector.
     pub const fn vector(scalar: Scalar, lanes: u8) -> Self {
-        Self { scalar, lanes }
+        Self { scalar, lanes, sort: Sort::Plain }
+    }
+
+    /// A variant of an enum.
+    pub const fn variant(of: EnumId) -> Self {
+        Self { scalar: Scalar::U8, lanes: 1, sort: Sort::Enum(of) }
+    }
+
+    /// A reference to a row.
+    pub const fn entity(of: GroupId) -> Self {
+        Self { scalar: Scalar::U32, lanes: 1, sort: Sort::Entity(of) }
     }
 
     /// The suffixes of a component's columns: nothing for a scalar, else `x`, `y`, `z`.
@@ -103,6 +131,8 @@ impl Type {
 impl std::fmt::Display for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.scalar, self.lanes) {
+            _ if matches!(self.sort, Sort::Enum(_)) => f.write_str("enum"),
+            _ if matches!(self.sort, Sort::Entity(_)) => f.write_str("entity"),
             (scalar, 1) => f.write_str(scalar.name()),
             (Scalar::F64, lanes) => write!(f, "dvec{lanes}"),
             (_, lanes) => write!(f, "vec{lanes}"),

@@ -15,12 +15,20 @@
 //! - Every column of a derived group has an owner.
 //! - An own-row read is of the system's group; `prev` is not read of a derived group; `fresh` is read of columns that
 //!   another system owns; an index over `fresh` has owned positions.
+//! - An inverse is of a reference column between groups with blueprints; over `fresh` references somebody makes them.
+//! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns and a step.
+//! - A reduction's body gives the value that it needs, and the condition if it is filtered.
 //! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
 //!
 //! Bodies (`verify/bodies.rs`):
 //!
 //! - Operations stand before their uses, and take and give the types that they say.
-//! - A blueprint stores every column of its group exactly once, a system's body only columns it owns; with their type.
+//! - An operand is visible: it stands outside of all loops that its use is not in. Loops nest, and their parts stand
+//!   where [`crate::body::Loop`] says. A loop's own values are used in its body, its results after it.
+//! - What a body reads is declared by its system, and asked of indexes and inverses that the system names; a body at
+//!   set-up reads no column, asks nothing; one about a finished state has no loop.
+//! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
+//!   their type, from outside of all loops.
 //!
 //! Schedule (`verify/schedule.rs`):
 //!
@@ -28,10 +36,12 @@
 //! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.
 //! - Set-up evaluates every blueprint once; the frame runs every system once, in a pass over its group.
 //! - The last stage, and no other, is the commit, alone.
-//! - The six phases of an index stand in order, a stage each.
+//! - The six phases of an index stand in order, a stage each; so do the four of an inverse.
 //! - A fresh read is complete: of the own row in an earlier stage, or earlier in the same pass; of any row in an
 //!   earlier stage. An index over `fresh` begins after the owner's stage.
-//! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase.
+//! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase; one that
+//!   asks an inverse after the inverse's. An inverse of `fresh` references begins after the owner's stage.
+//! - Groups with reductions are aggregated once, at set-up and in each frame, in the stage before the commit.
 
 mod bodies;
 mod schedule;
@@ -41,7 +51,7 @@ mod tests;
 
 use thiserror::Error;
 
-use crate::id::{BodyId, ColumnId, GroupId, IndexId, StepId, SystemId, ValueId};
+use crate::id::{BodyId, ColumnId, GroupId, IndexId, InverseId, LoopId, ReductionId, StepId, SystemId, ValueId};
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::Program;
@@ -69,6 +79,12 @@ pub enum Violation {
     #[error("{0:?}: {1}")]
     Index(IndexId, &'static str),
     #[error("{0:?}: {1}")]
+    Inverse(InverseId, &'static str),
+    #[error("{0:?}: {1}")]
+    Reduction(ReductionId, &'static str),
+    #[error("the outputs: {0}")]
+    Outputs(&'static str),
+    #[error("{0:?}: {1}")]
     Derived(GroupId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
@@ -80,6 +96,10 @@ pub enum Violation {
     BatchRows { of: String, rows: u32 },
     #[error("{0:?}, {1:?}: {2}")]
     Op(BodyId, ValueId, &'static str),
+    #[error("{0:?}: {1}")]
+    Body(BodyId, &'static str),
+    #[error("{0:?}, {1:?}: {2}")]
+    Loop(BodyId, LoopId, &'static str),
     #[error("{0:?} stores {1:?}: {2}")]
     Store(BodyId, ColumnId, &'static str),
     #[error("{0} stages")]
@@ -96,6 +116,12 @@ pub enum Violation {
     SystemRuns(SystemId, usize),
     #[error("{0:?}: its six phases do not stand in order, a stage each")]
     IndexPhases(IndexId),
+    #[error("{0:?}: its four phases do not stand in order, a stage each")]
+    InversePhases(InverseId),
+    #[error("{0:?} is made of fresh {1:?} before it is complete")]
+    InverseTooEarly(InverseId, ColumnId),
+    #[error("{0:?} needs {1:?} before it is listed")]
+    InverseAskedTooEarly(SystemId, InverseId),
     #[error("{0:?} reads {1:?} fresh before it is complete")]
     FreshTooEarly(SystemId, ColumnId),
     #[error("{0:?} is built over fresh {1:?} before it is complete")]
@@ -111,6 +137,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
     if violations.is_empty() {
         tables::check(program, &mut violations);
         bodies::check(program, &mut violations);
+        bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
     }
     if violations.is_empty() { Ok(()) } else { Err(violations) }

@@ -291,7 +291,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn group(&self) -> Option<GroupId> {
         match self.program().steps[self.step].domain {
             Domain::Rows { group, .. } => Some(group),
-            Domain::Chunks(_) | Domain::Once => None,
+            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
         }
     }
 }

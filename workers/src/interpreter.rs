@@ -100,7 +100,7 @@ impl Interpreter {
                 buffer.fill(value);
             }
         }
-        Self { ops, stores: body.stores.clone(), buffers }
+        Self { ops, stores: body.stores.iter().map(|store| (store.column, store.value)).collect(), buffers }
     }
 
     /// Computes rows, and hands each column's values to `store`, a block of rows at a time.
@@ -155,7 +155,11 @@ fn compute(op: Op, before: &[Buffer], out: &mut Buffer, block: Block) {
                 out.iter_mut().zip(block.first..).take(block.rows).for_each(|(out, row)| *out = row);
             }
         }
-        Op::Draw { site, lane } => draw(site, lane, out, block),
+        Op::Draw { site, lane, entity, turn } => {
+            if let (Some(Buffer::U32(entities)), Some(Buffer::U32(turns))) = (at(entity), at(turn)) {
+                draw(site, lane, entities, turns, out, block);
+            }
+        }
         Op::Unary(op, a) => {
             if let Some(a) = at(a) {
                 unary(op, a, out, block.rows);
@@ -181,13 +185,13 @@ fn compute(op: Op, before: &[Buffer], out: &mut Buffer, block: Block) {
                 convert(a, out, block.rows);
             }
         }
+        _ => {}
     }
 }
 
-fn draw(site: u32, lane: u8, out: &mut Buffer, block: Block) {
+fn draw(site: u32, lane: u8, entities: &[u32], turns: &[u32], out: &mut Buffer, block: Block) {
     let words = |row: usize| {
-        let entity = block.first + row as u32;
-        Address { seed: block.seed, entity, tick: block.tick.0, site, turn: 0 }.block()
+        Address { seed: block.seed, entity: entities[row], tick: block.tick.0, site, turn: turns[row] }.block()
     };
     match out {
         Buffer::F32(out) => {
@@ -218,6 +222,10 @@ fn unary(op: Unary, a: &Buffer, out: &mut Buffer, rows: usize) {
                 Unary::Abs => map($a, $out, rows, math::abs),
                 Unary::Not => {}
                 Unary::Sqrt => map($a, $out, rows, math::sqrt),
+                Unary::Cbrt => map($a, $out, rows, math::cbrt),
+                Unary::Sinh => map($a, $out, rows, math::sinh),
+                Unary::Cosh => map($a, $out, rows, math::cosh),
+                Unary::Tanh => map($a, $out, rows, math::tanh),
                 Unary::Sin => map($a, $out, rows, math::sin),
                 Unary::Cos => map($a, $out, rows, math::cos),
                 Unary::Tan => map($a, $out, rows, math::tan),
@@ -271,7 +279,7 @@ fn binary(op: Binary, a: &Buffer, b: &Buffer, out: &mut Buffer, rows: usize) {
                 Binary::Max => zip($a, $b, $out, rows, math::max),
                 Binary::Pow => zip($a, $b, $out, rows, math::pow),
                 Binary::Atan2 => zip($a, $b, $out, rows, math::atan2),
-                Binary::And | Binary::Or => {}
+                _ => {}
             }
         };
     }
@@ -391,6 +399,3 @@ fn convert(a: &Buffer, out: &mut Buffer, rows: usize) {
         },
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 //! [`index`] phases, passes of [`kernel`]s (those in [`native`] come with the engine), the commit.
 
 pub mod attach;
+pub mod body;
 pub mod float_mode;
 pub mod in_process;
 pub mod index;

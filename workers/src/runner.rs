@@ -69,6 +69,7 @@ impl Runner {
                     }
                 }
             }
+            Work::Inverse(..) | Work::Reduce(_) => {}
             Work::Commit => batch.commit(),
         }
         Ok(())

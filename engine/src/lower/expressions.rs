@@ -253,7 +253,9 @@ impl<'a> Flattener<'a> {
             path.push_str(&format!("/{block}"));
         }
         let site = self.site(path);
-        self.push(scalar, Op::Draw { site, lane })
+        let entity = self.push(Scalar::U32, Op::Row);
+        let turn = self.push(Scalar::U32, Op::Const(Value::U32(0)));
+        self.push(scalar, Op::Draw { site, lane, entity, turn })
     }
 
     /// The number of a site. Two paths that hash alike would draw the same numbers: the later one moves.

@@ -226,7 +226,7 @@ impl<'a, 'd> Checker<'a, 'd> {
         {
             return self.by_zero(b.1);
         }
-        let ty = Type { scalar: x.ty.scalar, lanes };
+        let ty = Type::vector(x.ty.scalar, lanes);
         Checked::Typed(Typed::new(ty, Kind::Binary(code, Box::new(x), Box::new(y))))
     }
 

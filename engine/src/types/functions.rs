@@ -194,7 +194,7 @@ impl Checker<'_, '_> {
             let wanted = if matches!(op, Binary::Min | Binary::Max) { "two numbers" } else { "two floats" };
             return self.wrong_operand(name, wanted, &format!("`{}` and `{}`", x.ty, y.ty), span);
         }
-        let ty = Type { scalar: x.ty.scalar, lanes: x.ty.lanes.max(y.ty.lanes) };
+        let ty = Type::vector(x.ty.scalar, x.ty.lanes.max(y.ty.lanes));
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
     }
 

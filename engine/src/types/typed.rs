@@ -1,7 +1,7 @@
 //! Typed expressions: what the checker makes and lowering flattens.
 
-use diptych_protocol::body::{Binary, Compare, Unary};
-use diptych_protocol::id::Tick;
+use diptych_protocol::body::{Binary, Compare, Store, Unary};
+use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Type, Value};
 use diptych_protocol::{eval, id::ColumnId};
 
@@ -99,8 +99,9 @@ impl Typed {
         let mut flattener = Flattener::new("", "");
         let lanes = flattener.lanes(self);
         let mut body = flattener.body;
-        body.stores = lanes.into_iter().enumerate().map(|(lane, value)| (ColumnId(lane as u32), value)).collect();
-        Some(eval::row(&body, 0, 0, Tick::NONE)?.into_iter().map(|(_, value)| value).collect())
+        let store = |(lane, value)| Store { column: ColumnId(lane as u32), value, span: Span::default() };
+        body.stores = lanes.into_iter().enumerate().map(store).collect();
+        Some(eval::row(&body, eval::Here::default())?.into_iter().map(|(_, value)| value).collect())
     }
 
     /// The values of the lanes, if they are known.
@@ -125,7 +126,7 @@ impl Typed {
         if self.ty.scalar == scalar {
             return self;
         }
-        let ty = Type { scalar, lanes: self.ty.lanes };
+        let ty = Type::vector(scalar, self.ty.lanes);
         Self::new(ty, Kind::Convert(Box::new(self)))
     }
 }

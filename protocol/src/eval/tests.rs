@@ -1,6 +1,8 @@
 //! What operations mean at their edges.
 
+use crate::body::Store;
 use crate::eval::*;
+use crate::program::Span;
 use Value::{Bool, F32, F64, I8, I16, I32, U8, U16, U32};
 
 fn bits(value: Option<Value>) -> Option<u64> {
@@ -190,8 +192,8 @@ fn a_row_is_evaluated_in_order() {
     let sum = body.push(Scalar::U32, Op::Binary(Binary::Add, row_number, three));
     let large = body.push(Scalar::Bool, Op::Compare(Compare::Gt, sum, three));
     let chosen = body.push(Scalar::U32, Op::Select(large, sum, three));
-    body.stores.push((ColumnId(0), chosen));
-    assert_eq!(row(&body, 4, 0, Tick::SETUP), Some(vec![(ColumnId(0), U32(7))]));
-    body.stores.push((ColumnId(1), ValueId(99)));
-    assert_eq!(row(&body, 4, 0, Tick::SETUP), None);
+    body.stores.push(Store { column: ColumnId(0), value: chosen, span: Span::default() });
+    assert_eq!(row(&body, Here { entity: 4, seed: 0, tick: 1 }), Some(vec![(ColumnId(0), U32(7))]));
+    body.stores.push(Store { column: ColumnId(1), value: ValueId(99), span: Span::default() });
+    assert_eq!(row(&body, Here { entity: 4, seed: 0, tick: 1 }), None);
 }

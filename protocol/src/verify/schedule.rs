@@ -1,11 +1,11 @@
 //! Invariants of the schedule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{GroupId, IndexId, StepId, SystemId};
+use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
-use crate::limits::{ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
-use crate::program::{Domain, IndexPhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work};
+use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
+use crate::program::{Domain, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work};
 use crate::verify::Violation;
 
 /// Where a system runs in the frame: its stage, its step, its place in the pass.
@@ -16,6 +16,7 @@ type Place = (usize, StepId, usize);
 struct Places {
     systems: BTreeMap<SystemId, Vec<Place>>,
     phases: BTreeMap<IndexId, Vec<(usize, IndexPhase)>>,
+    inverses: BTreeMap<InverseId, Vec<(usize, InversePhase)>>,
 }
 
 /// Checks steps and schedule.
@@ -51,6 +52,8 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     let places = places(program);
     systems(program, &places, violations);
     indexes(program, &places, violations);
+    inverses(program, &places, violations);
+    reductions(program, violations);
 }
 
 fn each_step_once(program: &Program, violations: &mut Vec<Violation>) {
@@ -68,6 +71,18 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
     let good = match &step.work {
         Work::Blueprint(group) => over(*group),
         Work::Commit => step.domain == Domain::Once,
+        Work::Reduce(group) => step.domain == Domain::Rows { group: *group, batch_rows: REDUCE_ROWS },
+        Work::Inverse(inverse, phase) => {
+            let shape = program.inverse_shape(*inverse);
+            let group = program.inverses[*inverse].group;
+            match phase {
+                InversePhase::Count | InversePhase::Scatter => {
+                    step.domain == Domain::Rows { group, batch_rows: shape.batch_rows }
+                }
+                InversePhase::Place => step.domain == Domain::Once,
+                InversePhase::List => step.domain == Domain::Targets(*inverse),
+            }
+        }
         Work::Pass(systems) => match systems.first() {
             Some(first) => {
                 let group = program.systems[*first].group;
@@ -97,6 +112,7 @@ fn batches(program: &Program, step: &Step) -> u64 {
     match step.domain {
         Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows.max(1))),
         Domain::Chunks(index) => u64::from(kd::chunks(program.groups[program.indexes[index].group].rows.min(ROWS_MAX))),
+        Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
         Domain::Once => 1,
     }
 }
@@ -104,14 +120,15 @@ fn batches(program: &Program, step: &Step) -> u64 {
 fn problem_of_stage(program: &Program, stage: &Stage, last: bool, setup: bool) -> Option<&'static str> {
     let kind = |step: &StepId| match program.steps[*step].work {
         Work::Blueprint(_) => StageKind::Setup,
-        Work::Index(..) => StageKind::Index,
+        Work::Index(..) | Work::Inverse(..) => StageKind::Index,
+        Work::Reduce(_) => StageKind::Reduce,
         Work::Pass(_) => StageKind::Systems,
         Work::Commit => StageKind::Commit,
     };
     let in_tick = match stage.kind {
         StageKind::Setup => setup,
         StageKind::Index | StageKind::Systems => !setup,
-        StageKind::Commit => true,
+        StageKind::Reduce | StageKind::Commit => true,
     };
     if stage.steps.is_empty() {
         Some("no steps")
@@ -152,7 +169,8 @@ fn places(program: &Program) -> Places {
                     }
                 }
                 Work::Index(index, phase) => places.phases.entry(*index).or_default().push((at, *phase)),
-                Work::Blueprint(_) | Work::Commit => {}
+                Work::Inverse(inverse, phase) => places.inverses.entry(*inverse).or_default().push((at, *phase)),
+                Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => {}
             }
         }
     }
@@ -184,6 +202,12 @@ fn systems(program: &Program, places: &Places, violations: &mut Vec<Violation>) 
                 violations.push(Violation::AskedTooEarly(id, index));
             }
         }
+        for &inverse in &system.inverses {
+            let listed = places.inverses.get(&inverse).and_then(|phases| phases.last());
+            if listed.is_none_or(|(stage, _)| *stage >= own.0) {
+                violations.push(Violation::InverseAskedTooEarly(id, inverse));
+            }
+        }
     }
 }
 
@@ -200,6 +224,44 @@ fn indexes(program: &Program, places: &Places, violations: &mut Vec<Violation>) 
             if owner.is_none_or(|owner| owner.0 >= *first) {
                 violations.push(Violation::IndexTooEarly(id, *column));
             }
+        }
+    }
+}
+
+fn inverses(program: &Program, places: &Places, violations: &mut Vec<Violation>) {
+    for (id, inverse) in program.inverses.iter() {
+        let phases = places.inverses.get(&id).map_or(&[][..], Vec::as_slice);
+        let in_order = phases.iter().map(|(_, phase)| *phase).eq(InversePhase::ALL);
+        if !in_order || !phases.is_sorted_by(|a, b| a.0 < b.0) {
+            violations.push(Violation::InversePhases(id));
+        }
+        let Some((first, _)) = phases.first().filter(|_| inverse.when == When::Fresh) else { continue };
+        let owner = program.columns[inverse.column].owner.and_then(|owner| places.systems.get(&owner)?.first());
+        if owner.is_none_or(|owner| owner.0 >= *first) {
+            violations.push(Violation::InverseTooEarly(id, inverse.column));
+        }
+    }
+}
+
+/// Reductions are of the finished state: their stage is the last before the commit.
+fn reductions(program: &Program, violations: &mut Vec<Violation>) {
+    let wanted: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
+    for (tick, stages) in [("set-up", &program.schedule.setup), ("frame", &program.schedule.frame)] {
+        let mut found = Vec::new();
+        for (at, stage) in stages.iter().enumerate() {
+            for step in &stage.steps {
+                let Work::Reduce(group) = program.steps[*step].work else { continue };
+                found.push(group);
+                if at + 2 != stages.len() {
+                    let what = "groups are aggregated right before the commit";
+                    violations.push(Violation::Stage { tick, stage: at, what });
+                }
+            }
+        }
+        found.sort_unstable();
+        if !found.iter().eq(&wanted) {
+            let what = "each group with reductions is aggregated once";
+            violations.push(Violation::Stage { tick, stage: 0, what });
         }
     }
 }

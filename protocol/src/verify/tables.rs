@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{ColumnId, GroupId, Id, IndexId, SystemId};
+use crate::body::{At, Op, Over};
+use crate::id::{ColumnId, GroupId, Id, IndexId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
-use crate::program::{Code, Domain, Group, Origin, PROGRAM_VERSION, Program, Reach, System, When, Work};
+use crate::program::{Code, Domain, Group, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work};
 use crate::space::{Edge, Space};
 use crate::table::Table;
-use crate::types::Scalar;
+use crate::types::{Scalar, Sort, Type};
 use crate::verify::Violation;
 
 /// Whether every id is in range.
 pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
-    let Program { groups, columns, indexes, systems, bodies, steps, .. } = program;
+    let Program { groups, columns, indexes, inverses, systems, bodies, steps, data, .. } = program;
+    let Program { reductions, signals, outputs, .. } = program;
     let mut check = Ids { violations };
     for (id, group) in groups.iter() {
         match group.origin {
@@ -36,26 +38,71 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         system.owns.iter().for_each(|column| check.id(columns, *column, id));
         system.reads.iter().for_each(|read| check.id(columns, read.column, id));
         system.indexes.iter().for_each(|index| check.id(indexes, *index, id));
+        system.inverses.iter().for_each(|inverse| check.id(inverses, *inverse, id));
         if let Code::Body(body) = system.code {
             check.id(bodies, body, id);
         }
     }
+    for (id, inverse) in inverses.iter() {
+        check.id(groups, inverse.group, id);
+        check.id(groups, inverse.to, id);
+        check.id(columns, inverse.column, id);
+    }
+    for (id, reduction) in reductions.iter() {
+        check.id(groups, reduction.group, id);
+        check.id(bodies, reduction.body, id);
+    }
+    outputs.body.iter().for_each(|body| check.id(bodies, *body, "the outputs"));
+    let sides = outputs.ensures.iter().filter_map(|ensure| ensure.sides).flat_map(|(a, b)| [a, b]);
+    let holds = outputs.ensures.iter().map(|ensure| ensure.holds);
+    let recorded = outputs.records.iter().flat_map(|record| record.columns.iter().map(|(_, signal)| *signal));
+    outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
+        check.id(signals, signal, "the outputs");
+    });
     for (id, body) in bodies.iter() {
-        for (column, value) in &body.stores {
-            check.id(columns, *column, id);
-            check.id(&body.ops, *value, id);
+        for store in &body.stores {
+            check.id(columns, store.column, id);
+            check.id(&body.ops, store.value, id);
+        }
+        body.results.iter().for_each(|value| check.id(&body.ops, *value, id));
+        for typed in body.ops.values() {
+            match typed.op {
+                Op::Read { column, .. } => check.id(columns, column, id),
+                Op::Signal(signal) => check.id(signals, signal, id),
+                Op::Reduced(reduction) => check.id(reductions, reduction, id),
+                Op::Data(column) => check.id(data, column, id),
+                Op::Loop(it) | Op::Result(it, _) | Op::Carried(it, _) | Op::Other(it) | Op::Delta(it, _) => {
+                    check.id(&body.loops, it, id);
+                }
+                _ => {}
+            }
+            if let Op::Read { at: At::Other(it), .. } = typed.op {
+                check.id(&body.loops, it, id);
+            }
+        }
+        for (it, walked) in body.loops.iter() {
+            check.id(&body.ops, walked.at, it);
+            match &walked.over {
+                Over::Within { index, .. } | Over::Nearest { index, .. } => check.id(indexes, *index, it),
+                Over::Group(group) => check.id(groups, *group, it),
+                Over::Inverse(inverse) => check.id(inverses, *inverse, it),
+                Over::Count { .. } => {}
+            }
         }
     }
     for (id, step) in steps.iter() {
         match &step.work {
             Work::Blueprint(group) => check.id(groups, *group, id),
             Work::Index(index, _) => check.id(indexes, *index, id),
+            Work::Inverse(inverse, _) => check.id(inverses, *inverse, id),
             Work::Pass(all) => all.iter().for_each(|system| check.id(systems, *system, id)),
+            Work::Reduce(group) => check.id(groups, *group, id),
             Work::Commit => {}
         }
         match step.domain {
             Domain::Rows { group, .. } => check.id(groups, group, id),
             Domain::Chunks(index) => check.id(indexes, index, id),
+            Domain::Targets(inverse) => check.id(inverses, inverse, id),
             Domain::Once => {}
         }
     }
@@ -100,6 +147,20 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, _) in program.indexes.iter() {
         violations.extend(index(program, id).map(|what| Violation::Index(id, what)));
     }
+    for (id, inverse) in program.inverses.iter() {
+        let column = &program.columns[inverse.column];
+        let problem = if column.group != inverse.group || column.component_type.sort != Sort::Entity(inverse.to) {
+            "its column is not a reference of its group to the other"
+        } else if inverse.when == When::Fresh && column.owner.is_none() {
+            "its references are fresh, but nobody makes them"
+        } else if [inverse.group, inverse.to].iter().any(|&group| program.groups[group].derived()) {
+            "a derived group neither refers nor is referred to"
+        } else {
+            continue;
+        };
+        violations.push(Violation::Inverse(id, problem));
+    }
+    outputs(program, violations);
     for (id, system) in program.systems.iter() {
         ownership(program, id, system, violations);
         for read in &system.reads {
@@ -168,8 +229,8 @@ fn position(program: &Program, id: GroupId, group: &Group) -> Option<&'static st
     });
     if !whole || group.position.len() != usize::from(first.component_type.lanes) {
         Some("its position is not one whole component of its own")
-    } else if first.scalar != Scalar::F32 {
-        Some("its position is not of f32")
+    } else if !first.scalar.is_float() {
+        Some("its position is not of floats")
     } else if group.position.len() != usize::from(program.space.dimensions) {
         Some("its position has not the dimensions of the space")
     } else {
@@ -253,4 +314,37 @@ fn problem_of_read(
         return None;
     };
     Some(Violation::Read(id, column, problem))
+}
+
+fn outputs(program: &Program, violations: &mut Vec<Violation>) {
+    let outputs = &program.outputs;
+    let plain = |signal: SignalId, scalar| program.signals[signal].ty == Type::scalar(scalar);
+    let truths = outputs.until.into_iter().chain(outputs.ensures.iter().map(|ensure| ensure.holds));
+    if truths.into_iter().any(|signal| !plain(signal, Scalar::Bool)) {
+        violations.push(Violation::Outputs("a condition that is no bool"));
+    }
+    if outputs.records.iter().any(|record| record.every == 0 || record.columns.is_empty()) {
+        violations.push(Violation::Outputs("a record without columns, or of every 0 states"));
+    }
+    let results: Vec<Scalar> = outputs.body.map_or(Vec::new(), |body| {
+        let body = &program.bodies[body];
+        body.results.iter().map(|value| body.ops[*value].scalar).collect()
+    });
+    if !results.into_iter().eq(program.signals.values().map(|signal| signal.ty.scalar)) {
+        violations.push(Violation::Outputs("the body does not give each signal, with its type"));
+    }
+    if program.signals.values().any(|signal| signal.ty.lanes != 1) {
+        violations.push(Violation::Outputs("a signal is a scalar"));
+    }
+    for (id, reduction) in program.reductions.iter() {
+        let values = usize::from(reduction.how != Reduce::Count) + usize::from(reduction.filtered);
+        let body = &program.bodies[reduction.body];
+        let condition = body.results.last().map(|value| body.ops[*value].scalar);
+        if body.results.len() != values || (reduction.filtered && condition != Some(Scalar::Bool)) {
+            violations.push(Violation::Reduction(id, "its body gives something else than a value and a condition"));
+        }
+        if program.groups[reduction.group].derived() {
+            violations.push(Violation::Reduction(id, "rows of a derived group do not last to the end of a frame"));
+        }
+    }
 }

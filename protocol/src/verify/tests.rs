@@ -1,9 +1,11 @@
 //! A sound program, and each way to break it.
 
+use crate::body::Store;
 use crate::body::{Binary, Body, Compare, Op, Unary};
 use crate::id::{BodyId, ColumnId, GroupId, IndexId, StepId, SystemId, ValueId};
 use crate::kd;
 use crate::limits::{FRAMES_MAX, ROWS_MAX, STAGES_MAX};
+use crate::program::Outputs;
 use crate::program::{
     Code, Column, Domain, Group, Index, IndexPhase, Origin, PROGRAM_VERSION, Program, Reach, Read, Schedule, Source,
     Span, Stage, StageKind, Step, System, When, Work,
@@ -36,6 +38,7 @@ fn system(name: &str, group: u32, owns: Vec<ColumnId>, reads: Vec<Read>, indexes
         owns,
         reads,
         indexes,
+        inverses: Vec::new(),
         code: Code::Native("k".into()),
         constants: Vec::new(),
         batch_rows: None,
@@ -55,12 +58,14 @@ fn sound() -> Program {
     let row = body.push(Scalar::U32, Op::Row);
     let x = body.push(Scalar::F32, Op::Convert(row));
     let one = body.push(Scalar::F32, Op::Const(Value::F32(1.0)));
-    let draw = body.push(Scalar::F32, Op::Draw { site: 1, lane: 0 });
+    let draw = body.push(Scalar::F32, Op::Draw { site: 1, lane: 0, entity: row, turn: row });
     let sum = body.push(Scalar::F32, Op::Binary(Binary::Add, x, draw));
     let less = body.push(Scalar::Bool, Op::Compare(Compare::Lt, sum, one));
     let chosen = body.push(Scalar::F32, Op::Select(less, sum, one));
     let negative = body.push(Scalar::F32, Op::Unary(Unary::Neg, chosen));
-    body.stores = vec![(X, x), (ColumnId(1), negative), (MASS, one), (PULL, chosen)];
+    body.stores = [(X, x), (ColumnId(1), negative), (MASS, one), (PULL, chosen)]
+        .map(|(column, value)| Store { column, value, span: Span::default() })
+        .to_vec();
     let group =
         |name: &str, rows, origin, position| Group { name: name.into(), rows, origin, position, span: Span::default() };
     let mut steps = Table::default();
@@ -95,6 +100,12 @@ fn sound() -> Program {
         dt: 0.1,
         space: Space { edge: Edge::Torus, dimensions: 2, lo: [0.0; 3], hi: [1.0, 1.0, 0.0] },
         params: Vec::new(),
+        enums: Table::default(),
+        data: Table::default(),
+        inverses: Table::default(),
+        reductions: Table::default(),
+        signals: Table::default(),
+        outputs: Outputs::default(),
         groups: [
             group("points", ROWS, Origin::Blueprint(BodyId(0)), vec![X, ColumnId(1)]),
             group("clusters", kd::buckets_max(ROWS, 64), Origin::Buckets(index), vec![]),
@@ -180,8 +191,8 @@ fn ids_out_of_range_are_refused() {
     broken(|p| p.systems[MOVE].reads[0].column = ColumnId(9), id);
     broken(|p| p.systems[MOVE].indexes.push(IndexId(9)), id);
     broken(|p| p.systems[MOVE].code = Code::Body(BodyId(9)), id);
-    broken(|p| p.bodies[BodyId(0)].stores[0].0 = ColumnId(9), id);
-    broken(|p| p.bodies[BodyId(0)].stores[0].1 = ValueId(99), id);
+    broken(|p| p.bodies[BodyId(0)].stores[0].column = ColumnId(9), id);
+    broken(|p| p.bodies[BodyId(0)].stores[0].value = ValueId(99), id);
     broken(|p| p.steps[StepId(0)].work = Work::Blueprint(GroupId(9)), id);
     broken(|p| p.steps[StepId(0)].work = Work::Index(IndexId(9), IndexPhase::Split), id);
     broken(|p| p.steps[StepId(0)].work = Work::Pass(vec![SystemId(9)]), id);
@@ -287,8 +298,8 @@ fn operations_follow_their_operands_and_take_their_types() {
     broken(|p| op(p, 1, Op::Convert(ValueId(1))), wrong);
     broken(|p| op(p, 2, Op::Const(Value::F64(1.0))), wrong);
     broken(|p| op(p, 2, Op::Row), wrong);
-    broken(|p| op(p, 3, Op::Draw { site: 1, lane: 2 }), wrong);
-    broken(|p| op(p, 0, Op::Draw { site: 1, lane: 0 }), wrong);
+    broken(|p| op(p, 3, Op::Draw { site: 1, lane: 2, entity: ValueId(0), turn: ValueId(0) }), wrong);
+    broken(|p| op(p, 4, Op::Draw { site: 1, lane: 0, entity: ValueId(1), turn: ValueId(0) }), wrong);
     broken(|p| op(p, 5, Op::Compare(Compare::Lt, ValueId(0), ValueId(1))), wrong);
     broken(|p| op(p, 4, Op::Compare(Compare::Lt, ValueId(1), ValueId(1))), wrong);
     broken(|p| op(p, 6, Op::Select(ValueId(4), ValueId(4), ValueId(2))), wrong);
@@ -302,9 +313,9 @@ fn operations_follow_their_operands_and_take_their_types() {
 fn bodies_store_what_is_theirs_once_with_its_type() {
     let wrong = |v: &Violation| matches!(v, Violation::Store(..));
     broken(|p| p.bodies[BodyId(0)].stores.truncate(3), wrong);
-    broken(|p| p.bodies[BodyId(0)].stores.push((X, ValueId(1))), wrong);
-    broken(|p| p.bodies[BodyId(0)].stores.push((SUM, ValueId(1))), wrong);
-    broken(|p| p.bodies[BodyId(0)].stores[0].1 = ValueId(0), wrong);
+    broken(|p| p.bodies[BodyId(0)].stores.push(Store { column: X, value: ValueId(1), span: Span::default() }), wrong);
+    broken(|p| p.bodies[BodyId(0)].stores.push(Store { column: SUM, value: ValueId(1), span: Span::default() }), wrong);
+    broken(|p| p.bodies[BodyId(0)].stores[0].value = ValueId(0), wrong);
     broken(|p| p.systems[MOVE].code = Code::Body(BodyId(0)), wrong);
 }
 

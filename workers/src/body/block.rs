@@ -1,0 +1,177 @@
+//! A block of rows, as a back end sees it: every value that the body may need, by slot.
+
+use diptych_protocol::limits::LANES_MAX;
+use diptych_protocol::space::Space;
+
+/// Values of a column, by row or by lane.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Values<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+    I8(&'a [i8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    /// 0 or 1.
+    Bool(&'a [u8]),
+}
+
+/// Room for the values of a column.
+#[derive(PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum ValuesMut<'a> {
+    F32(&'a mut [f32]),
+    F64(&'a mut [f64]),
+    I8(&'a mut [i8]),
+    I16(&'a mut [i16]),
+    I32(&'a mut [i32]),
+    U8(&'a mut [u8]),
+    U16(&'a mut [u16]),
+    U32(&'a mut [u32]),
+    /// 0 or 1.
+    Bool(&'a mut [u8]),
+}
+
+macro_rules! common {
+    ($name:ident) => {
+        impl $name<'_> {
+            /// How many values.
+            pub fn len(&self) -> usize {
+                match self {
+                    $name::F32(v) => v.len(),
+                    $name::F64(v) => v.len(),
+                    $name::I8(v) => v.len(),
+                    $name::I16(v) => v.len(),
+                    $name::I32(v) => v.len(),
+                    $name::U8(v) | $name::Bool(v) => v.len(),
+                    $name::U16(v) => v.len(),
+                    $name::U32(v) => v.len(),
+                }
+            }
+
+            /// Whether there is none.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// What they are.
+            pub fn scalar(&self) -> diptych_protocol::types::Scalar {
+                use diptych_protocol::types::Scalar;
+                match self {
+                    $name::F32(_) => Scalar::F32,
+                    $name::F64(_) => Scalar::F64,
+                    $name::I8(_) => Scalar::I8,
+                    $name::I16(_) => Scalar::I16,
+                    $name::I32(_) => Scalar::I32,
+                    $name::U8(_) => Scalar::U8,
+                    $name::U16(_) => Scalar::U16,
+                    $name::U32(_) => Scalar::U32,
+                    $name::Bool(_) => Scalar::Bool,
+                }
+            }
+        }
+    };
+}
+common!(Values);
+common!(ValuesMut);
+
+/// What is the same for all rows of a tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Uniforms<'a> {
+    /// The seed of all draws.
+    pub seed: u64,
+    /// The tick, as draws are addressed by it.
+    pub tick: u32,
+    /// [`Op::Frame`](diptych_protocol::body::Op::Frame).
+    pub frame: u32,
+    /// [`Op::Time`](diptych_protocol::body::Op::Time).
+    pub time: f64,
+    /// The signals of the state the tick starts from, the bits of each in the low end; by their ids.
+    pub signals: &'a [u64],
+    /// The results of the reductions of the finished state, by their ids; for the body of the outputs alone.
+    pub reduced: &'a [f64],
+    /// The space of the positions.
+    pub space: &'a Space,
+}
+
+/// A block: `count` rows, and room for some more. Whatever is told a lane has [`padded`] `count` values, those past
+/// `count` repeat the last row's or mean nothing; what a back end writes there means nothing either.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    /// How many rows; not 0.
+    pub count: usize,
+    /// The row of each lane. Lanes past `count` repeat the last.
+    pub rows: &'a [u32],
+    /// The own columns, then the columns of files, a value a lane.
+    pub own: &'a [Values<'a>],
+    /// Whole columns.
+    pub far: &'a [Values<'a>],
+    /// What each loop goes over.
+    pub loops: &'a [Turns<'a>],
+    /// The rest.
+    pub uniforms: Uniforms<'a>,
+}
+
+/// Lanes that a block of so many rows has room for.
+pub fn padded(count: usize) -> usize {
+    count.next_multiple_of(LANES_MAX)
+}
+
+/// What a loop goes over.
+#[derive(Clone, Copy, Debug)]
+pub enum Turns<'a> {
+    /// The same others for every row of the block.
+    Shared(Shared<'a>),
+    /// Others of its own for every row.
+    Lists(Lists<'a>),
+    /// A counter, which the body computes itself.
+    Count,
+}
+
+/// The same others for every row, in canonical order.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// The *places* of the others, run by run.
+    pub runs: &'a [Run],
+    /// The row of each place; without it, the place is the row.
+    pub rows: Option<&'a [u32]>,
+    /// The loop's columns by place.
+    pub columns: &'a [Values<'a>],
+    /// Whether each delta is the plain difference, bit for bit, for every row and every other: no way around a torus is
+    /// shorter.
+    pub straight: bool,
+}
+
+/// A stretch of places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Run {
+    /// The first.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// Whether rows of the block may be among them: a row is no neighbour of itself.
+    pub own: bool,
+}
+
+/// Others of its own for every row.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// Where each lane's list begins, and where the last one ends: one more than lanes; lanes past `count` have empty
+    /// lists.
+    pub starts: &'a [u32],
+    /// The rows of the others. Never the own row where that is left out.
+    pub rows: &'a [u32],
+    /// The loop's columns, whole: by row.
+    pub columns: &'a [Values<'a>],
+}
+
+/// Runs a body, block after block. Keeps buffers, but no state.
+pub trait Executor: Send {
+    /// Computes the block's rows. `out` has the stores, then the results, a value a lane. Every NaN that is written is
+    /// canonical.
+    fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]);
+}
