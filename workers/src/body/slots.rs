@@ -7,7 +7,7 @@ use diptych_protocol::program::{Program, When};
 use diptych_protocol::types::Scalar;
 
 /// A column, of one of its panels.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
     /// The column.
     pub column: ColumnId,
