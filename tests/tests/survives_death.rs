@@ -27,7 +27,7 @@ fn tick_of(kind: StageKind) -> Tick {
     match kind {
         StageKind::Setup => Tick::SETUP,
         // A frame in the middle of the run.
-        StageKind::Index | StageKind::Systems | StageKind::Commit => Tick(4),
+        StageKind::Index | StageKind::Systems | StageKind::Reduce | StageKind::Commit => Tick(4),
     }
 }
 
