@@ -30,10 +30,95 @@ pub enum Item {
     Let(Let),
     Run(Run),
     Space(Space),
+    Enum(Enum),
     Component(Component),
+    Function(Function),
     Group(Group),
     Index(Index),
     System(System),
+    Signal(Signal),
+    Ensure(Ensure),
+    Record(Record),
+}
+
+/// `enum NAME { A, B }`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Enum {
+    pub name: Name,
+    pub variants: Vec<Name>,
+}
+
+/// A type where it was written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TypeExpr {
+    /// What it is.
+    pub kind: TypeKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The kinds of types.
+#[derive(Clone, PartialEq, Debug)]
+pub enum TypeKind {
+    /// `f32`, `vec2`, an enum.
+    Named(Name),
+    /// `entity of GROUP`
+    Entity(Name),
+    /// `TYPE[N]`
+    Array(Box<TypeExpr>, Box<Expr>),
+    /// `{ mass: f32, at: vec2 }`
+    Struct(Vec<(Name, TypeExpr)>),
+}
+
+/// `fn NAME(a: TYPE, b: TYPE) -> TYPE { let c = a  c * b }`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Function {
+    pub name: Name,
+    pub parameters: Vec<(Name, TypeExpr)>,
+    pub result: TypeExpr,
+    /// Usually an [`ExprKind::Block`].
+    pub body: Expr,
+}
+
+/// `signal NAME = VALUE`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Signal {
+    pub name: Name,
+    pub value: Expr,
+}
+
+/// `ensure "TEXT" CONDITION`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Ensure {
+    pub span: Span,
+    /// What it means, for people.
+    pub text: Name,
+    pub condition: Expr,
+}
+
+/// `record every K to "FILE.csv" { signal, name = expression }`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Record {
+    pub span: Span,
+    /// Every state, if left out.
+    pub every: Option<Expr>,
+    /// The quoted path, without its quotes.
+    pub path: Name,
+    pub columns: Vec<RecordColumn>,
+}
+
+/// One column of a record: `NAME` or `NAME = VALUE`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct RecordColumn {
+    pub name: Name,
+    /// Without one, the name is that of a signal.
+    pub value: Option<Expr>,
 }
 
 /// `param NAME: TYPE = VALUE in LOW .. HIGH`
@@ -100,10 +185,10 @@ pub enum SpaceShape {
 #[allow(missing_docs)]
 pub struct Component {
     pub name: Name,
-    pub type_name: Name,
+    pub ty: TypeExpr,
 }
 
-/// `group NAME[ROWS] { ... }` or `group NAME = buckets of INDEX { ... }`
+/// `group NAME[ROWS] { ... }`, `group NAME from "FILE.csv" { ... }` or `group NAME = buckets of INDEX { ... }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Group {
@@ -117,6 +202,8 @@ pub struct Group {
 pub enum GroupOrigin {
     /// So many rows, from a blueprint.
     Rows(Expr),
+    /// One a row of a file (the quoted path, without its quotes); its columns are values of the blueprint.
+    File(Name),
     /// One a bucket of an index.
     Buckets(Name),
 }
@@ -142,12 +229,82 @@ pub struct Index {
     pub settings: Vec<Setting>,
 }
 
-/// `system NAME` with its clauses. A body of text will stand beside them.
+/// `system NAME` with its clauses, and a body, unless it is native.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct System {
     pub name: Name,
     pub clauses: Vec<Clause>,
+    /// `{ ... }`
+    pub body: Option<Vec<Stmt>>,
+}
+
+/// A statement.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stmt {
+    /// What it is.
+    pub kind: StmtKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The kinds of statements.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum StmtKind {
+    /// `let a = 1, mut b: f32 = 2`; each binding may use those before it.
+    Let(Vec<Binding>),
+    /// `A = x`, `a += x`; with the operator of the latter.
+    Assign { target: Expr, op: Option<BinaryOp>, place: Span, value: Expr },
+    /// `if c { ... } else if d { ... } else { ... }`
+    If { condition: Expr, yes: Vec<Stmt>, no: Vec<Stmt> },
+    /// `for x in WALK { ... }`
+    For { walk: Walk, body: Vec<Stmt> },
+}
+
+/// One binding of a `let`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Binding {
+    pub mutable: bool,
+    pub name: Name,
+    pub ty: Option<TypeExpr>,
+    pub value: Expr,
+}
+
+/// What a loop goes over: `x in 0 .. 4`, `x in GROUP within r of P where c`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Walk {
+    pub span: Span,
+    /// The loop's variable; a fold may do without: `count(G within r)`, `mean(G: Speed)`.
+    pub variable: Option<Name>,
+    pub over: Over,
+    /// Turns that do not fulfil it do not count.
+    pub filter: Option<Box<Expr>>,
+}
+
+/// What a loop goes over.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Over {
+    /// `low .. high`, the end not included.
+    Range(Box<Expr>, Box<Expr>),
+    /// The rows of a group: all, or those that the query finds.
+    Rows(Name, Query),
+}
+
+/// Which rows of a group.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Query {
+    All,
+    /// `within RADIUS [of POINT]`
+    Within { radius: Box<Expr>, of: Option<Box<Expr>> },
+    /// `nearest COUNT [of POINT]`
+    Nearest { count: Box<Expr>, of: Option<Box<Expr>> },
+    /// `by [fresh] COLUMN`
+    By { fresh: bool, column: Name },
 }
 
 /// One clause of a system.
@@ -238,8 +395,59 @@ pub enum ExprKind {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `f(a, b)`
     Call(Name, Vec<Expr>),
-    /// `v.x`
+    /// `v.x`, `other.Mass`, `Body.at`: what it is, the types say.
     Lane(Box<Expr>, Name),
+    /// `self`: the own row as a reference.
+    This,
+    /// `fresh A`, `fresh other.A`
+    Fresh(Box<Expr>),
+    /// `table[i]`, `Trail[2]`, `agents[i]`
+    Index(Box<Expr>, Box<Expr>),
+    /// `[1, 2, 3]`
+    Array(Vec<Expr>),
+    /// `{ let a = 1  a + b }`: lets, then a value.
+    Block(Vec<Stmt>, Box<Expr>),
+    /// `sum(x in G within r where c : e)`; with the place of its word.
+    Fold(Fold, Span, Box<Walk>, Option<Box<Expr>>),
+    /// `pair DRAW`: one draw for both ends.
+    Pair(Box<Expr>),
+}
+
+/// Loops as values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Fold {
+    Count,
+    Sum,
+    Mean,
+    Min,
+    Max,
+    ArgMin,
+    ArgMax,
+    Any,
+    All,
+    Pick,
+}
+
+impl Fold {
+    /// All of them, with their words.
+    pub const WORDS: [(&str, Fold); 10] = [
+        ("count", Fold::Count),
+        ("sum", Fold::Sum),
+        ("mean", Fold::Mean),
+        ("min", Fold::Min),
+        ("max", Fold::Max),
+        ("argmin", Fold::ArgMin),
+        ("argmax", Fold::ArgMax),
+        ("any", Fold::Any),
+        ("all", Fold::All),
+        ("pick", Fold::Pick),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, fold)| *fold == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// Operators with one operand.
