@@ -16,7 +16,6 @@ codes! {
     E0105 "something else was expected here"
     E0106 "nested too deeply"
     E0107 "comparisons do not chain"
-    E0108 "system bodies in text are not supported yet"
     E0109 "a reserved word used as a name"
 
     E0201 "an unknown name"
@@ -38,6 +37,12 @@ codes! {
     E0307 "only known where rows are made"
     E0308 "no such lane"
     E0309 "bounds of a draw that make no sense"
+    E0310 "a condition that is no bool"
+    E0311 "an index into an array that it does not have"
+    E0312 "a function that calls itself, or too many calls"
+    E0313 "only known in a system"
+    E0314 "a member that the value does not have"
+    E0315 "a pair draw outside of a loop over rows"
 
     E0401 "a setting out of its limits"
     E0402 "a space that is none"
@@ -51,6 +56,9 @@ codes! {
     E0410 "a value missing, or one too many"
     E0411 "an index that cannot be built"
     E0412 "nothing to simulate"
+    E0413 "a type that no component can have"
+    E0414 "a file that cannot be read"
+    E0415 "an output that makes no sense"
 
     E0501 "an incomplete system"
     E0502 "an unknown kernel"
@@ -65,6 +73,12 @@ codes! {
     E0511 "fresh values that need each other"
     E0512 "a number of batch rows out of its limits"
     E0513 "a read said the wrong way"
+    E0514 "a variable that cannot be assigned"
+    E0515 "assigned twice on one path"
+    E0516 "read after it was assigned, without `fresh`"
+    E0517 "a component assigned in a loop"
+    E0518 "a neighbour query that makes no sense"
+    E0519 "a system that is both native and text"
     E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"
@@ -72,6 +86,8 @@ codes! {
     W0103 "a column that nothing reads"
     W0104 "an index that nothing asks"
     W0105 "a declaration that adds nothing"
+    W0106 "a derived value read one frame late"
+    W0107 "a name that nothing uses"
 }
 
 /// A fault of the compiler itself: what it made was refused by the verifier. No scenario should show it.

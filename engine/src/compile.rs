@@ -1,7 +1,7 @@
 //! The compiler: a text becomes a [`Program`].
 
 use diptych_protocol::id::SystemId;
-use diptych_protocol::program::{Code, Program, Source, Span};
+use diptych_protocol::program::{Code, Enum, Program, Source, Span};
 use diptych_protocol::verify;
 
 use crate::codes;
@@ -53,7 +53,11 @@ pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog
     if diagnostics.failed() {
         return Err(diagnostics.into_sorted());
     }
-    let mut program = lower::lower(name(&scenario), &model, source);
+    let enums = names.enums.iter().map(|it| {
+        let variants = it.variants.iter().map(|variant| variant.text.clone()).collect();
+        Enum { name: it.name.text.clone(), variants }
+    });
+    let mut program = lower::lower(name(&scenario), &model, enums.collect(), source);
     schedule::schedule(&mut program, &mut diagnostics);
     if !diagnostics.failed() {
         check_kernels(&program, &model, kernels, &mut diagnostics);
@@ -85,7 +89,7 @@ fn check_kernels(
                 all => format!("kernels are {}", all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
             };
             let message = format!("there is no kernel `{kernel}`");
-            let error = Diagnostic::error(codes::E0502, written.kernel_span, message);
+            let error = Diagnostic::error(codes::E0502, written.kernel.map_or(system.span, |kernel| kernel.span), message);
             diagnostics.push(error.help(hint.unwrap_or(all)));
         } else if let Err(reason) = kernels.check(program, id) {
             let message = format!("kernel `{kernel}` cannot be system `{}`: {reason}", system.name);

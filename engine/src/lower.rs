@@ -1,48 +1,101 @@
 //! Lowering: a checked scenario to the program's tables. No side effects, no mistakes left to tell.
 
+pub mod builder;
 pub mod expressions;
+mod geometry;
+mod rules;
 
-use diptych_protocol::body::Store;
-use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, SystemId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use diptych_protocol::body::{Body, Op, Store};
+use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
-    Code, Column, Group, Index, Origin, Outputs, PROGRAM_VERSION, Program, Read, Schedule, Source, System,
+    Code, Column, Data, Ensure, Enum, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read, Record,
+    Reduction, Schedule, Signal, Source, System,
 };
 use diptych_protocol::table::Table;
+use diptych_protocol::types::Type;
 
 use crate::lower::expressions::Flattener;
 use crate::types::{self, Model, Place};
 
-/// Lowers a checked scenario. The schedule is still empty.
-pub fn lower(scenario: &str, model: &Model<'_>, source: &Source) -> Program {
-    let places = Columns::new(model);
-    let mut bodies = Table::default();
-    let mut sites = Default::default();
-    let mut groups = Table::default();
-    for (at, group) in model.groups.iter().enumerate() {
-        let origin = match group.origin {
-            types::Origin::Buckets(index) => Origin::Buckets(IndexId::new(index as u32)),
-            types::Origin::Blueprint => {
-                let mut flattener = Flattener::new(group.name, "");
-                flattener.sites = sites;
-                blueprint(at, group, &places, &mut flattener);
-                sites = flattener.sites;
-                let body: BodyId = bodies.push(flattener.body);
-                Origin::Blueprint(body)
-            }
-        };
-        let position = group.members.iter().position(|member| member.position);
-        let position = position.map_or(Vec::new(), |member| places.of(Place { group: at, member }));
-        let _: GroupId =
-            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, span: group.span });
+/// A checked scenario and where its components stand.
+pub struct World<'a> {
+    /// The scenario.
+    pub model: &'a Model<'a>,
+    places: Columns,
+    /// Of each signal of the model the first of its lanes.
+    signals: Vec<u32>,
+}
+
+impl World<'_> {
+    /// The first lane of a named signal.
+    fn first_signal(&self, number: usize) -> u32 {
+        let at = self.model.signals.iter().position(|signal| signal.number == Some(number));
+        at.and_then(|at| self.signals.get(at)).copied().unwrap_or(0)
     }
+}
+
+/// The bodies, and where draws are.
+#[derive(Default)]
+struct Bodies {
+    bodies: Table<BodyId, Body>,
+    sites: BTreeMap<u32, String>,
+}
+
+impl Bodies {
+    /// Makes a body.
+    fn make<'a>(
+        &mut self,
+        world: &'a World<'a>,
+        group: usize,
+        path: String,
+        fill: impl FnOnce(&mut Flattener<'a>),
+    ) -> BodyId {
+        let mut flattener = Flattener::new(Some(world), group, path);
+        flattener.sites = std::mem::take(&mut self.sites);
+        fill(&mut flattener);
+        self.sites = flattener.sites;
+        self.bodies.push(flattener.builder.finish())
+    }
+}
+
+/// Lowers a checked scenario. The schedule is still empty.
+pub fn lower(scenario: &str, model: &Model<'_>, enums: Table<diptych_protocol::id::EnumId, Enum>, source: &Source) -> Program {
+    let mut next = 0;
+    let lanes = model.signals.iter().map(|signal| {
+        let first = next;
+        next += u32::from(signal.value.ty.lanes);
+        first
+    });
+    let world = World { model, signals: lanes.collect(), places: Columns::new(model) };
+    let mut bodies = Bodies::default();
+    let groups = groups(&world, &mut bodies);
+    let systems = model.systems.iter().map(|system| lower_system(system, &world, &mut bodies)).collect();
+    let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
+    let (signals, outputs) = outputs(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
-        name: index.name.to_string(),
+        name: index.name.clone(),
         group: GroupId::new(index.group as u32),
         positions: groups[GroupId::new(index.group as u32)].position.clone(),
         when: index.when,
         bucket_rows: index.bucket_rows,
         buckets: index.buckets.map(|group| GroupId::new(group as u32)),
         span: index.span,
+    });
+    let inverses = model.inverses.iter().map(|inverse| Inverse {
+        name: inverse.name.clone(),
+        group: GroupId::new(inverse.place.group as u32),
+        column: world.places.of(inverse.place)[0],
+        when: inverse.when,
+        to: GroupId::new(inverse.to as u32),
+        span: inverse.span,
+    });
+    let data = model.data.iter().map(|data| Data {
+        name: data.name.clone(),
+        scalar: data.scalar,
+        rows: data.rows,
+        content: xxhash_rust::xxh3::xxh3_128(&data.bytes),
     });
     Program {
         version: PROGRAM_VERSION,
@@ -52,51 +105,177 @@ pub fn lower(scenario: &str, model: &Model<'_>, source: &Source) -> Program {
         dt: model.run.dt,
         space: model.space,
         params: model.params.clone(),
+        enums,
+        data: data.collect(),
         indexes: indexes.collect(),
-        systems: model.systems.iter().map(|system| lower_system(system, &places)).collect(),
-        columns: places.columns,
+        inverses: inverses.collect(),
+        systems,
+        columns: world.places.columns,
         groups,
-        bodies,
-        enums: Table::default(),
-        data: Table::default(),
-        inverses: Table::default(),
-        reductions: Table::default(),
-        signals: Table::default(),
-        outputs: Outputs::default(),
+        bodies: bodies.bodies,
+        reductions,
+        signals,
+        outputs,
         steps: Table::default(),
         schedule: Schedule::default(),
         sources: [source.clone()].into_iter().collect(),
     }
 }
 
-fn blueprint<'a>(at: usize, group: &types::Group<'a>, places: &Columns, flattener: &mut Flattener<'a>) {
+fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
+    let mut groups = Table::default();
+    for (at, group) in world.model.groups.iter().enumerate() {
+        let origin = match group.origin {
+            types::Origin::Buckets(index) => Origin::Buckets(IndexId::new(index as u32)),
+            types::Origin::Blueprint => Origin::Blueprint(bodies.make(world, at, String::new(), |flattener| {
+                blueprint(at, group, world, flattener);
+            })),
+        };
+        let position = group.members.iter().position(|member| member.position);
+        let position = position.map_or(Vec::new(), |member| world.places.of(Place { group: at, member }));
+        let _: GroupId =
+            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, span: group.span });
+    }
+    groups
+}
+
+fn blueprint(at: usize, group: &types::Group<'_>, world: &World<'_>, flattener: &mut Flattener<'_>) {
     for (member, it) in group.members.iter().enumerate() {
-        flattener.component = it.name;
+        flattener.path = format!("{}/{}", group.name, it.component);
         let lanes = it.value.as_ref().map_or(Vec::new(), |value| flattener.lanes(value));
-        let columns = places.of(Place { group: at, member });
-        let stores = columns.into_iter().zip(lanes.iter().copied());
-        flattener.body.stores.extend(stores.map(|(column, value)| Store { column, value, span: it.span }));
+        let columns = world.places.of(Place { group: at, member });
+        for (column, &value) in columns.into_iter().zip(&lanes) {
+            flattener.builder.store(Store { column, value, span: it.span });
+        }
         flattener.components.push(lanes);
     }
 }
 
-fn lower_system(system: &types::System<'_>, places: &Columns) -> System {
-    let reads = system.reads.iter().flat_map(|read| {
-        let columns = places.of(read.place);
-        columns.into_iter().map(|column| Read { column, when: read.when, reach: read.reach })
-    });
+fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodies) -> System {
+    let mut reads: Vec<Read> = system
+        .reads
+        .iter()
+        .flat_map(|read| {
+            let columns = world.places.of(read.place);
+            columns.into_iter().map(|column| Read { column, when: read.when, reach: read.reach })
+        })
+        .collect();
+    let mut indexes: Vec<IndexId> = system.indexes.iter().map(|index| IndexId::new(*index as u32)).collect();
+    let mut inverses: Vec<InverseId> = system.inverses.iter().map(|inverse| InverseId::new(*inverse as u32)).collect();
+    let code = match (&system.body, system.kernel) {
+        (Some(rule), _) => {
+            let body = bodies.make(world, system.group, format!("system {}", system.name), |flattener| {
+                flattener.steps(&rule.steps);
+                for (place, local, span) in &rule.stores {
+                    let values = flattener.locals.get(local).cloned().unwrap_or_default();
+                    for (column, value) in world.places.of(*place).into_iter().zip(values) {
+                        flattener.builder.store(Store { column, value, span: *span });
+                    }
+                }
+            });
+            // What turned out not to be needed is not waited for.
+            let made = &bodies.bodies[body];
+            let used: BTreeSet<(ColumnId, bool)> = made.ops.values().filter_map(|typed| match typed.op {
+                Op::Read { column, when, .. } => Some((column, when == diptych_protocol::program::When::Fresh)),
+                _ => None,
+            }).collect();
+            let asked: BTreeSet<IndexId> = made.loops.values().filter_map(|it| it.over.index()).collect();
+            indexes.retain(|index| asked.contains(index));
+            inverses.retain(|id| made.loops.values().any(|it| it.over == diptych_protocol::body::Over::Inverse(*id)));
+            reads.retain(|read| used.contains(&(read.column, read.when == diptych_protocol::program::When::Fresh)));
+            Code::Body(body)
+        }
+        (None, Some(kernel)) => Code::Native(kernel.text.clone()),
+        (None, None) => Code::Native(String::new()),
+    };
     System {
         name: system.name.to_string(),
         group: GroupId::new(system.group as u32),
-        owns: system.owns.iter().flat_map(|place| places.of(*place)).collect(),
-        reads: reads.collect(),
-        indexes: system.indexes.iter().map(|index| IndexId::new(*index as u32)).collect(),
-        inverses: Vec::new(),
-        code: Code::Native(system.kernel.to_string()),
+        owns: system.owns.iter().flat_map(|place| world.places.of(*place)).collect(),
+        reads,
+        indexes,
+        inverses,
+        code,
         constants: system.constants.clone(),
         batch_rows: system.batch_rows,
         span: system.span,
     }
+}
+
+fn lower_reduction(reduction: &types::Reduction, world: &World<'_>, bodies: &mut Bodies) -> Reduction {
+    let body = bodies.make(world, reduction.group, String::new(), |flattener| {
+        for part in [&reduction.value, &reduction.filter].into_iter().flatten() {
+            for lane in flattener.lanes(part) {
+                flattener.builder.result(lane);
+            }
+        }
+    });
+    Reduction {
+        group: GroupId::new(reduction.group as u32),
+        body,
+        filtered: reduction.filter.is_some(),
+        how: reduction.how,
+        span: reduction.span,
+    }
+}
+
+fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, Outputs) {
+    let model = world.model;
+    if model.signals.is_empty() {
+        return (Table::default(), Outputs::default());
+    }
+    let named = model.signals.iter().filter_map(|signal| signal.number).max().map_or(0, |most| most + 1);
+    let body = bodies.make(world, 0, String::new(), |flattener| {
+        flattener.signals = Some(vec![Vec::new(); named]);
+        for signal in &model.signals {
+            let lanes = flattener.lanes(&signal.value);
+            lanes.iter().for_each(|lane| flattener.builder.result(*lane));
+            if let (Some(number), Some(known)) = (signal.number, &mut flattener.signals) {
+                known[number] = lanes;
+            }
+        }
+    });
+    let ids = |signal: usize| -> Vec<SignalId> {
+        let lanes = u32::from(model.signals[signal].value.ty.lanes);
+        (world.signals[signal]..world.signals[signal] + lanes).map(SignalId::new).collect()
+    };
+    let signals = model.signals.iter().flat_map(|signal| {
+        let ty = signal.value.ty;
+        ty.lane_names().iter().map(move |lane| Signal {
+            name: with_lane(&signal.name, lane),
+            ty: Type { lanes: 1, ..ty },
+            named: signal.number.is_some(),
+            span: signal.span,
+        })
+    });
+    let ensures = model.ensures.iter().map(|ensure| Ensure {
+        text: ensure.text.clone(),
+        holds: ids(ensure.holds)[0],
+        sides: ensure.sides.map(|(a, b)| (ids(a)[0], ids(b)[0])),
+        span: ensure.span,
+    });
+    let records = model.records.iter().map(|record| Record {
+        path: record.path.clone(),
+        every: record.every,
+        columns: (record.columns.iter())
+            .flat_map(|(name, signal)| {
+                let lanes = model.signals[*signal].value.ty.lane_names();
+                ids(*signal).into_iter().zip(lanes).map(move |(id, lane)| (with_lane(name, lane), id))
+            })
+            .collect(),
+        span: record.span,
+    });
+    let outputs = Outputs {
+        body: Some(body),
+        ensures: ensures.collect(),
+        until: model.until.map(|until| ids(until)[0]),
+        records: records.collect(),
+    };
+    (signals.collect(), outputs)
+}
+
+fn with_lane(name: &str, lane: &str) -> String {
+    if lane.is_empty() { name.to_string() } else { format!("{name}.{lane}") }
 }
 
 /// The columns, and where each component's begin.
@@ -116,7 +295,7 @@ impl Columns {
                 for lane in 0..member.ty.lanes {
                     let _: ColumnId = columns.push(Column {
                         group: GroupId::new(at as u32),
-                        component: member.name.to_string(),
+                        component: member.name.clone(),
                         component_type: member.ty,
                         lane,
                         scalar: member.ty.scalar,

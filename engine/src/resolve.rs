@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::syntax::ast::{self, Expr, Item};
 
 /// Names that the language defines.
-pub const BUILT_IN: [&str; 2] = ["PI", "TAU"];
+pub const BUILT_IN: [&str; 4] = ["PI", "TAU", "time", "frame"];
 
 /// What a name means: a place in one of the lists of [`Names`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,11 @@ pub enum Meaning {
     Component(usize),
     Group(usize),
     Index(usize),
+    Enum(usize),
+    /// Of which enum, and which.
+    Variant(usize, usize),
+    Function(usize),
+    Signal(usize),
 }
 
 impl Meaning {
@@ -31,6 +36,10 @@ impl Meaning {
             Meaning::Component(_) => "a component",
             Meaning::Group(_) => "a group",
             Meaning::Index(_) => "an index",
+            Meaning::Enum(_) => "an enum",
+            Meaning::Variant(..) => "a variant of an enum",
+            Meaning::Function(_) => "a function",
+            Meaning::Signal(_) => "a signal",
         }
     }
 }
@@ -87,7 +96,12 @@ pub struct Names<'a> {
     pub constants: Vec<Constant<'a>>,
     /// The constants, each after those it needs; members of cycles left out.
     pub constant_order: Vec<usize>,
+    pub enums: Vec<&'a ast::Enum>,
     pub components: Vec<&'a ast::Component>,
+    pub functions: Vec<&'a ast::Function>,
+    pub signals: Vec<&'a ast::Signal>,
+    pub ensures: Vec<&'a ast::Ensure>,
+    pub records: Vec<&'a ast::Record>,
     pub groups: Vec<&'a ast::Group>,
     pub indexes: Vec<&'a ast::Index>,
     pub systems: Vec<&'a ast::System>,
@@ -128,6 +142,26 @@ impl<'a> Names<'a> {
         match self.meaning(&name.text) {
             Some(Meaning::Index(index)) => Some(index),
             other => self.wrong(name, "index", other, |m| matches!(m, Meaning::Index(_)), diagnostics),
+        }
+    }
+
+    fn define(
+        &mut self,
+        name: &'a ast::Name,
+        meaning: Meaning,
+        places: &mut BTreeMap<&'a str, Span>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if BUILT_IN.contains(&name.text.as_str()) {
+            let message = format!("`{}` belongs to the language", name.text);
+            diagnostics.push(Diagnostic::error(codes::E0205, name.span, message).help("choose another name"));
+        }
+        match places.get(name.text.as_str()) {
+            Some(&first) => diagnostics.push(twice(&format!("`{}`", name.text), first, name.span)),
+            None => {
+                places.insert(&name.text, name.span);
+                self.meanings.insert(&name.text, meaning);
+            }
         }
     }
 
@@ -187,6 +221,30 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
                 names.indexes.push(index);
                 (&index.name, Meaning::Index(names.indexes.len() - 1))
             }
+            Item::Function(function) => {
+                names.functions.push(function);
+                (&function.name, Meaning::Function(names.functions.len() - 1))
+            }
+            Item::Signal(signal) => {
+                names.signals.push(signal);
+                (&signal.name, Meaning::Signal(names.signals.len() - 1))
+            }
+            Item::Enum(it) => {
+                names.enums.push(it);
+                let own = names.enums.len() - 1;
+                for (at, variant) in it.variants.iter().enumerate() {
+                    names.define(variant, Meaning::Variant(own, at), &mut places, diagnostics);
+                }
+                (&it.name, Meaning::Enum(own))
+            }
+            Item::Ensure(ensure) => {
+                names.ensures.push(ensure);
+                continue;
+            }
+            Item::Record(record) => {
+                names.records.push(record);
+                continue;
+            }
             Item::System(system) => {
                 // Nothing in the language refers to a system, so its name may also be a group's.
                 names.systems.push(system);
@@ -210,17 +268,7 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
                 continue;
             }
         };
-        if BUILT_IN.contains(&name.text.as_str()) {
-            let message = format!("`{}` belongs to the language", name.text);
-            diagnostics.push(Diagnostic::error(codes::E0205, name.span, message).help("choose another name"));
-        }
-        match places.get(name.text.as_str()) {
-            Some(&first) => diagnostics.push(twice(&format!("`{}`", name.text), first, name.span)),
-            None => {
-                places.insert(&name.text, name.span);
-                names.meanings.insert(&name.text, meaning);
-            }
-        }
+        names.define(name, meaning, &mut places, diagnostics);
     }
     if !names.meanings.contains_key("dt") {
         let settings = names.run.map_or(&[][..], |run| &run.settings);

@@ -1,13 +1,19 @@
 //! Checking: types, limits and ownership. Makes a [`Model`]: what was written, with every value known and every
 //! name looked up.
 
+mod calls;
 pub mod convert;
 pub mod expressions;
 mod functions;
 mod groups;
 mod lints;
+mod outputs;
+mod rows;
+pub mod rules;
+pub mod shapes;
 mod systems;
 pub mod typed;
+mod walks;
 mod world;
 
 use diptych_protocol::program::{Reach, Span, When};
@@ -17,23 +23,101 @@ use diptych_protocol::types::{Type, Value};
 use crate::compile::Settings;
 use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
+use crate::syntax::ast;
 use crate::types::expressions::Checker;
+use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
 
 /// A checked scenario. Groups, indexes and systems stand as in [`Names`].
-#[derive(Debug)]
+#[derive(Default, Debug)]
 #[allow(missing_docs)]
 pub struct Model<'a> {
     pub run: Run,
     pub space: Space,
     pub params: Vec<(String, Value)>,
     pub groups: Vec<Group<'a>>,
-    pub indexes: Vec<Index<'a>>,
+    pub indexes: Vec<Index>,
+    pub inverses: Vec<Inverse>,
     pub systems: Vec<System<'a>>,
+    pub reductions: Vec<Reduction>,
+    /// Each after those it needs.
+    pub signals: Vec<Signal>,
+    pub ensures: Vec<Ensure>,
+    /// A place in `signals`.
+    pub until: Option<usize>,
+    pub records: Vec<Record>,
+    /// The columns of files.
+    pub data: Vec<Data>,
+}
+
+/// The inverse of a reference column.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Inverse {
+    pub name: String,
+    pub span: Span,
+    pub place: Place,
+    pub when: When,
+    pub to: usize,
+}
+
+/// An aggregate over rows.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Reduction {
+    pub group: usize,
+    pub how: diptych_protocol::program::Reduce,
+    pub value: Option<Typed>,
+    pub filter: Option<Typed>,
+    pub span: Span,
+}
+
+/// A value of each finished state.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Signal {
+    pub name: String,
+    pub span: Span,
+    /// Its place among the named ones, if it has a name.
+    pub number: Option<usize>,
+    pub value: Typed,
+}
+
+/// What must hold.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Ensure {
+    pub text: String,
+    /// Places in [`Model::signals`].
+    pub holds: usize,
+    pub sides: Option<(usize, usize)>,
+    pub span: Span,
+}
+
+/// A file of signals.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Record {
+    pub path: String,
+    pub every: u32,
+    /// Places in [`Model::signals`].
+    pub columns: Vec<(String, usize)>,
+    pub span: Span,
+}
+
+/// A column of a file.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Data {
+    pub name: String,
+    pub scalar: diptych_protocol::types::Scalar,
+    pub rows: u32,
+    /// The values, little-endian.
+    pub bytes: Vec<u8>,
 }
 
 /// The settings of the run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 #[allow(missing_docs)]
 pub struct Run {
     pub frames: u32,
@@ -61,7 +145,7 @@ pub struct Group<'a> {
     /// Of a derived group: the most it can have.
     pub rows: u32,
     pub origin: Origin,
-    pub members: Vec<Member<'a>>,
+    pub members: Vec<Member>,
 }
 
 impl Group<'_> {
@@ -74,8 +158,11 @@ impl Group<'_> {
 /// A component of a group.
 #[derive(Debug)]
 #[allow(missing_docs)]
-pub struct Member<'a> {
-    pub name: &'a str,
+pub struct Member {
+    /// Of one of several leaves with the way to it: `Body.mass`.
+    pub name: String,
+    /// The component it is of.
+    pub component: String,
     pub span: Span,
     pub ty: Type,
     pub position: bool,
@@ -89,8 +176,10 @@ pub struct Member<'a> {
 /// An index.
 #[derive(Debug)]
 #[allow(missing_docs)]
-pub struct Index<'a> {
-    pub name: &'a str,
+pub struct Index {
+    pub name: String,
+    /// Whether the scenario names it; others are made where rules look for neighbours.
+    pub declared: bool,
     pub span: Span,
     pub group: usize,
     pub when: When,
@@ -123,26 +212,30 @@ pub struct System<'a> {
     pub name: &'a str,
     pub span: Span,
     pub group: usize,
-    pub kernel: &'a str,
-    pub kernel_span: Span,
+    /// The kernel's name, where it is native.
+    pub kernel: Option<&'a ast::Name>,
+    pub body: Option<RuleBody>,
     pub owns: Vec<Place>,
     pub reads: Vec<Read>,
     pub indexes: Vec<usize>,
+    pub inverses: Vec<usize>,
     pub constants: Vec<(String, Value)>,
     pub batch_rows: Option<u32>,
 }
 
-/// Checks a scenario. Nothing if that makes no sense without what is missing; other mistakes are told only.
+/// Checks a scenario. What depends on something wrong is left out, mistakes are told.
 pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, diagnostics: &mut Diagnostics) -> Model<'a> {
     let mut checker = Checker::new(names, diagnostics);
     let params = checker.constants(settings);
     let run = checker.run(settings);
     let space = checker.space();
-    let groups = checker.groups();
-    let indexes = checker.indexes(&groups);
-    let mut model = Model { run, space, params, groups, indexes, systems: Vec::new() };
+    let mut model = Model { run, space, params, ..Model::default() };
+    checker.groups(&mut model);
+    checker.indexes(&mut model);
     checker.derived(&mut model);
     checker.systems(&mut model);
+    checker.outputs(&mut model);
+    checker.unused_functions(&mut model);
     if !checker.diagnostics.failed() {
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }

@@ -26,6 +26,12 @@ pub struct Space {
     pub hi: [f32; 3],
 }
 
+impl Default for Space {
+    fn default() -> Self {
+        Self::open(2)
+    }
+}
+
 impl Space {
     /// A space without edges.
     pub fn open(dimensions: u8) -> Self {

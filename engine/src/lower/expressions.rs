@@ -1,42 +1,96 @@
 //! Typed expressions to operations: vectors fall apart into lanes, functions into what they are made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use diptych_protocol::body::{Binary, Body, Compare, Op, Unary};
-use diptych_protocol::id::{Id, ValueId};
+use diptych_protocol::body::{Binary, Compare, Op, Unary};
+use diptych_protocol::id::{DataId, Id, LoopId, ReductionId, ValueId};
 use diptych_protocol::random;
 use diptych_protocol::types::{Scalar, Value};
 
-use crate::types::typed::{Draw, Function, Kind, Typed};
+use crate::lower::World;
+use crate::lower::builder::Builder;
+use crate::types::typed::{Draw, Function, Kind, Local, Turn, Typed};
 
-/// Flattens the initialisers of one blueprint into one body.
+/// Flattens typed expressions into one body.
 pub struct Flattener<'a> {
     /// What has been made so far.
-    pub body: Body,
-    /// The lanes of the components so far.
+    pub builder: Builder,
+    /// What the program has, where the body is of one.
+    pub world: Option<&'a World<'a>>,
+    /// The group whose rows the body is about.
+    pub group: usize,
+    /// The lanes of the components so far, in a blueprint.
     pub components: Vec<Vec<ValueId>>,
-    /// The component whose initialiser is being flattened.
-    pub component: &'a str,
+    /// Where draws are, by names: `group/Component`, `system`.
+    pub path: String,
     /// The sites of draws so far, with their paths.
     pub sites: BTreeMap<u32, String>,
-    group: &'a str,
+    /// The variables, a value a lane.
+    pub locals: BTreeMap<Local, Vec<ValueId>>,
+    /// The loops that are open or over.
+    pub turns: HashMap<Turn, LoopId>,
+    /// The loops that are open, outermost first.
+    pub open: Vec<Turn>,
+    /// When the statements at hand are reached; nothing: always.
+    pub reached: Option<ValueId>,
+    /// In the body of the outputs: the signals so far.
+    pub signals: Option<Vec<Vec<ValueId>>>,
 }
 
 impl<'a> Flattener<'a> {
-    /// For the blueprint of a group.
-    pub fn new(group: &'a str, component: &'a str) -> Self {
-        Self { body: Body::default(), components: Vec::new(), component, sites: BTreeMap::new(), group }
+    /// For expressions of constants.
+    pub fn for_constants() -> Self {
+        Self::new(None, 0, String::new())
+    }
+
+    /// For a body about the rows of a group.
+    pub fn new(world: Option<&'a World<'a>>, group: usize, path: String) -> Self {
+        Self {
+            builder: Builder::new(),
+            world,
+            group,
+            components: Vec::new(),
+            path,
+            sites: BTreeMap::new(),
+            locals: BTreeMap::new(),
+            turns: HashMap::new(),
+            open: Vec::new(),
+            reached: None,
+            signals: None,
+        }
     }
 
     /// The lanes of an expression.
     pub fn lanes(&mut self, typed: &Typed) -> Vec<ValueId> {
         let scalar = typed.ty.scalar;
         match &typed.kind {
-            Kind::Const(values) => values.iter().map(|&value| self.constant(value)).collect(),
+            Kind::Const(values) => values.iter().map(|&value| self.builder.constant(value)).collect(),
             Kind::Row => vec![self.push(Scalar::U32, Op::Row)],
             Kind::Component(component) => self.components.get(*component).cloned().unwrap_or_default(),
             Kind::Lane(vector, lane) => self.lanes(vector).get(usize::from(*lane)).copied().into_iter().collect(),
             Kind::Vector(lanes) => lanes.iter().flat_map(|lane| self.lanes(lane)).collect(),
+            Kind::Local(local) => self.locals.get(local).cloned().unwrap_or_default(),
+            Kind::Read { place, when, whose } => self.read(*place, *when, whose),
+            Kind::Other(turn) => {
+                let it = self.turns[turn];
+                vec![self.push(scalar, Op::Other(it))]
+            }
+            Kind::Delta(turn) => {
+                let it = self.turns[turn];
+                (0..typed.ty.lanes).map(|axis| self.push(scalar, Op::Delta(it, axis))).collect()
+            }
+            Kind::Frame => vec![self.push(Scalar::U32, Op::Frame)],
+            Kind::Time => vec![self.push(Scalar::F64, Op::Time)],
+            Kind::Signal(signal) => self.signal(*signal, typed.ty),
+            Kind::Reduced(reduction) => {
+                vec![self.push(Scalar::F64, Op::Reduced(ReductionId::new(*reduction as u32)))]
+            }
+            Kind::Data(data) => vec![self.push(scalar, Op::Data(DataId::new(*data as u32)))],
+            Kind::Choose(at, all) => self.choose(at, all),
+            Kind::Block(steps, value) => {
+                self.steps(steps);
+                self.lanes(value)
+            }
             Kind::Unary(op, a) => {
                 let a = self.lanes(a);
                 a.into_iter().map(|a| self.push(scalar, Op::Unary(*op, a))).collect()
@@ -62,39 +116,89 @@ impl<'a> Flattener<'a> {
                 let arguments: Vec<_> = arguments.iter().map(|argument| self.lanes(argument)).collect();
                 self.call(*function, scalar, &arguments)
             }
-            Kind::Draw { draw, ordinal, arguments } => {
+            Kind::Draw { draw, ordinal, arguments, pair } => {
                 // A probability has its own precision; what it decides is a `bool`.
                 let scalar = arguments.first().map_or(scalar, |argument| argument.ty.scalar);
                 let lanes = usize::from(typed.ty.lanes);
                 let arguments: Vec<_> = arguments.iter().map(|argument| self.lanes(argument)).collect();
-                self.draw(*draw, *ordinal, scalar, lanes, &arguments)
+                let drawer = self.drawer(*pair);
+                self.draw(*draw, Site { ordinal: *ordinal, drawer }, scalar, lanes, &arguments)
             }
         }
     }
 
-    fn push(&mut self, scalar: Scalar, op: Op) -> ValueId {
-        self.body.push(scalar, op)
+    /// One after another: the first where the number is at most 0, the last where it is beyond.
+    fn choose(&mut self, at: &Typed, all: &[Typed]) -> Vec<ValueId> {
+        let Some(&at) = self.lanes(at).first() else { return Vec::new() };
+        let Some((last, rest)) = all.split_last() else { return Vec::new() };
+        let mut chosen = self.lanes(last);
+        for (place, element) in rest.iter().enumerate().rev() {
+            let place = self.builder.constant(Value::I32(place as i32));
+            let up_to = self.compare(Compare::Le, at, place);
+            let lanes = self.lanes(element);
+            let scalar = element.ty.scalar;
+            chosen = pairs(&lanes, &chosen)
+                .into_iter()
+                .map(|(a, b)| self.push(scalar, Op::Select(up_to, a, b)))
+                .collect();
+        }
+        chosen
     }
 
-    fn binary(&mut self, scalar: Scalar, op: Binary, a: ValueId, b: ValueId) -> ValueId {
+    /// Who draws: the row, in which turns of loops. A pair draws as its lower and its higher row.
+    fn drawer(&mut self, pair: Option<Turn>) -> (ValueId, ValueId) {
+        let mut entity = self.push(Scalar::U32, Op::Row);
+        let mut turn = self.builder.constant(Value::U32(0));
+        for open in self.open.clone() {
+            let it = self.turns[&open];
+            let counter = self.builder.counts(it);
+            let own = match counter {
+                true => {
+                    let count = self.push(Scalar::I32, Op::Other(it));
+                    self.push(Scalar::U32, Op::Convert(count))
+                }
+                false => self.push(Scalar::U32, Op::Other(it)),
+            };
+            let mut own = own;
+            if pair == Some(open) {
+                let low = self.binary(Scalar::U32, Binary::Min, entity, own);
+                own = self.binary(Scalar::U32, Binary::Max, entity, own);
+                entity = low;
+            }
+            // One loop: its own number. Further ones are mixed in, by an odd factor and a sum.
+            turn = match self.builder.known(turn) {
+                Some(Value::U32(0)) if self.open.first() == Some(&open) => own,
+                _ => {
+                    let factor = self.builder.constant(Value::U32(0x9E37_79B1));
+                    let mixed = self.binary(Scalar::U32, Binary::Mul, turn, factor);
+                    self.binary(Scalar::U32, Binary::Add, mixed, own)
+                }
+            };
+        }
+        (entity, turn)
+    }
+
+    /// An operation.
+    pub fn push(&mut self, scalar: Scalar, op: Op) -> ValueId {
+        self.builder.push(scalar, op)
+    }
+
+    pub(super) fn binary(&mut self, scalar: Scalar, op: Binary, a: ValueId, b: ValueId) -> ValueId {
         self.push(scalar, Op::Binary(op, a, b))
     }
 
-    fn unary(&mut self, scalar: Scalar, op: Unary, a: ValueId) -> ValueId {
+    pub(super) fn unary(&mut self, scalar: Scalar, op: Unary, a: ValueId) -> ValueId {
         self.push(scalar, Op::Unary(op, a))
     }
 
-    fn compare(&mut self, op: Compare, a: ValueId, b: ValueId) -> ValueId {
+    pub(super) fn compare(&mut self, op: Compare, a: ValueId, b: ValueId) -> ValueId {
         self.push(Scalar::Bool, Op::Compare(op, a, b))
     }
 
-    fn constant(&mut self, value: Value) -> ValueId {
-        self.push(value.scalar(), Op::Const(value))
-    }
 
     /// A small number in any numeric type.
-    fn number(&mut self, scalar: Scalar, number: f64) -> ValueId {
-        self.constant(diptych_protocol::eval::convert(Value::F64(number), scalar))
+    pub(super) fn number(&mut self, scalar: Scalar, number: f64) -> ValueId {
+        self.builder.constant(diptych_protocol::eval::convert(Value::F64(number), scalar))
     }
 
     fn call(&mut self, function: Function, scalar: Scalar, arguments: &[Vec<ValueId>]) -> Vec<ValueId> {
@@ -117,6 +221,65 @@ impl<'a> Flattener<'a> {
                 (Some(&angle), Some(&radius)) => self.polar(scalar, angle, radius),
                 _ => Vec::new(),
             },
+            (Function::Modulo, [x, y]) => self.each(scalar, x, y, Self::modulo),
+            (Function::Fract, [x]) => x
+                .iter()
+                .map(|&x| {
+                    let floor = self.unary(scalar, Unary::Floor, x);
+                    self.binary(scalar, Binary::Sub, x, floor)
+                })
+                .collect(),
+            (Function::Mix, [a, b, t]) => {
+                let parts: Vec<_> = self.each(scalar, b, a, |this, scalar, b, a| this.binary(scalar, Binary::Sub, b, a));
+                let parts = self.each(scalar, &parts, t, |this, scalar, d, t| this.binary(scalar, Binary::Mul, d, t));
+                self.each(scalar, a, &parts, |this, scalar, a, d| this.binary(scalar, Binary::Add, a, d))
+            }
+            (Function::StepAt, [edge, x]) => self.each(scalar, edge, x, |this, scalar, edge, x| {
+                let (zero, one) = (this.number(scalar, 0.0), this.number(scalar, 1.0));
+                let below = this.compare(Compare::Lt, x, edge);
+                this.push(scalar, Op::Select(below, zero, one))
+            }),
+            (Function::Smooth, [low, high, x]) => self.smooth(scalar, low, high, x),
+            (Function::Hypot, [x, y]) => self.each(scalar, x, y, |this, scalar, x, y| {
+                let (x, y) = (this.binary(scalar, Binary::Mul, x, x), this.binary(scalar, Binary::Mul, y, y));
+                let sum = this.binary(scalar, Binary::Add, x, y);
+                this.unary(scalar, Unary::Sqrt, sum)
+            }),
+            (Function::CopySign, [x, y]) => self.each(scalar, x, y, |this, scalar, x, y| {
+                // A zero's sign shows in what 1 is divided by it.
+                let (zero, one) = (this.number(scalar, 0.0), this.number(scalar, 1.0));
+                let inverse = this.binary(scalar, Binary::Div, one, y);
+                let is_zero = this.compare(Compare::Eq, y, zero);
+                let told = this.push(scalar, Op::Select(is_zero, inverse, y));
+                let negative = this.compare(Compare::Lt, told, zero);
+                let magnitude = this.unary(scalar, Unary::Abs, x);
+                let opposite = this.unary(scalar, Unary::Neg, magnitude);
+                this.push(scalar, Op::Select(negative, opposite, magnitude))
+            }),
+            (Function::Cross, [v, w]) => self.cross(scalar, v, w),
+            (Function::Rotate, [v, angle]) => match (v.as_slice(), angle.first()) {
+                (&[x, y], Some(&angle)) => {
+                    let (cos, sin) = (self.unary(scalar, Unary::Cos, angle), self.unary(scalar, Unary::Sin, angle));
+                    let product = |this: &mut Self, a, b| this.binary(scalar, Binary::Mul, a, b);
+                    let (xc, ys) = (product(self, x, cos), product(self, y, sin));
+                    let (xs, yc) = (product(self, x, sin), product(self, y, cos));
+                    vec![self.binary(scalar, Binary::Sub, xc, ys), self.binary(scalar, Binary::Add, xs, yc)]
+                }
+                _ => Vec::new(),
+            },
+            (Function::Heading, [v]) => match v.as_slice() {
+                &[x, y] => vec![self.binary(scalar, Binary::Atan2, y, x)],
+                _ => Vec::new(),
+            },
+            (Function::ClampLength, [v, low, high]) => self.clamp_length(scalar, v, low, high),
+            (Function::Wrap, [v]) => {
+                let v = v.clone();
+                (v.into_iter().enumerate()).map(|(axis, x)| self.wrap(scalar, axis, x)).collect()
+            }
+            (Function::Way, [from, to]) => {
+                let pairs: Vec<_> = pairs(from, to);
+                pairs.into_iter().enumerate().map(|(axis, (from, to))| self.way(scalar, axis, from, to)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -135,12 +298,12 @@ impl<'a> Flattener<'a> {
     }
 
     /// The products are added in lane order.
-    fn dot(&mut self, scalar: Scalar, v: &[ValueId], w: &[ValueId]) -> Option<ValueId> {
+    pub(super) fn dot(&mut self, scalar: Scalar, v: &[ValueId], w: &[ValueId]) -> Option<ValueId> {
         let products: Vec<_> = pairs(v, w).into_iter().map(|(v, w)| self.binary(scalar, Binary::Mul, v, w)).collect();
         products.into_iter().reduce(|sum, product| self.binary(scalar, Binary::Add, sum, product))
     }
 
-    fn length(&mut self, scalar: Scalar, v: &[ValueId]) -> Option<ValueId> {
+    pub(super) fn length(&mut self, scalar: Scalar, v: &[ValueId]) -> Option<ValueId> {
         let squared = self.dot(scalar, v, v)?;
         Some(self.unary(scalar, Unary::Sqrt, squared))
     }
@@ -164,7 +327,7 @@ impl<'a> Flattener<'a> {
         vec![self.binary(scalar, Binary::Mul, radius, cos), self.binary(scalar, Binary::Mul, radius, sin)]
     }
 
-    fn draw(&mut self, draw: Draw, ordinal: u32, scalar: Scalar, lanes: usize, a: &[Vec<ValueId>]) -> Vec<ValueId> {
+    fn draw(&mut self, draw: Draw, site: Site, scalar: Scalar, lanes: usize, a: &[Vec<ValueId>]) -> Vec<ValueId> {
         let at = |argument: usize, lane: usize| {
             let lanes = a.get(argument)?;
             lanes.get(lane).or(lanes.first()).copied()
@@ -174,29 +337,29 @@ impl<'a> Flattener<'a> {
             let result = match draw {
                 Draw::Uniform => at(0, lane).zip(at(1, lane)).map(|(low, high)| {
                     // Lanes 0 and 1 share a block.
-                    let u = self.uniform(scalar, ordinal, lane / 2, (lane % 2) as u8);
+                    let u = self.uniform(scalar, site, lane / 2, (lane % 2) as u8);
                     self.between(scalar, low, high, u)
                 }),
                 Draw::Normal => at(0, lane).zip(at(1, lane)).map(|(mean, deviation)| {
-                    let z = self.gauss(scalar, ordinal, lane);
+                    let z = self.gauss(scalar, site, lane);
                     let scaled = self.binary(scalar, Binary::Mul, deviation, z);
                     self.binary(scalar, Binary::Add, mean, scaled)
                 }),
                 Draw::Exponential => at(0, lane).map(|mean| {
-                    let u = self.uniform(scalar, ordinal, lane, 0);
+                    let u = self.uniform(scalar, site, lane, 0);
                     let log = self.log_of_rest(scalar, u);
                     let log = self.unary(scalar, Unary::Neg, log);
                     self.binary(scalar, Binary::Mul, mean, log)
                 }),
                 Draw::Chance => at(0, lane).map(|probability| {
-                    let u = self.uniform(scalar, ordinal, lane, 0);
+                    let u = self.uniform(scalar, site, lane, 0);
                     self.compare(Compare::Lt, u, probability)
                 }),
                 Draw::Disc => {
                     let Some(radius) = at(1, 0) else { return Vec::new() };
-                    let u = self.uniform(scalar, ordinal, 0, 0);
+                    let u = self.uniform(scalar, site, 0, 0);
                     let angle = self.turn(scalar, u);
-                    let u = self.uniform(scalar, ordinal, 0, 1);
+                    let u = self.uniform(scalar, site, 0, 1);
                     let root = self.unary(scalar, Unary::Sqrt, u);
                     let radius = self.binary(scalar, Binary::Mul, radius, root);
                     let offset = self.polar(scalar, angle, radius);
@@ -222,13 +385,13 @@ impl<'a> Flattener<'a> {
     }
 
     /// Box and Muller's transform: sqrt(-2 ln(1 - u)) cos(2 pi v).
-    fn gauss(&mut self, scalar: Scalar, ordinal: u32, block: usize) -> ValueId {
-        let u = self.uniform(scalar, ordinal, block, 0);
+    fn gauss(&mut self, scalar: Scalar, site: Site, block: usize) -> ValueId {
+        let u = self.uniform(scalar, site, block, 0);
         let log = self.log_of_rest(scalar, u);
         let factor = self.number(scalar, -2.0);
         let square = self.binary(scalar, Binary::Mul, factor, log);
         let radius = self.unary(scalar, Unary::Sqrt, square);
-        let v = self.uniform(scalar, ordinal, block, 1);
+        let v = self.uniform(scalar, site, block, 1);
         let angle = self.turn(scalar, v);
         let cos = self.unary(scalar, Unary::Cos, angle);
         self.binary(scalar, Binary::Mul, radius, cos)
@@ -246,15 +409,14 @@ impl<'a> Flattener<'a> {
         self.binary(scalar, Binary::Mul, tau, u)
     }
 
-    /// A uniform draw. The path of its site is `group/Component/ordinal`, and `/block` where one call needs several.
-    fn uniform(&mut self, scalar: Scalar, ordinal: u32, block: usize, lane: u8) -> ValueId {
-        let mut path = format!("{}/{}/{ordinal}", self.group, self.component);
+    /// A uniform draw. The path of its site is `path/ordinal`, and `/block` where one call needs several.
+    fn uniform(&mut self, scalar: Scalar, site: Site, block: usize, lane: u8) -> ValueId {
+        let mut path = format!("{}/{}", self.path, site.ordinal);
         if block > 0 {
             path.push_str(&format!("/{block}"));
         }
+        let (entity, turn) = site.drawer;
         let site = self.site(path);
-        let entity = self.push(Scalar::U32, Op::Row);
-        let turn = self.push(Scalar::U32, Op::Const(Value::U32(0)));
         self.push(scalar, Op::Draw { site, lane, entity, turn })
     }
 
@@ -269,8 +431,15 @@ impl<'a> Flattener<'a> {
     }
 }
 
+/// Which draw, by whom.
+#[derive(Clone, Copy)]
+struct Site {
+    ordinal: u32,
+    drawer: (ValueId, ValueId),
+}
+
 /// Lanes with lanes; a single one goes with all of the other.
-fn pairs(a: &[ValueId], b: &[ValueId]) -> Vec<(ValueId, ValueId)> {
+pub(super) fn pairs(a: &[ValueId], b: &[ValueId]) -> Vec<(ValueId, ValueId)> {
     let count = if a.is_empty() || b.is_empty() { 0 } else { a.len().max(b.len()) };
     let at = |lanes: &[ValueId], lane: usize| lanes.get(lane).or(lanes.first()).copied().unwrap_or(ValueId::new(0));
     (0..count).map(|lane| (at(a, lane), at(b, lane))).collect()

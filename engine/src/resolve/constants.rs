@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Meaning, Names};
-use crate::syntax::ast::{Expr, ExprKind};
+use crate::syntax::ast::{Expr, ExprKind, Over, Query, Stmt, StmtKind, Walk};
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -18,9 +18,9 @@ pub(super) fn order(names: &Names<'_>, diagnostics: &mut Diagnostics) -> Vec<usi
         .constants
         .iter()
         .map(|constant| {
-            let mut needs = Vec::new();
+            let mut needs = Needs::default();
             constant.parts().into_iter().for_each(|part| collect(names, part, &mut needs));
-            needs
+            needs.constants
         })
         .collect();
     let mut states = vec![State::New; needs.len()];
@@ -61,31 +61,77 @@ pub(super) fn order(names: &Names<'_>, diagnostics: &mut Diagnostics) -> Vec<usi
     order
 }
 
-fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Vec<usize>) {
+/// What an expression needs, also through the functions it calls.
+#[derive(Default)]
+struct Needs {
+    constants: Vec<usize>,
+    /// Functions looked into already.
+    functions: Vec<usize>,
+}
+
+fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
+    let mut all = |parts: &[&Expr]| parts.iter().for_each(|part| collect(names, part, needs));
     match &expr.kind {
         ExprKind::Name(name) => {
             if let Some(Meaning::Constant(constant)) = names.meaning(name) {
-                needs.push(constant);
+                needs.constants.push(constant);
             }
         }
-        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) => collect(names, a, needs),
-        ExprKind::Binary(_, _, a, b) => {
-            collect(names, a, needs);
-            collect(names, b, needs);
+        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) => all(&[a]),
+        ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => all(&[a, b]),
+        ExprKind::If(a, b, c) => all(&[a, b, c]),
+        ExprKind::Call(name, arguments) => {
+            arguments.iter().for_each(|argument| collect(names, argument, needs));
+            if let Some(Meaning::Function(function)) = names.meaning(&name.text)
+                && !needs.functions.contains(&function)
+            {
+                needs.functions.push(function);
+                collect(names, &names.functions[function].body, needs);
+            }
         }
-        ExprKind::If(a, b, c) => {
-            collect(names, a, needs);
-            collect(names, b, needs);
-            collect(names, c, needs);
+        ExprKind::Array(elements) => elements.iter().for_each(|element| collect(names, element, needs)),
+        ExprKind::Block(lets, value) => {
+            lets.iter().for_each(|step| collect_step(names, step, needs));
+            collect(names, value, needs);
         }
-        ExprKind::Call(_, arguments) => arguments.iter().for_each(|argument| collect(names, argument, needs)),
+        ExprKind::Fold(_, _, walk, value) => {
+            collect_walk(names, walk, needs);
+            value.iter().for_each(|value| collect(names, value, needs));
+        }
         ExprKind::Error
         | ExprKind::Int(_)
         | ExprKind::Float(_)
         | ExprKind::Bool(_)
         | ExprKind::Row
+        | ExprKind::This
         | ExprKind::Space => {}
     }
+}
+
+fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
+    match &step.kind {
+        StmtKind::Let(bindings) => bindings.iter().for_each(|binding| collect(names, &binding.value, needs)),
+        StmtKind::Assign { value, .. } => collect(names, value, needs),
+        StmtKind::If { condition, yes, no } => {
+            collect(names, condition, needs);
+            yes.iter().chain(no).for_each(|step| collect_step(names, step, needs));
+        }
+        StmtKind::For { walk, body } => {
+            collect_walk(names, walk, needs);
+            body.iter().for_each(|step| collect_step(names, step, needs));
+        }
+    }
+}
+
+fn collect_walk(names: &Names<'_>, walk: &Walk, needs: &mut Needs) {
+    match &walk.over {
+        Over::Range(low, high) => [low, high].into_iter().for_each(|end| collect(names, end, needs)),
+        Over::Rows(_, Query::Within { radius: number, of } | Query::Nearest { count: number, of }) => {
+            std::iter::once(number).chain(of).for_each(|part| collect(names, part, needs));
+        }
+        Over::Rows(_, Query::All | Query::By { .. }) => {}
+    }
+    walk.filter.iter().for_each(|filter| collect(names, filter, needs));
 }
 
 /// Named from the member that stands first in the text.

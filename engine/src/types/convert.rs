@@ -2,7 +2,7 @@
 //! everything else is written as a conversion.
 
 use diptych_protocol::program::Span;
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -30,7 +30,7 @@ pub fn adapt(value: Checked, scalar: Scalar, span: Span, diagnostics: &mut Diagn
 pub fn coerce(value: Checked, ty: Type, span: Span, what: &str, diagnostics: &mut Diagnostics) -> Option<Typed> {
     let error = match value {
         Checked::Error => return None,
-        Checked::Int(x) if ty.lanes == 1 && ty.scalar != Scalar::Bool => match integer(x, ty.scalar) {
+        Checked::Int(x) if ty.lanes == 1 && ty.scalar != Scalar::Bool && ty.sort == Sort::Plain => match integer(x, ty.scalar) {
             Some(value) => return Some(Typed::value(value)),
             None => does_not_fit(&x.to_string(), ty.scalar, span),
         },
@@ -38,7 +38,13 @@ pub fn coerce(value: Checked, ty: Type, span: Span, what: &str, diagnostics: &mu
             Some(value) => return Some(Typed::value(value)),
             None => does_not_fit(&format!("{x:e}"), ty.scalar, span),
         },
-        Checked::Typed(typed) if typed.ty.lanes == ty.lanes && widens(typed.ty.scalar, ty.scalar) => {
+        Checked::Typed(typed) if typed.ty == ty => return Some(typed),
+        Checked::Typed(typed)
+            if typed.ty.lanes == ty.lanes
+                && typed.ty.sort == Sort::Plain
+                && ty.sort == Sort::Plain
+                && widens(typed.ty.scalar, ty.scalar) =>
+        {
             return Some(typed.converted(ty.scalar));
         }
         other => wrong_type(&other, ty, span, what),
@@ -60,6 +66,8 @@ fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str) -> Diagnostic {
         _ => 1,
     };
     error.help(match (lanes, ty.lanes) {
+        _ if matches!(ty.sort, Sort::Enum(_)) => "give one of the enum's variants".to_string(),
+        _ if matches!(ty.sort, Sort::Entity(_)) => "a reference to row number i of a group is `GROUP[i]`".to_string(),
         (1, 1) if ty.scalar == Scalar::Bool => "compare: `x != 0`".to_string(),
         (1, 1) => format!("convert it: `{}(...)`", ty.scalar.name()),
         (1, _) => format!("make a vector: `{ty}(...)`"),

@@ -1,13 +1,19 @@
 //! Checking expressions: every operand gets a type, literals adapt, and what can be computed now is.
 
+use std::collections::BTreeMap;
+
 use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::program::Span;
 use diptych_protocol::space::Space;
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::resolve::{BUILT_IN, Meaning, Names};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::resolve::Names;
+use crate::types::Model;
+use crate::types::outputs::SignalState;
+use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
+use crate::types::shapes::Shape;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::types::convert::{adapt, literal, mixed};
 use crate::types::typed::{Checked, Kind, Typed};
@@ -15,8 +21,10 @@ use crate::types::typed::{Checked, Kind, Typed};
 /// A component of the blueprint being checked.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub struct RowMember<'a> {
-    pub name: &'a str,
+pub struct RowMember {
+    /// With the way to the leaf.
+    pub name: String,
+    pub component: String,
     pub ty: Type,
     /// Whether a later initialiser used it.
     pub used: bool,
@@ -32,11 +40,35 @@ pub struct Checker<'a, 'd> {
     pub used: Vec<bool>,
     /// The space, once it is known.
     pub space: Option<Space>,
+    /// What the components fall apart into.
+    pub(super) shapes: BTreeMap<String, Shape>,
     /// In a blueprint: the components before this one. Nothing where only constants make sense.
-    pub row: Option<Vec<RowMember<'a>>>,
+    pub row: Option<Vec<RowMember>>,
     /// In a blueprint: all its components, also the later ones.
     pub group: Option<&'a ast::Group>,
-    /// Draws of the current initialiser so far.
+    /// In a blueprint from a file: its columns, with their places in [`Model::data`] and their types.
+    pub(super) file: Vec<(String, (usize, Scalar))>,
+    /// In a rule: the groups, indexes, systems it is about.
+    pub(super) model: Model<'a>,
+    /// The rule that is being checked.
+    pub(super) rule: Option<Rule>,
+    /// The signals, as far as they are checked.
+    pub(super) signals: Vec<SignalState>,
+    /// All variables of all bodies.
+    pub(super) locals: Vec<LocalInfo>,
+    /// All loops of all bodies.
+    pub(super) turns: Vec<TurnInfo>,
+    /// The names that blocks have made, innermost last.
+    pub(super) scope: Vec<(String, Named)>,
+    /// In a function: where its own names begin. It sees no others, and no row.
+    pub(super) floor: Option<usize>,
+    /// The functions that are being inlined.
+    pub(super) inlining: Vec<usize>,
+    /// Which functions something calls.
+    pub(super) called: Vec<bool>,
+    /// Calls inlined so far, of the current body.
+    pub(super) calls: usize,
+    /// Draws of the current initialiser or body so far.
     pub draws: u32,
     /// Where mistakes go.
     pub diagnostics: &'d mut Diagnostics,
@@ -50,8 +82,20 @@ impl<'a, 'd> Checker<'a, 'd> {
             constants: vec![None; names.constants.len()],
             used: vec![false; names.constants.len()],
             space: None,
+            shapes: BTreeMap::new(),
             row: None,
             group: None,
+            file: Vec::new(),
+            model: Model::default(),
+            rule: None,
+            signals: Vec::new(),
+            locals: Vec::new(),
+            turns: Vec::new(),
+            scope: Vec::new(),
+            floor: None,
+            inlining: Vec::new(),
+            called: vec![false; names.functions.len()],
+            calls: 0,
             draws: 0,
             diagnostics,
         }
@@ -73,9 +117,16 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Int(number) => Checked::Int(i128::from(*number)),
             ExprKind::Float(number) => Checked::Float(*number),
             ExprKind::Bool(truth) => Checked::Typed(Typed::value(Value::Bool(*truth))),
-            ExprKind::Name(name) => self.name(name, expr.span),
+            ExprKind::Name(_) | ExprKind::Lane(..) | ExprKind::Index(..) | ExprKind::This => {
+                self.place(expr, None, expected)
+            }
+            ExprKind::Fresh(inner) => self.place(inner, Some(expr.span), expected),
+            ExprKind::Block(lets, value) => self.block(lets, value, expected),
+            ExprKind::Array(elements) => self.array(elements, expr.span),
+            ExprKind::Fold(fold, span, walk, value) => self.fold(*fold, *span, walk, value.as_deref(), expected),
+            ExprKind::Pair(draw) => self.pair(draw, expr.span, expected),
             ExprKind::Row => {
-                if self.row.is_none() {
+                if self.row.is_none() && self.own_group().is_none() {
                     return self.outside("`row`", expr.span);
                 }
                 Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Row })
@@ -94,8 +145,47 @@ impl<'a, 'd> Checker<'a, 'd> {
             }
             ExprKind::If(condition, yes, no) => self.condition(condition, yes, no, expected),
             ExprKind::Call(name, arguments) => self.call(name, arguments, expr.span, expected),
-            ExprKind::Lane(vector, lane) => self.lane(vector, lane, expected),
         }
+    }
+
+    /// `[1, 2, 3]`: of one type.
+    fn array(&mut self, elements: &[Expr], span: Span) -> Checked {
+        let mut checked = Vec::new();
+        for element in elements {
+            match self.check(element, None) {
+                Checked::Error => return Checked::Error,
+                Checked::Array(_) => {
+                    let error = Diagnostic::error(codes::E0314, element.span, "an array within an array");
+                    return self.error(error.help("make it one array, and compute the place: `table[i * 3 + j]`"));
+                }
+                value => checked.push((value, element.span)),
+            }
+        }
+        if checked.is_empty() {
+            return self.error(Diagnostic::error(codes::E0314, span, "an array of nothing"));
+        }
+        let floats = checked.iter().any(|(value, _)| matches!(value, Checked::Float(_)));
+        let alone = if floats { Scalar::F32 } else { Scalar::I32 };
+        let sorted = checked.iter().all(|(value, _)| match value {
+            Checked::Typed(typed) => typed.ty.sort != Sort::Plain || typed.ty.scalar == Scalar::Bool,
+            _ => false,
+        });
+        let all = match sorted {
+            true => checked.into_iter().filter_map(|(value, _)| match value {
+                Checked::Typed(typed) => Some(typed),
+                _ => None,
+            }).collect(),
+            false => match self.common(checked, alone) {
+                Some(all) => all.into_iter().map(|(typed, _)| typed).collect::<Vec<_>>(),
+                None => return Checked::Error,
+            },
+        };
+        let ty = all[0].ty;
+        if all.iter().any(|typed| typed.ty != ty) {
+            let error = Diagnostic::error(codes::E0301, span, "the elements of an array have one type");
+            return self.error(error.help("convert them: `f32(...)`"));
+        }
+        Checked::Array(all)
     }
 
     /// What is only known a row.
@@ -106,52 +196,12 @@ impl<'a, 'd> Checker<'a, 'd> {
         )
     }
 
-    fn name(&mut self, name: &str, span: Span) -> Checked {
-        if let Some(row) = &mut self.row
-            && let Some(place) = row.iter().position(|member| member.name == name)
-        {
-            row[place].used = true;
-            return Checked::Typed(Typed { ty: row[place].ty, kind: Kind::Component(place) });
-        }
-        match (name, self.names.meaning(name)) {
-            ("PI", _) => Checked::Float(std::f64::consts::PI),
-            ("TAU", _) => Checked::Float(std::f64::consts::TAU),
-            (_, Some(Meaning::Constant(constant))) => {
-                self.used[constant] = true;
-                // Without a value it is part of a cycle or wrong itself, and told.
-                self.constants[constant].clone().unwrap_or(Checked::Error)
-            }
-            (_, Some(Meaning::Component(_))) => match self.group {
-                None => self.outside(&format!("component `{name}`"), span),
-                Some(group) if group.members.iter().any(|member| member.component.text == name) => self.error(
-                    Diagnostic::error(codes::E0409, span, format!("`{name}` has no value yet"))
-                        .help(format!("give `{name}` its value further up in the blueprint")),
-                ),
-                Some(group) => {
-                    let message = format!("group `{}` has no component `{name}`", group.name.text);
-                    self.error(Diagnostic::error(codes::E0506, span, message))
-                }
-            },
-            (_, Some(meaning)) => {
-                let message = format!("`{name}` is {}, not a value", meaning.what());
-                self.error(Diagnostic::error(codes::E0204, span, message))
-            }
-            (_, None) => {
-                let members = self.row.iter().flatten().map(|member| member.name);
-                let constants = self.names.all(|meaning| matches!(meaning, Meaning::Constant(_)));
-                let hint = did_you_mean(name, members.chain(constants).chain(BUILT_IN));
-                let message = format!("there is no value `{name}`");
-                self.error(Diagnostic::error(codes::E0201, span, message).maybe_help(hint))
-            }
-        }
-    }
-
     fn unary(&mut self, op: UnaryOp, value: Checked, span: Span) -> Checked {
         match (op, value) {
             (_, Checked::Error) => Checked::Error,
             (UnaryOp::Neg, Checked::Int(x)) => Checked::Int(-x),
             (UnaryOp::Neg, Checked::Float(x)) => Checked::Float(-x),
-            (UnaryOp::Neg, Checked::Typed(x)) if Unary::Neg.accepts(x.ty.scalar) => {
+            (UnaryOp::Neg, Checked::Typed(x)) if Unary::Neg.accepts(x.ty.scalar) && x.ty.sort == Sort::Plain => {
                 Checked::Typed(Typed::new(x.ty, Kind::Unary(Unary::Neg, Box::new(x))))
             }
             (UnaryOp::Not, Checked::Typed(x)) if x.ty == Type::scalar(Scalar::Bool) => {
@@ -168,7 +218,7 @@ impl<'a, 'd> Checker<'a, 'd> {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, place: Span, a: (Checked, Span), b: (Checked, Span)) -> Checked {
+    pub(super) fn binary(&mut self, op: BinaryOp, place: Span, a: (Checked, Span), b: (Checked, Span)) -> Checked {
         if matches!(a.0, Checked::Error) || matches!(b.0, Checked::Error) {
             return Checked::Error;
         }
@@ -213,7 +263,8 @@ impl<'a, 'd> Checker<'a, 'd> {
             (1, n) => (n, op == BinaryOp::Mul),
             (m, _) => (m, false),
         };
-        if !fits || !code.accepts(x.ty.scalar) {
+        let logic = matches!(op, BinaryOp::And | BinaryOp::Or);
+        if !fits || !code.accepts(x.ty.scalar) || (logic && x.ty.scalar != Scalar::Bool) {
             let message = format!("`{}` does not take {left} and {right}", op.symbol());
             let error = Diagnostic::error(codes::E0302, place, message);
             let vectors = x.ty.lanes > 1 || y.ty.lanes > 1;
@@ -272,6 +323,18 @@ impl<'a, 'd> Checker<'a, 'd> {
                 Compare::Ge => x >= y,
             });
         }
+        if let (Checked::Typed(x), Checked::Typed(y)) = (&a.0, &b.0)
+            && (x.ty.sort != Sort::Plain || y.ty.sort != Sort::Plain)
+        {
+            let (x, y) = (x.clone(), y.clone());
+            if x.ty == y.ty && matches!(compare, Compare::Eq | Compare::Ne) {
+                return self.same(compare, x, y);
+            }
+            let message =
+                format!("`{}` does not take {} and {}", op.symbol(), self.type_name(x.ty), self.type_name(y.ty));
+            let error = Diagnostic::error(codes::E0302, place, message);
+            return self.error(error.help("variants and references of one kind are compared by `==` and `!=`"));
+        }
         let (left, right) = (a.0.describe(), b.0.describe());
         let wide = literal(&a.0).is_some() && literal(&b.0).is_some();
         let Some((x, y)) = self.unify(a, b, wide.then_some(Scalar::F64)) else { return Checked::Error };
@@ -285,16 +348,10 @@ impl<'a, 'd> Checker<'a, 'd> {
     }
 
     fn condition(&mut self, condition: &Expr, yes: &Expr, no: &Expr, expected: Option<Scalar>) -> Checked {
-        let (c, a, b) = (self.check(condition, None), self.check(yes, expected), self.check(no, expected));
-        if [&c, &a, &b].into_iter().any(|part| matches!(part, Checked::Error)) {
+        let c = self.truth(condition, "a condition");
+        let (a, b) = (self.check(yes, expected), self.check(no, expected));
+        let Some(c) = c.filter(|_| !matches!(a, Checked::Error) && !matches!(b, Checked::Error)) else {
             return Checked::Error;
-        }
-        let c = match c {
-            Checked::Typed(c) if c.ty == Type::scalar(Scalar::Bool) => c,
-            other => {
-                let message = format!("a condition is a `bool`, not {}", other.describe());
-                return self.error(Diagnostic::error(codes::E0302, condition.span, message).help("compare: `x > 0`"));
-            }
         };
         if let Some(Value::Bool(chosen)) = c.scalar()
             && let (Checked::Int(_) | Checked::Float(_), Checked::Int(_) | Checked::Float(_)) = (&a, &b)
@@ -302,6 +359,12 @@ impl<'a, 'd> Checker<'a, 'd> {
             let float = matches!(a, Checked::Float(_)) || matches!(b, Checked::Float(_));
             let value = if chosen { a } else { b };
             return if float { literal(&value).map_or(Checked::Error, Checked::Float) } else { value };
+        }
+        if let (Checked::Typed(x), Checked::Typed(y)) = (&a, &b)
+            && x.ty == y.ty
+        {
+            let kind = Kind::Select(Box::new(c), Box::new(x.clone()), Box::new(y.clone()));
+            return Checked::Typed(Typed::new(x.ty, kind));
         }
         let Some((x, y)) = self.unify((a, yes.span), (b, no.span), expected) else { return Checked::Error };
         if x.ty.lanes != y.ty.lanes {
@@ -311,11 +374,11 @@ impl<'a, 'd> Checker<'a, 'd> {
         Checked::Typed(Typed::new(ty, Kind::Select(Box::new(c), Box::new(x), Box::new(y))))
     }
 
-    fn lane(&mut self, vector: &Expr, lane: &ast::Name, expected: Option<Scalar>) -> Checked {
-        let value = match self.check(vector, expected) {
-            Checked::Error => return Checked::Error,
-            value => value,
-        };
+    /// A lane of a vector.
+    pub(super) fn lane_of(&mut self, value: Checked, lane: &ast::Name) -> Checked {
+        if matches!(value, Checked::Error) {
+            return value;
+        }
         let number = ["x", "y", "z"].iter().position(|name| *name == lane.text);
         match (value, number) {
             (Checked::Typed(typed), Some(number)) if typed.ty.lanes > 1 && number < usize::from(typed.ty.lanes) => {
@@ -340,7 +403,12 @@ impl<'a, 'd> Checker<'a, 'd> {
     ) -> Option<(Typed, Typed)> {
         let scalar = match (&a.0, &b.0) {
             (Checked::Error, _) | (_, Checked::Error) => return None,
-            (Checked::Typed(x), Checked::Typed(y)) => join(x.ty.scalar, y.ty.scalar),
+            // Variants and references are no numbers.
+            (Checked::Typed(x), Checked::Typed(y)) if x.ty.sort == Sort::Plain && y.ty.sort == Sort::Plain => {
+                join(x.ty.scalar, y.ty.scalar)
+            }
+            (Checked::Typed(_), Checked::Typed(_)) | (Checked::Array(_), _) | (_, Checked::Array(_)) => None,
+            (Checked::Typed(x), _) | (_, Checked::Typed(x)) if x.ty.sort != Sort::Plain => None,
             (Checked::Typed(x), other) | (other, Checked::Typed(x)) => match (x.ty.scalar, other) {
                 (Scalar::Bool, _) => None,
                 (scalar, Checked::Float(_)) if scalar.is_integer() => Some(Scalar::F32),

@@ -3,13 +3,14 @@
 use diptych_protocol::body::{Binary, Unary};
 use diptych_protocol::program::Span;
 use diptych_protocol::space::Edge;
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{Expr, ExprKind, Name};
 use crate::types::convert::{adapt, coerce, literal, mixed, named_type};
 use crate::types::expressions::{Checker, join};
+use crate::resolve::Meaning;
 use crate::types::typed::{Checked, Draw, Function, Kind, Typed};
 
 /// What a name with arguments means.
@@ -19,12 +20,37 @@ enum Callee {
     One(Unary),
     /// Two operands.
     Two(Binary),
+    /// Integers bit by bit.
+    Bits1(Unary),
+    Bits(Binary),
     Function(Function),
     Draw(Draw),
 }
 
 /// The functions, with how many arguments they take.
-const FUNCTIONS: [(&str, usize, Callee); 33] = [
+const FUNCTIONS: &[(&str, usize, Callee)] = &[
+    ("sinh", 1, Callee::One(Unary::Sinh)),
+    ("cosh", 1, Callee::One(Unary::Cosh)),
+    ("tanh", 1, Callee::One(Unary::Tanh)),
+    ("cbrt", 1, Callee::One(Unary::Cbrt)),
+    ("bit_not", 1, Callee::Bits1(Unary::Not)),
+    ("bit_and", 2, Callee::Bits(Binary::And)),
+    ("bit_or", 2, Callee::Bits(Binary::Or)),
+    ("bit_xor", 2, Callee::Bits(Binary::Xor)),
+    ("shift_left", 2, Callee::Bits(Binary::Shl)),
+    ("shift_right", 2, Callee::Bits(Binary::Shr)),
+    ("modulo", 2, Callee::Function(Function::Modulo)),
+    ("fract", 1, Callee::Function(Function::Fract)),
+    ("mix", 3, Callee::Function(Function::Mix)),
+    ("step", 2, Callee::Function(Function::StepAt)),
+    ("smoothstep", 3, Callee::Function(Function::Smooth)),
+    ("hypot", 2, Callee::Function(Function::Hypot)),
+    ("copysign", 2, Callee::Function(Function::CopySign)),
+    ("cross", 2, Callee::Function(Function::Cross)),
+    ("rotate", 2, Callee::Function(Function::Rotate)),
+    ("heading", 1, Callee::Function(Function::Heading)),
+    ("clamp_length", 3, Callee::Function(Function::ClampLength)),
+    ("wrap", 1, Callee::Function(Function::Wrap)),
     ("sqrt", 1, Callee::One(Unary::Sqrt)),
     ("sin", 1, Callee::One(Unary::Sin)),
     ("cos", 1, Callee::One(Unary::Cos)),
@@ -72,14 +98,22 @@ impl Checker<'_, '_> {
                 _ => self.vector(ty, arguments, name),
             };
         }
+        if let Some(Meaning::Function(function)) = self.names.meaning(&name.text) {
+            return self.inline(function, name, arguments, span);
+        }
+        if let ("delta" | "distance", [of]) = (name.text.as_str(), arguments) {
+            return self.from_own(name.text == "distance", of, span);
+        }
         let Some(&(_, count, callee)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name.text) else {
-            let known = FUNCTIONS.iter().map(|(known, _, _)| *known);
+            let functions = self.names.all(|meaning| matches!(meaning, Meaning::Function(_)));
+            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(functions).chain(["delta"]);
             let hint = did_you_mean(&name.text, known.chain(["vec2", "vec3", "f32", "f64", "i32", "u32"]));
             let message = format!("there is no function `{}`", name.text);
             return self.error(Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint));
         };
         if let Callee::Draw(_) = callee
             && self.row.is_none()
+            && self.rule.as_ref().is_none_or(|rule| rule.system.is_none())
         {
             return self.outside(&format!("the draw `{}`", name.text), span);
         }
@@ -99,6 +133,8 @@ impl Checker<'_, '_> {
         match callee {
             Callee::One(op) => self.one(op, name, checked),
             Callee::Two(op) => self.two(op, name, checked),
+            Callee::Bits1(op) => self.bits_of_one(op, name, checked),
+            Callee::Bits(op) => self.bits(op, name, checked),
             Callee::Function(function) => self.function(function, name, checked),
             Callee::Draw(draw) => self.draw(draw, name, checked, expected),
         }
@@ -165,7 +201,7 @@ impl Checker<'_, '_> {
                 None => return Checked::Error,
             },
         };
-        if !op.accepts(typed.ty.scalar) {
+        if !op.accepts(typed.ty.scalar) || typed.ty.sort != Sort::Plain {
             let wanted = if op == Unary::Abs { "a number" } else { "a float" };
             return self.wrong_operand(name, wanted, &format!("`{}`", typed.ty), span);
         }
@@ -174,6 +210,28 @@ impl Checker<'_, '_> {
             Some(value) if is_literal => Checked::Float(value.as_f64()),
             _ => Checked::Typed(result),
         }
+    }
+
+    /// Integers bit by bit; literals become `i32`.
+    fn bits(&mut self, op: Binary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+        let (Some(b), Some(a)) = (arguments.pop(), arguments.pop()) else { return Checked::Error };
+        let span = a.1;
+        let Some((x, y)) = self.unify(a, b, Some(Scalar::I32)) else { return Checked::Error };
+        if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain || x.ty.lanes > 1 {
+            return self.wrong_operand(name, "two integers", &format!("`{}` and `{}`", x.ty, y.ty), span);
+        }
+        let ty = x.ty;
+        Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
+    }
+
+    fn bits_of_one(&mut self, op: Unary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+        let Some((value, span)) = arguments.pop() else { return Checked::Error };
+        let Some(x) = adapt_integer(value, span, self.diagnostics) else { return Checked::Error };
+        if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain {
+            return self.wrong_operand(name, "an integer", &format!("`{}`", x.ty), span);
+        }
+        let ty = x.ty;
+        Checked::Typed(Typed::new(ty, Kind::Unary(op, Box::new(x))))
     }
 
     fn two(&mut self, op: Binary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
@@ -199,7 +257,7 @@ impl Checker<'_, '_> {
     }
 
     /// Brings all arguments to one scalar; literals alone to `alone`.
-    fn common(&mut self, arguments: Vec<(Checked, Span)>, alone: Scalar) -> Option<Vec<(Typed, Span)>> {
+    pub(super) fn common(&mut self, arguments: Vec<(Checked, Span)>, alone: Scalar) -> Option<Vec<(Typed, Span)>> {
         let mut scalar: Option<Scalar> = None;
         for (place, (value, span)) in arguments.iter().enumerate() {
             let own = match value {
@@ -266,8 +324,23 @@ impl Checker<'_, '_> {
                 "an angle and a radius",
                 Type { lanes: 2, ..ty },
             ),
+            Function::Modulo | Function::Mix | Function::StepAt | Function::Smooth | Function::CopySign => {
+                (|t: Type, f: Type| t.scalar.is_float() && (t.lanes == f.lanes || t.lanes == 1), "floats", ty)
+            }
+            Function::Fract => (|t: Type, _: Type| t.scalar.is_float(), "a float", ty),
+            Function::Hypot => (|t: Type, _: Type| t.scalar.is_float() && t.lanes == 1, "two floats", ty),
+            Function::Cross => (|t: Type, _: Type| t.lanes == 3, "two vectors of three lanes", ty),
+            Function::Rotate => (|t: Type, f: Type| f.lanes == 2 && t.lanes <= 2, "a vector of two lanes and an angle", ty),
+            Function::Heading => (|t: Type, _: Type| t.lanes == 2, "a vector of two lanes", scalar),
+            Function::ClampLength => {
+                (|t: Type, f: Type| f.lanes > 1 && (t.lanes == 1 || t == f), "a vector and two lengths", ty)
+            }
+            Function::Wrap => {
+                return self.wrapped(name, arguments);
+            }
         };
-        if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty)) {
+        let plain = |ty: Type| ty.sort == Sort::Plain;
+        if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty)) {
             return self.wrong_operand(name, wanted, &format!("`{}`", wrong.ty), *span);
         }
         let arguments = arguments.into_iter().map(|(argument, _)| argument).collect();
@@ -309,10 +382,10 @@ impl Checker<'_, '_> {
         Checked::Typed(self.drawn(result, draw, arguments))
     }
 
-    fn drawn(&mut self, ty: Type, draw: Draw, arguments: Vec<Typed>) -> Typed {
+    pub(super) fn drawn(&mut self, ty: Type, draw: Draw, arguments: Vec<Typed>) -> Typed {
         let ordinal = self.draws;
         self.draws += 1;
-        Typed { ty, kind: Kind::Draw { draw, ordinal, arguments } }
+        Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, pair: None } }
     }
 
     fn uniform_in_space(&mut self, span: Span) -> Checked {
@@ -366,4 +439,12 @@ fn senseless(draw: Draw, arguments: &[(Typed, Span)]) -> Option<String> {
 fn negative(values: &[Value], what: &str) -> Option<String> {
     let wrong = values.iter().find(|value| value.as_f64() < 0.0 || value.as_f64().is_nan());
     wrong.map(|value| format!("{what} {value} is negative"))
+}
+
+/// A typed value as it is, a literal as an `i32`.
+fn adapt_integer(value: Checked, span: Span, diagnostics: &mut crate::diagnostic::Diagnostics) -> Option<Typed> {
+    match value {
+        Checked::Typed(typed) => Some(typed),
+        literal => coerce(literal, Type::scalar(Scalar::I32), span, "", diagnostics),
+    }
 }

@@ -3,33 +3,43 @@
 use diptych_protocol::kd;
 use diptych_protocol::limits::{KD_BUCKETS, ROWS_MAX};
 use diptych_protocol::program::{Span, When};
-use diptych_protocol::types::{Scalar, Type};
+use diptych_protocol::types::Type;
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::syntax::ast::{self, GroupOrigin};
+use crate::syntax::ast::{self, ExprKind, GroupOrigin};
 use crate::types::convert::coerce;
 use crate::types::expressions::{Checker, RowMember};
+use crate::types::shapes::Shape;
+use crate::types::typed::Typed;
 use crate::types::world::said_twice;
-use crate::types::{Group, Index, Member, Model, Origin};
+use crate::types::{Data, Group, Index, Member, Model, Origin};
 
 /// Rows of a bucket where the scenario says nothing.
 const BUCKET_DEFAULT: u32 = 64;
+/// Rows of a bucket of an index that is made for neighbours.
+pub(super) const BUCKET_NEIGHBOURS: u32 = 32;
 
 impl<'a> Checker<'a, '_> {
     /// All groups. Those of buckets learn their rows from [`Checker::derived`].
-    pub(super) fn groups(&mut self) -> Vec<Group<'a>> {
+    pub(super) fn groups(&mut self, model: &mut Model<'a>) {
         let names = self.names;
-        let types: Vec<Option<Type>> =
-            names.components.iter().map(|component| self.type_by_name(&component.type_name)).collect();
+        for component in &names.components {
+            if let Some(shape) = self.shape(&component.ty) {
+                self.shapes.insert(component.name.text.clone(), shape);
+            }
+        }
         if names.groups.is_empty() && !self.diagnostics.failed() {
             let error = Diagnostic::error(codes::E0412, names.header, "the scenario has no group: nothing to simulate");
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
-        names.groups.iter().map(|group| self.group(group, &types)).collect()
+        for group in &names.groups {
+            let group = self.group(group, model);
+            model.groups.push(group);
+        }
     }
 
-    fn group(&mut self, group: &'a ast::Group, types: &[Option<Type>]) -> Group<'a> {
+    fn group(&mut self, group: &'a ast::Group, model: &mut Model<'a>) -> Group<'a> {
         let derived = matches!(group.origin, GroupOrigin::Buckets(_));
         let (rows, origin) = match &group.origin {
             GroupOrigin::Rows(rows) => {
@@ -37,6 +47,7 @@ impl<'a> Checker<'a, '_> {
                 let rows = self.integer(rows, &what, 1..=u64::from(ROWS_MAX), codes::E0406);
                 (rows.unwrap_or(1) as u32, Origin::Blueprint)
             }
+            GroupOrigin::File(path) => (self.file(path, group, model).unwrap_or(1), Origin::Blueprint),
             GroupOrigin::Buckets(index) => {
                 let index = self.names.index(index, self.diagnostics);
                 (1, Origin::Buckets(index.unwrap_or(usize::MAX)))
@@ -49,14 +60,15 @@ impl<'a> Checker<'a, '_> {
         }
         self.row = (!derived).then(Vec::new);
         self.group = Some(group);
-        let mut members: Vec<Member<'a>> = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
         for member in &group.members {
-            members.extend(self.member(group, member, derived, &members, types));
+            self.member(group, member, derived, &mut members);
         }
         for (member, row) in members.iter_mut().zip(self.row.take().unwrap_or_default()) {
             member.used = row.used;
         }
         self.group = None;
+        self.file.clear();
         Group { name: &group.name.text, span: group.name.span, rows, origin, members }
     }
 
@@ -65,59 +77,119 @@ impl<'a> Checker<'a, '_> {
         group: &'a ast::Group,
         member: &'a ast::Member,
         derived: bool,
-        before: &[Member<'a>],
-        types: &[Option<Type>],
-    ) -> Option<Member<'a>> {
+        members: &mut Vec<Member>,
+    ) -> Option<()> {
         let name = &member.component;
-        let component = self.names.component(name, self.diagnostics)?;
-        if let Some(first) = before.iter().find(|other| other.name == name.text) {
+        self.names.component(name, self.diagnostics)?;
+        if let Some(first) = members.iter().find(|other| other.component == name.text) {
             self.diagnostics.push(said_twice(&name.text, first.span, name.span));
             return None;
         }
-        let ty = types[component]?;
+        let shape = self.shapes.get(&name.text)?.clone();
         if let Some(span) = member.position {
-            self.position(span, ty, name, derived, before);
+            match shape.single() {
+                Some(ty) => self.position(span, ty, name, derived, members),
+                None => {
+                    let error = Diagnostic::error(codes::E0407, name.span, format!("{} is no position", shape.describe()));
+                    self.diagnostics.push(error.help("positions are `f32`, `vec2` or `vec3`, or those of `f64`"));
+                }
+            }
         }
-        let value = match &member.value {
+        self.draws = 0;
+        self.calls = 0;
+        let mut values = Vec::new();
+        match &member.value {
             Some(value) if derived => {
                 let message = format!("`{}` of a derived group is made anew each frame and takes no value", name.text);
                 let error = Diagnostic::error(codes::E0410, value.span, message);
                 self.diagnostics.push(error.help("a system that owns it gives it its value"));
-                None
             }
-            Some(value) => {
-                self.draws = 0;
-                let checked = self.check(value, Some(ty.scalar));
-                let what = format!("component `{}`", name.text);
-                coerce(checked, ty, value.span, &what, self.diagnostics)
-            }
-            None if derived => None,
+            Some(value) => self.initial(value, &shape, &name.text, &mut values),
+            None if derived => {}
             None => {
                 let message = format!("`{}` needs a first value in group `{}`", name.text, group.name.text);
                 let error = Diagnostic::error(codes::E0410, name.span, message);
                 self.diagnostics.push(error.help(format!("write `{} = ...`", name.text)));
-                None
             }
-        };
-        if let Some(row) = &mut self.row {
-            row.push(RowMember { name: &name.text, ty, used: false });
         }
+        values.resize(shape.leaves().len(), None);
         let position = member.position.is_some();
-        Some(Member { name: &name.text, span: name.span, ty, position, used: false, value, owner: None })
+        for ((suffix, ty), value) in shape.leaves().into_iter().zip(values) {
+            let leaf = format!("{}{suffix}", name.text);
+            if let Some(row) = &mut self.row {
+                row.push(RowMember { name: leaf.clone(), component: name.text.clone(), ty, used: false });
+            }
+            let component = name.text.clone();
+            members.push(Member { name: leaf, component, span: name.span, ty, position, used: false, value, owner: None });
+        }
+        Some(())
     }
 
-    fn position(&mut self, span: Span, ty: Type, name: &ast::Name, derived: bool, before: &[Member<'a>]) {
+    /// The first values of a component's leaves: one for all, or part by part.
+    fn initial(&mut self, value: &ast::Expr, shape: &Shape, name: &str, values: &mut Vec<Option<Typed>>) {
+        match (shape, &value.kind) {
+            (Shape::Array(inner, count), ExprKind::Array(elements)) => {
+                if elements.len() != *count {
+                    let message = format!("`{name}` has {count} elements, {} given", elements.len());
+                    self.diagnostics.push(Diagnostic::error(codes::E0410, value.span, message));
+                    return;
+                }
+                for (at, element) in elements.iter().enumerate() {
+                    self.initial(element, inner, &format!("{name}[{at}]"), values);
+                }
+            }
+            (Shape::Struct(fields), ExprKind::Call(call, arguments)) if call.text == name => {
+                if arguments.len() != fields.len() {
+                    let message = format!("`{name}` has {} fields, {} given", fields.len(), arguments.len());
+                    self.diagnostics.push(Diagnostic::error(codes::E0410, value.span, message));
+                    return;
+                }
+                for (argument, (field, inner)) in arguments.iter().zip(fields) {
+                    self.initial(argument, inner, &format!("{name}.{field}"), values);
+                }
+            }
+            (Shape::Struct(fields), _) => {
+                let parts: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).collect();
+                let message = format!("`{name}` is {}: it needs a value for each part", shape.describe());
+                let error = Diagnostic::error(codes::E0410, value.span, message);
+                self.diagnostics.push(error.help(format!("write `{name}({})`", parts.join(", "))));
+            }
+            (Shape::Array(..), _) => {
+                // One value for every element.
+                let leaves = shape.leaves();
+                let Some((_, ty)) = leaves.first().copied() else { return };
+                if leaves.iter().any(|(_, other)| *other != ty) {
+                    let error = Diagnostic::error(codes::E0410, value.span, format!("`{name}` needs a value for each part"));
+                    self.diagnostics.push(error.help("write `[a, b, c]`"));
+                    return;
+                }
+                let checked = self.check(value, Some(ty.scalar));
+                let typed = coerce(checked, ty, value.span, &format!("each element of `{name}`"), self.diagnostics);
+                values.extend(std::iter::repeat_n(typed, leaves.len()));
+            }
+            (Shape::Leaf(ty), _) => {
+                let checked = self.check(value, Some(ty.scalar));
+                let what = format!("component `{name}`");
+                values.push(coerce(checked, *ty, value.span, &what, self.diagnostics));
+            }
+        }
+    }
+
+    /// Reads a file of rows; says how many.
+    fn file(&mut self, path: &ast::Name, _group: &'a ast::Group, _model: &mut Model<'a>) -> Option<u32> {
+        self.diagnostics.push(Diagnostic::error(codes::E0414, path.span, "MERGE: files"));
+        None
+    }
+
+    fn position(&mut self, span: Span, ty: Type, name: &ast::Name, derived: bool, before: &[Member]) {
         let error = |message: String| Diagnostic::error(codes::E0407, name.span, message);
         let axes = |n: u8| ["", "f32", "vec2", "vec3"].get(usize::from(n)).copied().unwrap_or("");
         let problem = if derived {
             error("rows of a derived group have no position".into()).help("leave `position` out")
         } else if let Some(first) = before.iter().find(|other| other.position) {
             error("a group has one position".into()).here("the second").label(first.span, "the first")
-        } else if ty.scalar == Scalar::F64 {
-            error(format!("positions of type `{ty}` are not supported yet"))
-                .help("positions are `f32`, `vec2` or `vec3`")
-        } else if ty.scalar != Scalar::F32 {
-            error(format!("a `{ty}` is no position")).help("positions are `f32`, `vec2` or `vec3`")
+        } else if !ty.scalar.is_float() {
+            error(format!("a `{ty}` is no position")).help("positions are `f32`, `vec2` or `vec3`, or those of `f64`")
         } else {
             match self.space {
                 Some(space) if space.dimensions == ty.lanes => return,
@@ -134,12 +206,15 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// All indexes.
-    pub(super) fn indexes(&mut self, groups: &[Group<'a>]) -> Vec<Index<'a>> {
+    pub(super) fn indexes(&mut self, model: &mut Model<'a>) {
         let names = self.names;
-        names.indexes.iter().map(|index| self.index(index, groups)).collect()
+        for index in &names.indexes {
+            let index = self.index(index, &model.groups);
+            model.indexes.push(index);
+        }
     }
 
-    fn index(&mut self, index: &'a ast::Index, groups: &[Group<'a>]) -> Index<'a> {
+    fn index(&mut self, index: &'a ast::Index, groups: &[Group<'a>]) -> Index {
         self.known_settings(&index.settings, &["bucket"], "a k-d tree");
         let mut bucket_rows = BUCKET_DEFAULT;
         if let Some(setting) = index.settings.iter().find(|setting| setting.name.text == "bucket") {
@@ -172,7 +247,8 @@ impl<'a> Checker<'a, '_> {
             }
         }
         Index {
-            name: &index.name.text,
+            name: index.name.text.clone(),
+            declared: true,
             span: index.name.span,
             group: group.unwrap_or(0),
             when: if index.fresh { When::Fresh } else { When::Prev },
@@ -197,4 +273,29 @@ impl<'a> Checker<'a, '_> {
             model.groups[place].rows = kd::buckets_max(rows, bucket_rows);
         }
     }
+}
+
+/// The names that a group's values use: columns of its file are among them.
+fn names_in(group: &ast::Group) -> Vec<String> {
+    fn walk(expr: &ast::Expr, names: &mut Vec<String>) {
+        match &expr.kind {
+            ExprKind::Name(name) => names.push(name.clone()),
+            ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) => walk(a, names),
+            ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => [a, b].into_iter().for_each(|e| walk(e, names)),
+            ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|e| walk(e, names)),
+            ExprKind::Call(_, all) | ExprKind::Array(all) => all.iter().for_each(|e| walk(e, names)),
+            ExprKind::Block(lets, value) => {
+                for step in lets {
+                    if let ast::StmtKind::Let(bindings) = &step.kind {
+                        bindings.iter().for_each(|binding| walk(&binding.value, names));
+                    }
+                }
+                walk(value, names);
+            }
+            _ => {}
+        }
+    }
+    let mut names = Vec::new();
+    group.members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| walk(value, &mut names));
+    names
 }

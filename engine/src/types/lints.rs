@@ -10,7 +10,7 @@ use crate::types::{Model, Place};
 /// Looks over a scenario without errors.
 pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnostics: &mut Diagnostics) {
     let in_groups: BTreeSet<&str> =
-        model.groups.iter().flat_map(|group| group.members.iter().map(|member| member.name)).collect();
+        model.groups.iter().flat_map(|group| group.members.iter().map(|member| member.component.as_str())).collect();
     for component in &names.components {
         if !in_groups.contains(component.name.text.as_str()) {
             let message = format!("no group has component `{}`", component.name.text);
@@ -36,7 +36,7 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
     }
     let asked: BTreeSet<usize> = model.systems.iter().flat_map(|system| system.indexes.iter().copied()).collect();
     for (at, index) in model.indexes.iter().enumerate() {
-        if index.buckets.is_none() && !asked.contains(&at) {
+        if index.declared && index.buckets.is_none() && !asked.contains(&at) {
             let message = format!("no system asks index `{}`, but it is built each frame", index.name);
             diagnostics.push(Diagnostic::warning(codes::W0104, index.span, message));
         }

@@ -26,11 +26,12 @@ impl<'a> Checker<'a, '_> {
                 name: &system.name.text,
                 span: system.name.span,
                 group: header.group.unwrap_or(0),
-                kernel: header.kernel.map_or("", |kernel| &kernel.text),
-                kernel_span: header.kernel.map_or(system.name.span, |kernel| kernel.span),
+                kernel: header.kernel,
+                body: None,
                 owns,
                 reads: Vec::new(),
                 indexes: Vec::new(),
+                inverses: Vec::new(),
                 constants: Vec::new(),
                 batch_rows: header.batch_rows,
             });
@@ -57,12 +58,16 @@ impl<'a> Checker<'a, '_> {
             let constants: Vec<ast::Setting> = constants.into_iter().cloned().collect();
             self.known_settings(&constants, &[], "the kernel");
             model.systems[at].constants = self.kernel_constants(&constants);
+            if let (Some(body), Some(group)) = (&system.body, groups[at]) {
+                self.rule_body(at, group, body, model);
+            }
         }
         self.unowned(model);
     }
 
     fn header(&mut self, system: &'a ast::System) -> Header<'a> {
         let mut header = Header::default();
+        self.clauses_of_text(system);
         let (mut places, mut batch, mut owns) = (None, None, false);
         for clause in &system.clauses {
             match &clause.kind {
@@ -90,7 +95,11 @@ impl<'a> Checker<'a, '_> {
         let name = &system.name;
         let missing = [
             (places.is_none(), "does not say whose rows it runs over", "add `for GROUP`"),
-            (header.kernel.is_none(), "does not say what it does", "add `native \"kernel.name\"`"),
+            (
+                header.kernel.is_none() && system.body.is_none(),
+                "does not say what it does",
+                "add a body, `{ ... }`, or `native \"kernel.name\"`",
+            ),
             (!owns, "owns nothing, so it can change nothing", "add `owns Component`"),
         ];
         for (_, what, help) in missing.into_iter().filter(|(missing, _, _)| *missing) {
@@ -98,6 +107,26 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0501, name.span, message).help(help));
         }
         header
+    }
+
+    /// A body says itself what it reads and asks.
+    fn clauses_of_text(&mut self, system: &'a ast::System) {
+        if system.body.is_none() {
+            return;
+        }
+        for clause in &system.clauses {
+            let (what, help) = match &clause.kind {
+                ClauseKind::Native(_) => ("is native and has a body as well", "leave one of them out"),
+                ClauseKind::Reads(_) | ClauseKind::Fresh { .. } => {
+                    ("has a body, which says itself what it reads", "leave the clause out")
+                }
+                ClauseKind::Index(_) => ("has a body, which finds its indexes itself", "leave the clause out"),
+                ClauseKind::With(_) => ("has a body, which uses constants by their names", "leave the clause out"),
+                _ => continue,
+            };
+            let message = format!("system `{}` {what}", system.name.text);
+            self.diagnostics.push(Diagnostic::error(codes::E0519, clause.span, message).help(help));
+        }
     }
 
     fn batch(&mut self, rows: &ast::Expr) -> Option<u32> {
@@ -128,32 +157,51 @@ impl<'a> Checker<'a, '_> {
                 self.diagnostics.push(error.help("a system owns components of the group it runs over"));
                 continue;
             }
-            let Some(member) = self.member_of(group, &path.component, model) else { continue };
-            let place = Place { group, member };
-            let span = path.span();
-            match model.groups[group].members[member].owner {
-                None => {
-                    model.groups[group].members[member].owner = Some((at, span));
-                    owned.push(place);
-                }
-                Some((first, first_span)) if first == at => {
-                    self.diagnostics.push(said_twice(&path.component.text, first_span, span));
-                }
-                Some((first, first_span)) => {
-                    let other = &model.systems[first].name;
-                    let component = &path.component.text;
-                    let name = &system.name.text;
-                    let message = format!("`{component}` has two owners, `{other}` and `{name}`");
-                    let error = Diagnostic::error(codes::E0504, span, message)
-                        .here(format!("owned by `{name}`"))
-                        .label(first_span, format!("owned by `{other}`"));
-                    self.diagnostics.push(error.help(format!(
-                        "merge the two systems, or let one own a component of its own that the other reads: `fresh ...`, and then owns `{component}` alone"
-                    )));
-                }
+            let members = self.members_of(group, &path.component, model);
+            for member in members {
+                self.own(at, Place { group, member }, path, &mut owned, model);
             }
         }
         owned
+    }
+
+    fn own(&mut self, at: usize, place: Place, path: &Path, owned: &mut Vec<Place>, model: &mut Model<'a>) {
+        let span = path.span();
+        let member = &mut model.groups[place.group].members[place.member];
+        match member.owner {
+            None => {
+                member.owner = Some((at, span));
+                owned.push(place);
+            }
+            // Told for its first part.
+            Some((_, first)) if first == span => {}
+            Some((first, first_span)) if first == at => {
+                self.diagnostics.push(said_twice(&path.component.text, first_span, span));
+            }
+            Some((first, first_span)) => {
+                let component = &path.component.text;
+                let other = &self.names.systems[first].name.text;
+                let name = &self.names.systems[at].name.text;
+                let message = format!("`{component}` has two owners, `{other}` and `{name}`");
+                let error = Diagnostic::error(codes::E0504, span, message)
+                    .here(format!("owned by `{name}`"))
+                    .label(first_span, format!("owned by `{other}`"));
+                self.diagnostics.push(error.help(format!(
+                    "merge the two systems, or let one own a component of its own that the other reads: `fresh ...`, and then owns `{component}` alone"
+                )));
+            }
+        }
+    }
+
+    /// The places of a component's leaves in a group, or an error.
+    fn members_of(&mut self, group: usize, component: &ast::Name, model: &Model<'a>) -> Vec<usize> {
+        let members = &model.groups[group].members;
+        let all: Vec<usize> = (0..members.len()).filter(|at| members[*at].component == component.text).collect();
+        if all.is_empty() {
+            self.member_of(group, component, model).into_iter().collect()
+        } else {
+            all
+        }
     }
 
     /// The place of a component in a group, or an error.
@@ -168,7 +216,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.names.component(component, self.diagnostics)?;
         let message = format!("group `{}` has no component `{}`", group.name, component.text);
-        let hint = did_you_mean(&component.text, group.members.iter().map(|member| member.name));
+        let hint = did_you_mean(&component.text, group.members.iter().map(|member| member.component.as_str()));
         self.diagnostics.push(Diagnostic::error(codes::E0506, component.span, message).maybe_help(hint));
         None
     }
@@ -194,7 +242,23 @@ impl<'a> Checker<'a, '_> {
             },
             None => own,
         };
-        let Some(member) = self.member_of(group, &path.component, model) else { return };
+        for member in self.members_of(group, &path.component, model) {
+            self.reads_one(at, own, group, member, path, when, others, model);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one clause")]
+    fn reads_one(
+        &mut self,
+        at: usize,
+        own: usize,
+        group: usize,
+        member: usize,
+        path: &Path,
+        when: When,
+        others: bool,
+        model: &mut Model<'a>,
+    ) {
         let reach = if when == When::Prev || others || group != own { Reach::Any } else { Reach::Own };
         let read = Read { place: Place { group, member }, when, reach, span: path.span() };
         let problem = match when {

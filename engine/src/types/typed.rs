@@ -1,11 +1,12 @@
 //! Typed expressions: what the checker makes and lowering flattens.
 
-use diptych_protocol::body::{Binary, Compare, Store, Unary};
-use diptych_protocol::program::Span;
-use diptych_protocol::types::{Scalar, Type, Value};
-use diptych_protocol::{eval, id::ColumnId};
+use diptych_protocol::body::{Binary, Compare, Unary};
+use diptych_protocol::program::When;
+use diptych_protocol::eval;
+use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::Flattener;
+use crate::types::Place;
 
 /// An expression with its type.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,6 +15,60 @@ pub struct Typed {
     pub ty: Type,
     /// What it is.
     pub kind: Kind,
+}
+
+/// A local variable of a body.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Local(pub usize);
+
+/// A loop of a body.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Turn(pub usize);
+
+/// A component of whose row is read.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Whose {
+    /// The own.
+    Own,
+    /// That of a loop's other.
+    Other(Turn),
+    /// That of a reference.
+    Of(Box<Typed>),
+}
+
+/// A statement of a body.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Step {
+    /// A variable gets a value, its first or another one.
+    Set(Local, Typed),
+    /// One lane of a variable gets a value.
+    SetLane(Local, u8, Typed),
+    /// One of two ways.
+    If(Typed, Vec<Step>, Vec<Step>),
+    /// Turns.
+    Loop(Box<Walk>, Vec<Step>),
+}
+
+/// What a loop goes over.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Walk {
+    /// The loop.
+    pub turn: Turn,
+    /// What it goes over.
+    pub over: Over,
+    /// Whether a turn counts, beside the radius.
+    pub filter: Option<Typed>,
+}
+
+/// What a loop goes over.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Over {
+    Range { first: Typed, end: Typed },
+    Group(usize),
+    Within { index: usize, radius: Value },
+    Nearest { index: usize, count: u16 },
+    By { inverse: usize },
 }
 
 /// The kinds of typed expressions. Operations work lane by lane; a scalar operand goes with every lane.
@@ -29,6 +84,28 @@ pub enum Kind {
     Lane(Box<Typed>, u8),
     /// Of scalars.
     Vector(Vec<Typed>),
+    /// A variable.
+    Local(Local),
+    /// A component, `prev` or fresh.
+    Read { place: Place, when: When, whose: Whose },
+    /// The other's row; of a range the counter.
+    Other(Turn),
+    /// From the own position to the other's.
+    Delta(Turn),
+    /// The number of the state that is started from; in signals, of the state they are about.
+    Frame,
+    /// That number times the time step.
+    Time,
+    /// The lanes of a signal, from its first.
+    Signal(usize),
+    /// A reduction of the finished state, with its place.
+    Reduced(usize),
+    /// A column of the file that the group is made from.
+    Data(usize),
+    /// One of several, by a number; the ends stand for what is beyond them.
+    Choose(Box<Typed>, Vec<Typed>),
+    /// Statements, then a value.
+    Block(Vec<Step>, Box<Typed>),
     Unary(Unary, Box<Typed>),
     Binary(Binary, Box<Typed>, Box<Typed>),
     Compare(Compare, Box<Typed>, Box<Typed>),
@@ -38,9 +115,11 @@ pub enum Kind {
     Call(Function, Vec<Typed>),
     Draw {
         draw: Draw,
-        /// Which draw of its initialiser.
+        /// Which draw of its initialiser or body.
         ordinal: u32,
         arguments: Vec<Typed>,
+        /// The other end, where both ends of a pair draw as one.
+        pair: Option<Turn>,
     },
 }
 
@@ -56,6 +135,32 @@ pub enum Function {
     Dot,
     Distance,
     Polar,
+    /// `x - y * floor(x / y)`: for a positive `y` in `0 .. y`.
+    Modulo,
+    /// `x - floor(x)`.
+    Fract,
+    /// `a + (b - a) * t`.
+    Mix,
+    /// 0 below the edge, else 1.
+    StepAt,
+    /// Hermite's cubic between two edges.
+    Smooth,
+    /// `sqrt(x * x + y * y)`.
+    Hypot,
+    /// `0`, `1` or the sign of `y` on `x`.
+    CopySign,
+    /// In three dimensions.
+    Cross,
+    /// A vector of two lanes, turned by an angle.
+    Rotate,
+    /// The angle of a vector of two lanes.
+    Heading,
+    /// A vector with its length brought between two bounds; the zero vector stays zero.
+    ClampLength,
+    /// A position brought back into the space.
+    Wrap,
+    /// From one position to another, the short way.
+    Way,
 }
 
 /// What is drawn.
@@ -75,6 +180,22 @@ impl Typed {
         Self { ty: Type::scalar(value.scalar()), kind: Kind::Const(vec![value]) }
     }
 
+    /// Zero in every lane; of references: none.
+    pub fn zero(ty: Type) -> Self {
+        let value = match ty.sort {
+            Sort::Entity(_) => Value::U32(NO_ROW),
+            _ => eval::convert(Value::F64(0.0), ty.scalar),
+        };
+        Self { ty, kind: Kind::Const(vec![value; usize::from(ty.lanes)]) }
+    }
+
+    /// What every value is below (or above).
+    pub fn extreme(ty: Type, above: bool) -> Self {
+        let far = if above { f64::INFINITY } else { f64::NEG_INFINITY };
+        let value = eval::convert(Value::F64(far), ty.scalar);
+        Self { ty, kind: Kind::Const(vec![value; usize::from(ty.lanes)]) }
+    }
+
     /// An expression; computed at once where all parts are constant, by the same code and the same reference as at
     /// run time, so that it makes no difference to the bits.
     pub fn new(ty: Type, kind: Kind) -> Self {
@@ -84,7 +205,8 @@ impl Typed {
             Kind::Vector(all) | Kind::Call(_, all) => all.iter().all(|a| a.constant().is_some()),
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) => a.constant().is_some() && b.constant().is_some(),
             Kind::Select(c, a, b) => [c, a, b].iter().all(|e| e.constant().is_some()),
-            Kind::Const(_) | Kind::Row | Kind::Component(_) | Kind::Draw { .. } => false,
+            Kind::Choose(at, all) => at.constant().is_some() && all.iter().all(|a| a.constant().is_some()),
+            _ => false,
         };
         if !constant {
             return typed;
@@ -96,12 +218,9 @@ impl Typed {
     }
 
     fn fold(&self) -> Option<Vec<Value>> {
-        let mut flattener = Flattener::new("", "");
+        let mut flattener = Flattener::for_constants();
         let lanes = flattener.lanes(self);
-        let mut body = flattener.body;
-        let store = |(lane, value)| Store { column: ColumnId(lane as u32), value, span: Span::default() };
-        body.stores = lanes.into_iter().enumerate().map(store).collect();
-        Some(eval::row(&body, eval::Here::default())?.into_iter().map(|(_, value)| value).collect())
+        lanes.into_iter().map(|lane| flattener.builder.known(lane)).collect()
     }
 
     /// The values of the lanes, if they are known.
@@ -140,6 +259,8 @@ pub enum Checked {
     Float(f64),
     /// Everything else.
     Typed(Typed),
+    /// Several of one type, known when compiled.
+    Array(Vec<Typed>),
     /// Told already.
     Error,
 }
@@ -151,6 +272,7 @@ impl Checked {
             Checked::Int(_) => "an integer".into(),
             Checked::Float(_) => "a float".into(),
             Checked::Typed(typed) => format!("`{}`", typed.ty),
+            Checked::Array(all) => format!("an array of {}", all.len()),
             Checked::Error => "an error".into(),
         }
     }

@@ -12,7 +12,7 @@ use crate::resolve::{Constant, Names};
 use crate::syntax::ast::{self, Expr, ExprKind, Setting, SpaceShape};
 use crate::syntax::parse_value;
 use crate::types::Run;
-use crate::types::convert::{TYPES, coerce, named_type};
+use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::typed::{Checked, Typed};
 
@@ -133,25 +133,14 @@ impl<'a> Checker<'a, '_> {
 
     /// A scalar type by its name.
     fn scalar_type(&mut self, name: &ast::Name) -> Option<Type> {
-        let ty = self.type_by_name(name)?;
+        let written = ast::TypeExpr { kind: ast::TypeKind::Named(name.clone()), span: name.span };
+        let ty = self.single_type(&written)?;
         if ty.lanes == 1 {
             return Some(ty);
         }
         let error = Diagnostic::error(codes::E0206, name.span, format!("a parameter is a scalar, not a `{ty}`"));
         self.diagnostics.push(error.help("make two parameters and put them together: `vec2(x, y)`"));
         None
-    }
-
-    /// A type by its name.
-    pub(super) fn type_by_name(&mut self, name: &ast::Name) -> Option<Type> {
-        let ty = named_type(&name.text);
-        if ty.is_none() {
-            let all = TYPES.map(|(name, _)| name);
-            let error = Diagnostic::error(codes::E0206, name.span, format!("there is no type `{}`", name.text));
-            let list = format!("types are {}", all.join(" "));
-            self.diagnostics.push(error.help(did_you_mean(&name.text, all).unwrap_or(list)));
-        }
-        ty
     }
 
     /// A constant scalar of a type.
@@ -209,7 +198,7 @@ impl<'a> Checker<'a, '_> {
     /// The settings of the run.
     pub(super) fn run(&mut self, settings: &Settings) -> Run {
         let written = self.names.run.map_or(&[][..], |run| &run.settings);
-        self.known_settings(written, &["frames", "dt", "seed", "workers"], "the run");
+        self.known_settings(written, &["frames", "dt", "seed", "workers", "until"], "the run");
         let find = |name: &str| written.iter().find(|setting| setting.name.text == name).map(|setting| &setting.value);
         let frames_max = u64::from(FRAMES_MAX);
         let frames = find("frames").and_then(|e| self.integer(e, "the number of frames", 0..=frames_max, codes::E0401));

@@ -1,0 +1,204 @@
+//! Statements to operations: every way is computed, and conditions choose.
+
+use std::collections::BTreeMap;
+
+use diptych_protocol::body::{At, Binary, Compare, Op, Over, Unary};
+use diptych_protocol::id::{GroupId, Id, IndexId, InverseId, SignalId, ValueId};
+use diptych_protocol::program::When;
+use diptych_protocol::types::{Scalar, Type, Value};
+
+use crate::lower::expressions::{Flattener, pairs};
+use crate::types::typed::{self, Local, Step, Typed, Walk, Whose};
+use crate::types::Place;
+
+impl Flattener<'_> {
+    /// Runs statements: afterwards the variables have their new values.
+    pub fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Set(local, value) => {
+                    let lanes = self.lanes(value);
+                    self.locals.insert(*local, lanes);
+                }
+                Step::SetLane(local, lane, value) => {
+                    let Some(&value) = self.lanes(value).first() else { continue };
+                    if let Some(place) = self.locals.get_mut(local).and_then(|l| l.get_mut(usize::from(*lane))) {
+                        *place = value;
+                    }
+                }
+                Step::If(condition, yes, no) => self.choice(condition, yes, no),
+                Step::Loop(walk, body) => self.turns(walk, body),
+            }
+        }
+    }
+
+    fn choice(&mut self, condition: &Typed, yes: &[Step], no: &[Step]) {
+        let Some(&condition) = self.lanes(condition).first() else { return };
+        match self.builder.known(condition) {
+            Some(Value::Bool(true)) => return self.steps(yes),
+            Some(Value::Bool(false)) => return self.steps(no),
+            _ => {}
+        }
+        let reached = self.reached;
+        let before = self.locals.clone();
+        self.reached = self.builder.both(reached, Some(condition));
+        let under = self.reached;
+        self.steps(yes);
+        let after_yes = std::mem::replace(&mut self.locals, before.clone());
+        let mut otherwise = None;
+        if !no.is_empty() {
+            let not = self.push(Scalar::Bool, Op::Unary(Unary::Not, condition));
+            self.reached = self.builder.both(reached, Some(not));
+            otherwise = self.reached;
+            self.steps(no);
+        }
+        self.reached = reached;
+        let mut merged = BTreeMap::new();
+        for (local, old) in before {
+            let (a, b) = (&after_yes[&local], &self.locals[&local]);
+            let lanes = pairs(a, b).into_iter().zip(&old).map(|((a, b), old)| {
+                // What a loop leaves where it makes no turn is what was before: no choice is needed.
+                let alone = |value: ValueId, under: Option<ValueId>| {
+                    under.is_some_and(|under| self.builder.is_result_under(value, under, *old))
+                };
+                if b == *old && alone(a, under) {
+                    a
+                } else if a == *old && alone(b, otherwise) {
+                    b
+                } else {
+                    let scalar = self.builder.scalar(a);
+                    self.builder.push(scalar, Op::Select(condition, a, b))
+                }
+            });
+            let lanes = lanes.collect();
+            merged.insert(local, lanes);
+        }
+        self.locals = merged;
+    }
+
+    fn turns(&mut self, walk: &Walk, body: &[Step]) {
+        let mut changed = Vec::new();
+        assigned(body, &mut changed);
+        changed.retain(|local| self.locals.contains_key(local));
+        changed.sort_unstable();
+        changed.dedup();
+        let starts: Vec<ValueId> = changed.iter().flat_map(|local| self.locals[local].clone()).collect();
+        let over = self.over(&walk.over);
+        let it = self.builder.open(over, self.reached, starts);
+        self.turns.insert(walk.turn, it);
+        self.open.push(walk.turn);
+        let mut place = 0;
+        for local in &changed {
+            let lanes = self.locals[local].len();
+            let carried = (place..place + lanes).map(|place| self.builder.carried(it, place)).collect();
+            place += lanes;
+            self.locals.insert(*local, carried);
+        }
+        let known: Vec<Local> = self.locals.keys().copied().collect();
+        let test = self.within(walk);
+        let filter = walk.filter.as_ref().and_then(|filter| self.lanes(filter).first().copied());
+        let active = self.builder.both(test, filter);
+        // Inner loops make turns only where this one's turn counts.
+        let reached = self.reached;
+        self.reached = active;
+        self.steps(body);
+        self.reached = reached;
+        let ends: Vec<ValueId> = changed.iter().flat_map(|local| self.locals[local].clone()).collect();
+        let results = self.builder.close(it, active, &ends);
+        self.open.pop();
+        self.locals.retain(|local, _| known.contains(local));
+        let mut results = results.into_iter();
+        for local in &changed {
+            let lanes = self.locals[local].len();
+            let lanes = results.by_ref().take(lanes).collect();
+            self.locals.insert(*local, lanes);
+        }
+    }
+
+    fn over(&mut self, over: &typed::Over) -> Over {
+        match over {
+            typed::Over::Range { first, end } => {
+                let zero = self.builder.constant(Value::I32(0));
+                let first = self.lanes(first).first().copied().unwrap_or(zero);
+                let end = self.lanes(end).first().copied().unwrap_or(zero);
+                Over::Count { first, end }
+            }
+            typed::Over::Group(group) => Over::Group(GroupId::new(*group as u32)),
+            typed::Over::Within { index, radius } => Over::Within {
+                index: IndexId::new(*index as u32),
+                reach: radius.as_f64() as f32,
+                from: self.own_position(*index),
+            },
+            typed::Over::Nearest { index, count } => Over::Nearest {
+                index: IndexId::new(*index as u32),
+                count: *count,
+                from: self.own_position(*index),
+            },
+            typed::Over::By { inverse } => Over::Inverse(InverseId::new(*inverse as u32)),
+        }
+    }
+
+    /// Where distances are measured from.
+    fn own_position(&mut self, index: usize) -> Vec<ValueId> {
+        let Some(world) = self.world else { return Vec::new() };
+        let when = world.model.indexes[index].when;
+        let members = &world.model.groups[self.group].members;
+        let Some(member) = members.iter().position(|member| member.position) else { return Vec::new() };
+        self.read(Place { group: self.group, member }, when, &Whose::Own)
+    }
+
+    /// The exact test of a radius: squares, summed in the order of the axes, against the radius squared.
+    fn within(&mut self, walk: &Walk) -> Option<ValueId> {
+        let typed::Over::Within { index, radius } = &walk.over else { return None };
+        let world = self.world?;
+        let group = world.model.indexes[*index].group;
+        let ty = world.model.groups[group].members.iter().find(|member| member.position)?.ty;
+        let it = self.turns[&walk.turn];
+        let delta: Vec<ValueId> = (0..ty.lanes).map(|axis| self.push(ty.scalar, Op::Delta(it, axis))).collect();
+        let squared = self.dot(ty.scalar, &delta, &delta)?;
+        let radius = self.builder.constant(diptych_protocol::eval::convert(*radius, ty.scalar));
+        let limit = self.binary(ty.scalar, Binary::Mul, radius, radius);
+        Some(self.compare(Compare::Le, squared, limit))
+    }
+
+    /// The lanes of a component of some row.
+    pub(super) fn read(&mut self, place: Place, when: When, whose: &Whose) -> Vec<ValueId> {
+        let Some(world) = self.world else { return Vec::new() };
+        let at = match whose {
+            Whose::Own => At::Own,
+            Whose::Other(turn) => At::Other(self.turns[turn]),
+            Whose::Of(row) => match self.lanes(row).first() {
+                Some(&row) => At::Row(row),
+                None => return Vec::new(),
+            },
+        };
+        let scalar = world.model.groups[place.group].members[place.member].ty.scalar;
+        let columns = world.places.of(place);
+        columns.into_iter().map(|column| self.push(scalar, Op::Read { column, when, at })).collect()
+    }
+
+    /// The lanes of a signal.
+    pub(super) fn signal(&mut self, signal: usize, ty: Type) -> Vec<ValueId> {
+        if let Some(known) = &self.signals {
+            return known.get(signal).cloned().unwrap_or_default();
+        }
+        let Some(world) = self.world else { return Vec::new() };
+        let first = world.first_signal(signal);
+        let ids = (0..u32::from(ty.lanes)).map(|lane| SignalId::new(first + lane));
+        ids.map(|id| self.push(ty.scalar, Op::Signal(id))).collect()
+    }
+}
+
+/// The variables that statements assign.
+fn assigned(steps: &[Step], locals: &mut Vec<Local>) {
+    for step in steps {
+        match step {
+            Step::Set(local, _) | Step::SetLane(local, _, _) => locals.push(*local),
+            Step::If(_, yes, no) => {
+                assigned(yes, locals);
+                assigned(no, locals);
+            }
+            Step::Loop(_, body) => assigned(body, locals),
+        }
+    }
+}

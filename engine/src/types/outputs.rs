@@ -1,0 +1,322 @@
+//! Checking what is about finished states: signals and their reductions, `ensure`, `until`, `record`.
+
+use diptych_protocol::body::{Binary, Compare};
+use diptych_protocol::program::{Reduce, Span};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
+
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::resolve::Meaning;
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Fold, Query};
+use crate::types::expressions::Checker;
+use crate::types::rules::{Named, Rule, TurnInfo};
+use crate::types::typed::{Checked, Kind, Turn, Typed};
+use crate::types::world::said_twice;
+use crate::types::{Ensure, Model, Origin, Record, Reduction, Signal};
+
+/// How far signals may lean on signals further down in the text.
+const LEANING_MAX: usize = 64;
+
+/// How far a signal is.
+#[derive(Clone, Debug)]
+pub(super) enum SignalState {
+    New,
+    /// Being checked, as the so-manieth of a chain.
+    Open(usize),
+    Done(Option<Type>),
+}
+
+impl<'a> Checker<'a, '_> {
+    /// All outputs, once groups and owners are known.
+    pub(super) fn outputs(&mut self, model: &mut Model<'a>) {
+        std::mem::swap(&mut self.model, model);
+        let names = self.names;
+        self.signals = vec![SignalState::New; names.signals.len()];
+        self.rule = Some(Rule::default());
+        for at in 0..names.signals.len() {
+            self.signal_type(at);
+        }
+        for ensure in &names.ensures {
+            self.ensure(ensure);
+        }
+        let settings = names.run.map_or(&[][..], |run| &run.settings);
+        if let Some(setting) = settings.iter().find(|setting| setting.name.text == "until") {
+            let condition = self.truth(&setting.value, "`until`");
+            self.model.until = condition.map(|condition| self.anonymous("until", setting.value.span, condition));
+        }
+        for record in &names.records {
+            self.record(record);
+        }
+        self.rule = None;
+        std::mem::swap(&mut self.model, model);
+    }
+
+    /// The type of a signal, which is checked if it was not yet.
+    pub(super) fn signal_type(&mut self, at: usize) -> Option<Type> {
+        let depth = self.signals.iter().filter(|state| matches!(state, SignalState::Open(_))).count();
+        match self.signals[at].clone() {
+            SignalState::Done(ty) => return ty,
+            SignalState::Open(_) => {
+                let mut ring: Vec<(usize, usize)> = (self.signals.iter().enumerate())
+                    .filter_map(|(it, state)| match state {
+                        SignalState::Open(order) => Some((*order, it)),
+                        _ => None,
+                    })
+                    .collect();
+                ring.sort_unstable();
+                let from = ring.iter().position(|(_, it)| *it == at).unwrap_or(0);
+                let name = |it: usize| format!("`{}`", self.names.signals[it].name.text);
+                let shown: Vec<String> = ring[from..].iter().map(|(_, it)| name(*it)).chain([name(at)]).collect();
+                let message = format!("signals need each other: {}", shown.join(" needs "));
+                let error = Diagnostic::error(codes::E0203, self.names.signals[at].name.span, message);
+                self.diagnostics.push(error.help("give one of them a value that needs none of the others"));
+                return None;
+            }
+            SignalState::New if depth >= LEANING_MAX => {
+                let message = format!("more than {LEANING_MAX} signals lean on signals further down");
+                let error = Diagnostic::error(codes::E0106, self.names.signals[at].name.span, message);
+                self.diagnostics.push(error.help("write them in the order in which they are computed"));
+                self.signals[at] = SignalState::Done(None);
+                return None;
+            }
+            SignalState::New => {}
+        }
+        self.signals[at] = SignalState::Open(depth);
+        let signal = self.names.signals[at];
+        // It may be asked for from within a reduction or a function: it is a value of its own.
+        let rule = std::mem::replace(&mut self.rule, Some(Rule::default()));
+        let floor = std::mem::replace(&mut self.floor, Some(self.scope.len()));
+        let value = self.single(&signal.value, None);
+        self.floor = floor;
+        self.rule = rule;
+        let ty = value.as_ref().map(|value| value.ty);
+        self.signals[at] = SignalState::Done(ty);
+        if let Some(value) = value {
+            let name = signal.name.text.clone();
+            self.model.signals.push(Signal { name, span: signal.name.span, number: Some(at), value });
+        }
+        ty
+    }
+
+    /// A value of each state that has no name.
+    fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
+        self.model.signals.push(Signal { name: name.into(), span, number: None, value });
+        self.model.signals.len() - 1
+    }
+
+    fn ensure(&mut self, ensure: &ast::Ensure) {
+        let Some(condition) = self.truth(&ensure.condition, "what is ensured") else { return };
+        let sides = match &ensure.condition.kind {
+            ExprKind::Binary(op, _, a, b) if comparison(*op) => {
+                // They compiled as parts of the whole: literals take the type that they have alone.
+                let mut quiet = crate::diagnostic::Diagnostics::default();
+                std::mem::swap(self.diagnostics, &mut quiet);
+                let sides = self.single(a, Some(Scalar::F64)).zip(self.single(b, Some(Scalar::F64)));
+                std::mem::swap(self.diagnostics, &mut quiet);
+                sides.filter(|(a, b)| a.ty.lanes == 1 && b.ty.lanes == 1)
+            }
+            _ => None,
+        };
+        let text = ensure.text.text.clone();
+        let holds = self.anonymous(&text, ensure.span, condition);
+        let sides = sides.map(|(a, b)| {
+            (self.anonymous(&text, ensure.span, a), self.anonymous(&text, ensure.span, b))
+        });
+        self.model.ensures.push(Ensure { text, holds, sides, span: ensure.span });
+    }
+
+    fn record(&mut self, record: &'a ast::Record) {
+        let wrong = |span, message: String| Diagnostic::error(codes::E0415, span, message);
+        let most = u64::from(u32::MAX);
+        let every = record.every.as_ref().map(|every| self.integer(every, "the step of a record", 1..=most, codes::E0415));
+        let path = record.path.text.as_str();
+        if !path.ends_with(".csv") {
+            let error = wrong(record.path.span, format!("`{path}`: records are written as CSV files"));
+            self.diagnostics.push(error.help("let the name end in `.csv`"));
+        }
+        if let Some(first) = self.model.records.iter().find(|first| first.path == path) {
+            let error = wrong(record.path.span, format!("two records write `{path}`")).label(first.span, "the first");
+            self.diagnostics.push(error.help("give each a file of its own"));
+        }
+        if record.columns.is_empty() {
+            let error = wrong(record.span, "a record without columns".into());
+            self.diagnostics.push(error.help("name signals between its braces, or values: `{ mean = mean(g: X) }`"));
+        }
+        let mut columns: Vec<(String, usize)> = Vec::new();
+        for (at, column) in record.columns.iter().enumerate() {
+            let name = &column.name;
+            let twice = record.columns[..at].iter().find(|other| other.name.text == name.text);
+            if let Some(first) = twice {
+                self.diagnostics.push(said_twice(&name.text, first.name.span, name.span));
+                continue;
+            }
+            if ["frame", "time"].contains(&name.text.as_str()) && column.value.is_none() {
+                let error = wrong(name.span, format!("every record begins with `{}`", name.text));
+                self.diagnostics.push(error.help("leave it out"));
+                continue;
+            }
+            let value = match (&column.value, self.names.meaning(&name.text)) {
+                (Some(value), _) => self.single(value, None),
+                (None, Some(Meaning::Signal(_))) => {
+                    let expr = Expr { kind: ExprKind::Name(name.text.clone()), span: name.span, depth: 1 };
+                    self.single(&expr, None)
+                }
+                (None, _) => {
+                    let signals = self.names.all(|meaning| matches!(meaning, Meaning::Signal(_)));
+                    let hint = crate::diagnostic::did_you_mean(&name.text, signals);
+                    let error = Diagnostic::error(codes::E0201, name.span, format!("there is no signal `{}`", name.text));
+                    let value = format!("for a value of its own write `{} = ...`", name.text);
+                    self.diagnostics.push(error.help(hint.unwrap_or(value)));
+                    None
+                }
+            };
+            if let Some(value) = value {
+                let signal = self.anonymous(&name.text, name.span, value);
+                columns.push((name.text.clone(), signal));
+            }
+        }
+        let every = match every {
+            Some(None) => return,
+            Some(Some(every)) => every as u32,
+            None => 1,
+        };
+        self.model.records.push(Record { path: path.to_string(), every, columns, span: record.span });
+    }
+
+    /// `mean(boids: Speed)`, `count(people where Health == I)`
+    pub(super) fn reduction(&mut self, fold: Fold, span: Span, walk: &ast::Walk, value: Option<&Expr>) -> Checked {
+        let wrong = |span, message: String| Diagnostic::error(codes::E0415, span, message);
+        if self.rule.as_ref().is_some_and(|rule| rule.group.is_some()) {
+            let error = wrong(span, "a reduction within a reduction".into());
+            return self.error(error.help("name the inner one: `signal m = mean(...)`, and use it outside"));
+        }
+        let ast::Over::Rows(name, Query::All) = &walk.over else {
+            let error = wrong(walk.span, "a reduction is over all rows of a group".into());
+            return self.error(error.help("say which rows count: `where ...`"));
+        };
+        let Some(group) = self.names.group(name, self.diagnostics) else { return Checked::Error };
+        if self.model.groups[group].origin != Origin::Blueprint {
+            return self.error(wrong(name.span, format!("rows of `{}` do not last to the end of a frame", name.text)));
+        }
+        // Its own values: a function's floor hides what is around, not the rows.
+        let floor = self.floor.take();
+        let outer = self.scope.len();
+        if let Some(variable) = &walk.variable {
+            self.turns.push(TurnInfo { group: Some(group), own: true, spatial: false });
+            let turn = Turn(self.turns.len() - 1);
+            self.scope.push((variable.text.clone(), Named::Turn(turn)));
+        }
+        if let Some(rule) = &mut self.rule {
+            rule.group = Some(group);
+        }
+        let result = self.reduced(fold, span, group, walk.filter.as_deref(), value);
+        if let Some(rule) = &mut self.rule {
+            rule.group = None;
+        }
+        self.close_scope(outer);
+        self.floor = floor;
+        result.map_or(Checked::Error, Checked::Typed)
+    }
+
+    fn reduced(
+        &mut self,
+        fold: Fold,
+        span: Span,
+        group: usize,
+        filter: Option<&Expr>,
+        value: Option<&Expr>,
+    ) -> Option<Typed> {
+        let filter = match filter {
+            Some(filter) => Some(self.truth(filter, "what follows `where`")?),
+            None => None,
+        };
+        let both = |a: Option<Typed>, b: Typed| match a {
+            Some(a) => Typed { ty: b.ty, kind: Kind::Binary(Binary::And, Box::new(a), Box::new(b)) },
+            None => b,
+        };
+        let u32 = Type::scalar(Scalar::U32);
+        let bool = Type::scalar(Scalar::Bool);
+        let none = || Typed { ty: u32, kind: Kind::Const(vec![Value::U32(0)]) };
+        match (fold, value) {
+            (Fold::Count, None) => Some(self.reduce(group, Reduce::Count, None, filter, span).converted(Scalar::U32)),
+            (Fold::Any | Fold::All, value) => {
+                // Some that hold, or none that does not.
+                let truth = match value {
+                    Some(value) => self.truth(value, "what `any` and `all` ask")?,
+                    None => Typed::value(Value::Bool(fold == Fold::Any)),
+                };
+                let truth = match fold {
+                    Fold::Any => truth,
+                    _ => Typed::new(bool, Kind::Unary(diptych_protocol::body::Unary::Not, Box::new(truth))),
+                };
+                let count = self.reduce(group, Reduce::Count, None, Some(both(filter, truth)), span);
+                let count = count.converted(Scalar::U32);
+                let op = if fold == Fold::Any { Compare::Gt } else { Compare::Eq };
+                Some(Typed { ty: bool, kind: Kind::Compare(op, Box::new(count), Box::new(none())) })
+            }
+            (Fold::Sum | Fold::Mean | Fold::Min | Fold::Max, Some(value)) => {
+                let at = value.span;
+                let typed = self.single(value, None)?;
+                if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain {
+                    let message = format!("`{}` takes numbers, not {}", fold.word(), self.type_name(typed.ty));
+                    let error = Diagnostic::error(codes::E0302, at, message);
+                    self.diagnostics.push(error.help("count instead: `count(G where ...)`"));
+                    return None;
+                }
+                let how = match fold {
+                    Fold::Sum => Reduce::Sum,
+                    Fold::Mean => Reduce::Mean,
+                    Fold::Min => Reduce::Min,
+                    _ => Reduce::Max,
+                };
+                let lanes: Vec<Typed> = (0..typed.ty.lanes)
+                    .map(|lane| {
+                        let part = match typed.ty.lanes {
+                            1 => typed.clone(),
+                            _ => Typed::new(Type::scalar(typed.ty.scalar), Kind::Lane(Box::new(typed.clone()), lane)),
+                        };
+                        self.reduce(group, how, Some(part), filter.clone(), span)
+                    })
+                    .collect();
+                match <[Typed; 1]>::try_from(lanes) {
+                    Ok([one]) => Some(one),
+                    Err(lanes) => {
+                        let ty = Type::vector(Scalar::F64, lanes.len() as u8);
+                        Some(Typed { ty, kind: Kind::Vector(lanes) })
+                    }
+                }
+            }
+            (Fold::ArgMin | Fold::ArgMax | Fold::Pick, _) => {
+                let message = format!("`{}` is no signal: it gives a row", fold.word());
+                self.diagnostics.push(Diagnostic::error(codes::E0415, span, message));
+                None
+            }
+            (fold, value) => {
+                let (wants, help) = match value {
+                    Some(_) => ("takes no value", "say which rows count: `where ...`"),
+                    None => ("needs a value a row", "after a colon: `mean(people: Age)`"),
+                };
+                let message = format!("`{}` {wants}", fold.word());
+                self.diagnostics.push(Diagnostic::error(codes::E0303, span, message).help(help));
+                None
+            }
+        }
+    }
+
+    /// A reduction, or an equal one from before.
+    fn reduce(&mut self, group: usize, how: Reduce, value: Option<Typed>, filter: Option<Typed>, span: Span) -> Typed {
+        let known = self.model.reductions.iter().position(|reduction| {
+            reduction.group == group && reduction.how == how && reduction.value == value && reduction.filter == filter
+        });
+        let at = known.unwrap_or_else(|| {
+            self.model.reductions.push(Reduction { group, how, value, filter, span });
+            self.model.reductions.len() - 1
+        });
+        Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Reduced(at) }
+    }
+}
+
+fn comparison(op: BinaryOp) -> bool {
+    use BinaryOp::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
+    matches!(op, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
+}

@@ -1,0 +1,687 @@
+//! Names and what stands behind them: variables, components of rows, references, arrays.
+
+use diptych_protocol::body::{Binary, Compare};
+use diptych_protocol::id::{GroupId, Id};
+use diptych_protocol::program::{Reach, Span, When};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::resolve::{BUILT_IN, Meaning};
+use crate::syntax::ast::{self, Expr, ExprKind};
+use crate::types::convert::coerce;
+use crate::types::expressions::Checker;
+use crate::types::rules::{Named, Rule};
+use crate::types::shapes::Shape;
+use crate::types::typed::{Checked, Kind, Local, Turn, Typed, Whose};
+use crate::types::{Origin, Place, Read};
+
+/// What stands behind a value: `.name` or `[i]`.
+#[derive(Clone, Copy)]
+pub(super) enum Segment<'e> {
+    Field(&'e ast::Name),
+    Index(&'e Expr),
+}
+
+impl Segment<'_> {
+    fn span(&self) -> Span {
+        match self {
+            Segment::Field(name) => name.span,
+            Segment::Index(expr) => expr.span,
+        }
+    }
+}
+
+/// Takes an expression apart: what it begins with, and what stands behind.
+pub(super) fn chain(expr: &Expr) -> (&Expr, Vec<Segment<'_>>) {
+    let mut segments = Vec::new();
+    let mut at = expr;
+    loop {
+        match &at.kind {
+            ExprKind::Lane(inner, name) => {
+                segments.push(Segment::Field(name));
+                at = inner;
+            }
+            ExprKind::Index(inner, index) => {
+                segments.push(Segment::Index(index));
+                at = inner;
+            }
+            _ => break,
+        }
+    }
+    segments.reverse();
+    (at, segments)
+}
+
+impl<'a> Checker<'a, '_> {
+    /// A name with what stands behind it; `fresh` if its last read is to be.
+    pub(super) fn place(&mut self, expr: &Expr, fresh: Option<Span>, expected: Option<Scalar>) -> Checked {
+        let (root, segments) = chain(expr);
+        let used = |checker: &mut Self, checked: Checked| {
+            if let (Some(span), false) = (fresh, matches!(checked, Checked::Error)) {
+                checker.not_fresh(span);
+                return Checked::Error;
+            }
+            checked
+        };
+        match &root.kind {
+            ExprKind::Name(name) => match self.named(name) {
+                Some(Named::Local(local)) => {
+                    let ty = self.locals[local.0].ty;
+                    self.locals[local.0].used = true;
+                    let value = Checked::Typed(Typed { ty, kind: Kind::Local(local) });
+                    self.behind(value, &segments, fresh, expr.span)
+                }
+                Some(Named::Known(value)) => self.behind(value, &segments, fresh, expr.span),
+                Some(Named::Turn(turn)) => self.of_turn(turn, name, root.span, &segments, fresh),
+                None => self.global(name, root.span, &segments, fresh, expr.span),
+            },
+            ExprKind::This => {
+                let Some(group) = self.own_group() else { return self.outside_system("`self`", root.span) };
+                let ty = Type::entity(GroupId::new(group as u32));
+                let me = Typed { ty, kind: Kind::Row };
+                match segments.first() {
+                    // `self.Mass` is the own row, read as such.
+                    Some(Segment::Field(name)) => {
+                        self.component(group, name, root.span, &segments[1..], Whose::Own, fresh)
+                    }
+                    _ => self.behind(Checked::Typed(me), &segments, fresh, expr.span),
+                }
+            }
+            _ => {
+                let value = self.check(root, expected);
+                if segments.is_empty() {
+                    return used(self, value);
+                }
+                self.behind(value, &segments, fresh, expr.span)
+            }
+        }
+    }
+
+    fn not_fresh(&mut self, span: Span) {
+        let error = Diagnostic::error(codes::E0507, span, "`fresh` goes with a component");
+        self.diagnostics.push(error.help("write `fresh Velocity`, `fresh other.Velocity`, `fresh To.Velocity`"));
+    }
+
+    /// What is only known in a system.
+    pub(super) fn outside_system(&mut self, what: &str, span: Span) -> Checked {
+        let error = Diagnostic::error(codes::E0313, span, format!("{what} is only known in the body of a system"));
+        self.error(error)
+    }
+
+    /// The group whose rows a rule is about.
+    pub(super) fn own_group(&self) -> Option<usize> {
+        self.rule.as_ref().filter(|_| self.floor.is_none()).and_then(|rule| rule.group)
+    }
+
+    /// What a name stands for in the bodies that are open.
+    pub(super) fn named(&self, name: &str) -> Option<Named> {
+        let from = self.floor.unwrap_or(0);
+        self.scope[from..].iter().rev().find(|(known, _)| known == name).map(|(_, named)| named.clone())
+    }
+
+    /// A name that is no variable.
+    fn global(
+        &mut self,
+        name: &str,
+        span: Span,
+        segments: &[Segment<'_>],
+        fresh: Option<Span>,
+        whole: Span,
+    ) -> Checked {
+        let meaning = self.names.meaning(name);
+        if let Some(own) = self.own_group()
+            && matches!(meaning, Some(Meaning::Component(_)))
+        {
+            let name = ast::Name { text: name.to_string(), span };
+            return self.component(own, &name, span, segments, Whose::Own, fresh);
+        }
+        if let Some((value, rest)) = self.of_blueprint(name, span, segments) {
+            return self.behind(value, rest, fresh, whole);
+        }
+        let value = match (name, meaning) {
+            ("PI", _) => Checked::Float(std::f64::consts::PI),
+            ("TAU", _) => Checked::Float(std::f64::consts::TAU),
+            ("time", _) if self.knows_time() => Checked::Typed(Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Time }),
+            ("frame", _) if self.knows_time() => {
+                Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame })
+            }
+            ("time" | "frame", _) => return self.outside_system(&format!("`{name}`"), span),
+            (_, Some(Meaning::Constant(constant))) => {
+                self.used[constant] = true;
+                // Without a value it is part of a cycle or wrong itself, and told.
+                self.constants[constant].clone().unwrap_or(Checked::Error)
+            }
+            (_, Some(Meaning::Variant(it, variant))) => {
+                let ty = Type::variant(diptych_protocol::id::EnumId::new(it as u32));
+                Checked::Typed(Typed { ty, kind: Kind::Const(vec![Value::U8(variant as u8)]) })
+            }
+            (_, Some(Meaning::Enum(it))) => return self.variant_of(it, name, span, segments, fresh),
+            (_, Some(Meaning::Signal(signal))) => self.signal(signal, span),
+            (_, Some(Meaning::Group(group))) => return self.row_of_group(group, name, span, segments, fresh, whole),
+            (_, Some(Meaning::Component(_))) => match self.group {
+                None => return self.outside(&format!("component `{name}`"), span),
+                Some(group) if group.members.iter().any(|member| member.component.text == name) => {
+                    let error = Diagnostic::error(codes::E0409, span, format!("`{name}` has no value yet"));
+                    return self.error(error.help(format!("give `{name}` its value further up in the blueprint")));
+                }
+                Some(group) => {
+                    let message = format!("group `{}` has no component `{name}`", group.name.text);
+                    return self.error(Diagnostic::error(codes::E0506, span, message));
+                }
+            },
+            (_, Some(meaning)) => {
+                let message = format!("`{name}` is {}, not a value", meaning.what());
+                return self.error(Diagnostic::error(codes::E0204, span, message));
+            }
+            (_, None) => {
+                let hint = {
+                    let members = self.row.iter().flatten().map(|member| member.name.as_str());
+                    let variables = self.scope[self.floor.unwrap_or(0)..].iter().map(|(name, _)| name.as_str());
+                    let values = self.names.all(|meaning| {
+                        matches!(
+                            meaning,
+                            Meaning::Constant(_) | Meaning::Component(_) | Meaning::Variant(..) | Meaning::Signal(_)
+                        )
+                    });
+                    did_you_mean(name, members.chain(variables).chain(values).chain(BUILT_IN))
+                };
+                let message = format!("there is no value `{name}`");
+                return self.error(Diagnostic::error(codes::E0201, span, message).maybe_help(hint));
+            }
+        };
+        self.behind(value, segments, fresh, whole)
+    }
+
+    fn knows_time(&self) -> bool {
+        self.rule.is_some()
+    }
+
+    /// In a blueprint: a component above, or a column of the file.
+    fn of_blueprint<'s, 'e>(
+        &mut self,
+        name: &str,
+        span: Span,
+        segments: &'s [Segment<'e>],
+    ) -> Option<(Checked, &'s [Segment<'e>])> {
+        if self.floor.is_some() {
+            return None;
+        }
+        if let Some(at) = self.file.iter().position(|(column, _)| column == name)
+            && !self.row.iter().flatten().any(|member| member.name == name)
+        {
+            let (_, data) = self.file[at];
+            let ty = Type::scalar(data.1);
+            return Some((Checked::Typed(Typed { ty, kind: Kind::Data(data.0) }), segments));
+        }
+        let row = self.row.as_mut()?;
+        // The longest leaf that the text spells: `Body.mass`, `Trail[2].at`.
+        let mut spelled = name.to_string();
+        let mut taken = 0;
+        loop {
+            if let Some(place) = row.iter().position(|member| member.name == spelled) {
+                row[place].used = true;
+                let value = Checked::Typed(Typed { ty: row[place].ty, kind: Kind::Component(place) });
+                return Some((value, &segments[taken..]));
+            }
+            match segments.get(taken) {
+                Some(Segment::Field(field)) => spelled.push_str(&format!(".{}", field.text)),
+                Some(Segment::Index(Expr { kind: ExprKind::Int(at), .. })) => spelled.push_str(&format!("[{at}]")),
+                _ => break,
+            }
+            taken += 1;
+        }
+        if row.iter().any(|member| member.component == name) {
+            let message = format!("`{name}` is not a single value");
+            let error = Diagnostic::error(codes::E0314, span, message);
+            let value = self.error(error.help("choose a part: `.field`, or `[0]` with a constant"));
+            return Some((value, &[]));
+        }
+        None
+    }
+
+    /// `Health.S`
+    fn variant_of(
+        &mut self,
+        it: usize,
+        name: &str,
+        span: Span,
+        segments: &[Segment<'_>],
+        fresh: Option<Span>,
+    ) -> Checked {
+        let variants = &self.names.enums[it].variants;
+        let [Segment::Field(field), rest @ ..] = segments else {
+            let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is an enum, not a value"));
+            let example = variants.first().map_or("", |variant| variant.text.as_str());
+            return self.error(error.help(format!("write one of its variants: `{example}`")));
+        };
+        match variants.iter().position(|variant| variant.text == field.text) {
+            Some(variant) => {
+                let ty = Type::variant(diptych_protocol::id::EnumId::new(it as u32));
+                let value = Typed { ty, kind: Kind::Const(vec![Value::U8(variant as u8)]) };
+                self.behind(Checked::Typed(value), rest, fresh, field.span)
+            }
+            None => {
+                let hint = did_you_mean(&field.text, variants.iter().map(|variant| variant.text.as_str()));
+                let message = format!("`{name}` has no variant `{}`", field.text);
+                self.error(Diagnostic::error(codes::E0314, field.span, message).maybe_help(hint))
+            }
+        }
+    }
+
+    /// `agents[i]`: the reference to a row.
+    fn row_of_group(
+        &mut self,
+        group: usize,
+        name: &str,
+        span: Span,
+        segments: &[Segment<'_>],
+        fresh: Option<Span>,
+        whole: Span,
+    ) -> Checked {
+        let [Segment::Index(index), rest @ ..] = segments else {
+            let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is a group, not a value"));
+            return self.error(error.help(format!("a row of it is `{name}[i]`; all rows: `for x in {name}`")));
+        };
+        let row = match self.check(index, Some(Scalar::U32)) {
+            Checked::Error => return Checked::Error,
+            Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => typed,
+            Checked::Int(x) if u32::try_from(x).is_ok() => Typed::value(Value::U32(x as u32)),
+            other => {
+                let message = format!("a row is chosen by an integer that is not negative, not by {}", other.describe());
+                let error = Diagnostic::error(codes::E0304, index.span, message);
+                return self.error(error.help("convert it: `u32(...)`"));
+            }
+        };
+        // A negative number wraps to one that no group has.
+        let ty = Type::entity(GroupId::new(group as u32));
+        let mut row = row.converted(Scalar::U32);
+        row.ty = ty;
+        self.behind(Checked::Typed(row), rest, fresh, whole)
+    }
+
+    /// What stands behind a value.
+    fn behind(&mut self, value: Checked, segments: &[Segment<'_>], fresh: Option<Span>, whole: Span) -> Checked {
+        let Some((segment, rest)) = segments.split_first() else {
+            if let (Some(span), false) = (fresh, matches!(value, Checked::Error)) {
+                self.not_fresh(span);
+                return Checked::Error;
+            }
+            return value;
+        };
+        match (value, segment) {
+            (Checked::Error, _) => Checked::Error,
+            (Checked::Array(elements), Segment::Index(index)) => {
+                let value = self.choose(elements, index);
+                self.behind(value, rest, fresh, whole)
+            }
+            (Checked::Typed(typed), Segment::Field(name)) => match typed.ty.sort {
+                Sort::Entity(group) => {
+                    let whose = Whose::Of(Box::new(typed));
+                    self.component(group.index(), name, name.span, rest, whose, fresh)
+                }
+                _ => {
+                    let value = self.lane_of(Checked::Typed(typed), name);
+                    self.behind(value, rest, fresh, whole)
+                }
+            },
+            (value, Segment::Field(name)) => {
+                let value = self.lane_of(value, name);
+                self.behind(value, rest, fresh, whole)
+            }
+            (value, Segment::Index(index)) => {
+                let message = format!("{} has no `[...]`", value.describe());
+                let error = Diagnostic::error(codes::E0314, index.span, message);
+                self.error(error.help("lanes of a vector are `.x`, `.y`, `.z`"))
+            }
+        }
+    }
+
+    /// One of several by a number.
+    fn choose(&mut self, elements: Vec<Typed>, index: &Expr) -> Checked {
+        match self.check(index, Some(Scalar::I32)) {
+            Checked::Error => Checked::Error,
+            Checked::Int(at) => match usize::try_from(at).ok().and_then(|at| elements.get(at)) {
+                Some(element) => Checked::Typed(element.clone()),
+                None => {
+                    let message = format!("[{at}] of an array of {}", elements.len());
+                    let error = Diagnostic::error(codes::E0311, index.span, message);
+                    self.error(error.help(format!("places go from 0 to {}", elements.len() - 1)))
+                }
+            },
+            Checked::Typed(at) if at.ty.lanes == 1 && at.ty.scalar.is_integer() && at.ty.sort == Sort::Plain => {
+                let Some(first) = elements.first() else { return Checked::Error };
+                let ty = first.ty;
+                // Unsigned numbers too large for an `i32` stand for the far end.
+                let at = match at.ty.scalar {
+                    Scalar::U32 => {
+                        let most = Typed::value(Value::U32(i32::MAX as u32));
+                        let least = Kind::Binary(Binary::Min, Box::new(at), Box::new(most));
+                        Typed::new(Type::scalar(Scalar::U32), least)
+                    }
+                    _ => at,
+                };
+                let at = at.converted(Scalar::I32);
+                Checked::Typed(Typed::new(ty, Kind::Choose(Box::new(at), elements)))
+            }
+            other => {
+                let message = format!("a place in an array is an integer, not {}", other.describe());
+                self.error(Diagnostic::error(codes::E0304, index.span, message).help("convert it: `i32(...)`"))
+            }
+        }
+    }
+
+    /// A turn's variable, or something of it.
+    fn of_turn(
+        &mut self,
+        turn: Turn,
+        name: &str,
+        span: Span,
+        segments: &[Segment<'_>],
+        fresh: Option<Span>,
+    ) -> Checked {
+        let (group, own) = (self.turns[turn.0].group, self.turns[turn.0].own);
+        match (group, segments) {
+            (None, _) => {
+                let counter = Typed { ty: Type::scalar(Scalar::I32), kind: Kind::Other(turn) };
+                self.behind(Checked::Typed(counter), segments, fresh, span)
+            }
+            (Some(group), [Segment::Field(component), rest @ ..]) => {
+                // In a signal the rows that are gone over are the own ones.
+                let whose = if own { Whose::Own } else { Whose::Other(turn) };
+                self.component(group, component, component.span, rest, whose, fresh)
+            }
+            (Some(group), _) => {
+                let ty = Type::entity(GroupId::new(group as u32));
+                let kind = if own { Kind::Row } else { Kind::Other(turn) };
+                let _ = name;
+                self.behind(Checked::Typed(Typed { ty, kind }), segments, fresh, span)
+            }
+        }
+    }
+
+    /// A component of some row.
+    fn component(
+        &mut self,
+        group: usize,
+        name: &ast::Name,
+        span: Span,
+        segments: &[Segment<'_>],
+        whose: Whose,
+        fresh: Option<Span>,
+    ) -> Checked {
+        let Some(first) = self.model.groups[group].members.iter().position(|m| m.component == name.text) else {
+            return self.no_component(group, name);
+        };
+        let Some(mut shape) = self.shapes.get(&name.text).cloned() else { return Checked::Error };
+        let mut suffix = String::new();
+        let mut rest = segments;
+        loop {
+            match (&shape, rest.split_first()) {
+                (Shape::Leaf(_), _) => break,
+                (Shape::Struct(fields), Some((Segment::Field(field), behind))) => {
+                    let Some((_, inner)) = fields.iter().find(|(known, _)| *known == field.text) else {
+                        let hint = did_you_mean(&field.text, fields.iter().map(|(known, _)| known.as_str()));
+                        let message = format!("`{}{suffix}` has no field `{}`", name.text, field.text);
+                        let error = Diagnostic::error(codes::E0314, field.span, message);
+                        return self.error(error.maybe_help(hint));
+                    };
+                    suffix.push_str(&format!(".{}", field.text));
+                    (shape, rest) = (inner.clone(), behind);
+                }
+                (Shape::Array(inner, count), Some((Segment::Index(index), behind))) => {
+                    let (inner, count) = ((**inner).clone(), *count);
+                    let known = match self.check(index, Some(Scalar::I32)) {
+                        Checked::Error => return Checked::Error,
+                        Checked::Int(at) => Some(at),
+                        Checked::Typed(typed) => typed.scalar().map(|value| value.as_f64() as i128),
+                        _ => None,
+                    };
+                    match known {
+                        Some(at) if (0..count as i128).contains(&at) => {
+                            suffix.push_str(&format!("[{at}]"));
+                            (shape, rest) = (inner, behind);
+                        }
+                        Some(at) => {
+                            let message = format!("[{at}] of an array of {count}");
+                            let error = Diagnostic::error(codes::E0311, index.span, message);
+                            return self.error(error.help(format!("places go from 0 to {}", count - 1)));
+                        }
+                        None => {
+                            // Whatever the number: every element is read, one is chosen.
+                            let mut elements = Vec::new();
+                            for at in 0..count {
+                                let (leaf, behind) = match self.leaf_behind(&inner, behind) {
+                                    Some(found) => found,
+                                    None => return self.not_single(name, &suffix, &shape, index.span),
+                                };
+                                rest = behind;
+                                let full = format!("{}{suffix}[{at}]{leaf}", name.text);
+                                match self.read(group, &full, span, whose.clone(), fresh) {
+                                    Checked::Typed(typed) => elements.push(typed),
+                                    _ => return Checked::Error,
+                                }
+                            }
+                            let value = self.choose(elements, index);
+                            return self.behind(value, rest, None, span);
+                        }
+                    }
+                }
+                (_, behind) => {
+                    let span = behind.map_or(span, |(segment, _)| segment.span());
+                    return self.not_single(name, &suffix, &shape, span);
+                }
+            }
+        }
+        let _ = first;
+        let value = self.read(group, &format!("{}{suffix}", name.text), span, whose, fresh);
+        self.behind(value, rest, None, span)
+    }
+
+    /// The rest of the way to a leaf, by fields and constant places only.
+    fn leaf_behind<'s, 'e>(&self, shape: &Shape, segments: &'s [Segment<'e>]) -> Option<(String, &'s [Segment<'e>])> {
+        match (shape, segments.split_first()) {
+            (Shape::Leaf(_), _) => Some((String::new(), segments)),
+            (Shape::Struct(fields), Some((Segment::Field(field), behind))) => {
+                let (_, inner) = fields.iter().find(|(known, _)| *known == field.text)?;
+                let (leaf, rest) = self.leaf_behind(inner, behind)?;
+                Some((format!(".{}{leaf}", field.text), rest))
+            }
+            (Shape::Array(inner, count), Some((Segment::Index(index), behind))) => {
+                let ExprKind::Int(at) = index.kind else { return None };
+                let (leaf, rest) = self.leaf_behind(inner, behind)?;
+                (at < *count as u64).then(|| (format!("[{at}]{leaf}"), rest))
+            }
+            _ => None,
+        }
+    }
+
+    fn not_single(&mut self, name: &ast::Name, suffix: &str, shape: &Shape, span: Span) -> Checked {
+        let message = format!("`{}{suffix}` is {}, not a single value", name.text, shape.describe());
+        self.error(Diagnostic::error(codes::E0314, span, message).help("choose a part: `.field`, `[0]`"))
+    }
+
+    fn no_component(&mut self, group: usize, name: &ast::Name) -> Checked {
+        if ["x", "y", "z"].contains(&name.text.as_str()) || self.names.component(name, self.diagnostics).is_some() {
+            let group = &self.model.groups[group];
+            let hint = did_you_mean(&name.text, group.members.iter().map(|member| member.component.as_str()));
+            let message = format!("group `{}` has no component `{}`", group.name, name.text);
+            let error = Diagnostic::error(codes::E0506, name.span, message).maybe_help(hint);
+            self.diagnostics.push(error);
+        }
+        Checked::Error
+    }
+
+    /// A position that distances are between: as the frame started from it.
+    pub(super) fn read_position(&mut self, group: usize, leaf: &str, span: Span, whose: Whose) -> Checked {
+        let Some(member) = self.model.groups[group].member(leaf) else { return Checked::Error };
+        let ty = self.model.groups[group].members[member].ty;
+        let place = Place { group, member };
+        let reach = if matches!(whose, Whose::Own) { Reach::Own } else { Reach::Any };
+        if let Some(rule) = &mut self.rule {
+            rule.note(Read { place, when: When::Prev, reach, span });
+        }
+        Checked::Typed(Typed { ty, kind: Kind::Read { place, when: When::Prev, whose } })
+    }
+
+    /// Reads one leaf of a component, and notes that it is read.
+    fn read(&mut self, group: usize, leaf: &str, span: Span, whose: Whose, fresh: Option<Span>) -> Checked {
+        let Some(member) = self.model.groups[group].member(leaf) else { return Checked::Error };
+        let (ty, owner) = {
+            let member = &self.model.groups[group].members[member];
+            (member.ty, member.owner.map(|(system, _)| system))
+        };
+        let Some(rule) = &self.rule else { return self.outside_system(&format!("component `{leaf}`"), span) };
+        let (system, own) = (rule.system, matches!(whose, Whose::Own));
+        let place = Place { group, member };
+        if system.is_none() {
+            // A rule about a finished state: what frames made, or what set-up did.
+            if let Some(span) = fresh {
+                let error = Diagnostic::error(codes::E0513, span, "a signal is about a finished state");
+                return self.error(error.help("leave `fresh` out"));
+            }
+            let when = if owner.is_some() { When::Fresh } else { When::Prev };
+            return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });
+        }
+        let when = if fresh.is_some() { When::Fresh } else { When::Prev };
+        let mine = owner.is_some() && owner == system;
+        if mine && own {
+            return self.read_mine(place, leaf, ty, span, fresh);
+        }
+        let problem = match when {
+            When::Prev => self.no_prev(group, leaf, span),
+            When::Fresh => self.no_fresh(owner, mine, leaf, span),
+        };
+        if let Some(problem) = problem {
+            return self.error(problem);
+        }
+        let reach = if own { Reach::Own } else { Reach::Any };
+        if let Some(rule) = &mut self.rule {
+            rule.note(Read { place, when, reach, span });
+        }
+        Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } })
+    }
+
+    fn no_prev(&self, group: usize, leaf: &str, span: Span) -> Option<Diagnostic> {
+        if self.model.groups[group].origin == Origin::Blueprint {
+            return None;
+        }
+        let name = self.model.groups[group].name;
+        let message = format!("rows of `{name}` are made anew each frame: they have no previous state");
+        let help = format!("read what this frame made of it: `fresh` before `{leaf}`");
+        Some(Diagnostic::error(codes::E0509, span, message).help(help))
+    }
+
+    fn no_fresh(&self, owner: Option<usize>, mine: bool, leaf: &str, span: Span) -> Option<Diagnostic> {
+        if mine {
+            let message = format!("`{leaf}` of other rows is what the system is making: it cannot read it fresh");
+            let error = Diagnostic::error(codes::E0508, span, message);
+            return Some(error.help("leave `fresh` out for the value the frame started from, or use a second system"));
+        }
+        if owner.is_none() {
+            let message = format!("no system owns `{leaf}`: there is no fresh value");
+            return Some(Diagnostic::error(codes::E0507, span, message).help("leave `fresh` out"));
+        }
+        None
+    }
+
+    /// The own row's component that the system itself makes.
+    fn read_mine(&mut self, place: Place, leaf: &str, ty: Type, span: Span, fresh: Option<Span>) -> Checked {
+        let Some(rule) = &self.rule else { return Checked::Error };
+        let assigned = (0..ty.lanes).find_map(|lane| rule.assigned.get(&(place.member, lane)).copied());
+        match (fresh, assigned) {
+            (Some(_), Some(_)) => {
+                let local = rule.next[&place.member];
+                Checked::Typed(Typed { ty, kind: Kind::Local(local) })
+            }
+            (Some(fresh), None) => {
+                let message = format!("`{leaf}` has no fresh value yet: this system makes it, further down if at all");
+                let error = Diagnostic::error(codes::E0507, fresh, message);
+                self.error(error.help("leave `fresh` out for the value the frame started from"))
+            }
+            (None, Some(first)) => {
+                let message = format!("`{leaf}` was assigned: its name still means what the frame started from");
+                let error = Diagnostic::error(codes::E0516, span, message).label(first, "assigned here");
+                let name = leaf.to_lowercase().replace(['.', '[', ']'], "_");
+                self.error(
+                    error
+                        .help(format!("say `fresh {leaf}` for the new value"))
+                        .help(format!("or read it before: `let old_{name} = {leaf}`")),
+                )
+            }
+            (None, None) => match self.no_prev(place.group, leaf, span) {
+                Some(problem) => self.error(problem),
+                None => {
+                    let kind = Kind::Read { place, when: When::Prev, whose: Whose::Own };
+                    if let Some(rule) = &mut self.rule {
+                        rule.note(Read { place, when: When::Prev, reach: Reach::Own, span });
+                    }
+                    Checked::Typed(Typed { ty, kind })
+                }
+            },
+        }
+    }
+
+    /// A signal's value: in a system, that of the state the frame starts from.
+    fn signal(&mut self, signal: usize, span: Span) -> Checked {
+        let Some(Rule { system, group, .. }) = &self.rule else {
+            return self.outside_system("a signal", span);
+        };
+        if system.is_none() && group.is_some() {
+            let error = Diagnostic::error(codes::E0415, span, "a signal within a reduction");
+            return self.error(error.help("signals are made of reductions: compare outside of it"));
+        }
+        match self.signal_type(signal) {
+            Some(ty) => Checked::Typed(Typed { ty, kind: Kind::Signal(signal) }),
+            None => Checked::Error, // Wrong itself, or in a circle, and told.
+        }
+    }
+
+    /// A variable of a block.
+    pub(super) fn variable(&mut self, name: &ast::Name, ty: Type, mutable: bool) -> Local {
+        let local = Local(self.locals.len());
+        self.locals.push(super::rules::LocalInfo { name: name.text.clone(), span: name.span, ty, mutable, used: false });
+        self.scope.push((name.text.clone(), Named::Local(local)));
+        local
+    }
+
+    /// A truth value.
+    pub(super) fn truth(&mut self, expr: &Expr, what: &str) -> Option<Typed> {
+        match self.check(expr, None) {
+            Checked::Error => None,
+            Checked::Typed(typed) if typed.ty == Type::scalar(Scalar::Bool) => Some(typed),
+            other => {
+                let message = format!("{what} is a `bool`, not {}", other.describe());
+                let error = Diagnostic::error(codes::E0310, expr.span, message);
+                self.diagnostics.push(error.help("compare: `x > 0`"));
+                None
+            }
+        }
+    }
+
+    /// A value with the type that it has by itself; literals become `f32` and `i32`.
+    pub(super) fn single(&mut self, expr: &Expr, expected: Option<Scalar>) -> Option<Typed> {
+        match self.check(expr, expected) {
+            Checked::Typed(typed) => Some(typed),
+            checked @ Checked::Int(_) => {
+                let scalar = expected.filter(|scalar| *scalar != Scalar::Bool).unwrap_or(Scalar::I32);
+                coerce(checked, Type::scalar(scalar), expr.span, "", self.diagnostics)
+            }
+            checked @ Checked::Float(_) => {
+                let scalar = expected.filter(|scalar| scalar.is_float()).unwrap_or(Scalar::F32);
+                coerce(checked, Type::scalar(scalar), expr.span, "", self.diagnostics)
+            }
+            Checked::Array(_) => {
+                let error = Diagnostic::error(codes::E0314, expr.span, "an array is not a single value");
+                self.diagnostics.push(error.help("choose one: `[i]`"));
+                None
+            }
+            Checked::Error => None,
+        }
+    }
+
+    /// Whether one reference, or one variant, is another.
+    pub(super) fn same(&mut self, compare: Compare, a: Typed, b: Typed) -> Checked {
+        Checked::Typed(Typed::new(Type::scalar(Scalar::Bool), Kind::Compare(compare, Box::new(a), Box::new(b))))
+    }
+}

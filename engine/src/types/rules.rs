@@ -1,0 +1,501 @@
+//! Checking the bodies of systems: statements, variables, and what is assigned on which path.
+
+use std::collections::BTreeMap;
+
+use diptych_protocol::program::{Reach, Span, When};
+use diptych_protocol::types::{Scalar, Type};
+
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Stmt, StmtKind};
+use crate::types::convert::coerce;
+use crate::types::expressions::Checker;
+use crate::types::rows::{Segment, chain};
+use crate::types::typed::{Checked, Kind, Local, Step, Turn, Typed, Whose};
+use crate::types::{Model, Place, Read};
+
+/// What a name of a block stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Local(Local),
+    Turn(Turn),
+    /// A value that is known when compiled: literals stay adaptable, arrays can be chosen from.
+    Known(Checked),
+}
+
+/// A variable.
+#[derive(Debug)]
+pub(super) struct LocalInfo {
+    pub name: String,
+    pub span: Span,
+    pub ty: Type,
+    pub mutable: bool,
+    pub used: bool,
+}
+
+/// A loop.
+#[derive(Debug)]
+pub(super) struct TurnInfo {
+    /// Whose rows it goes over; none for a range.
+    pub group: Option<usize>,
+    /// Whether these rows are the own ones: in a signal.
+    pub own: bool,
+    /// Whether it asks an index: deltas come with its turns.
+    pub spatial: bool,
+}
+
+/// What is being checked: the body of a system, or something about a finished state.
+#[derive(Default, Debug)]
+pub(super) struct Rule {
+    pub system: Option<usize>,
+    /// Whose rows bare names of components mean.
+    pub group: Option<usize>,
+    /// Of each owned member what the system makes of it.
+    pub next: BTreeMap<usize, Local>,
+    /// Which lanes of which members may have been assigned, and where.
+    pub assigned: BTreeMap<(usize, u8), Span>,
+    pub reads: Vec<Read>,
+    pub indexes: Vec<usize>,
+    pub inverses: Vec<usize>,
+    /// Loops that are open, outermost first.
+    pub open: Vec<Turn>,
+}
+
+impl Rule {
+    /// Notes a read.
+    pub(super) fn note(&mut self, read: Read) {
+        let known =
+            self.reads.iter().any(|r| r.place == read.place && r.when == read.when && r.reach == read.reach);
+        if !known {
+            self.reads.push(read);
+        }
+    }
+}
+
+/// A body that was checked.
+#[derive(Debug)]
+pub struct RuleBody {
+    /// What is done, the first value of each owned member among it.
+    pub steps: Vec<Step>,
+    /// What is stored in the end, and where it was assigned.
+    pub stores: Vec<(Place, Local, Span)>,
+}
+
+impl<'a> Checker<'a, '_> {
+    /// Checks the body of a system, whose owned members are known.
+    pub(super) fn rule_body(&mut self, at: usize, group: usize, body: &'a [Stmt], model: &mut Model<'a>) {
+        std::mem::swap(&mut self.model, model);
+        let owns = self.model.systems[at].owns.clone();
+        let mut rule = Rule { system: Some(at), group: Some(group), ..Rule::default() };
+        let mut steps = Vec::new();
+        for &place in &owns {
+            let member = &self.model.groups[group].members[place.member];
+            let (name, ty, span) = (member.name.clone(), member.ty, member.span);
+            let local = Local(self.locals.len());
+            self.locals.push(LocalInfo { name, span, ty, mutable: true, used: true });
+            rule.next.insert(place.member, local);
+            let derived = self.model.groups[group].origin != super::Origin::Blueprint;
+            let first = match derived {
+                // Rows that are made anew have nothing to carry; every path must assign.
+                true => Typed::zero(ty),
+                false => Typed { ty, kind: Kind::Read { place, when: When::Prev, whose: Whose::Own } },
+            };
+            steps.push(Step::Set(local, first));
+        }
+        self.rule = Some(rule);
+        self.draws = 0;
+        self.calls = 0;
+        self.statements(body, &mut steps);
+        let Some(rule) = self.rule.take() else { return };
+        let mut stores = Vec::new();
+        for &place in &owns {
+            let member = &self.model.groups[group].members[place.member];
+            let span = rule.assigned.iter().find(|((it, _), _)| *it == place.member).map(|(_, span)| *span);
+            let never = span.is_none() && !self.diagnostics.failed();
+            if never {
+                let (name, system) = (&member.name, self.model.systems[at].name);
+                let owned = member.owner.map_or(self.model.systems[at].span, |(_, span)| span);
+                let message = format!("system `{system}` owns `{name}` and never assigns it");
+                let error = Diagnostic::error(codes::E0501, owned, message);
+                self.diagnostics.push(error.help(format!("assign it, `{name} = ...`, or leave it out of `owns`")));
+            }
+            stores.push((place, rule.next[&place.member], span.unwrap_or(member.span)));
+        }
+        let system = &mut self.model.systems[at];
+        system.reads = rule.reads;
+        system.indexes = rule.indexes;
+        system.inverses = rule.inverses;
+        system.body = Some(RuleBody { steps, stores });
+        std::mem::swap(&mut self.model, model);
+    }
+
+    /// Statements of one block: names that it makes end with it.
+    pub(super) fn statements(&mut self, body: &[Stmt], steps: &mut Vec<Step>) {
+        let outer = self.scope.len();
+        for stmt in body {
+            if self.diagnostics.full() {
+                break;
+            }
+            self.statement(stmt, steps);
+        }
+        self.close_scope(outer);
+    }
+
+    /// Ends a block: says what nothing used.
+    pub(super) fn close_scope(&mut self, outer: usize) {
+        for (name, named) in self.scope.split_off(outer) {
+            if let Named::Local(local) = named
+                && !self.locals[local.0].used
+                && !name.starts_with('_')
+            {
+                let message = format!("nothing uses `{name}`");
+                let warning = Diagnostic::warning(codes::W0107, self.locals[local.0].span, message);
+                self.diagnostics.push(warning);
+            }
+        }
+    }
+
+    fn statement(&mut self, stmt: &Stmt, steps: &mut Vec<Step>) {
+        match &stmt.kind {
+            StmtKind::Let(bindings) => bindings.iter().for_each(|binding| self.binding(binding, steps)),
+            StmtKind::Assign { target, op, place, value } => self.assign(target, *op, *place, value, steps),
+            StmtKind::If { condition, yes, no } => {
+                let condition = self.truth(condition, "a condition");
+                let before = self.rule.as_ref().map(|rule| rule.assigned.clone());
+                let (mut a, mut b) = (Vec::new(), Vec::new());
+                self.statements(yes, &mut a);
+                // The other way starts from the same; afterwards either may have been taken.
+                let then = match (&mut self.rule, before) {
+                    (Some(rule), Some(before)) => std::mem::replace(&mut rule.assigned, before),
+                    _ => BTreeMap::new(),
+                };
+                self.statements(no, &mut b);
+                if let Some(rule) = &mut self.rule {
+                    then.into_iter().for_each(|(lane, span)| {
+                        rule.assigned.entry(lane).or_insert(span);
+                    });
+                }
+                if let Some(condition) = condition {
+                    steps.push(Step::If(condition, a, b));
+                }
+            }
+            StmtKind::For { walk, body } => {
+                let Some((walk, outer)) = self.open_walk(walk) else {
+                    return;
+                };
+                let mut turns = Vec::new();
+                self.statements(body, &mut turns);
+                self.close_walk(outer);
+                steps.push(Step::Loop(Box::new(walk), turns));
+            }
+        }
+    }
+
+    /// `let a = x`
+    pub(super) fn binding(&mut self, binding: &ast::Binding, steps: &mut Vec<Step>) {
+        let value = match &binding.ty {
+            Some(ty) => {
+                let Some(ty) = self.single_type(ty) else { return };
+                let checked = self.check(&binding.value, Some(ty.scalar));
+                let what = format!("`{}`", binding.name.text);
+                let value = coerce(checked, ty, binding.value.span, &what, self.diagnostics);
+                value.unwrap_or_else(|| Typed::zero(ty))
+            }
+            None => {
+                let checked = self.check(&binding.value, None);
+                match checked {
+                    // What is known stays known, so that literals adapt to what they meet.
+                    Checked::Int(_) | Checked::Float(_) | Checked::Array(_) if !binding.mutable => {
+                        self.scope.push((binding.name.text.clone(), Named::Known(checked)));
+                        return;
+                    }
+                    Checked::Error => {
+                        self.scope.push((binding.name.text.clone(), Named::Known(Checked::Error)));
+                        return;
+                    }
+                    Checked::Typed(typed) => typed,
+                    Checked::Array(_) => {
+                        let error = Diagnostic::error(codes::E0514, binding.value.span, "an array cannot be changed");
+                        self.diagnostics.push(error.help("leave `mut` out"));
+                        return;
+                    }
+                    literal => {
+                        // The first assignment of something typed would come too late to say what was meant.
+                        let ty = match literal {
+                            Checked::Int(_) => Type::scalar(Scalar::I32),
+                            _ => Type::scalar(Scalar::F32),
+                        };
+                        match coerce(literal, ty, binding.value.span, "", self.diagnostics) {
+                            Some(typed) => typed,
+                            None => return,
+                        }
+                    }
+                }
+            }
+        };
+        let local = self.variable(&binding.name, value.ty, binding.mutable);
+        steps.push(Step::Set(local, value));
+    }
+
+    fn assign(&mut self, target: &Expr, op: Option<BinaryOp>, place: Span, value: &Expr, steps: &mut Vec<Step>) {
+        let (root, segments) = chain(target);
+        let ExprKind::Name(name) = &root.kind else {
+            let error = Diagnostic::error(codes::E0514, target.span, "this cannot be assigned");
+            self.diagnostics.push(error.help("assign a `let mut` variable or a component that the system owns"));
+            return;
+        };
+        match self.named(name) {
+            Some(Named::Local(local)) => self.assign_variable(local, &segments, target, op, place, value, steps),
+            Some(Named::Turn(_)) => {
+                let message = format!("`{name}` is another row: a system writes its own row alone");
+                let error = Diagnostic::error(codes::E0514, target.span, message);
+                self.diagnostics.push(error.help("let a system for that group gather what it needs"));
+            }
+            Some(Named::Known(Checked::Error)) => {}
+            Some(Named::Known(_)) => {
+                let error = Diagnostic::error(codes::E0514, target.span, format!("`{name}` is not mutable"));
+                self.diagnostics.push(error.help(format!("declare it so: `let mut {name} = ...`")));
+            }
+            None => self.assign_component(name, &segments, target, op, place, value, steps),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
+    fn assign_variable(
+        &mut self,
+        local: Local,
+        segments: &[Segment<'_>],
+        target: &Expr,
+        op: Option<BinaryOp>,
+        place: Span,
+        value: &Expr,
+        steps: &mut Vec<Step>,
+    ) {
+        let (ty, mutable, name) =
+            (self.locals[local.0].ty, self.locals[local.0].mutable, self.locals[local.0].name.clone());
+        if !mutable {
+            let error = Diagnostic::error(codes::E0514, target.span, format!("`{name}` is not mutable"));
+            let error = error.label(self.locals[local.0].span, "declared here");
+            self.diagnostics.push(error.help(format!("declare it so: `let mut {name} = ...`")));
+            return;
+        }
+        let Some(lane) = self.lane_target(ty, segments, target) else { return };
+        let old = Typed { ty, kind: Kind::Local(local) };
+        if let Some(value) = self.new_value(old, lane, op, place, value, &format!("`{name}`"), target.span) {
+            steps.push(match lane {
+                Some(lane) => Step::SetLane(local, lane, value),
+                None => Step::Set(local, value),
+            });
+        }
+    }
+
+    /// Which lane is assigned, if not all.
+    #[expect(clippy::option_option, reason = "an error, all lanes, or one")]
+    fn lane_target(&mut self, ty: Type, segments: &[Segment<'_>], target: &Expr) -> Option<Option<u8>> {
+        let lane = match segments {
+            [] => return Some(None),
+            [Segment::Field(field)] => ["x", "y", "z"].iter().position(|name| *name == field.text),
+            _ => None,
+        };
+        match lane.filter(|lane| ty.lanes > 1 && *lane < usize::from(ty.lanes)) {
+            Some(lane) => Some(Some(lane as u8)),
+            None => {
+                let message = format!("a `{}` has no such part", self.type_name(ty));
+                self.diagnostics.push(Diagnostic::error(codes::E0308, target.span, message));
+                None
+            }
+        }
+    }
+
+    /// The value that is assigned: plain, or the old one with something done to it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
+    fn new_value(
+        &mut self,
+        old: Typed,
+        lane: Option<u8>,
+        op: Option<BinaryOp>,
+        place: Span,
+        value: &Expr,
+        what: &str,
+        target: Span,
+    ) -> Option<Typed> {
+        let ty = match lane {
+            Some(_) => Type::scalar(old.ty.scalar),
+            None => old.ty,
+        };
+        let mut checked = self.check(value, Some(ty.scalar));
+        if let Some(op) = op {
+            let old = match lane {
+                Some(lane) => Typed::new(ty, Kind::Lane(Box::new(old), lane)),
+                None => old,
+            };
+            checked = self.binary(op, place, (Checked::Typed(old), target), (checked, value.span));
+        }
+        coerce(checked, ty, value.span, what, self.diagnostics)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
+    fn assign_component(
+        &mut self,
+        name: &str,
+        segments: &[Segment<'_>],
+        target: &Expr,
+        op: Option<BinaryOp>,
+        place: Span,
+        value: &Expr,
+        steps: &mut Vec<Step>,
+    ) {
+        let (system, group) = match &self.rule {
+            Some(Rule { system: Some(system), group: Some(group), .. }) if self.floor.is_none() => (*system, *group),
+            _ => {
+                let message = format!("`{name}` cannot be assigned here");
+                let error = Diagnostic::error(codes::E0514, target.span, message);
+                self.diagnostics.push(error.help("functions and values change nothing: only systems do"));
+                return;
+            }
+        };
+        // The leaf that the text spells, and perhaps a lane of it.
+        let mut leaf = name.to_string();
+        let mut rest = segments;
+        let member = loop {
+            if let Some(member) = self.model.groups[group].member(&leaf) {
+                break Some(member);
+            }
+            match rest.split_first() {
+                Some((Segment::Field(field), behind)) => {
+                    leaf.push_str(&format!(".{}", field.text));
+                    rest = behind;
+                }
+                Some((Segment::Index(Expr { kind: ExprKind::Int(at), .. }), behind)) => {
+                    leaf.push_str(&format!("[{at}]"));
+                    rest = behind;
+                }
+                Some((Segment::Index(index), _)) => {
+                    let known = self.single(index, Some(Scalar::I32)).and_then(|typed| typed.scalar());
+                    let Some(known) = known else {
+                        let message = "an element that is assigned is chosen by a constant";
+                        let error = Diagnostic::error(codes::E0514, index.span, message);
+                        self.diagnostics.push(
+                            error.help("assign each element: `Trail[0] = if i == 0 { x } else { Trail[0] }`"),
+                        );
+                        return;
+                    };
+                    leaf.push_str(&format!("[{}]", known.as_f64()));
+                    rest = &rest[1..];
+                }
+                None => break None,
+            }
+        };
+        let Some(member) = member else {
+            self.no_target(name, segments, target, group);
+            return;
+        };
+        let (ty, owner) = {
+            let member = &self.model.groups[group].members[member];
+            (member.ty, member.owner)
+        };
+        if owner.is_none_or(|(owner, _)| owner != system) {
+            let rule = self.model.systems[system].name;
+            let message = format!("system `{rule}` does not own `{leaf}`");
+            let mut error = Diagnostic::error(codes::E0505, target.span, message);
+            error = match owner {
+                Some((other, span)) => {
+                    let other = self.model.systems[other].name;
+                    error.label(span, format!("owned by `{other}`")).help(format!(
+                        "a component has one owner: merge the two systems, or let `{rule}` own one of its own that `{other}` reads `fresh`"
+                    ))
+                }
+                None => error.help(format!("add it to the system's clauses: `owns {name}`")),
+            };
+            self.diagnostics.push(error);
+            return;
+        }
+        let Some(lane) = self.lane_target(ty, rest, target) else { return };
+        let Some(rule) = &self.rule else { return };
+        if !rule.open.is_empty() {
+            let message = format!("`{leaf}` would be assigned once a turn");
+            let error = Diagnostic::error(codes::E0517, target.span, message);
+            self.diagnostics.push(error.help(
+                "accumulate in a variable, `let mut sum = ...`, and assign the component once, after the loop",
+            ));
+            return;
+        }
+        let lanes: Vec<u8> = lane.map_or((0..ty.lanes).collect(), |lane| vec![lane]);
+        if let Some(&first) = lanes.iter().find_map(|lane| rule.assigned.get(&(member, *lane))) {
+            let message = format!("`{leaf}` is assigned a second time on this path");
+            let error = Diagnostic::error(codes::E0515, target.span, message).label(first, "assigned here");
+            self.diagnostics.push(error.help(
+                "compute the value in a variable, `let mut value = ...`, and assign the component once",
+            ));
+            return;
+        }
+        let next = rule.next[&member];
+        // `+=` starts from what the name means: the value the frame started from.
+        let place_of = Place { group, member };
+        let old = Typed { ty, kind: Kind::Read { place: place_of, when: When::Prev, whose: Whose::Own } };
+        if op.is_some()
+            && let Some(rule) = &mut self.rule
+        {
+            rule.note(Read { place: place_of, when: When::Prev, reach: Reach::Own, span: target.span });
+        }
+        let value = self.new_value(old, lane, op, place, value, &format!("component `{leaf}`"), target.span);
+        if let Some(rule) = &mut self.rule {
+            lanes.iter().for_each(|lane| {
+                rule.assigned.insert((member, *lane), target.span);
+            });
+        }
+        if let Some(value) = value {
+            steps.push(match lane {
+                Some(lane) => Step::SetLane(next, lane, value),
+                None => Step::Set(next, value),
+            });
+        }
+    }
+
+    fn no_target(&mut self, name: &str, segments: &[Segment<'_>], target: &Expr, group: usize) {
+        let whole = self.model.groups[group].members.iter().any(|member| member.component == name);
+        if whole {
+            let shape = self.shapes.get(name).map_or_else(String::new, |shape| shape.describe());
+            let message = format!("`{name}` is {shape}: assign its parts");
+            self.diagnostics.push(Diagnostic::error(codes::E0514, target.span, message));
+            return;
+        }
+        let known = self.names.meaning(name).is_some();
+        let group = &self.model.groups[group];
+        let owned = group.members.iter().map(|member| member.component.as_str());
+        let variables = self.scope.iter().map(|(name, _)| name.as_str());
+        let hint = crate::diagnostic::did_you_mean(name, owned.chain(variables));
+        let error = match (known, segments) {
+            (true, _) => {
+                let message = format!("group `{}` has no component `{name}` that could be assigned", group.name);
+                Diagnostic::error(codes::E0514, target.span, message)
+            }
+            (false, _) => Diagnostic::error(codes::E0201, target.span, format!("there is no variable `{name}`"))
+                .help(format!("declare it: `let mut {name} = ...`")),
+        };
+        self.diagnostics.push(error.maybe_help(hint));
+    }
+
+    /// `{ let a = x  a + 1 }` as a value.
+    pub(super) fn block(&mut self, lets: &[Stmt], value: &Expr, expected: Option<Scalar>) -> Checked {
+        let outer = self.scope.len();
+        let mut steps = Vec::new();
+        for stmt in lets {
+            match &stmt.kind {
+                StmtKind::Let(bindings) => bindings.iter().for_each(|binding| self.binding(binding, &mut steps)),
+                _ => {
+                    let error = Diagnostic::error(codes::E0514, stmt.span, "a value is made of `let`s and one value");
+                    self.diagnostics.push(error.help("use the statement form, outside of the value"));
+                }
+            }
+        }
+        let value = self.check(value, expected);
+        self.close_scope(outer);
+        match value {
+            Checked::Typed(typed) if !steps.is_empty() => {
+                Checked::Typed(Typed { ty: typed.ty, kind: Kind::Block(steps, Box::new(typed)) })
+            }
+            value => value,
+        }
+    }
+}
