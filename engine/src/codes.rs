@@ -16,7 +16,9 @@ codes! {
     E0105 "something else was expected here"
     E0106 "nested too deeply"
     E0107 "comparisons do not chain"
+    E0108 "a native system with a body"
     E0109 "a reserved word used as a name"
+    E0110 "a value where something that can be given one is needed"
 
     E0201 "an unknown name"
     E0202 "defined twice"

@@ -2,8 +2,16 @@
 
 pub mod ast;
 mod expressions;
+mod folds;
+mod groups;
 mod items;
 pub mod lexer;
 mod parser;
+mod recovery;
+mod statements;
+mod systems;
+#[cfg(test)]
+mod tests;
+mod types;
 
 pub use parser::{parse, parse_value};

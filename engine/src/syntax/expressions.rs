@@ -4,12 +4,9 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Name, UnaryOp};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
-
-/// How many expressions may nest. Later passes recurse as deep, on a stack of two megabytes in a debug build.
-pub const DEPTH_MAX: u16 = 100;
 
 /// How tightly operators hold: `or` least, then `and`, `not`, comparisons, sums, products, signs.
 const NOT: u8 = 3;
@@ -43,20 +40,13 @@ impl Parser<'_> {
 
     /// An expression of operators that hold tighter than this.
     fn above(&mut self, strength: u8) -> Option<Expr> {
-        if self.nesting >= DEPTH_MAX {
-            self.too_deep(self.token().span);
-            return None;
-        }
-        self.nesting += 1;
-        let result = self.operators(strength);
-        self.nesting -= 1;
-        result
+        self.deeper("expression", |parser| parser.operators(strength))
     }
 
     fn operators(&mut self, strength: u8) -> Option<Expr> {
         let mut left = self.prefix()?;
         while let Some((op, own)) = operator(self.kind()) {
-            if own <= strength {
+            if own <= strength || (op == BinaryOp::Sub && self.breaks(0)) {
                 break;
             }
             let place = self.advance().span;
@@ -65,7 +55,7 @@ impl Parser<'_> {
                 && let Some((_, COMPARISON)) = operator(self.kind())
             {
                 let error = Diagnostic::error(codes::E0107, self.token().span, "comparisons do not chain");
-                self.diagnostics.push(error.help("write `a < b and b < c`"));
+                self.tell(error.help("write `a < b and b < c`"));
                 return None;
             }
             let span = Span { start: left.span.start, end: right.span.end };
@@ -80,6 +70,7 @@ impl Parser<'_> {
         let (op, strength) = match self.kind() {
             Kind::Minus => (UnaryOp::Neg, SIGN),
             Kind::Not => (UnaryOp::Not, NOT),
+            Kind::Fresh => return self.fresh(),
             _ => return self.postfix(),
         };
         self.advance();
@@ -88,14 +79,34 @@ impl Parser<'_> {
         self.node(ExprKind::Unary(op, Box::new(operand)), span, depth)
     }
 
-    fn postfix(&mut self) -> Option<Expr> {
+    /// `fresh A`, `fresh other.A[1]`: all of the chain.
+    pub(super) fn fresh(&mut self) -> Option<Expr> {
+        let start = self.advance().span.start;
+        let inner = self.postfix()?;
+        let depth = inner.depth;
+        self.node(ExprKind::Fresh(Box::new(inner)), self.since(start), depth)
+    }
+
+    /// `a`, `a.x`, `a[1].x`
+    pub(super) fn postfix(&mut self) -> Option<Expr> {
         let mut inner = self.primary()?;
-        while self.eat(Kind::Dot) {
-            let lane = self.name("a lane: `x`, `y` or `z`")?;
-            let (span, depth) = (Span { start: inner.span.start, end: lane.span.end }, inner.depth);
-            inner = self.node(ExprKind::Lane(Box::new(inner), lane), span, depth)?;
+        loop {
+            let start = inner.span.start;
+            if self.eat(Kind::Dot) {
+                let lane = self.name("a component, a field or a lane")?;
+                let depth = inner.depth;
+                inner = self.node(ExprKind::Lane(Box::new(inner), lane), self.since(start), depth)?;
+            } else if self.kind() == Kind::BracketOpen && !self.breaks(0) {
+                self.advance();
+                let index = self.enclosed(Self::expr)?;
+                self.expect(Kind::BracketClose, "`]`")?;
+                let depth = inner.depth.max(index.depth);
+                let kind = ExprKind::Index(Box::new(inner), Box::new(index));
+                inner = self.node(kind, self.since(start), depth)?;
+            } else {
+                return Some(inner);
+            }
         }
-        Some(inner)
     }
 
     fn primary(&mut self) -> Option<Expr> {
@@ -107,20 +118,31 @@ impl Parser<'_> {
             Kind::False => ExprKind::Bool(false),
             Kind::Row => ExprKind::Row,
             Kind::Space => ExprKind::Space,
+            Kind::This => ExprKind::This,
             Kind::If => return self.condition(),
             Kind::ParenOpen => {
                 self.advance();
-                let mut inner = self.expr()?;
+                let mut inner = self.enclosed(Self::expr)?;
                 self.expect(Kind::ParenClose, "`)`")?;
                 inner.span = self.since(token.span.start);
                 return Some(inner);
             }
-            Kind::Name if self.ahead(1).kind == Kind::ParenOpen => {
-                let name = self.name("a function")?;
+            Kind::BracketOpen => {
                 self.advance();
-                let arguments = self.arguments()?;
-                let depth = arguments.iter().map(|a| a.depth).max().unwrap_or(0);
-                return self.node(ExprKind::Call(name, arguments), self.since(token.span.start), depth);
+                let (values, depth) = self.values(Kind::BracketClose, "`,` or `]`")?;
+                return self.node(ExprKind::Array(values), self.since(token.span.start), depth);
+            }
+            Kind::Name if self.at_pair() => {
+                self.advance();
+                let draw = self.call()?;
+                let depth = draw.depth;
+                return self.node(ExprKind::Pair(Box::new(draw)), self.since(token.span.start), depth);
+            }
+            Kind::Name if self.calls(0) => {
+                return match self.fold_here() {
+                    Some(fold) => self.fold(fold),
+                    None => self.call(),
+                };
             }
             Kind::Name => ExprKind::Name(word.to_string()),
             _ => {
@@ -132,51 +154,55 @@ impl Parser<'_> {
         self.node(kind, token.span, 0)
     }
 
+    /// Whether the name `n` places ahead has arguments.
+    fn calls(&self, n: usize) -> bool {
+        self.ahead(n + 1).kind == Kind::ParenOpen && !self.breaks(n + 1)
+    }
+
+    /// `pair draw(...)`; anywhere else, `pair` is a name.
+    fn at_pair(&self) -> bool {
+        let word = self.is_word(0, "pair") && self.ahead(1).kind == Kind::Name && !self.breaks(1);
+        word && self.calls(1) && !self.is_word(1, "where")
+    }
+
+    /// `f(a, b)`
+    fn call(&mut self) -> Option<Expr> {
+        let name: Name = self.name("a function")?;
+        let start = name.span.start;
+        self.advance();
+        let (arguments, depth) = self.values(Kind::ParenClose, "`,` or `)`")?;
+        self.node(ExprKind::Call(name, arguments), self.since(start), depth)
+    }
+
+    /// Values up to the closing parenthesis or bracket, and how deep they are.
+    pub(super) fn values(&mut self, close: Kind, what: &str) -> Option<(Vec<Expr>, u16)> {
+        let mut values = Vec::new();
+        self.entries(close, what, |parser| {
+            values.push(parser.expr()?);
+            Some(())
+        })?;
+        let depth = values.iter().map(|value| value.depth).max().unwrap_or(0);
+        Some((values, depth))
+    }
+
     /// `if c { a } else { b }`
     fn condition(&mut self) -> Option<Expr> {
         let start = self.advance().span.start;
         let condition = self.expr()?;
-        self.expect(Kind::BraceOpen, "`{` and the value if true")?;
-        let yes = self.expr()?;
-        self.expect(Kind::BraceClose, "`}`")?;
+        let yes = self.block("`{` and the value if true")?;
         self.expect(Kind::Else, "`else`: an `if` is a value, so it needs both")?;
-        let no = if self.kind() == Kind::If {
-            self.above(SIGN)?
-        } else {
-            self.expect(Kind::BraceOpen, "`{` and the value if false")?;
-            let no = self.expr()?;
-            self.expect(Kind::BraceClose, "`}`")?;
-            no
+        let no = match self.kind() {
+            Kind::If => self.deeper("expression", Self::condition)?,
+            _ => self.block("`{` and the value if false")?,
         };
         let depth = condition.depth.max(yes.depth).max(no.depth);
         let kind = ExprKind::If(Box::new(condition), Box::new(yes), Box::new(no));
         self.node(kind, self.since(start), depth)
     }
 
-    /// Arguments up to the closing parenthesis.
-    pub(super) fn arguments(&mut self) -> Option<Vec<Expr>> {
-        let mut arguments = Vec::new();
-        while self.kind() != Kind::ParenClose {
-            arguments.push(self.expr()?);
-            if !self.eat(Kind::Comma) {
-                break;
-            }
-        }
-        self.expect(Kind::ParenClose, "`,` or `)`")?;
-        Some(arguments)
-    }
-
-    fn node(&mut self, kind: ExprKind, span: Span, inner: u16) -> Option<Expr> {
-        if inner >= DEPTH_MAX {
-            self.too_deep(span);
-            return None;
-        }
-        Some(Expr { kind, span, depth: inner + 1 })
-    }
-
-    fn too_deep(&mut self, span: Span) {
-        let message = format!("this expression nests deeper than {DEPTH_MAX}");
-        self.diagnostics.push(Diagnostic::error(codes::E0106, span, message).help("name parts of it by `let`"));
+    /// An expression around others, the deepest of which is so deep.
+    pub(super) fn node(&mut self, kind: ExprKind, span: Span, inner: u16) -> Option<Expr> {
+        Some(Expr { depth: self.depth_around(inner, "expression", span)?, kind, span })
     }
 
     fn integer(&mut self, word: &str, span: Span) -> u64 {

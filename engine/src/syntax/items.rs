@@ -1,25 +1,39 @@
-//! The rules of items: `param`, `let`, `run`, `space`, `component`, `group`, `index`, `system`.
+//! The rules of items: which there are, and those that take a line or two.
 
 use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{
-    Clause, ClauseKind, Component, Expr, Group, GroupOrigin, Index, Item, Let, Member, Name, Param, Path, Run,
-    Scenario, Setting, Space, SpaceShape, System,
+    Component, Ensure, Enum, Function, Item, Let, Name, Param, Record, RecordColumn, Run, Scenario, Setting, Signal,
+    Space,
 };
 use crate::syntax::lexer::Kind;
-use crate::syntax::parser::{ENTRIES_MAX, ITEMS_MAX, Parser};
+use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 8] = ["param", "let", "run", "space", "component", "group", "index", "system"];
+const ITEM_WORDS: [&str; 13] = [
+    "param",
+    "let",
+    "run",
+    "space",
+    "enum",
+    "component",
+    "fn",
+    "group",
+    "index",
+    "system",
+    "signal",
+    "ensure",
+    "record",
+];
 
 impl Parser<'_> {
     /// `scenario NAME`, then items.
     pub(super) fn scenario(&mut self) -> Scenario {
         let mut scenario = Scenario::default();
         if self.kind() == Kind::Scenario {
-            scenario.docs = std::mem::take(&mut self.docs);
+            scenario.docs = self.docs_here();
             self.advance();
             scenario.name = self.scenario_name();
         } else {
@@ -63,20 +77,22 @@ impl Parser<'_> {
     }
 
     fn no_item(&mut self) {
-        let (token, word) = (self.token(), self.word());
-        if token.kind == Kind::Reserved {
-            let message = format!("`{word}` is reserved: this version of the language has no such item");
-            self.diagnostics.push(Diagnostic::error(codes::E0105, token.span, message));
-            return;
-        }
-        let error = Diagnostic::error(codes::E0105, token.span, format!("expected an item, found `{word}`"));
-        let hint = if token.kind == Kind::Name { did_you_mean(word, ITEM_WORDS) } else { None };
-        let items = format!("items begin with {}", ITEM_WORDS.map(|word| format!("`{word}`")).join(", "));
-        self.diagnostics.push(error.help(hint.unwrap_or(items)));
+        let (token, word) = (self.token(), self.shown());
+        let items = || format!("items begin with {}", ITEM_WORDS.map(|word| format!("`{word}`")).join(", "));
+        let (message, hint) = match token.kind {
+            Kind::Reserved => (format!("`{word}` is reserved: this version of the language has no such item"), None),
+            Kind::Name => (format!("expected an item, found `{word}`"), did_you_mean(word, ITEM_WORDS)),
+            _ if self.at_clause() => (
+                format!("expected an item, found `{word}`"),
+                Some("the clauses of a system stand before its body".to_string()),
+            ),
+            _ => (format!("expected an item, found `{word}`"), self.new_line_help()),
+        };
+        self.tell(Diagnostic::error(codes::E0105, token.span, message).help(hint.unwrap_or_else(items)));
     }
 
     fn item(&mut self) -> Option<Item> {
-        let docs = std::mem::take(&mut self.docs);
+        let docs = if self.kind() == Kind::Param { self.docs_here() } else { Vec::new() };
         let start = self.token().span.start;
         match self.advance().kind {
             Kind::Param => self.param(docs).map(Item::Param),
@@ -89,10 +105,23 @@ impl Parser<'_> {
                 let shape = self.space()?;
                 Some(Item::Space(Space { span: self.since(start), shape }))
             }
+            Kind::Enum => self.enumeration().map(Item::Enum),
             Kind::Component => self.component().map(Item::Component),
+            Kind::Fn => self.function().map(Item::Function),
             Kind::Group => self.group().map(Item::Group),
             Kind::Index => self.index().map(Item::Index),
             Kind::System => self.system().map(Item::System),
+            Kind::Signal => {
+                let name = self.name("a name for the signal")?;
+                self.expect(Kind::Assign, "`=` and a value")?;
+                Some(Item::Signal(Signal { name, value: self.expr()? }))
+            }
+            Kind::Ensure => {
+                let text = self.quoted("in quotes what is to hold")?;
+                let condition = self.expr()?;
+                Some(Item::Ensure(Ensure { span: self.since(start), text, condition }))
+            }
+            Kind::Record => self.record(start).map(Item::Record),
             _ => {
                 let span = self.since(start);
                 let error = Diagnostic::error(codes::E0202, span, "a text holds one scenario");
@@ -125,7 +154,7 @@ impl Parser<'_> {
     }
 
     /// `{ a = 1, b = 2 }`
-    fn settings(&mut self, what: &str) -> Option<Vec<Setting>> {
+    pub(super) fn settings(&mut self, what: &str) -> Option<Vec<Setting>> {
         self.expect(Kind::BraceOpen, what)?;
         let mut settings = Vec::new();
         self.members(|parser| {
@@ -137,193 +166,50 @@ impl Parser<'_> {
         Some(settings)
     }
 
-    /// Members up to the closing brace, separated by commas or nothing; a broken one costs its line.
-    fn members(&mut self, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        let mut count = 0;
-        loop {
-            if self.eat(Kind::BraceClose) {
-                return Some(());
-            }
-            if self.kind() == Kind::End || (self.at_item() && self.at_line_start()) {
-                self.unexpected("`}`");
-                return None;
-            }
-            self.too_many(count, ENTRIES_MAX, "entries in one pair of braces");
-            count += 1;
-            let before = self.token().span;
-            if member(self).is_none() {
-                self.skip_line();
-                if self.token().span == before && !self.at_item() && self.kind() != Kind::BraceClose {
-                    self.advance();
-                }
-            } else if !self.eat(Kind::Comma) && !self.at_line_start() && self.kind() != Kind::BraceClose {
-                self.unexpected("a comma, a new line or `}`");
-                self.skip_line();
-            }
-        }
-    }
-
-    fn space(&mut self) -> Option<SpaceShape> {
-        if self.eat_word("open") {
-            return Some(SpaceShape::Open(self.expr()?));
-        }
-        let torus = self.is_word("torus");
-        if !torus && !self.is_word("box") {
-            self.unexpected("`torus`, `box` or `open`");
-            return None;
-        }
-        self.advance();
-        let low = self.corner("`(` and the low corner")?;
-        self.expect(Kind::DotDot, "`..` and the high corner")?;
-        Some(SpaceShape::Bounded { torus, low, high: self.corner("`(` and the high corner")? })
-    }
-
-    fn corner(&mut self, what: &str) -> Option<Vec<Expr>> {
-        self.expect(Kind::ParenOpen, what)?;
-        self.arguments()
+    fn enumeration(&mut self) -> Option<Enum> {
+        let name = self.name("a name for the enum")?;
+        self.expect(Kind::BraceOpen, "`{` and the variants")?;
+        let mut variants = Vec::new();
+        self.members(|parser| {
+            variants.push(parser.name("a name for the variant")?);
+            Some(())
+        })?;
+        Some(Enum { name, variants })
     }
 
     fn component(&mut self) -> Option<Component> {
         let name = self.name("a name for the component")?;
         self.expect(Kind::Assign, "`=` and a type")?;
-        Some(Component { name, type_name: self.name("a type")? })
+        Some(Component { name, ty: self.type_expr()? })
     }
 
-    fn group(&mut self) -> Option<Group> {
-        let name = self.name("a name for the group")?;
-        let origin = if self.eat(Kind::BracketOpen) {
-            let rows = self.expr()?;
-            self.expect(Kind::BracketClose, "`]`")?;
-            GroupOrigin::Rows(rows)
-        } else if self.eat(Kind::Assign) {
-            if !self.eat_word("buckets") {
-                self.unexpected("`buckets of INDEX`");
-                return None;
-            }
-            self.expect(Kind::Of, "`of` and an index")?;
-            GroupOrigin::Buckets(self.name("an index")?)
-        } else {
-            self.unexpected("`[` and the number of rows, or `= buckets of INDEX`");
-            return None;
-        };
-        self.expect(Kind::BraceOpen, "`{` and the components")?;
-        let mut members = Vec::new();
-        self.members(|parser| {
-            let marked = parser.is_word("position") && parser.ahead(1).kind == Kind::Name;
-            let position = marked.then(|| parser.advance().span);
-            let component = parser.name("a component")?;
-            let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
-            members.push(Member { position, component, value });
+    fn function(&mut self) -> Option<Function> {
+        let name = self.name("a name for the function")?;
+        self.expect(Kind::ParenOpen, "`(` and the parameters")?;
+        let mut parameters = Vec::new();
+        self.entries(Kind::ParenClose, "`,` or `)`", |parser| {
+            let (name, ty, _) = parser.typed("a name for the parameter")?;
+            parameters.push((name, ty));
             Some(())
         })?;
-        Some(Group { name, origin, members })
+        self.expect(Kind::Arrow, "`->` and the type of the result")?;
+        let result = self.type_expr()?;
+        Some(Function { name, parameters, result, body: self.block("`{` and the value of the function")? })
     }
 
-    fn index(&mut self) -> Option<Index> {
-        let name = self.name("a name for the index")?;
-        self.expect(Kind::Assign, "`=` and the kind of index")?;
-        if !self.eat_word("kdtree") {
-            self.unexpected("`kdtree of GROUP`");
-            return None;
-        }
-        self.expect(Kind::Of, "`of` and a group")?;
-        let fresh = self.eat(Kind::Fresh);
-        let group = self.name("a group")?;
-        let braces = self.kind() == Kind::BraceOpen;
-        let settings = if braces { self.settings("`{`")? } else { Vec::new() };
-        Some(Index { name, group, fresh, settings })
-    }
-
-    fn system(&mut self) -> Option<System> {
-        let name = self.name("a name for the system")?;
-        let mut clauses = Vec::new();
-        loop {
-            if self.kind() == Kind::BraceOpen {
-                let message = "system bodies in text are not supported yet; name a native kernel";
-                let error = Diagnostic::error(codes::E0108, self.token().span, message);
-                self.diagnostics.push(error.help("write `native \"kernel.name\"` among the clauses"));
-                self.skip_braces();
-                return Some(System { name, clauses });
-            }
-            if self.at_item() || self.kind() == Kind::End {
-                return Some(System { name, clauses });
-            }
-            self.too_many(clauses.len(), ENTRIES_MAX, "clauses of one system");
-            let start = self.token().span.start;
-            let kind = self.clause()?;
-            clauses.push(Clause { span: self.since(start), kind });
-        }
-    }
-
-    fn clause(&mut self) -> Option<ClauseKind> {
-        match self.kind() {
-            Kind::Native => {
-                self.advance();
-                let token = self.expect(Kind::Text, "the kernel's name in quotes")?;
-                let text = self.slice(token.span).trim_matches('"').to_string();
-                Some(ClauseKind::Native(Name { text, span: token.span }))
-            }
-            Kind::For => {
-                self.advance();
-                Some(ClauseKind::For(self.name("a group")?))
-            }
-            Kind::Owns => {
-                self.advance();
-                Some(ClauseKind::Owns(self.paths()?))
-            }
-            Kind::Reads => {
-                self.advance();
-                Some(ClauseKind::Reads(self.paths()?))
-            }
-            Kind::Fresh => {
-                self.advance();
-                let others = self.is_word("others") && self.ahead(1).kind == Kind::Name;
-                if others {
-                    self.advance();
-                }
-                Some(ClauseKind::Fresh { others, paths: self.paths()? })
-            }
-            Kind::Index => {
-                self.advance();
-                Some(ClauseKind::Index(self.list(|parser| parser.name("an index"))?))
-            }
-            Kind::With => {
-                self.advance();
-                Some(ClauseKind::With(self.settings("`{` and the constants")?))
-            }
-            Kind::Name if self.word() == "batch" => {
-                self.advance();
-                Some(ClauseKind::Batch(self.expr()?))
-            }
-            _ => {
-                let token = self.token();
-                let message = format!("expected a clause of the system, found `{}`", self.word());
-                let words = ["native", "for", "owns", "reads", "fresh", "index", "with", "batch"];
-                let hint = if token.kind == Kind::Name { did_you_mean(self.word(), words) } else { None };
-                let clauses = format!("clauses begin with {}", words.map(|word| format!("`{word}`")).join(", "));
-                let error = Diagnostic::error(codes::E0105, token.span, message);
-                self.diagnostics.push(error.help(hint.unwrap_or(clauses)));
-                None
-            }
-        }
-    }
-
-    fn paths(&mut self) -> Option<Vec<Path>> {
-        self.list(|parser| {
-            let first = parser.name("a component")?;
-            if parser.eat(Kind::Dot) {
-                return Some(Path { group: Some(first), component: parser.name("a component")? });
-            }
-            Some(Path { group: None, component: first })
-        })
-    }
-
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let mut all = vec![one(self)?];
-        while self.eat(Kind::Comma) {
-            self.too_many(all.len(), ENTRIES_MAX, "entries in one list");
-            all.push(one(self)?);
-        }
-        Some(all)
+    /// `[every K] to "FILE.csv" { signal, name = expression }`
+    fn record(&mut self, start: u32) -> Option<Record> {
+        let every = if self.eat(Kind::Every) { Some(self.expr()?) } else { None };
+        self.expect_word("to", if every.is_some() { "`to` and a file" } else { "`every K` or `to` and a file" })?;
+        let path = self.quoted("the file's name in quotes")?;
+        self.expect(Kind::BraceOpen, "`{` and the columns")?;
+        let mut columns = Vec::new();
+        self.members(|parser| {
+            let name = parser.name("a signal, or a name for the column")?;
+            let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
+            columns.push(RecordColumn { name, value });
+            Some(())
+        })?;
+        Some(Record { span: self.since(start), every, path, columns })
     }
 }

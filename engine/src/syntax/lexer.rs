@@ -61,6 +61,16 @@ pub enum Kind {
     DotDot,
     #[token("=")]
     Assign,
+    #[token("+=")]
+    PlusAssign,
+    #[token("-=")]
+    MinusAssign,
+    #[token("*=")]
+    StarAssign,
+    #[token("/=")]
+    SlashAssign,
+    #[token("->")]
+    Arrow,
     #[token("+")]
     Plus,
     #[token("-")]
@@ -136,10 +146,30 @@ pub enum Kind {
     With,
     #[token("native")]
     Native,
+    #[token("enum")]
+    Enum,
+    #[token("entity")]
+    Entity,
+    #[token("fn")]
+    Fn,
+    #[token("signal")]
+    Signal,
+    #[token("ensure")]
+    Ensure,
+    #[token("record")]
+    Record,
+    #[token("every")]
+    Every,
+    #[token("mut")]
+    Mut,
+    #[token("self")]
+    This,
+    #[token("within")]
+    Within,
+    #[token("by")]
+    By,
     /// Words that the language will need.
-    #[regex(
-        "bus|by|despawn|ensure|enum|entity|event|every|field|fn|grid|match|mut|on|other|record|self|signal|spawn|state|when|within|without"
-    )]
+    #[regex("bus|despawn|event|field|grid|match|on|spawn|state|when|without")]
     Reserved,
     /// After the last token.
     End,
@@ -175,6 +205,17 @@ impl Kind {
                 | Kind::Fresh
                 | Kind::With
                 | Kind::Native
+                | Kind::Enum
+                | Kind::Entity
+                | Kind::Fn
+                | Kind::Signal
+                | Kind::Ensure
+                | Kind::Record
+                | Kind::Every
+                | Kind::Mut
+                | Kind::This
+                | Kind::Within
+                | Kind::By
                 | Kind::Reserved
         )
     }
@@ -260,6 +301,20 @@ mod tests {
             kinds("order or iffy if fresher"),
             [Kind::Name, Kind::Or, Kind::Name, Kind::If, Kind::Name, Kind::End]
         );
+    }
+
+    #[test]
+    fn operators_are_the_longest_that_fit() {
+        assert_eq!(kinds("a -= b"), [Kind::Name, Kind::MinusAssign, Kind::Name, Kind::End]);
+        assert_eq!(kinds("a->b/=c"), [Kind::Name, Kind::Arrow, Kind::Name, Kind::SlashAssign, Kind::Name, Kind::End]);
+        assert_eq!(kinds("a- >b"), [Kind::Name, Kind::Minus, Kind::Greater, Kind::Name, Kind::End]);
+    }
+
+    #[test]
+    fn words_of_one_place_are_names() {
+        let words = "where nearest from pair until to other position count";
+        let found = kinds(words);
+        assert!(found.iter().all(|kind| matches!(kind, Kind::Name | Kind::End)), "{found:?}");
     }
 
     #[test]

@@ -335,9 +335,9 @@ impl Checker<'_, '_> {
             Function::ClampLength => {
                 (|t: Type, f: Type| f.lanes > 1 && (t.lanes == 1 || t == f), "a vector and two lengths", ty)
             }
-            Function::Wrap => {
-                return self.wrapped(name, arguments);
-            }
+            Function::Wrap => return self.wrapped(name, arguments),
+            // Made by `delta` alone.
+            Function::Way => return Checked::Error,
         };
         let plain = |ty: Type| ty.sort == Sort::Plain;
         if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty)) {

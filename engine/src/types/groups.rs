@@ -157,7 +157,7 @@ impl<'a> Checker<'a, '_> {
             (Shape::Array(..), _) => {
                 // One value for every element.
                 let leaves = shape.leaves();
-                let Some((_, ty)) = leaves.first().copied() else { return };
+                let Some(&(_, ty)) = leaves.first() else { return };
                 if leaves.iter().any(|(_, other)| *other != ty) {
                     let error = Diagnostic::error(codes::E0410, value.span, format!("`{name}` needs a value for each part"));
                     self.diagnostics.push(error.help("write `[a, b, c]`"));

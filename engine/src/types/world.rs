@@ -298,6 +298,11 @@ impl<'a> Checker<'a, '_> {
                     coerce(Checked::Float(x), Type::scalar(Scalar::F32), setting.value.span, "", self.diagnostics)
                 }
                 Checked::Typed(typed) => Some(typed),
+                Checked::Array(_) => {
+                    let error = Diagnostic::error(codes::E0304, setting.value.span, "a constant of a kernel is a scalar");
+                    self.diagnostics.push(error.help("give each element a name of its own"));
+                    None
+                }
             };
             let Some(typed) = value else { continue };
             match typed.scalar() {

@@ -1,0 +1,68 @@
+//! The rules of what there is: `space`, `group`, `index`.
+
+use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Member, SpaceShape};
+use crate::syntax::lexer::Kind;
+use crate::syntax::parser::Parser;
+
+impl Parser<'_> {
+    pub(super) fn space(&mut self) -> Option<SpaceShape> {
+        if self.eat_word("open") {
+            return Some(SpaceShape::Open(self.expr()?));
+        }
+        let torus = self.is_word(0, "torus");
+        if !torus && !self.is_word(0, "box") {
+            self.unexpected("`torus`, `box` or `open`");
+            return None;
+        }
+        self.advance();
+        let low = self.corner("`(` and the low corner")?;
+        self.expect(Kind::DotDot, "`..` and the high corner")?;
+        Some(SpaceShape::Bounded { torus, low, high: self.corner("`(` and the high corner")? })
+    }
+
+    fn corner(&mut self, what: &str) -> Option<Vec<Expr>> {
+        self.expect(Kind::ParenOpen, what)?;
+        Some(self.values(Kind::ParenClose, "`,` or `)`")?.0)
+    }
+
+    pub(super) fn group(&mut self) -> Option<Group> {
+        let name = self.name("a name for the group")?;
+        let origin = if self.eat(Kind::BracketOpen) {
+            let rows = self.enclosed(Self::expr)?;
+            self.expect(Kind::BracketClose, "`]`")?;
+            GroupOrigin::Rows(rows)
+        } else if self.eat_word("from") {
+            GroupOrigin::File(self.quoted("the file's name in quotes")?)
+        } else if self.eat(Kind::Assign) {
+            self.expect_word("buckets", "`buckets of INDEX`")?;
+            self.expect(Kind::Of, "`of` and an index")?;
+            GroupOrigin::Buckets(self.name("an index")?)
+        } else {
+            self.unexpected("`[` and the number of rows, `from \"FILE.csv\"` or `= buckets of INDEX`");
+            return None;
+        };
+        self.expect(Kind::BraceOpen, "`{` and the components")?;
+        let mut members = Vec::new();
+        self.members(|parser| {
+            let marked = parser.is_word(0, "position") && parser.ahead(1).kind == Kind::Name;
+            let position = marked.then(|| parser.advance().span);
+            let component = parser.name("a component")?;
+            let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
+            members.push(Member { position, component, value });
+            Some(())
+        })?;
+        Some(Group { name, origin, members })
+    }
+
+    pub(super) fn index(&mut self) -> Option<Index> {
+        let name = self.name("a name for the index")?;
+        self.expect(Kind::Assign, "`=` and the kind of index")?;
+        self.expect_word("kdtree", "`kdtree of GROUP`")?;
+        self.expect(Kind::Of, "`of` and a group")?;
+        let fresh = self.eat(Kind::Fresh);
+        let group = self.name("a group")?;
+        let braces = self.kind() == Kind::BraceOpen;
+        let settings = if braces { self.settings("`{`")? } else { Vec::new() };
+        Some(Index { name, group, fresh, settings })
+    }
+}

@@ -1,0 +1,101 @@
+use super::{item, items, show, tree};
+use crate::syntax::ast::{GroupOrigin, Item};
+
+#[test]
+fn documentation_belongs_to_the_next_item() {
+    let tree = tree("/// a scene\nscenario x\n/// not here\nlet a = 1\n/// how\n/// many\nparam n: u32 = 1 in 1 .. 9");
+    assert_eq!(tree.docs, ["a scene"]);
+    let [_, Item::Param(param)] = tree.items.as_slice() else { panic!("{tree:?}") };
+    assert_eq!(param.docs, ["how", "many"]);
+}
+
+#[test]
+fn enums_have_variants_between_commas_or_lines() {
+    for text in ["enum Health { S, I, R }", "enum Health {\n S\n I\n R\n}", "enum Health { S, I\n R, }"] {
+        let Item::Enum(found) = item(text) else { panic!("{text}") };
+        let variants: Vec<&str> = found.variants.iter().map(|name| name.text.as_str()).collect();
+        assert_eq!((found.name.text.as_str(), variants), ("Health", vec!["S", "I", "R"]));
+    }
+}
+
+#[test]
+fn components_have_any_type() {
+    for (text, expected) in [
+        ("vec2", "vec2"),
+        ("vec2[4]", "(vec2)[4]"),
+        ("vec2[4][n + 1]", "((vec2)[4])[(n + 1)]"),
+        ("entity of agents", "entity of agents"),
+        ("entity of agents[2]", "(entity of agents)[2]"),
+        ("{ mass: f32, at: vec2 }", "{mass: f32, at: vec2}"),
+        ("{\n mass: f32\n parts: { x: f32 }[3]\n}", "{mass: f32, parts: ({x: f32})[3]}"),
+    ] {
+        let Item::Component(found) = item(&format!("component A = {text}")) else { panic!("{text}") };
+        assert_eq!(show::ty(&found.ty), expected);
+    }
+}
+
+#[test]
+fn functions_are_lets_and_a_value() {
+    let expected = "{let s = (v * w); (s / 2)}";
+    for text in [
+        "fn steer(v: vec2, w: f32) -> vec2 { let s = v * w  s / 2 }",
+        "fn steer(v: vec2,\n w: f32)\n -> vec2 {\n let s = v * w\n s / 2\n}",
+    ] {
+        let Item::Function(found) = item(text) else { panic!("{text}") };
+        assert_eq!((found.parameters.len(), show::ty(&found.result)), (2, "vec2".into()));
+        assert_eq!(show::expr(&found.body), expected);
+    }
+    let Item::Function(found) = item("fn one() -> f32[2] { [1, 1] }") else { panic!() };
+    assert_eq!((show::ty(&found.result), show::expr(&found.body)), ("(f32)[2]".into(), "[1, 1]".into()));
+}
+
+#[test]
+fn groups_come_from_a_number_a_file_or_an_index() {
+    let text = "group people from \"people.csv\" { position Position = vec2(x, y)  \n Age = age }";
+    let Item::Group(found) = item(text) else { panic!() };
+    assert!(matches!(&found.origin, GroupOrigin::File(path) if path.text == "people.csv"), "{found:?}");
+    assert_eq!(found.members.len(), 2);
+    let Item::Group(found) = item("group from[3] { A = 1 }") else { panic!() };
+    assert!(matches!(found.origin, GroupOrigin::Rows(_)));
+    let Item::Group(found) = item("group from = buckets of tree { A }") else { panic!() };
+    assert!(matches!(found.origin, GroupOrigin::Buckets(_)));
+}
+
+#[test]
+fn outputs_are_items() {
+    let found = items(
+        "run { frames = 10, until = infected == 0 }
+        signal infected = count(people where State == I)
+        ensure \"nobody is lost\" count(boids) == n
+        record every 10 to \"flock.csv\" { polarisation, speed = mean(boids: length(Velocity)) }
+        record to \"b.csv\" {
+            a
+            b = 2
+        }",
+    );
+    let [Item::Run(run), Item::Signal(signal), Item::Ensure(ensure), Item::Record(sparse), Item::Record(dense)] =
+        found.as_slice()
+    else {
+        panic!("{found:#?}")
+    };
+    assert_eq!((run.settings[1].name.text.as_str(), show::expr(&run.settings[1].value)), ("until", "(infected == 0)".into()));
+    assert_eq!(show::expr(&signal.value), "<count people where (State == I)>");
+    assert_eq!(ensure.text.text, "nobody is lost");
+    assert_eq!(show::expr(&ensure.condition), "(<count boids> == n)");
+    assert_eq!(sparse.every.as_ref().map(show::expr), Some("10".into()));
+    assert_eq!((sparse.path.text.as_str(), sparse.columns.len()), ("flock.csv", 2));
+    assert!(sparse.columns[0].value.is_none() && sparse.columns[1].value.is_some());
+    assert!(dense.every.is_none());
+    assert_eq!(dense.columns.len(), 2);
+}
+
+#[test]
+fn systems_have_clauses_then_a_body() {
+    let found = items("system a native \"k\" for g\n index tree\n with { x = 1 }\nlet b = 2\nsystem c for g owns A batch 64 { A = 1 }\nsystem d for g fresh B {}");
+    let [Item::System(a), Item::Let(_), Item::System(c), Item::System(d)] = found.as_slice() else {
+        panic!("{found:#?}")
+    };
+    assert_eq!((a.clauses.len(), a.body.is_none()), (4, true));
+    assert_eq!((c.clauses.len(), c.body.as_ref().map(Vec::len)), (3, Some(1)));
+    assert_eq!((d.clauses.len(), d.body.as_ref().map(Vec::len)), (2, Some(0)));
+}
