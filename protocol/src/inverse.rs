@@ -4,6 +4,7 @@
 //! The rows that are referred to are cut into *chunks* of equal size. Referring rows are brought to the chunk of what
 //! they refer to, then listed row by row within it; in each list they stand in ascending order.
 
+use crate::layout::{Arena, Place, Words};
 use crate::limits::{COUNTING, INVERSE_CHUNK_ROWS, INVERSE_CHUNKS_MAX};
 
 /// How large everything is.
@@ -42,5 +43,42 @@ impl InverseShape {
     pub fn targets_of(&self, chunk: u32) -> std::ops::Range<u32> {
         let start = chunk << self.chunk_bits;
         start..self.targets.min(start.saturating_add(1 << self.chunk_bits))
+    }
+}
+
+/// Where an inverse's arrays stand.
+#[derive(Clone, Debug)]
+pub struct InversePlaces {
+    /// The numbers behind it.
+    pub shape: InverseShape,
+    /// Count: references a batch and chunk (`batch * chunks + chunk`).
+    pub counts: Place<u32>,
+    /// Place: the first slot of each batch's references to each chunk, in the order of `counts`.
+    pub first_slots: Place<u32>,
+    /// Place: the first slot of each chunk, and the end (`chunks + 1`).
+    pub chunk_slots: Place<u32>,
+    /// Scatter: the referring rows of each chunk, ascending. Written all over: words.
+    pub scattered: Words<u32>,
+    /// List: where each target's list begins, and where the last one ends (`targets + 1`).
+    pub starts: Place<u32>,
+    /// List: the lists, one behind another; rows ascend in each. (Not `scattered` in place: a batch must be able to
+    /// run again.)
+    pub listed: Place<u32>,
+}
+
+impl InversePlaces {
+    /// Takes room for an inverse.
+    pub fn new(shape: InverseShape, arena: &mut Arena) -> Self {
+        let (rows, chunks) = (shape.rows as usize, shape.chunks as usize);
+        let table = chunks * shape.batches as usize;
+        Self {
+            shape,
+            counts: arena.place(table),
+            first_slots: arena.place(table),
+            chunk_slots: arena.place(chunks + 1),
+            scattered: arena.words(rows),
+            starts: arena.place(shape.targets as usize + 1),
+            listed: arena.place(rows),
+        }
     }
 }

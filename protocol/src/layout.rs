@@ -6,7 +6,8 @@
 
 use std::marker::PhantomData;
 
-use crate::id::{ColumnId, GroupId, Id, IndexId, StageId, Tick};
+use crate::id::{ColumnId, GroupId, Id, IndexId, InverseId, StageId, Tick};
+use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
 use crate::program::{Domain, Program, Stage};
@@ -125,6 +126,8 @@ pub struct Layout {
     pub columns: Table<ColumnId, ColumnPlace>,
     /// The indexes.
     pub indexes: Table<IndexId, KdPlaces>,
+    /// The inverses of references.
+    pub inverses: Table<InverseId, InversePlaces>,
     /// A hash of all of the above and of the program: a worker attaches only to what it expects.
     pub hash: u64,
 }
@@ -220,6 +223,8 @@ impl Layout {
                 KdPlaces::new(shape, &mut arena)
             })
             .collect();
+        let inverses =
+            program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
         let mut trail = program.hash().to_le_bytes().to_vec();
         for word in &arena.trail {
@@ -239,6 +244,7 @@ impl Layout {
             frame,
             columns,
             indexes,
+            inverses,
             hash,
         }
     }

@@ -35,10 +35,32 @@ pub struct Handoff {
     pub worker: WorkerId,
     /// The coordinator's process: if it is gone, so is the reason to live.
     pub coordinator: u32,
+    /// How bodies are run.
+    pub backend: Backend,
     /// How to wait.
     pub patience: Patience,
     /// Where to die, for tests of survival.
     pub deaths: Vec<Death>,
+}
+
+/// How bodies are run. It changes no bit of a result.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub enum Backend {
+    /// Operation by operation: what each means.
+    Interpreter,
+    /// As code of this machine.
+    #[default]
+    Compiled,
+}
+
+impl Backend {
+    /// Its name, on the command line and in the summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Interpreter => "interpreter",
+            Backend::Compiled => "compiled",
+        }
+    }
 }
 
 /// How long a worker spins before it parks. It changes no bit of a result.

@@ -63,6 +63,23 @@ impl Space {
         }
     }
 
+    /// As [`Self::delta`], of coordinates in `f64`.
+    #[inline(always)]
+    pub fn delta_f64(&self, axis: usize, own: f64, other: f64) -> f64 {
+        let d = other - own;
+        if self.edge != Edge::Torus {
+            return d;
+        }
+        let side = f64::from(self.hi[axis]) - f64::from(self.lo[axis]);
+        if d > 0.5 * side {
+            d - side
+        } else if d < -0.5 * side {
+            d + side
+        } else {
+            d
+        }
+    }
+
     /// Brings one coordinate back into the space: wraps on a torus, clamps in a box, leaves an open space alone.
     /// A coordinate that has gone around more than once is wrapped whole; NaN and infinity stay (the index stage
     /// blames them).

@@ -10,13 +10,14 @@ use bytemuck::Pod;
 
 use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
 use crate::board::Board;
-use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, RowRange, StageId, StepId, SystemId, Tick};
+use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::Place;
-use crate::limits::OWNS_MAX;
-use crate::program::{Domain, Program, When, Work};
+use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
+use crate::program::{Domain, Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
+use crate::values::{Values, ValuesMut};
 
 /// A batch that is being run: its place in the program, and its slices.
 ///
@@ -138,6 +139,14 @@ impl<'t, 'm> Batch<'t, 'm> {
         1 << at.unwrap_or(0)
     }
 
+    /// Marks an owned column as handed out.
+    #[inline]
+    fn take(&self, system: SystemId, column: ColumnId) {
+        let bit = self.owned_bit(system, column);
+        assert!(self.taken.get() & bit == 0, "a kernel takes the same owned component twice");
+        self.taken.set(self.taken.get() | bit);
+    }
+
     #[inline]
     fn check(&self, system: SystemId) {
         assert_eq!(self.system, Some(system), "a kernel used another system's handle");
@@ -174,9 +183,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn own<T: Element, const LANES: usize>(&self, handle: Own<T, LANES>) -> [&mut [T]; LANES] {
         self.check(handle.system);
         handle.columns.map(|column| {
-            let bit = self.owned_bit(handle.system, column);
-            assert!(self.taken.get() & bit == 0, "a kernel takes the same owned component twice");
-            self.taken.set(self.taken.get() | bit);
+            self.take(handle.system, column);
             // SAFETY: the system owns the column, the batch holds these rows, and no other slice lives: each is
             // handed out once a system, and reading views of own `next` rows are of other systems' columns.
             let rows = unsafe { self.rows_of_next::<T>(column, self.rows.indices()) };
@@ -197,17 +204,22 @@ impl<'t, 'm> Batch<'t, 'm> {
         next
     }
 
-    /// The rows of a column, while its group's blueprint is evaluated.
+    /// The batch's own rows of these columns, while their group's blueprint is evaluated, with room for a last block
+    /// of lanes. Handed out once.
     ///
     /// # Panics
-    /// If the batch is no blueprint's of that group, or the rows are not its own.
-    pub fn blueprint_rows<T: Pod>(&mut self, column: ColumnId, rows: RowRange) -> &mut [T] {
-        let group = self.program().columns[column].group;
-        assert!(matches!(self.program().steps[self.step].work, Work::Blueprint(g) if g == group), "no blueprint");
-        assert!(self.rows.start <= rows.start && rows.end <= self.rows.end, "rows of another batch");
-        // SAFETY: a group's blueprint is evaluated by one step, the batch holds these rows, and `&mut self` keeps
-        // the slice the only one.
-        unsafe { self.rows_of_next(column, rows.indices()) }
+    /// If the batch is no blueprint's of that group, or a column comes twice.
+    pub fn blueprint_values(&self, columns: &[ColumnId]) -> Vec<ValuesMut<'_>> {
+        self.hand_out_once();
+        let cut = |(at, &column): (usize, &ColumnId)| {
+            let group = self.program().columns[column].group;
+            assert!(matches!(self.program().steps[self.step].work, Work::Blueprint(g) if g == group), "no blueprint");
+            assert!(!columns[..at].contains(&column), "a blueprint stores a column twice");
+            // SAFETY: a group's blueprint is evaluated by one step, the batch holds these rows, and no other slice of
+            // the column lives: columns differ, and they are handed out once.
+            unsafe { self.typed_mut(column, self.own_lanes()) }
+        };
+        columns.iter().enumerate().map(cut).collect()
     }
 
     /// Writes the next frame record.
@@ -217,6 +229,110 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn commit(&self) {
         assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch commits");
         self.track.commit(self.tick);
+    }
+
+    /// The batch's rows, and those behind them up to a multiple of the lanes. Capacities and batches are multiples of
+    /// [`ROW_ALIGN`], which is one of the lanes: only a group's last batch gets more than its rows, and nobody else
+    /// touches those.
+    #[inline]
+    fn own_lanes(&self) -> Range<usize> {
+        const { assert!((ROW_ALIGN as usize).is_multiple_of(LANES_MAX)) };
+        self.rows.start as usize..(self.rows.end as usize).next_multiple_of(LANES_MAX)
+    }
+
+    /// A column as a body reads it: with [`Reach::Own`] the batch's own rows (and some more, as many as a last block
+    /// of lanes has), else every row of its group.
+    ///
+    /// # Panics
+    /// If the running system did not declare it: a read, a position of an index that it asks, or `prev` of its own row.
+    pub fn read_values(&self, column: ColumnId, when: When, reach: Reach) -> Values<'_> {
+        assert!(self.may_read(column, when, reach), "a body reads what its system does not declare");
+        let rows = match reach {
+            Reach::Own => self.own_lanes(),
+            Reach::Any => self.all_rows(column),
+        };
+        // SAFETY: declared. `prev` is written by nobody. `next` was completed in an earlier stage (verified), or, of the
+        // own rows, earlier in this batch by a system that has returned; this system does not own the column.
+        unsafe { self.typed(column, when, rows) }
+    }
+
+    fn may_read(&self, column: ColumnId, when: When, reach: Reach) -> bool {
+        let Some(id) = self.system else { return false };
+        let system = &self.program().systems[id];
+        let own = self.program().columns[column].group == system.group;
+        let declared = system
+            .reads
+            .iter()
+            .any(|r| r.column == column && r.when == when && (r.reach == reach || (r.reach == Reach::Any && own)));
+        let position = system.indexes.iter().map(|&index| &self.program().indexes[index]);
+        let position = reach == Reach::Any
+            && position.into_iter().any(|index| index.when == when && index.positions.contains(&column));
+        declared || position || (own && reach == Reach::Own && when == When::Prev)
+    }
+
+    /// `next` of the batch's own rows of a column that the system owns, to write, with room for a last block of lanes.
+    /// As [`Self::own`].
+    ///
+    /// # Panics
+    /// If no system runs, it does not own the column, or it takes it twice.
+    pub fn write_values(&self, column: ColumnId) -> ValuesMut<'_> {
+        assert!(self.system.is_some(), "a body writes outside of its system");
+        self.system.into_iter().for_each(|system| self.take(system, column));
+        // SAFETY: the system owns the column, the batch holds these rows, and no other slice of them lives: each is
+        // handed out once a system, and reading views of own `next` rows are of other systems' columns.
+        let mut values = unsafe { self.typed_mut(column, self.own_lanes()) };
+        match &mut values {
+            ValuesMut::F32(rows) => poison(rows),
+            ValuesMut::I32(rows) => poison(rows),
+            ValuesMut::U32(rows) => poison(rows),
+            _ => {}
+        }
+        values
+    }
+
+    /// # Safety
+    /// As [`Self::rows_of`].
+    unsafe fn typed(&self, column: ColumnId, when: When, rows: Range<usize>) -> Values<'_> {
+        // SAFETY: the caller's duty.
+        unsafe {
+            match self.track.layout.columns[column].scalar {
+                Scalar::F32 => Values::F32(self.rows_of(column, when, rows)),
+                Scalar::F64 => Values::F64(self.rows_of(column, when, rows)),
+                Scalar::I8 => Values::I8(self.rows_of(column, when, rows)),
+                Scalar::I16 => Values::I16(self.rows_of(column, when, rows)),
+                Scalar::I32 => Values::I32(self.rows_of(column, when, rows)),
+                Scalar::U8 => Values::U8(self.rows_of(column, when, rows)),
+                Scalar::U16 => Values::U16(self.rows_of(column, when, rows)),
+                Scalar::U32 => Values::U32(self.rows_of(column, when, rows)),
+                Scalar::Bool => Values::Bool(self.rows_of(column, when, rows)),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::rows_of_next`].
+    unsafe fn typed_mut(&self, column: ColumnId, rows: Range<usize>) -> ValuesMut<'_> {
+        // SAFETY: the caller's duty.
+        unsafe {
+            match self.track.layout.columns[column].scalar {
+                Scalar::F32 => ValuesMut::F32(self.rows_of_next(column, rows)),
+                Scalar::F64 => ValuesMut::F64(self.rows_of_next(column, rows)),
+                Scalar::I8 => ValuesMut::I8(self.rows_of_next(column, rows)),
+                Scalar::I16 => ValuesMut::I16(self.rows_of_next(column, rows)),
+                Scalar::I32 => ValuesMut::I32(self.rows_of_next(column, rows)),
+                Scalar::U8 => ValuesMut::U8(self.rows_of_next(column, rows)),
+                Scalar::U16 => ValuesMut::U16(self.rows_of_next(column, rows)),
+                Scalar::U32 => ValuesMut::U32(self.rows_of_next(column, rows)),
+                Scalar::Bool => ValuesMut::Bool(self.rows_of_next(column, rows)),
+            }
+        }
+    }
+
+    /// The references of an inverse, `prev` or complete `next` as it is declared: every row of the group that refers.
+    pub(crate) fn references(&self, inverse: InverseId) -> &[u32] {
+        let inverse = &self.program().inverses[inverse];
+        // SAFETY: `prev` is written by nobody; `next` references were completed in an earlier stage (verified).
+        unsafe { self.rows_of(inverse.column, inverse.when, self.all_rows(inverse.column)) }
     }
 
     #[inline]

@@ -67,7 +67,7 @@ fn work(handoff: &Handoff, registry: &Registry, ready: impl FnOnce() -> Result<(
     if header::layout_hash(&memory) != Some(layout.hash) || memory.len() != layout.bytes {
         return Err(format!("the segment {} holds another layout", handoff.segment));
     }
-    let mut runner = Runner::new(program, registry).map_err(|e| e.to_string())?;
+    let mut runner = Runner::new(program, registry, handoff.backend).map_err(|e| e.to_string())?;
     let mut track = Track::new(&memory, &layout, program);
     crate::float_mode::set();
     ready()?;

@@ -12,6 +12,7 @@ use diptych_protocol::track::Track;
 use diptych_protocol::walker::Course;
 use rayon::prelude::*;
 
+use crate::body::Backend;
 use crate::kernel::Registry;
 use crate::runner::{Claim, Runner};
 
@@ -22,9 +23,9 @@ pub struct InProcess {
 
 impl InProcess {
     /// Binds a program's kernels once a thread.
-    pub fn new(program: &Program, registry: &Registry) -> Result<Self, AccessError> {
+    pub fn new(program: &Program, registry: &Registry, backend: Backend) -> Result<Self, AccessError> {
         let runners = (0..rayon::current_num_threads())
-            .map(|_| Ok(CachePadded::new(Mutex::new(Runner::new(program, registry)?))))
+            .map(|_| Ok(CachePadded::new(Mutex::new(Runner::new(program, registry, backend)?))))
             .collect::<Result<_, AccessError>>()?;
         Ok(Self { runners })
     }

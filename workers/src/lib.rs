@@ -1,15 +1,15 @@
 //! Diptych's worker processes: attach, verify, claim, run a batch.
 //!
 //! A worker is the engine's own binary, started again ([`attach`]). It takes the program over a channel, maps the
-//! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints through the [`interpreter`],
-//! [`index`] phases, passes of [`kernel`]s (those in [`native`] come with the engine), the commit.
+//! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints and systems in text ([`mod@body`]),
+//! phases of [`index`]es and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the engine), the commit.
 
 pub mod attach;
 pub mod body;
 pub mod float_mode;
 pub mod in_process;
 pub mod index;
-pub mod interpreter;
+pub mod inverse;
 pub mod kernel;
 pub mod native;
 pub mod runner;

@@ -1,39 +1,47 @@
-//! Runs one batch of any step: blueprints, index phases, passes, the commit.
+//! Runs one batch of any step: blueprints, phases of indexes and inverses, passes, the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::{Blame, Fault};
-use diptych_protocol::id::{GroupId, IndexId, StageId, SystemId, Tick};
-use diptych_protocol::program::{IndexPhase, Origin, Program, Work};
+use diptych_protocol::id::{GroupId, IndexId, InverseId, StageId, SystemId, Tick};
+use diptych_protocol::program::{Code, IndexPhase, InversePhase, Origin, Program, Work};
 use diptych_protocol::table::Table;
 use diptych_protocol::track::Track;
 use diptych_protocol::view::Batch;
 
+use crate::body::Backend;
+use crate::body::blueprint::Blueprint;
+use crate::body::driver::BodyKernel;
 use crate::index::{self, ChunkArrays, KdScratch, Splits};
-use crate::interpreter::{Interpreter, Lanes};
+use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
 
 /// Everything that one thread needs to run batches of one program.
 pub struct Runner {
     kernels: Table<SystemId, Option<Box<dyn Kernel>>>,
-    blueprints: Table<GroupId, Option<Interpreter>>,
+    blueprints: Table<GroupId, Option<Blueprint>>,
     kd: KdScratch,
+    inverse: InverseScratch,
 }
 
 impl Runner {
-    /// Binds a program's kernels.
-    pub fn new(program: &Program, registry: &Registry) -> Result<Self, AccessError> {
-        let kernels = program.systems.ids().map(|id| registry.bind(program, id)).collect::<Result<_, _>>()?;
-        let blueprints = program
-            .groups
-            .values()
-            .map(|group| match group.origin {
-                Origin::Blueprint(body) => Some(Interpreter::new(&program.bodies[body])),
-                Origin::Buckets(_) => None,
-            })
-            .collect();
-        Ok(Self { kernels, blueprints, kd: KdScratch::default() })
+    /// Binds a program's kernels and bodies.
+    pub fn new(program: &Program, registry: &Registry, backend: Backend) -> Result<Self, AccessError> {
+        let kernel = |id| match program.systems[id].code {
+            Code::Native(_) => registry.bind(program, id),
+            Code::Body(_) => Ok(Some(Box::new(BodyKernel::new(program, id, backend)?) as Box<dyn Kernel>)),
+        };
+        let blueprint = |origin| match origin {
+            Origin::Blueprint(body) => Blueprint::new(program, body, backend).map(Some),
+            Origin::Buckets(_) => Ok(None),
+        };
+        Ok(Self {
+            kernels: program.systems.ids().map(kernel).collect::<Result<_, _>>()?,
+            blueprints: program.groups.values().map(|group| blueprint(group.origin)).collect::<Result<_, _>>()?,
+            kd: KdScratch::default(),
+            inverse: InverseScratch::default(),
+        })
     }
 
     /// Runs a claimed batch. A fault, or a panic of a kernel, comes back as blame.
@@ -55,7 +63,11 @@ impl Runner {
     fn work(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), Fault> {
         let program = batch.program();
         match &program.steps[batch.step].work {
-            Work::Blueprint(group) => self.blueprint(*group, batch),
+            Work::Blueprint(group) => {
+                if let Some(blueprint) = &mut self.blueprints[*group] {
+                    blueprint.run(batch);
+                }
+            }
             Work::Index(index, phase) => return self.index(*index, *phase, batch),
             Work::Pass(systems) => {
                 for &system in systems {
@@ -69,30 +81,34 @@ impl Runner {
                     }
                 }
             }
-            Work::Inverse(..) | Work::Reduce(_) => {}
+            Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
+            Work::Reduce(_) => {}
             Work::Commit => batch.commit(),
         }
         Ok(())
     }
 
-    fn blueprint(&mut self, group: GroupId, batch: &mut Batch<'_, '_>) {
-        let (rows, seed, tick) = (batch.rows, batch.program().seed, batch.tick);
-        if let Some(interpreter) = &mut self.blueprints[group] {
-            interpreter.run(rows, seed, tick, &mut |column, rows, lanes| match lanes {
-                Lanes::F32(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::F64(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::I8(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::I16(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::I32(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::U8(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::U16(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::U32(values) => batch.blueprint_rows(column, rows).copy_from_slice(values),
-                Lanes::Bool(values) => {
-                    for (byte, value) in batch.blueprint_rows::<u8>(column, rows).iter_mut().zip(values) {
-                        *byte = u8::from(*value);
-                    }
-                }
-            });
+    fn inverse(&mut self, inverse: InverseId, phase: InversePhase, batch: &Batch<'_, '_>) {
+        let scratch = &mut self.inverse;
+        match phase {
+            InversePhase::Count => {
+                let v = batch.inverse_count(inverse);
+                inverse::count(&v.shape, v.references, v.counts);
+            }
+            InversePhase::Place => {
+                let v = batch.inverse_place(inverse);
+                inverse::place(&v.shape, v.counts, v.first_slots, v.chunk_slots);
+            }
+            InversePhase::Scatter => {
+                let v = batch.inverse_scatter(inverse);
+                inverse::scatter(&v.shape, batch.rows, v.references, v.first_slots, scratch, v.scattered);
+            }
+            InversePhase::List => {
+                let v = batch.inverse_list(inverse);
+                let (scattered, first_slot, starts, listed) = (v.scattered, v.first_slot, v.starts, v.listed);
+                let chunk = inverse::Chunk { chunk: v.chunk, scattered, first_slot, starts, listed };
+                inverse::list(&v.shape, v.references, scratch, chunk);
+            }
         }
     }
 

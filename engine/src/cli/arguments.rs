@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use diptych_protocol::message::Backend;
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
 #[derive(Parser)]
@@ -37,6 +38,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", env = "DIPTYCH_WORKERS")]
     pub(super) workers: Option<u16>,
 
+    /// How rules in text are run. Results never depend on it
+    #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
+    pub(super) backend: BackendName,
+
     /// Frames to run, instead of the scenario's
     #[arg(long, value_name = "N")]
     pub(super) frames: Option<u32>,
@@ -68,6 +73,23 @@ pub(super) enum Summary {
     Text,
     /// One JSON object, as the last line
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum BackendName {
+    /// Operation by operation
+    Interpreter,
+    /// As code of this machine
+    Compiled,
+}
+
+impl From<BackendName> for Backend {
+    fn from(name: BackendName) -> Self {
+        match name {
+            BackendName::Interpreter => Backend::Interpreter,
+            BackendName::Compiled => Backend::Compiled,
+        }
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -52,6 +52,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
     let shown = bar.clone();
     let options = Options {
         workers: arguments.workers.or(compiled.workers),
+        backend: arguments.backend.into(),
         signals: true,
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
         ..Options::default()

@@ -52,7 +52,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
         scenario: &program.scenario,
         program_hash: format!("{:032x}", program.hash()),
         engine: ENGINE,
-        backend: "native",
+        backend: outcome.backend.name(),
         workers: outcome.workers,
         frames: outcome.frames,
         agents: outcome.agents,

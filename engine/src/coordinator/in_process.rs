@@ -35,7 +35,7 @@ pub(super) fn run(
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:
     // progress is told between slices of frames.
-    let in_process = pool.install(|| InProcess::new(program, registry))?;
+    let in_process = pool.install(|| InProcess::new(program, registry, options.backend))?;
     let mut track = Track::new(memory, layout, program);
     let begun = Instant::now();
     let fault = |blame: Box<Blame>| RunError::Fault(explain(program, &blame), blame);

@@ -12,7 +12,7 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::id::WorkerId;
 use diptych_protocol::layout::Layout;
 use diptych_protocol::limits::{FRAMES_MAX, WORKERS_MAX};
-use diptych_protocol::message::Death;
+use diptych_protocol::message::{Backend, Death};
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::{Segment, SegmentError};
 use diptych_protocol::{header, verify};
@@ -25,6 +25,8 @@ pub use outcome::{Outcome, State, Stopped};
 pub struct Options {
     /// Worker processes; 0 runs the batches in this process, on rayon; without a number, one a core.
     pub workers: Option<u16>,
+    /// How bodies are run.
+    pub backend: Backend,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
     pub signals: bool,
     /// Told, a few times a second, how many frames are complete.
@@ -101,5 +103,5 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
         0 => in_process::run(program, registry, &layout, segment.memory(), &mut options)?,
         _ => supervise::run(program, &layout, &segment, workers, &mut options)?,
     };
-    Ok(Outcome::new(summary, State::new(program.clone(), layout, segment), workers))
+    Ok(Outcome::new(summary, State::new(program.clone(), layout, segment), workers, options.backend))
 }

@@ -5,6 +5,7 @@ use diptych_protocol::access::Element;
 use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::id::{GroupId, RowRange};
 use diptych_protocol::layout::Layout;
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
 use diptych_protocol::segment::Segment;
 use diptych_protocol::track::Track;
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub agents: u64,
     /// Worker processes it was run with.
     pub workers: u16,
+    /// How bodies were run.
+    pub backend: Backend,
     /// Seconds until state 0 was complete.
     pub setup_s: f64,
     /// Seconds of the frames alone.
@@ -62,7 +65,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(figures: Figures, state: State, workers: u16) -> Self {
+    pub(super) fn new(figures: Figures, state: State, workers: u16, backend: Backend) -> Self {
         let (frames, agents, digest) = {
             let track = state.track();
             (track.record().tick.frames_done(), state.agents(), digest(&track))
@@ -72,6 +75,7 @@ impl Outcome {
             frames,
             agents,
             workers,
+            backend,
             setup_s: figures.setup_s,
             wall_s: figures.wall_s,
             worker_deaths: figures.worker_deaths,

@@ -178,6 +178,7 @@ impl Supervisor<'_> {
             workers,
             worker: life.worker,
             coordinator: std::process::id(),
+            backend: self.options.backend,
             patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
             deaths,
         };

@@ -8,13 +8,13 @@ use super::tree::KdTree;
 
 /// Rows that ask together, and the box around them.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
+struct Piece {
     /// First of its points.
     start: usize,
     /// One past the last.
     end: usize,
-    pub lo: [f32; 3],
-    pub hi: [f32; 3],
+    lo: [f32; 3],
+    hi: [f32; 3],
 }
 
 /// The blocks of one batch.
@@ -25,12 +25,12 @@ pub(super) struct Piece {
 /// are joined as long as the window of both is no larger than the two. How rows are blocked never shows in the bits:
 /// each row sees its neighbours in the same order whoever asks with it.
 #[derive(Default)]
-pub(super) struct Blocks {
+pub struct Blocks {
     keys: Vec<u64>,
     unsorted: Vec<u64>,
     starts: Vec<u32>,
-    pub points: Vec<Point>,
-    pub pieces: Vec<Piece>,
+    points: Vec<Point>,
+    pieces: Vec<Piece>,
 }
 
 impl Blocks {
@@ -111,9 +111,52 @@ impl Blocks {
         self.pieces.truncate(kept + 1);
     }
 
-    /// The rows of a piece.
-    pub fn points(&self, piece: &Piece) -> &[Point] {
-        &self.points[piece.start..piece.end]
+    /// Forms blocks of rows that are in no tree: compact ones of equal size. `positions` are those of the batch's rows
+    /// alone.
+    pub fn form_apart(&mut self, positions: &[&[f32]], rows: RowRange) {
+        self.points.clear();
+        self.points.extend((rows.start..rows.end).enumerate().map(|(place, row)| {
+            let mut at = [0.0; 3];
+            at.iter_mut().zip(positions).for_each(|(to, column)| *to = column[place]);
+            Point { at, row }
+        }));
+        let Self { points, pieces, .. } = self;
+        pieces.clear();
+        cut(points, 0, rows.len().div_ceil(BLOCK_ROWS_MAX), &mut |points, range| {
+            let (lo, hi) = bounds(points);
+            pieces.push(Piece { start: range.start, end: range.end, lo, hi });
+        });
+    }
+
+    /// How many blocks were formed.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The box around a block's rows.
+    pub fn bounds(&self, block: usize) -> ([f32; 3], [f32; 3]) {
+        let piece = &self.pieces[block];
+        (piece.lo, piece.hi)
+    }
+
+    /// A block's rows, ascending, each placed by how many are below it: no branch.
+    pub fn rows<'a>(&self, block: usize, sorted: &'a mut [u32; BLOCK_ROWS_MAX]) -> &'a [u32] {
+        let piece = &self.pieces[block];
+        let points = &self.points[piece.start..piece.end];
+        let mut rows = [u32::MAX; BLOCK_ROWS_MAX];
+        for (row, point) in rows.iter_mut().zip(points) {
+            *row = point.row;
+        }
+        for &row in &rows[..points.len()] {
+            let below: u32 = rows.iter().map(|&other| u32::from(other < row)).sum();
+            sorted[below as usize % BLOCK_ROWS_MAX] = row;
+        }
+        &sorted[..points.len()]
     }
 }
 

@@ -13,8 +13,12 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// Looks for contiguous runs in ascending rows.
-    pub(super) fn new(rows: &'a [u32], runs: &'a mut Vec<RowRange>) -> Self {
+    pub(super) fn new(rows: &'a [u32], runs: &'a [RowRange]) -> Self {
+        Self { rows, runs }
+    }
+
+    /// Looks for contiguous runs in ascending rows; none where they are too short.
+    pub(super) fn find_runs(rows: &[u32], runs: &mut Vec<RowRange>) {
         runs.clear();
         let breaks = rows.windows(2).map(|pair| u32::from(pair[1] != pair[0] + 1)).sum::<u32>() as usize;
         if !rows.is_empty() && (breaks + 1) * RUN_ROWS_MIN <= rows.len() {
@@ -29,7 +33,6 @@ impl<'a> Candidates<'a> {
             }
             runs.push(RowRange::new(start, end));
         }
-        Self { rows, runs }
     }
 
     /// The rows, ascending.

@@ -11,8 +11,9 @@
 //! 5. [`build()`] builds a tree over one chunk; its leaves are the buckets,
 //! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks.
 //!
-//! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it. [`LocalIndex`] is all of it in plain
-//! vectors of one process, for tests, benchmarks and tools.
+//! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it; [`Asker`] for rows of any group,
+//! [`Nearest`] for a number of neighbours. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
+//! benchmarks and tools.
 
 mod block;
 mod build;
@@ -21,6 +22,7 @@ mod count;
 mod cut;
 mod leaves;
 mod local;
+mod nearest;
 mod neighbours;
 mod order;
 mod place;
@@ -31,11 +33,13 @@ mod split;
 mod tree;
 mod window;
 
+pub use block::Blocks;
 pub use build::{BuildError, ChunkArrays, build};
 pub use candidates::Candidates;
 pub use count::{BadPosition, Splits, count};
 pub use local::{IndexError, LocalIndex};
-pub use neighbours::{Block, Neighbours};
+pub use nearest::Nearest;
+pub use neighbours::{Asker, Block, Neighbours};
 pub use place::place;
 pub use scatter::scatter;
 pub use scratch::KdScratch;

@@ -6,7 +6,6 @@ use diptych_protocol::space::Space;
 
 use super::block::Blocks;
 use super::candidates::Candidates;
-use super::cut::Point;
 use super::order::Order;
 use super::per_axes;
 use super::tree::KdTree;
@@ -28,14 +27,7 @@ pub struct Block<'a> {
 #[derive(Default)]
 pub struct Neighbours {
     blocks: Blocks,
-    /// Places of the buckets that a window meets.
-    found: Vec<u32>,
-    marks: Vec<u8>,
-    /// Rows of buckets that reach out of the window.
-    unsure: Vec<u32>,
-    candidates: Vec<u32>,
-    order: Order,
-    runs: Vec<RowRange>,
+    asker: Asker,
 }
 
 impl Neighbours {
@@ -54,22 +46,59 @@ impl Neighbours {
         mut f: impl FnMut(Block<'_>),
     ) {
         self.blocks.form(tree, positions, rows, reach);
-        for i in 0..self.blocks.pieces.len() {
-            let piece = self.blocks.pieces[i].clone();
+        for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
-            let rows = ascending(self.blocks.points(&piece), &mut rows);
-            let straight = per_axes!(positions, |columns| {
-                let window = Window::new(space, &piece.lo, &piece.hi, reach);
-                self.ask(tree, &window, columns);
-                window.straight(space, &piece.lo, &piece.hi)
-            });
-            self.order.ascend(&mut self.candidates);
-            f(Block { rows, candidates: Candidates::new(&self.candidates, &mut self.runs), straight });
+            let rows = self.blocks.rows(i, &mut rows);
+            let (lo, hi) = self.blocks.bounds(i);
+            let straight = self.asker.ask(tree, space, positions, &lo, &hi, reach);
+            f(Block { rows, candidates: self.asker.candidates(), straight });
         }
+    }
+}
+
+/// Asks a tree, a window at a time. Room, no state.
+#[derive(Default)]
+pub struct Asker {
+    /// Places of the buckets that a window meets.
+    found: Vec<u32>,
+    marks: Vec<u8>,
+    /// Rows of buckets that reach out of the window.
+    unsure: Vec<u32>,
+    candidates: Vec<u32>,
+    order: Order,
+    runs: Vec<RowRange>,
+}
+
+impl Asker {
+    /// Finds the candidates of whoever stands in the box `lo .. hi`: of a group's own rows, or of those of another.
+    /// `positions` are those that the tree was built over. Says whether all are so near that none is nearer around a
+    /// torus ([`Block::straight`]).
+    pub fn ask(
+        &mut self,
+        tree: &KdTree<'_>,
+        space: &Space,
+        positions: &[&[f32]],
+        lo: &[f32; 3],
+        hi: &[f32; 3],
+        reach: f32,
+    ) -> bool {
+        let straight = per_axes!(positions, |columns| {
+            let window = Window::new(space, lo, hi, reach);
+            self.collect(tree, &window, columns);
+            window.straight(space, lo, hi)
+        });
+        self.order.ascend(&mut self.candidates);
+        Candidates::find_runs(&self.candidates, &mut self.runs);
+        straight
+    }
+
+    /// What was found, in canonical order.
+    pub fn candidates(&self) -> Candidates<'_> {
+        Candidates::new(&self.candidates, &self.runs)
     }
 
     /// Collects the rows within a window, in any order.
-    fn ask<const K: usize>(&mut self, tree: &KdTree<'_>, window: &Window<K>, columns: [&[f32]; K]) {
+    fn collect<const K: usize>(&mut self, tree: &KdTree<'_>, window: &Window<K>, columns: [&[f32]; K]) {
         self.found.clear();
         tree.find(window, &mut self.found, &mut self.marks);
         self.unsure.clear();
@@ -94,17 +123,4 @@ impl Neighbours {
             }
         }
     }
-}
-
-/// The rows of at most [`BLOCK_ROWS_MAX`] points in ascending order, each placed by how many are below it: no branch.
-fn ascending<'a>(points: &[Point], sorted: &'a mut [u32; BLOCK_ROWS_MAX]) -> &'a [u32] {
-    let mut rows = [u32::MAX; BLOCK_ROWS_MAX];
-    for (row, point) in rows.iter_mut().zip(points) {
-        *row = point.row;
-    }
-    for &row in &rows[..points.len()] {
-        let below: u32 = rows.iter().map(|&other| u32::from(other < row)).sum();
-        sorted[below as usize % BLOCK_ROWS_MAX] = row;
-    }
-    &sorted[..points.len()]
 }

@@ -57,9 +57,16 @@ impl<'a> KdTree<'a> {
         (lo, hi)
     }
 
+    /// The box of a node of the tree over the chunks.
+    #[inline(always)]
+    pub(super) fn node_box_of<const K: usize>(&self, node: u32) -> ([f32; K], [f32; K]) {
+        let sides = &self.node_box[node as usize * 2 * K..];
+        (std::array::from_fn(|axis| sides[axis]), std::array::from_fn(|axis| sides[K + axis]))
+    }
+
     /// The places of a chunk's buckets.
     #[inline(always)]
-    fn places(&self, chunk: usize) -> Range<usize> {
+    pub(super) fn places(&self, chunk: usize) -> Range<usize> {
         let start = self.chunk_places[chunk] as usize;
         start..start + (self.chunk_base[chunk + 1] - self.chunk_base[chunk]) as usize
     }

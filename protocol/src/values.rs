@@ -1,0 +1,123 @@
+//! Typed slices of columns whose type is known only when the program runs.
+
+use std::ops::Range;
+
+use crate::types::Scalar;
+
+/// Values of a column, by row or by lane.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Values<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+    I8(&'a [i8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    /// 0 or 1.
+    Bool(&'a [u8]),
+}
+
+/// Room for the values of a column.
+#[derive(PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum ValuesMut<'a> {
+    F32(&'a mut [f32]),
+    F64(&'a mut [f64]),
+    I8(&'a mut [i8]),
+    I16(&'a mut [i16]),
+    I32(&'a mut [i32]),
+    U8(&'a mut [u8]),
+    U16(&'a mut [u16]),
+    U32(&'a mut [u32]),
+    /// 0 or 1.
+    Bool(&'a mut [u8]),
+}
+
+/// The same expression for whatever type the values have; `$wrap` makes values of that type again.
+macro_rules! each {
+    ($values:expr, $name:ident, $v:ident => $result:expr) => {
+        match $values {
+            $name::F32($v) => $result,
+            $name::F64($v) => $result,
+            $name::I8($v) => $result,
+            $name::I16($v) => $result,
+            $name::I32($v) => $result,
+            $name::U8($v) | $name::Bool($v) => $result,
+            $name::U16($v) => $result,
+            $name::U32($v) => $result,
+        }
+    };
+    ($values:expr, $name:ident to $other:ident, $v:ident => $result:expr) => {
+        match $values {
+            $name::F32($v) => $other::F32($result),
+            $name::F64($v) => $other::F64($result),
+            $name::I8($v) => $other::I8($result),
+            $name::I16($v) => $other::I16($result),
+            $name::I32($v) => $other::I32($result),
+            $name::U8($v) => $other::U8($result),
+            $name::U16($v) => $other::U16($result),
+            $name::U32($v) => $other::U32($result),
+            $name::Bool($v) => $other::Bool($result),
+        }
+    };
+}
+
+macro_rules! common {
+    ($name:ident) => {
+        impl $name<'_> {
+            /// How many values.
+            pub fn len(&self) -> usize {
+                each!(self, $name, v => v.len())
+            }
+
+            /// Whether there is none.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// What they are.
+            pub fn scalar(&self) -> Scalar {
+                match self {
+                    $name::F32(_) => Scalar::F32,
+                    $name::F64(_) => Scalar::F64,
+                    $name::I8(_) => Scalar::I8,
+                    $name::I16(_) => Scalar::I16,
+                    $name::I32(_) => Scalar::I32,
+                    $name::U8(_) => Scalar::U8,
+                    $name::U16(_) => Scalar::U16,
+                    $name::U32(_) => Scalar::U32,
+                    $name::Bool(_) => Scalar::Bool,
+                }
+            }
+        }
+    };
+}
+common!(Values);
+common!(ValuesMut);
+
+impl<'a> Values<'a> {
+    /// Some of them.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline]
+    #[must_use]
+    pub fn range(self, range: Range<usize>) -> Values<'a> {
+        each!(self, Values to Values, v => &v[range])
+    }
+}
+
+impl ValuesMut<'_> {
+    /// Some of them.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline]
+    #[must_use]
+    pub fn range(&mut self, range: Range<usize>) -> ValuesMut<'_> {
+        each!(self, ValuesMut to ValuesMut, v => &mut v[range])
+    }
+}

@@ -1,0 +1,168 @@
+//! What is around a block's rows: candidates within reach, lists of the nearest, lists of those that refer.
+
+use diptych_protocol::id::{ColumnId, GroupId, IndexId};
+use diptych_protocol::inverse_view::InverseView;
+use diptych_protocol::program::{Program, When};
+use diptych_protocol::values::Values;
+use diptych_protocol::view::Batch;
+
+use super::bound::Surroundings;
+use super::runs;
+use crate::body::block::{Run, Shared, padded};
+use crate::body::column::Column;
+use crate::body::slots::Slot;
+use crate::index::{Asker, Nearest};
+
+/// One index that a body asks: what its loops share.
+pub(super) struct Around {
+    pub index: IndexId,
+    pub when: When,
+    /// The own group's position.
+    pub from: Vec<ColumnId>,
+    /// Whether the index holds the own group: a row is no neighbour of itself.
+    pub own: bool,
+    /// The largest reach of the loops within one, if there is such a loop.
+    pub reach: Option<f32>,
+    /// What these loops read of the other.
+    slots: Vec<Slot>,
+    /// Where each stands among the columns of all loops.
+    whole: Vec<usize>,
+    /// That of the block's candidates, unless their columns are used in place.
+    columns: Vec<Column>,
+    asker: Asker,
+    runs: Vec<Run>,
+    straight: bool,
+    pub in_place: bool,
+}
+
+impl Around {
+    pub fn new(program: &Program, group: GroupId, index: IndexId) -> Self {
+        Self {
+            index,
+            when: program.indexes[index].when,
+            from: program.groups[group].position.clone(),
+            own: program.indexes[index].group == group,
+            reach: None,
+            slots: Vec::new(),
+            whole: Vec::new(),
+            columns: Vec::new(),
+            asker: Asker::default(),
+            runs: Vec::new(),
+            straight: false,
+            in_place: false,
+        }
+    }
+
+    /// Takes in a loop with a reach, whose columns stand among those of all loops from `first` on; says where they stand
+    /// here.
+    pub fn reaches(&mut self, reach: f32, slots: &[Slot], first: usize) -> Vec<usize> {
+        self.reach = Some(self.reach.map_or(reach, |other| other.max(reach)));
+        let place = |(at, slot): (usize, &Slot)| match self.slots.iter().position(|known| known == slot) {
+            Some(at) => at,
+            None => {
+                self.slots.push(*slot);
+                self.whole.push(first + at);
+                self.columns.push(Column::new(slot.scalar));
+                self.slots.len() - 1
+            }
+        };
+        slots.iter().enumerate().map(place).collect()
+    }
+
+    /// Finds the candidates of a block's rows.
+    pub fn ask(&mut self, batch: &Batch<'_, '_>, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
+        let Some(reach) = self.reach else { return };
+        let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+        for (axis, column) in space.own().iter().enumerate() {
+            let at = |row: &u32| column[(row - batch.rows.start) as usize];
+            lo[axis] = rows.iter().map(at).fold(f32::INFINITY, |a, b| if b < a { b } else { a });
+            hi[axis] = rows.iter().map(at).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+        }
+        self.straight = self.asker.ask(&space.tree, batch.space(), space.theirs.axes(), &lo, &hi, reach);
+        let candidates = self.asker.candidates();
+        let own = if self.own { rows } else { &[] };
+        self.runs.clear();
+        self.in_place = !candidates.runs().is_empty();
+        if self.in_place {
+            for run in candidates.runs() {
+                runs::cut(run.start..run.end, own.iter().copied(), &mut self.runs);
+            }
+        } else {
+            let found = candidates.rows();
+            let places = own.iter().filter_map(|row| found.binary_search(row).ok()).map(|place| place as u32);
+            runs::cut(0..found.len() as u32, places, &mut self.runs);
+            for (&whole, column) in self.whole.iter().zip(&mut self.columns) {
+                column.gather(others[whole], found.iter().map(|row| *row as usize));
+            }
+        }
+    }
+
+    /// A gathered column.
+    pub fn gathered(&self, column: usize) -> Values<'_> {
+        self.columns[column].values()
+    }
+
+    /// The candidates, for a loop with these columns.
+    pub fn shared<'k>(&'k self, columns: &'k [Values<'k>]) -> Shared<'k> {
+        let rows = (!self.in_place).then(|| self.asker.candidates().rows());
+        Shared { runs: &self.runs, rows, columns, straight: self.straight }
+    }
+}
+
+/// What one loop goes over for a block.
+#[derive(Default)]
+pub(super) struct LoopRoom {
+    pub runs: Vec<Run>,
+    pub starts: Vec<u32>,
+    pub rows: Vec<u32>,
+    /// Whether the lists are used where they stand.
+    pub in_place: bool,
+    nearest: Nearest,
+}
+
+impl LoopRoom {
+    /// Lists the nearest of each row.
+    pub fn nearest(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        around: &Around,
+        space: &Surroundings<'_>,
+        rows: &[u32],
+        count: usize,
+    ) {
+        self.starts.clear();
+        self.rows.clear();
+        for &row in rows {
+            self.starts.push(self.rows.len() as u32);
+            let mut from = [0.0; 3];
+            for (from, column) in from.iter_mut().zip(space.own()) {
+                *from = column[(row - batch.rows.start) as usize];
+            }
+            let own = around.own.then_some(row);
+            let theirs = space.theirs.axes();
+            self.nearest.ask(&space.tree, batch.space(), theirs, &from, own, count, &mut self.rows);
+        }
+        self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
+    }
+
+    /// Lists those that refer to each row.
+    pub fn referring(&mut self, inverse: &InverseView<'_>, rows: &[u32]) {
+        let list = |row: u32| inverse.starts[row as usize]..inverse.starts[row as usize + 1];
+        self.starts.clear();
+        self.rows.clear();
+        // The lists of a stretch of rows stand one behind another already.
+        self.in_place = rows.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        for &row in rows {
+            let list = list(row);
+            self.starts.push(if self.in_place { list.start } else { self.rows.len() as u32 });
+            if !self.in_place {
+                self.rows.extend_from_slice(&inverse.listed[list.start as usize..list.end as usize]);
+            }
+        }
+        let end = match rows.last() {
+            Some(&last) if self.in_place => list(last).end,
+            _ => self.rows.len() as u32,
+        };
+        self.starts.resize(padded(rows.len()) + 1, end);
+    }
+}

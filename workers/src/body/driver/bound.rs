@@ -1,0 +1,99 @@
+//! What a body sees of one batch: its columns as slices. The lists of slices are made anew for each batch and block, in
+//! room that stays.
+
+use std::ops::Range;
+
+use diptych_protocol::program::Reach;
+use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::view::{Batch, Positions};
+
+use super::around::Around;
+use crate::body::slots::Slots;
+use crate::index::KdTree;
+
+/// An empty list in the room of another, whose items have borrowed from what is gone.
+pub(in crate::body) fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
+    list.clear();
+    // The standard library collects in place where items have one size: nothing is allocated.
+    list.into_iter().map(|_| unreachable!("the list is empty")).collect()
+}
+
+/// Room for lists of slices: empty between uses.
+#[derive(Default)]
+pub(super) struct Rooms {
+    pub own: Vec<Values<'static>>,
+    pub out: Vec<ValuesMut<'static>>,
+    pub panels: Vec<ValuesMut<'static>>,
+    bound_own: Vec<Values<'static>>,
+    bound_far: Vec<Values<'static>>,
+    bound_others: Vec<Values<'static>>,
+    bound_spaces: Vec<Surroundings<'static>>,
+    ranges: Vec<Range<usize>>,
+}
+
+/// An index that is asked, and where the asking rows stand.
+pub(super) struct Surroundings<'b> {
+    pub tree: KdTree<'b>,
+    pub theirs: Positions<'b>,
+    own: [&'b [f32]; 3],
+}
+
+impl<'b> Surroundings<'b> {
+    /// The positions of the batch's own rows, an axis each.
+    pub fn own(&self) -> &[&'b [f32]] {
+        &self.own[..self.theirs.axes().len()]
+    }
+}
+
+/// The columns of one batch.
+pub(super) struct Bound<'b> {
+    /// Of the batch's own rows.
+    pub own: Vec<Values<'b>>,
+    /// Whole.
+    pub far: Vec<Values<'b>>,
+    /// Those of each loop's others, whole, one loop after another;
+    pub others: Vec<Values<'b>>,
+    /// and which are whose.
+    pub ranges: Vec<Range<usize>>,
+    /// What is around, by the order of the indexes.
+    pub spaces: Vec<Surroundings<'b>>,
+}
+
+impl<'b> Bound<'b> {
+    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, around: &[Around], rooms: &mut Rooms) -> Self {
+        let mut bound = Bound {
+            own: recycle(std::mem::take(&mut rooms.bound_own)),
+            far: recycle(std::mem::take(&mut rooms.bound_far)),
+            others: recycle(std::mem::take(&mut rooms.bound_others)),
+            ranges: std::mem::take(&mut rooms.ranges),
+            spaces: recycle(std::mem::take(&mut rooms.bound_spaces)),
+        };
+        bound.own.extend(slots.own.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Own)));
+        bound.far.extend(slots.far.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
+        bound.ranges.clear();
+        for it in &slots.loops {
+            let start = bound.others.len();
+            bound.others.extend(it.columns.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
+            bound.ranges.push(start..bound.others.len());
+        }
+        bound.spaces.extend(around.iter().map(|around| {
+            let mut own: [&[f32]; 3] = [&[]; 3];
+            for (axis, &column) in own.iter_mut().zip(&around.from) {
+                if let Values::F32(values) = batch.read_values(column, around.when, Reach::Own) {
+                    *axis = values;
+                }
+            }
+            Surroundings { tree: KdTree(batch.kd(around.index)), theirs: batch.positions(around.index), own }
+        }));
+        bound
+    }
+
+    /// Leaves the room for the next batch.
+    pub fn give_back(self, rooms: &mut Rooms) {
+        rooms.bound_own = recycle(self.own);
+        rooms.bound_far = recycle(self.far);
+        rooms.bound_others = recycle(self.others);
+        rooms.ranges = self.ranges;
+        rooms.bound_spaces = recycle(self.spaces);
+    }
+}

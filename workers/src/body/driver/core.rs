@@ -1,0 +1,162 @@
+//! One block at a time: finds what its loops go over, and runs the body.
+
+use diptych_protocol::body::{Body, Over};
+use diptych_protocol::id::{GroupId, IndexId, InverseId};
+use diptych_protocol::program::Program;
+use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::view::Batch;
+
+use super::around::{Around, LoopRoom};
+use super::bound::{Bound, recycle};
+use super::{STREAM_ROWS, fill_rows, runs, uniforms};
+use crate::body::block::{Block, Executor, Lists, Shared, Turns};
+use crate::body::slots::Slots;
+
+/// Rows of a stretch with loops: as many turns are made as the row with the most of them asks for.
+const LOOP_ROWS: usize = 64;
+
+/// Where a loop's others come from.
+enum Source {
+    /// What is around, by the place of its index; and where in the gathered columns the loop's own stand.
+    Within(usize, Vec<usize>),
+    Nearest {
+        around: usize,
+        count: usize,
+    },
+    Group(GroupId),
+    Inverse(InverseId),
+    Count,
+}
+
+/// A body, its back end and its loops.
+pub(super) struct Core {
+    executor: Box<dyn Executor>,
+    group: GroupId,
+    sources: Vec<Source>,
+    /// The indexes that its spatial loops ask.
+    around: Vec<Around>,
+    loops: Vec<LoopRoom>,
+    /// The row of each lane.
+    rows: Vec<u32>,
+    columns: Vec<Values<'static>>,
+    turns: Vec<Turns<'static>>,
+}
+
+impl Core {
+    pub fn new(program: &Program, group: GroupId, body: &Body, slots: &Slots, executor: Box<dyn Executor>) -> Self {
+        let mut around: Vec<Around> = Vec::new();
+        let mut place = |index: IndexId| match around.iter().position(|a| a.index == index) {
+            Some(at) => at,
+            None => {
+                around.push(Around::new(program, group, index));
+                around.len() - 1
+            }
+        };
+        let asked: Vec<Option<usize>> = body.loops.values().map(|it| it.over.index().map(&mut place)).collect();
+        let mut sources = Vec::new();
+        let mut first = 0;
+        for ((it, at), slots) in body.loops.values().zip(asked).zip(&slots.loops) {
+            sources.push(match (&it.over, at) {
+                (Over::Within { reach, .. }, Some(at)) => {
+                    Source::Within(at, around[at].reaches(*reach, &slots.columns, first))
+                }
+                (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
+                (Over::Group(group), _) => Source::Group(*group),
+                (Over::Inverse(inverse), _) => Source::Inverse(*inverse),
+                _ => Source::Count,
+            });
+            first += slots.columns.len();
+        }
+        let loops = sources.iter().map(|_| LoopRoom::default()).collect();
+        let (rows, columns, turns) = (Vec::new(), Vec::new(), Vec::new());
+        Self { executor, group, sources, around, loops, rows, columns, turns }
+    }
+
+    /// The index that forms blocks: one with a reach, of the own group if there is such a one.
+    pub fn forming(&self) -> Option<usize> {
+        let reaching = |own: bool| self.around.iter().position(|a| a.reach.is_some() && (a.own || !own));
+        reaching(true).or_else(|| reaching(false))
+    }
+
+    /// Rows of a block that is a stretch.
+    pub fn stretch(&self) -> usize {
+        if self.sources.is_empty() { STREAM_ROWS } else { LOOP_ROWS }
+    }
+
+    pub fn around(&self, at: usize) -> &Around {
+        &self.around[at]
+    }
+
+    pub fn all_around(&self) -> &[Around] {
+        &self.around
+    }
+
+    /// Finds what each loop goes over for a block's rows. Returns the row of each lane.
+    pub fn ask(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        rows: impl ExactSizeIterator<Item = u32>,
+    ) -> &[u32] {
+        let count = rows.len();
+        fill_rows(&mut self.rows, rows);
+        let rows = &self.rows[..count];
+        for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
+            around.ask(batch, space, &bound.others, rows);
+        }
+        for (source, room) in self.sources.iter().zip(&mut self.loops) {
+            match source {
+                Source::Within(..) | Source::Count => {}
+                Source::Group(group) => {
+                    let own = if *group == self.group { rows } else { &[] };
+                    room.runs.clear();
+                    runs::cut(0..batch.group_rows(*group), own.iter().copied(), &mut room.runs);
+                }
+                Source::Nearest { around, count } => {
+                    room.nearest(batch, &self.around[*around], &bound.spaces[*around], rows, *count);
+                }
+                Source::Inverse(inverse) => room.referring(&batch.inverse(*inverse), rows),
+            }
+        }
+        &self.rows
+    }
+
+    /// Runs the body for the block that was asked for.
+    pub fn run(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        count: usize,
+        own: &[Values<'_>],
+        out: &mut [ValuesMut<'_>],
+    ) {
+        let Self { executor, sources, around, loops, rows, .. } = self;
+        let mut columns: Vec<Values<'_>> = recycle(std::mem::take(&mut self.columns));
+        for (source, range) in sources.iter().zip(&bound.ranges) {
+            match source {
+                Source::Within(at, picks) if !around[*at].in_place => {
+                    columns.extend(picks.iter().map(|&pick| around[*at].gathered(pick)));
+                }
+                _ => columns.extend_from_slice(&bound.others[range.clone()]),
+            }
+        }
+        let mut turns: Vec<Turns<'_>> = recycle(std::mem::take(&mut self.turns));
+        turns.extend(sources.iter().zip(&bound.ranges).zip(&*loops).map(|((source, range), room)| {
+            let columns = &columns[range.clone()];
+            match source {
+                Source::Within(at, _) => Turns::Shared(around[*at].shared(columns)),
+                Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
+                Source::Nearest { .. } => Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns }),
+                Source::Inverse(inverse) => {
+                    let rows = if room.in_place { batch.inverse(*inverse).listed } else { &room.rows };
+                    Turns::Lists(Lists { starts: &room.starts, rows, columns })
+                }
+                Source::Count => Turns::Count,
+            }
+        }));
+        let block = Block { count, rows, own, far: &bound.far, loops: &turns, uniforms: uniforms(batch) };
+        executor.run(&block, out);
+        self.turns = recycle(turns);
+        self.columns = recycle(columns);
+    }
+}

@@ -1,0 +1,54 @@
+//! Stretches of places, cut where rows of the block stand.
+
+use std::ops::Range;
+
+use crate::body::block::Run;
+
+/// Own rows with fewer others than this between them share a stretch: a stretch costs about as much as a few turns.
+const GAP: u32 = 4;
+
+/// Appends the stretches of a range of places; `own` are the block's own places, ascending, perhaps some outside.
+pub(super) fn cut(range: Range<u32>, own: impl Iterator<Item = u32>, runs: &mut Vec<Run>) {
+    let (begun, mut next) = (runs.len(), range.start);
+    for place in own.filter(|place| range.contains(place)) {
+        match runs[begun..].last_mut() {
+            Some(last) if last.own && place - last.end < GAP => last.end = place + 1,
+            _ => {
+                if next < place {
+                    runs.push(Run { start: next, end: place, own: false });
+                }
+                runs.push(Run { start: place, end: place + 1, own: true });
+            }
+        }
+        next = place + 1;
+    }
+    if next < range.end {
+        runs.push(Run { start: next, end: range.end, own: false });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Run, cut};
+
+    #[test]
+    fn own_places_are_in_flagged_stretches_and_nothing_is_lost() {
+        for (range, own) in [
+            (0..0, vec![]),
+            (0..9, vec![]),
+            (3..20, vec![3, 4, 9, 19]),
+            (3..20, vec![0, 2, 25]),
+            (5..6, vec![5]),
+            (0..64, (16..32).collect()),
+        ] {
+            let mut runs = vec![Run { start: 0, end: 0, own: true }];
+            cut(range.clone(), own.iter().copied(), &mut runs);
+            let places: Vec<u32> = runs[1..].iter().flat_map(|run| run.start..run.end).collect();
+            assert_eq!(places, range.collect::<Vec<_>>());
+            for run in &runs[1..] {
+                assert!(run.start < run.end);
+                assert_eq!(run.own, own.iter().any(|place| (run.start..run.end).contains(place)));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Inverses of references: for each row the rows that refer to it, built in phases by whoever claims them.
+//!
+//! The arrays are named in [`diptych_protocol::inverse`]. As with an index, a phase is a pure function over slices of
+//! them, which reads only what earlier phases wrote, so that it can run again, anywhere, in any order of its batches:
+//!
+//! 1. [`count()`] counts a batch's references to each chunk of targets,
+//! 2. [`place()`] sums the counts to places,
+//! 3. [`scatter()`] brings the referring rows to the chunk of what they refer to,
+//! 4. [`list()`] sorts a chunk's rows by target.
+//!
+//! A reference to a row that is not there, [`NO_ROW`](diptych_protocol::types::NO_ROW) above all, is in no list.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diptych_protocol::id::RowRange;
+use diptych_protocol::inverse::InverseShape;
+
+/// What a worker keeps from batch to batch: room, no state.
+#[derive(Default)]
+pub struct InverseScratch {
+    next: Vec<u32>,
+}
+
+fn chunk_of(shape: &InverseShape, target: u32) -> Option<usize> {
+    (target < shape.targets).then_some((target >> shape.chunk_bits) as usize)
+}
+
+/// Counts the references of a batch's rows, one count a chunk.
+pub fn count(shape: &InverseShape, references: &[u32], counts: &mut [u32]) {
+    counts.fill(0);
+    for chunk in references.iter().filter_map(|&target| chunk_of(shape, target)) {
+        counts[chunk] += 1;
+    }
+}
+
+/// Gives each (chunk, batch) its first slot, in that order.
+pub fn place(shape: &InverseShape, counts: &[u32], first_slots: &mut [u32], chunk_slots: &mut [u32]) {
+    let chunks = shape.chunks as usize;
+    let mut next = 0;
+    for (chunk, start) in chunk_slots.iter_mut().enumerate() {
+        *start = next;
+        if chunk < chunks {
+            for at in (chunk..counts.len()).step_by(chunks) {
+                first_slots[at] = next;
+                next += counts[at];
+            }
+        }
+    }
+}
+
+/// Writes each referring row of the batch to its slot. The slots of two batches are disjoint: the stores are atomic
+/// only because batches interleave in them.
+pub fn scatter(
+    shape: &InverseShape,
+    rows: RowRange,
+    references: &[u32],
+    first_slots: &[u32],
+    scratch: &mut InverseScratch,
+    scattered: &[AtomicU32],
+) {
+    let next = &mut scratch.next;
+    next.clear();
+    next.extend_from_slice(first_slots);
+    for (row, &target) in (rows.start..rows.end).zip(references) {
+        if let Some(chunk) = chunk_of(shape, target) {
+            scattered[next[chunk] as usize].store(row, Ordering::Relaxed);
+            next[chunk] += 1;
+        }
+    }
+}
+
+/// A chunk's parts of the arrays that [`list()`] reads and writes.
+pub struct Chunk<'a> {
+    /// Its number.
+    pub chunk: u32,
+    /// The rows that refer to it, ascending.
+    pub scattered: &'a [AtomicU32],
+    /// Its first slot.
+    pub first_slot: u32,
+    /// Where the lists of its targets begin; of the last chunk also where the last one ends.
+    pub starts: &'a mut [u32],
+    /// The lists.
+    pub listed: &'a mut [u32],
+}
+
+/// Sorts a chunk's rows by what they refer to. They come ascending, and stay so within a list.
+pub fn list(shape: &InverseShape, references: &[u32], scratch: &mut InverseScratch, chunk: Chunk<'_>) {
+    let targets = shape.targets_of(chunk.chunk);
+    let target_of = |row: u32| (references[row as usize] - targets.start) as usize;
+    let rows = || chunk.scattered.iter().map(|row| row.load(Ordering::Relaxed));
+    let next = &mut scratch.next;
+    next.clear();
+    next.resize(targets.len(), 0);
+    for row in rows() {
+        next[target_of(row)] += 1;
+    }
+    let mut start = 0;
+    for next in next.iter_mut() {
+        start += std::mem::replace(next, start);
+    }
+    // One more in the last chunk, which finds nothing in `next`: the end of all.
+    for (at, to) in chunk.starts.iter_mut().enumerate() {
+        *to = chunk.first_slot + next.get(at).copied().unwrap_or(start);
+    }
+    for row in rows() {
+        let next = &mut next[target_of(row)];
+        chunk.listed[*next as usize] = row;
+        *next += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;
