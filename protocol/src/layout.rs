@@ -6,9 +6,11 @@
 
 use std::marker::PhantomData;
 
-use crate::id::{ColumnId, GroupId, Id, IndexId, StageId, Tick};
+use crate::data::DataPlace;
+use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, StageId, Tick};
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
+use crate::outputs::OutputPlaces;
 use crate::program::{Domain, Program, Stage};
 use crate::table::Table;
 use crate::types::Scalar;
@@ -84,6 +86,8 @@ pub struct StagePlace {
 pub struct Control {
     /// Run through this tick.
     pub horizon: Words<u32>,
+    /// Not 0: nothing runs after this tick, whatever the horizon says. Written by that tick's commit.
+    pub stop_at: Words<u32>,
     /// Not 0: leave.
     pub halt: Words<u32>,
     /// The last complete tick.
@@ -125,6 +129,10 @@ pub struct Layout {
     pub columns: Table<ColumnId, ColumnPlace>,
     /// The indexes.
     pub indexes: Table<IndexId, KdPlaces>,
+    /// What is kept of each finished state beside its rows.
+    pub outputs: OutputPlaces,
+    /// The columns of files.
+    pub data: Table<DataId, DataPlace>,
     /// A hash of all of the above and of the program: a worker attaches only to what it expects.
     pub hash: u64,
 }
@@ -170,6 +178,7 @@ impl Layout {
         let description = arena.place::<u8>(crate::header::description_room(program));
         let control = Control {
             horizon: arena.words(LINE / 4),
+            stop_at: arena.words(LINE / 4),
             halt: arena.words(LINE / 4),
             published: arena.words(LINE / 4),
             reissues: arena.words(LINE / 4),
@@ -220,6 +229,8 @@ impl Layout {
                 KdPlaces::new(shape, &mut arena)
             })
             .collect();
+        let outputs = OutputPlaces::new(program, &mut arena);
+        let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
         let mut trail = program.hash().to_le_bytes().to_vec();
         for word in &arena.trail {
@@ -239,6 +250,8 @@ impl Layout {
             frame,
             columns,
             indexes,
+            outputs,
+            data,
             hash,
         }
     }

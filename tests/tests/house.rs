@@ -6,8 +6,9 @@ use diptych_tests::root;
 
 /// Files that may say `unsafe`: mapping and typed slices, the duty of a claim handed on, control registers, code
 /// compiled for wider vectors, and a counting allocator for tests.
-const UNSAFE: [&str; 10] = [
+const UNSAFE: [&str; 11] = [
     "protocol/src/memory.rs",
+    "protocol/src/state_view.rs",
     "protocol/src/view.rs",
     "protocol/src/kd_view.rs",
     "protocol/src/reader.rs",
