@@ -2,17 +2,22 @@
 //!
 //! A worker is the engine's own binary, started again ([`attach`]). It takes the program over a channel, maps the
 //! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints through the [`interpreter`],
-//! [`index`] phases, passes of [`kernel`]s (those in [`native`] come with the engine), the commit.
+//! [`index`] phases, passes of [`kernel`]s (those in [`native`] come with the engine), [`reduce`] and the commit, which
+//! [`settle`]s the state.
 
 pub mod attach;
 pub mod body;
+mod finished;
 pub mod float_mode;
 pub mod in_process;
 pub mod index;
 pub mod interpreter;
 pub mod kernel;
 pub mod native;
+pub mod reduce;
+mod row_by_row;
 pub mod runner;
+pub mod settle;
 pub mod waiting;
 pub mod walk;
 pub mod wide;

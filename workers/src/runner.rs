@@ -1,4 +1,4 @@
-//! Runs one batch of any step: blueprints, index phases, passes, the commit.
+//! Runs one batch of any step: blueprints, index phases, passes, reductions, the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,12 +13,16 @@ use diptych_protocol::view::Batch;
 use crate::index::{self, ChunkArrays, KdScratch, Splits};
 use crate::interpreter::{Interpreter, Lanes};
 use crate::kernel::{Kernel, Registry};
+use crate::reduce::Reductions;
+use crate::settle::Settle;
 
 /// Everything that one thread needs to run batches of one program.
 pub struct Runner {
     kernels: Table<SystemId, Option<Box<dyn Kernel>>>,
     blueprints: Table<GroupId, Option<Interpreter>>,
     kd: KdScratch,
+    reductions: Reductions,
+    settle: Settle,
 }
 
 impl Runner {
@@ -33,7 +37,8 @@ impl Runner {
                 Origin::Buckets(_) => None,
             })
             .collect();
-        Ok(Self { kernels, blueprints, kd: KdScratch::default() })
+        let (reductions, settle) = (Reductions::new(program), Settle::new(program));
+        Ok(Self { kernels, blueprints, kd: KdScratch::default(), reductions, settle })
     }
 
     /// Runs a claimed batch. A fault, or a panic of a kernel, comes back as blame.
@@ -69,8 +74,12 @@ impl Runner {
                     }
                 }
             }
-            Work::Inverse(..) | Work::Reduce(_) => {}
-            Work::Commit => batch.commit(),
+            Work::Inverse(..) => {}
+            Work::Reduce(group) => self.reductions.block(*group, batch),
+            Work::Commit => {
+                self.settle.state(&mut self.reductions, batch);
+                batch.commit();
+            }
         }
         Ok(())
     }
