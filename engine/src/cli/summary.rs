@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::coordinator::{Outcome, Stopped};
+use crate::shown;
 
 /// The contract of `--summary json`.
 #[derive(Serialize)]
@@ -18,6 +19,7 @@ struct Machine<'a> {
     seed: u64,
     stopped: &'a str,
     signals: serde_json::Map<String, serde_json::Value>,
+    ensures: Vec<Ensure<'a>>,
     wall_s: f64,
     setup_s: f64,
     frames_per_s: f64,
@@ -31,11 +33,21 @@ struct Machine<'a> {
     peak_rss_bytes: u64,
 }
 
+/// What had to hold, and the first frame at which it did not.
+#[derive(Serialize)]
+struct Ensure<'a> {
+    text: &'a str,
+    held: bool,
+    failed_at: Option<u32>,
+}
+
 const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
 
 fn stopped(outcome: &Outcome) -> &'static str {
     match outcome.stopped {
         Stopped::Frames => "frames",
+        Stopped::Until => "until",
+        Stopped::Ensure => "ensure",
         Stopped::Interrupted => "interrupted",
     }
 }
@@ -58,7 +70,12 @@ pub(super) fn json(outcome: &Outcome) -> String {
         agents: outcome.agents,
         seed: program.seed,
         stopped: stopped(outcome),
-        signals: serde_json::Map::new(),
+        signals: shown::signals(program, &outcome.state.signal_bits())
+            .map(|(name, value)| (name.to_string(), value.json()))
+            .collect(),
+        ensures: (outcome.ensures.iter())
+            .map(|e| Ensure { text: &e.text, held: e.failed.is_none(), failed_at: e.failed })
+            .collect(),
         wall_s: outcome.wall_s,
         setup_s: outcome.setup_s,
         frames_per_s,
@@ -85,6 +102,8 @@ pub(super) fn text(outcome: &Outcome) -> String {
     };
     let why = match outcome.stopped {
         Stopped::Frames => "all frames done",
+        Stopped::Until => "what it was to go on until is so",
+        Stopped::Ensure => "what had to hold does not",
         Stopped::Interrupted => "told to stop; the last frame is whole",
     };
     let mut text = format!(
@@ -104,6 +123,15 @@ pub(super) fn text(outcome: &Outcome) -> String {
         outcome.digest.state,
         outcome.digest.content,
     );
+    for (name, value) in shown::signals(program, &outcome.state.signal_bits()) {
+        text += &format!("\nsignal   {name} = {value}");
+    }
+    for ensure in &outcome.ensures {
+        match ensure.failed {
+            None => text += &format!("\nensure   {}: held", ensure.text),
+            Some(frame) => text += &format!("\nensure   {}: failed at frame {frame}", ensure.text),
+        }
+    }
     if outcome.worker_deaths > 0 {
         text += &format!(
             "\ndeaths   {} workers died and were replaced, {} batches run again",
