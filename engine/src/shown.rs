@@ -3,15 +3,16 @@
 
 use std::fmt;
 
-use diptych_protocol::id::Id;
-use diptych_protocol::program::Program;
+use diptych_protocol::id::{EnumId, Id};
+use diptych_protocol::program::{Enum, Program};
+use diptych_protocol::table::Table;
 use diptych_protocol::types::{NO_ROW, Sort, Type, Value};
 
 /// A value to be shown.
 #[derive(Clone, Copy)]
 pub struct Shown<'a> {
-    /// Knows the names of variants.
-    pub program: &'a Program,
+    /// The names of variants.
+    pub enums: &'a Table<EnumId, Enum>,
     /// The value's type.
     pub ty: Type,
     /// Its bits.
@@ -28,7 +29,7 @@ impl<'a> Shown<'a> {
     pub fn variant(&self) -> Option<&'a str> {
         match (self.ty.sort, self.value()) {
             (Sort::Enum(of), Value::U8(place)) => {
-                self.program.enums.get(of)?.variants.get(usize::from(place)).map(String::as_str)
+                self.enums.get(of)?.variants.get(usize::from(place)).map(String::as_str)
             }
             _ => None,
         }
@@ -78,31 +79,20 @@ pub fn signals<'a>(program: &'a Program, bits: &'a [u64]) -> impl Iterator<Item 
     let named = program.signals.iter().filter(|(_, signal)| signal.named);
     named.filter_map(move |(id, signal)| {
         let bits = *bits.get(id.index())?;
-        Some((signal.name.as_str(), Shown { program, ty: signal.ty, bits }))
+        Some((signal.name.as_str(), Shown { enums: &program.enums, ty: signal.ty, bits }))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diptych_protocol::id::{EnumId, GroupId};
-    use diptych_protocol::program::Enum;
+    use diptych_protocol::id::GroupId;
     use diptych_protocol::types::Scalar;
 
     #[test]
     fn values_are_shown_as_people_and_machines_read_them() {
-        let source = diptych_protocol::program::Source {
-            path: "t.dip".into(),
-            text: "scenario t\nspace open (0, 0) .. (1, 1)\ncomponent A = f32\ngroup g[1] { A = 1.0 }\n\
-                   run { frames = 1, dt = 0.1, seed = 1 }\n"
-                .into(),
-        };
-        let settings = crate::compile::Settings::default();
-        let registry = crate::Registry::builtin();
-        let compiled = crate::compile::compile(&source, &settings, &crate::catalog::Catalog(&registry));
-        let mut program =
-            compiled.unwrap_or_else(|e| panic!("{}", crate::diagnostic::render(&source, &e, false))).program;
-        program.enums.push(Enum { name: "Health".into(), variants: vec!["S".into(), "I".into()] });
+        let mut enums: Table<EnumId, Enum> = Table::default();
+        enums.push(Enum { name: "Health".into(), variants: vec!["S".into(), "I".into()] });
         let (f32, f64) = (Type::scalar(Scalar::F32), Type::scalar(Scalar::F64));
         let entity = Type::entity(GroupId(0));
         let variant = Type::variant(EnumId(0));
@@ -119,7 +109,7 @@ mod tests {
             (entity, Value::U32(7), "7", "7"),
             (entity, Value::U32(NO_ROW), "none", "null"),
         ] {
-            let shown = Shown { program: &program, ty, bits: value.bits() };
+            let shown = Shown { enums: &enums, ty, bits: value.bits() };
             assert_eq!((shown.to_string().as_str(), shown.json().to_string().as_str()), (text, json));
         }
     }

@@ -148,8 +148,11 @@ impl State {
 
     fn ensures(&self) -> Vec<Ensured> {
         let (track, bits) = (self.track(), self.signal_bits());
-        let shown =
-            |id: SignalId| Shown { program: &self.program, ty: self.program.signals[id].ty, bits: bits[id.index()] };
+        let shown = |id: SignalId| Shown {
+            enums: &self.program.enums,
+            ty: self.program.signals[id].ty,
+            bits: bits[id.index()],
+        };
         let all = self.program.outputs.ensures.iter().enumerate();
         all.map(|(at, ensure)| {
             let failed = track.failed(at);

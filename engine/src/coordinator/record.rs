@@ -145,10 +145,7 @@ impl<'a> Recorder<'a> {
 impl Sheet {
     fn open(record: &Record, records: &Records) -> Result<Self, RecordError> {
         let path = records.folder.join(&record.path);
-        let refused = |source: io::Error| match source.kind() {
-            io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
-            _ => RecordError::Make { path: path.clone(), source },
-        };
+        let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
         }
@@ -158,7 +155,11 @@ impl Sheet {
             true => how.create(true).truncate(true).open(&path),
             false => how.create_new(true).open(&path),
         };
-        let mut writer = csv::Writer::from_writer(file.map_err(&refused)?);
+        let file = file.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
+            _ => refused(source),
+        })?;
+        let mut writer = csv::Writer::from_writer(file);
         let names = ["frame", "time"].into_iter().chain(record.columns.iter().map(|(name, _)| name.as_str()));
         let header = writer.write_record(names).map_err(io::Error::from).and_then(|()| writer.flush());
         header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
@@ -178,7 +179,7 @@ impl Sheet {
         self.writer.write_field(fill(text, format_args!("{state}")))?;
         self.writer.write_field(fill(text, format_args!("{time}")))?;
         for &signal in &self.columns {
-            let shown = Shown { program, ty: program.signals[signal].ty, bits: bits[signal.index()] };
+            let shown = Shown { enums: &program.enums, ty: program.signals[signal].ty, bits: bits[signal.index()] };
             self.writer.write_field(if shown.no_row() { "" } else { fill(text, format_args!("{shown}")) })?;
         }
         self.writer.write_record(None::<&[u8]>)
