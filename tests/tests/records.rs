@@ -93,7 +93,10 @@ fn a_full_disk_stops_the_run_and_says_which_file_has_how_many_rows() {
     match run_with(&program, 1, BINARY, over(Path::new(""))).map(|o| o.frames) {
         Err(error @ RunError::Record(RecordError::Write { rows: 0, .. })) => {
             let said = error.to_string();
-            assert!(said.starts_with("cannot write /dev/full: No space left") && said.contains("0 rows"), "{said}");
+            assert!(
+                said.starts_with("cannot write /dev/full: No space left") && said.contains("; 0 rows of it"),
+                "{said}"
+            );
         }
         other => panic!("{other:?}"),
     }

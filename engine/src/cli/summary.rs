@@ -140,3 +140,61 @@ pub(super) fn text(outcome: &Outcome) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{Settings, compile};
+    use crate::coordinator::{Options, run};
+    use diptych_protocol::body::{Body, Compare, Op};
+    use diptych_protocol::program::{Ensure, Program, Signal, Source, Span};
+    use diptych_protocol::types::{Scalar, Type, Value};
+
+    /// Named and nameless signals of each state, and an `ensure` that fails at frame 2.
+    fn program() -> Program {
+        let text = "scenario t\nrun { frames = 3, dt = 0.5, seed = 1 }\nspace torus (0, 0) .. (9, 9)\n\
+                    component Position = vec2\ncomponent Velocity = vec2\n\
+                    group points[8] { position Position = uniform(space)\n Velocity = vec2(1.0, 1.0) }\n\
+                    system drift native \"drift\" for points owns Position reads Position, Velocity\n";
+        let source = Source { path: "t.dip".into(), text: text.into() };
+        let registry = crate::Registry::builtin();
+        let compiled = compile(&source, &Settings::default(), &crate::catalog::Catalog(&registry));
+        let mut program =
+            compiled.unwrap_or_else(|e| panic!("{}", crate::diagnostic::render(&source, &e, false))).program;
+        let mut body = Body::default();
+        let time = body.push(Scalar::F64, Op::Time);
+        let one = body.push(Scalar::F64, Op::Const(Value::F64(1.0)));
+        let early = body.push(Scalar::Bool, Op::Compare(Compare::Lt, time, one));
+        body.results = vec![time, one, early];
+        program.outputs.body = Some(program.bodies.push(body));
+        let signals = ["clock", "1.0", "early"].into_iter().zip([Scalar::F64, Scalar::F64, Scalar::Bool]);
+        let mut ids = Vec::new();
+        for (name, scalar) in signals {
+            let (name, ty, named) = (name.to_string(), Type::scalar(scalar), name == "clock");
+            ids.push(program.signals.push(Signal { name, ty, named, span: Span::default() }));
+        }
+        let [clock, limit, early] = ids[..] else { panic!("three signals") };
+        let ensure = |text: &str, sides| Ensure { text: text.into(), holds: early, sides, span: Span::default() };
+        program.outputs.ensures = vec![ensure("it is early", Some((clock, limit)))];
+        program
+    }
+
+    #[test]
+    fn the_summary_has_the_last_signals_and_what_failed() {
+        let outcome = run(&program(), &crate::Registry::builtin(), Options { workers: Some(0), ..Options::default() });
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+        let machine: serde_json::Value = serde_json::from_str(&json(&outcome)).unwrap();
+        assert_eq!(machine["stopped"], "ensure");
+        assert_eq!(machine["frames"], 2);
+        assert_eq!(machine["signals"], serde_json::json!({ "clock": 1.0 }));
+        let failed = serde_json::json!([{ "text": "it is early", "held": false, "failed_at": 2 }]);
+        assert_eq!(machine["ensures"], failed);
+        let people = text(&outcome);
+        assert!(
+            people.contains("signal   clock = 1\n") && people.contains("it is early: failed at frame 2"),
+            "{people}"
+        );
+        let message = outcome.ensures[0].message.as_deref();
+        assert_eq!(message, Some("t.dip:1:1: ensure \"it is early\" does not hold at frame 2: 1 against 1"));
+    }
+}

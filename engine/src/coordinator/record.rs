@@ -37,7 +37,7 @@ pub enum RecordError {
         source: io::Error,
     },
     /// The file cannot be written on.
-    #[error("cannot write {}: {source}; it has {rows} rows", path.display())]
+    #[error("cannot write {}: {source}; {rows} rows of it were written", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -72,6 +72,8 @@ struct Sheet {
     given: u64,
     written: u64,
     last: Option<u32>,
+    /// It could not be written on: nothing more is tried, and the other files are completed.
+    broken: bool,
 }
 
 /// Whether every record can be written without writing over anything.
@@ -116,15 +118,16 @@ impl<'a> Recorder<'a> {
             return Ok(());
         }
         let outputs = &self.track.layout.outputs;
+        let mut result = Ok(());
         for state in outputs.due.states(self.next, state_of(published)) {
             self.bits.clear();
             self.bits.extend(self.track.recorded(state).ok_or(RecordError::Missing(state))?);
             for sheet in self.sheets.iter_mut().filter(|sheet| state.is_multiple_of(sheet.every)) {
-                sheet.row(self.program, state, &self.bits, &mut self.text)?;
+                result = result.and(sheet.row(self.program, state, &self.bits, &mut self.text));
             }
         }
         self.next = state_of(published).saturating_add(1);
-        self.sheets.iter_mut().try_for_each(Sheet::flush)
+        self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
     }
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
@@ -133,12 +136,12 @@ impl<'a> Recorder<'a> {
         if published == Tick::NONE {
             return Ok(());
         }
-        self.drain(published)?;
+        let mut result = self.drain(published);
         let (state, bits) = (state_of(published), self.track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
-            sheet.row(self.program, state, bits, &mut self.text)?;
+            result = result.and(sheet.row(self.program, state, bits, &mut self.text));
         }
-        self.sheets.iter_mut().try_for_each(Sheet::flush)
+        self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
     }
 }
 
@@ -164,10 +167,13 @@ impl Sheet {
         let header = writer.write_record(names).map_err(io::Error::from).and_then(|()| writer.flush());
         header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
         let columns = record.columns.iter().map(|(_, signal)| *signal).collect();
-        Ok(Self { path, every: record.every, columns, writer, given: 0, written: 0, last: None })
+        Ok(Self { path, every: record.every, columns, writer, given: 0, written: 0, last: None, broken: false })
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
+        if self.broken {
+            return Ok(());
+        }
         self.fields(program, state, bits, text).map_err(|error| self.refused(error.into()))?;
         self.given += 1;
         self.last = Some(state);
@@ -186,12 +192,16 @@ impl Sheet {
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
+        if self.broken {
+            return Ok(());
+        }
         self.writer.flush().map_err(|source| self.refused(source))?;
         self.written = self.given;
         Ok(())
     }
 
-    fn refused(&self, source: io::Error) -> RecordError {
+    fn refused(&mut self, source: io::Error) -> RecordError {
+        self.broken = true;
         RecordError::Write { path: self.path.clone(), rows: self.written, source }
     }
 }
