@@ -13,9 +13,11 @@ pub mod diagnostic;
 pub mod lower;
 pub mod resolve;
 pub mod schedule;
+pub mod shown;
 mod signals;
 pub mod source;
 pub mod syntax;
+pub mod table;
 pub mod types;
 
 pub use cli::main;

@@ -6,6 +6,11 @@
 //! writes of earlier stages and ticks happen before, and the `prev` panel of this tick is rewritten only after all
 //! its readers are done. Only parking needs more: a sequentially consistent fence on either side, because the
 //! sleeper writes *parked* and reads progress, while the waker writes progress and reads *parked*.
+//!
+//! **The horizon is two words**: what the coordinator allows, and `stop_at`, which the commit of tick t sets where
+//! state t ends the run. A worker that asks whether it may begin tick t + 1 has seen t published, or published it itself
+//! after it saw that commit done; so what the commits of t and of all ticks before it wrote is there to be read, and
+//! what a later tick may write cannot change the answer. The two loads count as one load of the first word.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -28,6 +33,7 @@ const PARKED_MAX: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy)]
 pub struct Board<'m> {
     horizon: &'m AtomicU32,
+    stop_at: &'m AtomicU32,
     halt: &'m AtomicU32,
     published: &'m AtomicU32,
     reissues: &'m AtomicU32,
@@ -53,6 +59,7 @@ impl<'m> Board<'m> {
         let control = &layout.control;
         Self {
             horizon: &memory.words(control.horizon)[0],
+            stop_at: &memory.words(control.stop_at)[0],
             halt: &memory.words(control.halt)[0],
             published: &memory.words(control.published)[0],
             reissues: &memory.words(control.reissues)[0],
@@ -80,9 +87,23 @@ impl<'m> Board<'m> {
         self.wake_workers();
     }
 
-    /// The tick to run through.
+    /// The tick to run through: what the coordinator allows, and no further than where a state ended the run.
+    #[inline]
     pub fn horizon(&self) -> crate::id::Tick {
-        crate::id::Tick(self.horizon.load(Ordering::Acquire))
+        let horizon = self.horizon.load(Ordering::Acquire);
+        crate::id::Tick(self.stop_at().map_or(horizon, |stop| horizon.min(stop.0)))
+    }
+
+    /// Ends the run with this tick. Only its commit does this, as often as it is run: the first word stands, and no
+    /// later tick begins.
+    pub fn set_stop_at(&self, tick: crate::id::Tick) {
+        let _ = self.stop_at.compare_exchange(0, tick.0, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The tick that ended the run, once it is published.
+    #[inline]
+    pub fn stop_at(&self) -> Option<crate::id::Tick> {
+        Some(crate::id::Tick(self.stop_at.load(Ordering::Acquire))).filter(|tick| *tick != crate::id::Tick::NONE)
     }
 
     /// The last complete tick.
@@ -189,7 +210,7 @@ impl SharedWords for Board<'_> {
         match word {
             Word::Ticket(ticket) => self.tickets[ticket as usize].load(Ordering::Acquire),
             Word::Progress(worker) => self.slot(worker)[0].load(Ordering::Acquire),
-            Word::Horizon => self.horizon.load(Ordering::Acquire).into(),
+            Word::Horizon => self.horizon().0.into(),
             Word::Published => self.published.load(Ordering::Acquire).into(),
             Word::Halt => self.halt.load(Ordering::Acquire).into(),
             Word::Reissues => self.reissues.load(Ordering::Acquire).into(),

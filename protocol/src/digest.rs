@@ -3,6 +3,9 @@
 //! *State hash*: the root of a hash tree over fixed blocks of everything that decides the future, in row order.
 //! *Content hash*: free of layout and row order: a wrapping sum of one hash a row, salted by the entity.
 //! Derived groups are in neither: they are made anew each frame. NaNs are hashed in one canonical form.
+//! Neither has signals, although they are values of the state: a signal is a function of the rows that are hashed and
+//! decides nothing that they do not, and which signals there are depends on the outputs that were asked for. The same
+//! run has the same hashes with and without them.
 //! Blocks are hashed in parallel; neither hash depends on how.
 
 use rayon::prelude::*;

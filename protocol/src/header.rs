@@ -6,7 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
-use crate::id::Tick;
+use crate::id::{Id, Tick};
 use crate::layout::{HEADER_BYTES, Layout};
 use crate::memory::Memory;
 use crate::program::{Origin, Program};
@@ -53,6 +53,9 @@ pub struct Description {
     pub groups: Vec<DescribedGroup>,
     /// The columns, in the order of the record's panels.
     pub columns: Vec<DescribedColumn>,
+    /// The signals. Of the state that tick t made those of panel t mod 2 are valid.
+    #[serde(default)]
+    pub signals: Vec<DescribedSignal>,
 }
 
 /// A group, described.
@@ -79,12 +82,24 @@ pub struct DescribedColumn {
     pub panels: Vec<usize>,
 }
 
+/// A signal, described.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct DescribedSignal {
+    /// Its name.
+    pub name: String,
+    /// Its type, as NumPy spells it.
+    pub dtype: String,
+    /// Where its value stands after even and after odd ticks, in bytes from the segment's start.
+    pub panels: [usize; 2],
+}
+
 /// Bytes that are set aside for the description: a bound that depends on the program alone.
 pub fn description_room(program: &Program) -> usize {
     let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 96).sum();
     let columns: usize =
         program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160).sum();
-    (512 + 6 * program.scenario.len() + groups + columns).next_multiple_of(crate::limits::ARRAY_ALIGN)
+    let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 96).sum();
+    (512 + 6 * program.scenario.len() + groups + columns + signals).next_multiple_of(crate::limits::ARRAY_ALIGN)
 }
 
 /// Describes a program's layout.
@@ -110,6 +125,15 @@ pub fn describe(program: &Program, layout: &Layout) -> Description {
                 group: program.groups[column.group].name.clone(),
                 dtype: column.scalar.dtype().to_string(),
                 panels: layout.columns[id].panels.clone(),
+            })
+            .collect(),
+        signals: program
+            .signals
+            .iter()
+            .map(|(id, signal)| DescribedSignal {
+                name: signal.name.clone(),
+                dtype: signal.ty.scalar.dtype().to_string(),
+                panels: layout.outputs.signals.map(|panel| panel.offset + id.index() * size_of::<u64>()),
             })
             .collect(),
     }

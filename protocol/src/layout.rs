@@ -6,10 +6,12 @@
 
 use std::marker::PhantomData;
 
-use crate::id::{ColumnId, GroupId, Id, IndexId, InverseId, StageId, Tick};
+use crate::data::DataPlace;
+use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
+use crate::outputs::OutputPlaces;
 use crate::program::{Domain, Program, Stage};
 use crate::table::Table;
 use crate::types::Scalar;
@@ -85,6 +87,8 @@ pub struct StagePlace {
 pub struct Control {
     /// Run through this tick.
     pub horizon: Words<u32>,
+    /// Not 0: nothing runs after this tick, whatever the horizon says. Written by that tick's commit.
+    pub stop_at: Words<u32>,
     /// Not 0: leave.
     pub halt: Words<u32>,
     /// The last complete tick.
@@ -128,6 +132,10 @@ pub struct Layout {
     pub indexes: Table<IndexId, KdPlaces>,
     /// The inverses of references.
     pub inverses: Table<InverseId, InversePlaces>,
+    /// What is kept of each finished state beside its rows.
+    pub outputs: OutputPlaces,
+    /// The columns of files.
+    pub data: Table<DataId, DataPlace>,
     /// A hash of all of the above and of the program: a worker attaches only to what it expects.
     pub hash: u64,
 }
@@ -173,6 +181,7 @@ impl Layout {
         let description = arena.place::<u8>(crate::header::description_room(program));
         let control = Control {
             horizon: arena.words(LINE / 4),
+            stop_at: arena.words(LINE / 4),
             halt: arena.words(LINE / 4),
             published: arena.words(LINE / 4),
             reissues: arena.words(LINE / 4),
@@ -225,6 +234,8 @@ impl Layout {
             .collect();
         let inverses =
             program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
+        let outputs = OutputPlaces::new(program, &mut arena);
+        let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
         let mut trail = program.hash().to_le_bytes().to_vec();
         for word in &arena.trail {
@@ -245,6 +256,8 @@ impl Layout {
             columns,
             indexes,
             inverses,
+            outputs,
+            data,
             hash,
         }
     }

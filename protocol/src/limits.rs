@@ -61,6 +61,9 @@ pub const INVERSE_CHUNKS_MAX: u32 = 1_024;
 /// Rows of a block that reductions are summed in, and of their batches: sums are formed row by row within a block, then
 /// block by block.
 pub const REDUCE_ROWS: u32 = 8_192;
+/// States that the ring of recorded signals holds. Workers run no further than it has room, and the coordinator is
+/// woken at each half: at 10^5 frames a second that is every 5 ms, a hundred times what a wake-up costs.
+pub const RECORD_RING: u32 = 1_024;
 /// Neighbours that a `nearest` can ask for.
 pub const NEAREST_MAX: u16 = 256;
 /// Lanes that any back end computes at once: a block of rows has room for a multiple of it. Divides [`ROW_ALIGN`], so

@@ -106,6 +106,41 @@ impl Reader {
     }
 }
 
+/// The signals of one state.
+pub struct Signals {
+    /// How many frames were complete.
+    pub frames: u32,
+    /// Their bits, in the low end of a word each, in the order of the description.
+    pub bits: Vec<u64>,
+}
+
+impl Reader {
+    /// Copies the signals of the last complete state. Checked as a column is: the panel of tick t is written again by the
+    /// commit of t + 2, when t + 1 is published.
+    pub fn signals(&self) -> Result<Signals, ReadError> {
+        let published = self.header.published_offset as usize;
+        for _ in 0..RETRIES {
+            let tick = self.word(published);
+            if tick == 0 {
+                return Err(ReadError::TooEarly);
+            }
+            let panel = (tick & 1) as usize;
+            let bits: Option<Vec<u64>> = (self.description.signals.iter())
+                .map(|signal| {
+                    let start = signal.panels[panel];
+                    self.map.get(start..start.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+                })
+                .collect();
+            let bits = bits.ok_or_else(|| HeaderError::Damaged("a signal lies beyond the end".into()))?;
+            fence(Ordering::Acquire);
+            if self.word(published) == tick {
+                return Ok(Signals { frames: header::frames_of(tick), bits });
+            }
+        }
+        Err(ReadError::Overtaken(RETRIES))
+    }
+}
+
 #[expect(unsafe_code, reason = "mapping a file that other processes write")]
 fn map_read_only(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
     // SAFETY: the file is a segment, which is never truncated while it is mapped; others do write it, so what is

@@ -171,6 +171,36 @@ impl Value {
         }
     }
 
+    /// Its bits, in the low end of a word. NaN is canonical.
+    pub fn bits(self) -> u64 {
+        match self {
+            Value::F32(x) => crate::math::canonical(x).to_bits().into(),
+            Value::F64(x) => crate::math::canonical(x).to_bits(),
+            Value::I8(x) => (x as u8).into(),
+            Value::I16(x) => (x as u16).into(),
+            Value::I32(x) => (x as u32).into(),
+            Value::U8(x) => x.into(),
+            Value::U16(x) => x.into(),
+            Value::U32(x) => x.into(),
+            Value::Bool(x) => x.into(),
+        }
+    }
+
+    /// The value of a type with these bits.
+    pub fn from_bits(scalar: Scalar, bits: u64) -> Self {
+        match scalar {
+            Scalar::F32 => Value::F32(f32::from_bits(bits as u32)),
+            Scalar::F64 => Value::F64(f64::from_bits(bits)),
+            Scalar::I8 => Value::I8(bits as i8),
+            Scalar::I16 => Value::I16(bits as i16),
+            Scalar::I32 => Value::I32(bits as i32),
+            Scalar::U8 => Value::U8(bits as u8),
+            Scalar::U16 => Value::U16(bits as u16),
+            Scalar::U32 => Value::U32(bits as u32),
+            Scalar::Bool => Value::Bool(bits & 1 != 0),
+        }
+    }
+
     /// Its value as `f64`: exact for every type here. Booleans are 0 and 1.
     pub fn as_f64(self) -> f64 {
         match self {

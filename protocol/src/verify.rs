@@ -16,7 +16,8 @@
 //! - An own-row read is of the system's group; `prev` is not read of a derived group; `fresh` is read of columns that
 //!   another system owns; an index over `fresh` has owned positions.
 //! - An inverse is of a reference column between groups with blueprints; over `fresh` references somebody makes them.
-//! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns and a step.
+//! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns, a
+//!   step, and a file of its own.
 //! - A reduction's body gives the value that it needs, and the condition if it is filtered.
 //! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
 //!
@@ -47,7 +48,7 @@ mod bodies;
 mod schedule;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use thiserror::Error;
 

@@ -112,7 +112,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// # Safety
     /// The rows of this panel are not written while the slice lives.
     #[inline]
-    unsafe fn rows_of<T: Pod>(&self, column: ColumnId, when: When, rows: Range<usize>) -> &[T] {
+    pub(crate) unsafe fn rows_of<T: Pod>(&self, column: ColumnId, when: When, rows: Range<usize>) -> &[T] {
         let place = &self.track.layout.columns[column];
         assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
         // SAFETY: the caller's duty.

@@ -9,7 +9,9 @@
 //!    to its batches, or somebody is past it: the stage is complete, and it enters the next one. That is the whole
 //!    meeting. There is no shared counter: a death is a missing count in one word.
 //! 4. Past the last stage (the commit, which wrote the next frame record) it publishes the tick, unless somebody has
-//!    (an exchange from the tick before: late ones fail), and enters the next tick, up to the horizon.
+//!    (an exchange from the tick before: late ones fail), and enters the next tick, up to the horizon. A commit that
+//!    ends the run has lowered the horizon to its own tick, before it was done; whoever asks for the tick after it
+//!    has seen it done.
 //!
 //! Nobody waits for a worker, only for batches: one that is asleep holding nothing is passed. When it wakes it
 //! believes in a tick that is over, and harmlessly so: every claim compares with the tick, and so do the record
@@ -40,7 +42,7 @@ pub enum Word {
     Ticket(u32),
     /// A worker's progress.
     Progress(WorkerId),
-    /// The tick to run through.
+    /// The tick to run through. The commit of a tick may lower it to that tick itself: see [`crate::board`].
     Horizon,
     /// The last complete tick.
     Published,

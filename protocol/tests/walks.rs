@@ -28,12 +28,21 @@ struct Memory {
     tickets: [u64; TICKETS as usize],
     progress: Vec<u64>,
     horizon: u64,
+    /// What the commit of the tick that ends the run writes; 0 before.
+    stop_at: u64,
     reissues: u64,
     published: u64,
     /// The tick that the derived count belongs to.
     derived_tick: u32,
     /// How often each batch was done in the tick that runs now.
     done: [u8; TICKETS as usize],
+}
+
+impl Memory {
+    /// The tick to run through.
+    fn end(&self) -> u64 {
+        if self.stop_at == 0 { self.horizon } else { self.horizon.min(self.stop_at) }
+    }
 }
 
 struct Shared(RefCell<Memory>);
@@ -44,7 +53,7 @@ impl SharedWords for Shared {
         match word {
             Word::Ticket(t) => memory.tickets[t as usize],
             Word::Progress(w) => memory.progress[usize::from(w.0)],
-            Word::Horizon => memory.horizon,
+            Word::Horizon => memory.end(),
             Word::Halt => 0,
             Word::Reissues => memory.reissues,
             Word::Published => memory.published,
@@ -124,6 +133,8 @@ struct World {
     workers: Vec<Option<Walker>>,
     running: Vec<Option<(Tick, StageId, u32)>>,
     deaths_left: u8,
+    /// The tick whose commit ends the run, if one does.
+    stops: Option<Tick>,
 }
 
 impl World {
@@ -133,6 +144,7 @@ impl World {
                 tickets: [0; TICKETS as usize],
                 progress: vec![0; workers],
                 horizon: ticks,
+                stop_at: 0,
                 reissues: 0,
                 published: 0,
                 derived_tick: 0,
@@ -141,26 +153,27 @@ impl World {
             workers: (0..workers).map(|w| Some(Walker::new(WorkerId(w as u16)))).collect(),
             running: vec![None; workers],
             deaths_left: deaths,
+            stops: None,
         }
     }
 
+    fn stopping(self, tick: u32) -> World {
+        World { stops: Some(Tick(tick)), ..self }
+    }
+
     fn finished(&self) -> bool {
-        self.memory.published == self.memory.horizon
+        self.memory.published == self.memory.end()
     }
 
     /// One step of one worker; says whether anything changed.
     fn step(&mut self, w: usize) {
-        let shared = Shared(RefCell::new(self.memory.clone()));
+        self.write(w);
         let Some(walker) = self.workers[w].as_mut() else { return };
-        if let Some((tick, stage, batch)) = self.running[w].take() {
-            let mut memory = shared.0.into_inner();
-            if (stage.0, batch) == (0, 1) {
-                memory.derived_tick = tick.0;
-            }
+        if self.running[w].take().is_some() {
             walker.ran();
-            self.memory = memory;
             return;
         }
+        let shared = Shared(RefCell::new(self.memory.clone()));
         let found = walker.step(&shared, &mut View(&shared));
         self.memory = shared.0.into_inner();
         if let Move::Run(tick, stage, batch) = found {
@@ -169,11 +182,23 @@ impl World {
         }
     }
 
+    /// Writes what the batch that a worker runs writes.
+    fn write(&mut self, w: usize) {
+        let Some((tick, stage, batch)) = self.running[w] else { return };
+        if (stage.0, batch) == (0, 1) {
+            self.memory.derived_tick = tick.0;
+        }
+        if stage.0 == 2 && self.stops == Some(tick) {
+            self.memory.stop_at = tick.0.into();
+        }
+    }
+
     /// What must hold whenever a worker begins to run a batch.
     fn check_run(&self, w: usize, tick: Tick, stage: StageId, batch: u32) {
         assert_eq!(u64::from(tick.0), self.memory.published + 1, "a batch of a tick that does not run");
         let limit = if stage.0 == 1 { derived(tick) } else { tickets(stage).len() as u32 };
         assert!(batch < limit, "a batch that the stage does not have");
+        assert!(self.stops.is_none_or(|stop| tick <= stop), "a batch after the tick that ended the run");
         for (other, running) in self.running.iter().enumerate() {
             assert!(
                 other == w || *running != Some((tick, stage, batch)),
@@ -210,6 +235,13 @@ impl World {
                 next.push(world);
                 if self.deaths_left > 0 {
                     let mut world = self.clone();
+                    // Before it has written anything, or after all of it.
+                    if self.running[w].is_some() {
+                        let mut written = self.clone();
+                        written.write(w);
+                        written.kill(w);
+                        next.push(written);
+                    }
                     world.kill(w);
                     next.push(world);
                 }
@@ -269,6 +301,16 @@ fn two_workers_meet_without_deaths_in_every_interleaving() {
 fn two_workers_die_anywhere_and_every_batch_is_run_once() {
     let states = walk(World::new(2, 2, 1));
     assert!(states > 10_000, "{states} states");
+}
+
+/// The commit of a tick ends the run: no batch of a later one is ever begun, and every worker comes to rest, whoever
+/// died writing or reading the word.
+#[test]
+fn a_commit_ends_the_run_before_the_horizon() {
+    for stop in [1, 2] {
+        assert!(walk(World::new(1, 3, 2).stopping(stop)) > 50);
+        assert!(walk(World::new(2, 3, 1).stopping(stop)) > 2_000);
+    }
 }
 
 #[test]

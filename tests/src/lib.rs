@@ -1,5 +1,7 @@
 //! What the tests share: running scenarios through a real binary or through the library, and looking at processes.
 
+pub mod outputs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ use diptych_tests::root;
 /// compiled for wider vectors, and a counting allocator for tests.
 const UNSAFE: [&str; 11] = [
     "protocol/src/memory.rs",
+    "protocol/src/state_view.rs",
     "protocol/src/view.rs",
     "protocol/src/kd_view.rs",
     "protocol/src/inverse_view.rs",

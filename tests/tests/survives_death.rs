@@ -8,7 +8,8 @@ use diptych::Program;
 use diptych::coordinator::{Options, Outcome};
 use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::message::{Death, Moment};
-use diptych_protocol::program::StageKind;
+use diptych_protocol::program::{Reduce, StageKind};
+use diptych_tests::outputs::WithOutputs;
 use diptych_tests::{kill, run_with, shipped};
 use rustix::process::Signal;
 
@@ -35,8 +36,12 @@ fn tick_of(kind: StageKind) -> Tick {
 /// until the schedule of the flagship has it.
 #[test]
 fn a_death_in_any_stage_at_any_moment_costs_a_batch_not_the_run() {
-    let program = flagship(6);
-    let expected = undisturbed(&program).digest;
+    let bare = flagship(6);
+    let expected = undisturbed(&bare).digest;
+    let mut with = WithOutputs::of(bare);
+    let all = with.reduce(Reduce::Count, false, |_, _| vec![]);
+    with.reduced("all", all);
+    let program = with.finish();
     for kind in StageKind::ALL {
         let stages = program.stages(tick_of(kind));
         assert!(stages.iter().any(|stage| stage.kind == kind), "no kill case for {}", kind.name());

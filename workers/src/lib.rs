@@ -2,17 +2,21 @@
 //!
 //! A worker is the engine's own binary, started again ([`attach`]). It takes the program over a channel, maps the
 //! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints and systems in text ([`mod@body`]),
-//! phases of [`index`]es and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the engine), the commit.
+//! phases of [`index`]es and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the engine), [`reduce`]
+//! and the commit, which [`settle`]s the state.
 
 pub mod attach;
 pub mod body;
+mod finished;
 pub mod float_mode;
 pub mod in_process;
 pub mod index;
 pub mod inverse;
 pub mod kernel;
 pub mod native;
+pub mod reduce;
 pub mod runner;
+pub mod settle;
 pub mod waiting;
 pub mod walk;
 pub mod wide;

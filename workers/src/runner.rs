@@ -1,4 +1,4 @@
-//! Runs one batch of any step: blueprints, phases of indexes and inverses, passes, the commit.
+//! Runs one batch of any step: blueprints, phases of indexes and inverses, passes, reductions, the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,6 +16,8 @@ use crate::body::driver::BodyKernel;
 use crate::index::{self, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
+use crate::reduce::Reductions;
+use crate::settle::Settle;
 
 /// Everything that one thread needs to run batches of one program.
 pub struct Runner {
@@ -23,6 +25,8 @@ pub struct Runner {
     blueprints: Table<GroupId, Option<Blueprint>>,
     kd: KdScratch,
     inverse: InverseScratch,
+    reductions: Reductions,
+    settle: Settle,
 }
 
 impl Runner {
@@ -41,6 +45,8 @@ impl Runner {
             blueprints: program.groups.values().map(|group| blueprint(group.origin)).collect::<Result<_, _>>()?,
             kd: KdScratch::default(),
             inverse: InverseScratch::default(),
+            reductions: Reductions::new(program, backend)?,
+            settle: Settle::new(program, backend)?,
         })
     }
 
@@ -82,8 +88,11 @@ impl Runner {
                 }
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
-            Work::Reduce(_) => {}
-            Work::Commit => batch.commit(),
+            Work::Reduce(group) => self.reductions.block(*group, batch),
+            Work::Commit => {
+                self.settle.state(&mut self.reductions, batch);
+                batch.commit();
+            }
         }
         Ok(())
     }

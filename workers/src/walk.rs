@@ -38,7 +38,8 @@ pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: 
                 board.wake_workers();
             }
             Move::Published(tick) => {
-                if tick >= board.horizon() {
+                // Also where half of the ring of records is full: it is emptied while the other half fills.
+                if tick >= board.horizon() || track.layout.outputs.due.half(tick.frames_done()) {
                     board.ring();
                 }
             }

@@ -54,6 +54,18 @@ pub(super) struct Run {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) sets: Vec<(String, String)>,
 
+    /// The folder that records are written to, instead of the current one
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Write over records that exist
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// Write no records. Results never depend on it
+    #[arg(long, conflicts_with_all = ["force", "out"])]
+    pub(super) no_outputs: bool,
+
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
     pub(super) summary: Summary,

@@ -1,5 +1,5 @@
-//! The command line. Exit codes: 0 done; 1 the run failed; 2 the scenario or the arguments are wrong; 3 the machine
-//! cannot hold it; 130 ended by a signal after a whole frame.
+//! The command line. Exit codes: 0 done; 1 the run failed, or an `ensure` did; 2 the scenario or the arguments are
+//! wrong; 3 the machine cannot hold the run, or its records; 130 ended by a signal after a whole frame.
 
 mod arguments;
 mod doctor;

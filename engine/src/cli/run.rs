@@ -12,7 +12,7 @@ use super::arguments::{Arguments, Run, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled, Settings};
-use crate::coordinator::{self, Options, Outcome, Progress, RunError, Stopped};
+use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::{self, Source};
 
@@ -39,7 +39,8 @@ pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
         Err(error) => {
             let code = match &error {
                 RunError::Machine(_) => TOO_BIG,
-                RunError::Kernel(_) | RunError::Limit { .. } => WRONG,
+                RunError::Record(error) => code_of(error),
+                RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
                 RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
             };
             fail(code, error)
@@ -54,6 +55,8 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         workers: arguments.workers.or(compiled.workers),
         backend: arguments.backend.into(),
         signals: true,
+        records: (!arguments.no_outputs)
+            .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
         ..Options::default()
     };
@@ -62,6 +65,20 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         bar.finish_and_clear();
     }
     result
+}
+
+/// A disk that is full is the machine's fault, a file in the way the caller's.
+fn code_of(error: &RecordError) -> u8 {
+    use std::io::ErrorKind;
+    match error {
+        RecordError::Write { .. } => TOO_BIG,
+        RecordError::Make { source, .. } => match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => TOO_BIG,
+            _ => WRONG,
+        },
+        RecordError::Exists(_) => WRONG,
+        RecordError::Missing(_) => FAILED,
+    }
 }
 
 fn bar(frames: u32) -> ProgressBar {
@@ -84,7 +101,11 @@ fn finish(arguments: &Run, outcome: &Outcome) -> ExitCode {
         Summary::Json => say(format_args!("{}", summary::json(outcome))),
     }
     match outcome.stopped {
-        Stopped::Frames => ExitCode::SUCCESS,
+        Stopped::Frames | Stopped::Until => ExitCode::SUCCESS,
+        Stopped::Ensure => {
+            let messages = outcome.ensures.iter().filter_map(|ensure| ensure.message.as_deref());
+            fail(FAILED, messages.collect::<Vec<_>>().join("\nerror: "))
+        }
         Stopped::Interrupted => ExitCode::from(INTERRUPTED),
     }
 }

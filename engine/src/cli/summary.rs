@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::coordinator::{Outcome, Stopped};
+use crate::shown;
 
 /// The contract of `--summary json`.
 #[derive(Serialize)]
@@ -18,6 +19,7 @@ struct Machine<'a> {
     seed: u64,
     stopped: &'a str,
     signals: serde_json::Map<String, serde_json::Value>,
+    ensures: Vec<Ensure<'a>>,
     wall_s: f64,
     setup_s: f64,
     frames_per_s: f64,
@@ -31,11 +33,21 @@ struct Machine<'a> {
     peak_rss_bytes: u64,
 }
 
+/// What had to hold, and the first frame at which it did not.
+#[derive(Serialize)]
+struct Ensure<'a> {
+    text: &'a str,
+    held: bool,
+    failed_at: Option<u32>,
+}
+
 const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
 
 fn stopped(outcome: &Outcome) -> &'static str {
     match outcome.stopped {
         Stopped::Frames => "frames",
+        Stopped::Until => "until",
+        Stopped::Ensure => "ensure",
         Stopped::Interrupted => "interrupted",
     }
 }
@@ -58,7 +70,12 @@ pub(super) fn json(outcome: &Outcome) -> String {
         agents: outcome.agents,
         seed: program.seed,
         stopped: stopped(outcome),
-        signals: serde_json::Map::new(),
+        signals: shown::signals(program, &outcome.state.signal_bits())
+            .map(|(name, value)| (name.to_string(), value.json()))
+            .collect(),
+        ensures: (outcome.ensures.iter())
+            .map(|e| Ensure { text: &e.text, held: e.failed.is_none(), failed_at: e.failed })
+            .collect(),
         wall_s: outcome.wall_s,
         setup_s: outcome.setup_s,
         frames_per_s,
@@ -85,6 +102,8 @@ pub(super) fn text(outcome: &Outcome) -> String {
     };
     let why = match outcome.stopped {
         Stopped::Frames => "all frames done",
+        Stopped::Until => "what it was to go on until is so",
+        Stopped::Ensure => "what had to hold does not",
         Stopped::Interrupted => "told to stop; the last frame is whole",
     };
     let mut text = format!(
@@ -104,6 +123,15 @@ pub(super) fn text(outcome: &Outcome) -> String {
         outcome.digest.state,
         outcome.digest.content,
     );
+    for (name, value) in shown::signals(program, &outcome.state.signal_bits()) {
+        text += &format!("\nsignal   {name} = {value}");
+    }
+    for ensure in &outcome.ensures {
+        match ensure.failed {
+            None => text += &format!("\nensure   {}: held", ensure.text),
+            Some(frame) => text += &format!("\nensure   {}: failed at frame {frame}", ensure.text),
+        }
+    }
     if outcome.worker_deaths > 0 {
         text += &format!(
             "\ndeaths   {} workers died and were replaced, {} batches run again",
@@ -111,4 +139,62 @@ pub(super) fn text(outcome: &Outcome) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{Settings, compile};
+    use crate::coordinator::{Options, run};
+    use diptych_protocol::body::{Body, Compare, Op};
+    use diptych_protocol::program::{Ensure, Program, Signal, Source, Span};
+    use diptych_protocol::types::{Scalar, Type, Value};
+
+    /// Named and nameless signals of each state, and an `ensure` that fails at frame 2.
+    fn program() -> Program {
+        let text = "scenario t\nrun { frames = 3, dt = 0.5, seed = 1 }\nspace torus (0, 0) .. (9, 9)\n\
+                    component Position = vec2\ncomponent Velocity = vec2\n\
+                    group points[8] { position Position = uniform(space)\n Velocity = vec2(1.0, 1.0) }\n\
+                    system drift native \"drift\" for points owns Position reads Position, Velocity\n";
+        let source = Source { path: "t.dip".into(), text: text.into() };
+        let registry = crate::Registry::builtin();
+        let compiled = compile(&source, &Settings::default(), &crate::catalog::Catalog(&registry));
+        let mut program =
+            compiled.unwrap_or_else(|e| panic!("{}", crate::diagnostic::render(&source, &e, false))).program;
+        let mut body = Body::default();
+        let time = body.push(Scalar::F64, Op::Time);
+        let one = body.push(Scalar::F64, Op::Const(Value::F64(1.0)));
+        let early = body.push(Scalar::Bool, Op::Compare(Compare::Lt, time, one));
+        body.results = vec![time, one, early];
+        program.outputs.body = Some(program.bodies.push(body));
+        let signals = ["clock", "1.0", "early"].into_iter().zip([Scalar::F64, Scalar::F64, Scalar::Bool]);
+        let mut ids = Vec::new();
+        for (name, scalar) in signals {
+            let (name, ty, named) = (name.to_string(), Type::scalar(scalar), name == "clock");
+            ids.push(program.signals.push(Signal { name, ty, named, span: Span::default() }));
+        }
+        let [clock, limit, early] = ids[..] else { panic!("three signals") };
+        let ensure = |text: &str, sides| Ensure { text: text.into(), holds: early, sides, span: Span::default() };
+        program.outputs.ensures = vec![ensure("it is early", Some((clock, limit)))];
+        program
+    }
+
+    #[test]
+    fn the_summary_has_the_last_signals_and_what_failed() {
+        let outcome = run(&program(), &crate::Registry::builtin(), Options { workers: Some(0), ..Options::default() });
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+        let machine: serde_json::Value = serde_json::from_str(&json(&outcome)).unwrap();
+        assert_eq!(machine["stopped"], "ensure");
+        assert_eq!(machine["frames"], 2);
+        assert_eq!(machine["signals"], serde_json::json!({ "clock": 1.0 }));
+        let failed = serde_json::json!([{ "text": "it is early", "held": false, "failed_at": 2 }]);
+        assert_eq!(machine["ensures"], failed);
+        let people = text(&outcome);
+        assert!(
+            people.contains("signal   clock = 1\n") && people.contains("it is early: failed at frame 2"),
+            "{people}"
+        );
+        let message = outcome.ensures[0].message.as_deref();
+        assert_eq!(message, Some("t.dip:1:1: ensure \"it is early\" does not hold at frame 2: 1 against 1"));
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diptych_protocol::blame::Blame;
-use diptych_protocol::board::{Board, Halt};
+use diptych_protocol::board::Board;
 use diptych_protocol::id::Tick;
 use diptych_protocol::layout::Layout;
 use diptych_protocol::memory::Memory;
@@ -15,6 +15,7 @@ use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
 use super::outcome::{Figures, Stopped, peak_rss};
+use super::record::Recorder;
 use super::supervise::{PROGRESS_EVERY, explain};
 use super::{Options, Progress, RunError, cores};
 use crate::signals::Signals;
@@ -25,6 +26,7 @@ pub(super) fn run(
     layout: &Layout,
     memory: &Memory,
     options: &mut Options,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Figures, RunError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(cores().into())
@@ -44,14 +46,17 @@ pub(super) fn run(
     let agents = program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
     let last = Tick::after_frames(program.frames);
     let mut tick = Tick::SETUP;
+    let board = Board::new(memory, layout);
+    recorder.drain(tick)?;
     let begun = Instant::now();
-    while tick < last && !interrupted.load(Ordering::Relaxed) {
+    while tick < last && board.stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
         let slice = Instant::now();
         let signals = signals.as_ref();
+        let room = recorder.room().min(last);
         tick = pool
             .install(|| {
                 let mut tick = tick;
-                while tick < last && slice.elapsed() < PROGRESS_EVERY {
+                while tick < room && board.stop_at().is_none() && slice.elapsed() < PROGRESS_EVERY {
                     in_process.tick(&mut track, tick.next())?;
                     tick = tick.next();
                     if signals.is_some_and(Signals::caught) {
@@ -62,11 +67,11 @@ pub(super) fn run(
                 Ok(tick)
             })
             .map_err(fault)?;
+        recorder.drain(tick)?;
         if let Some(progress) = &mut options.progress {
             progress(Progress { frames: tick.frames_done(), of: program.frames, agents });
         }
     }
-    Board::new(memory, layout).halt(Halt::End);
     Ok(Figures {
         stopped: if tick < last { Stopped::Interrupted } else { Stopped::Frames },
         setup_s,

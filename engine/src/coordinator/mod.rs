@@ -4,21 +4,28 @@
 mod in_process;
 mod launch;
 mod outcome;
+mod record;
 mod supervise;
 
 use std::path::PathBuf;
 
 use diptych_protocol::blame::Blame;
+use diptych_protocol::board::{Board, Halt};
+use diptych_protocol::data::{self, DataError};
 use diptych_protocol::id::WorkerId;
 use diptych_protocol::layout::Layout;
 use diptych_protocol::limits::{FRAMES_MAX, WORKERS_MAX};
 use diptych_protocol::message::{Backend, Death};
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::{Segment, SegmentError};
+use diptych_protocol::track::Track;
 use diptych_protocol::{header, verify};
 use diptych_workers::kernel::Registry;
 
-pub use outcome::{Outcome, State, Stopped};
+use record::Recorder;
+
+pub use outcome::{Ensured, Outcome, State, Stopped};
+pub use record::{RecordError, Records};
 
 /// How to run a program. Nothing here changes a result.
 #[derive(Default)]
@@ -27,6 +34,11 @@ pub struct Options {
     pub workers: Option<u16>,
     /// How bodies are run.
     pub backend: Backend,
+    /// The columns of files that the program's groups are made from, as [`Program::data`] lists them: the values'
+    /// bytes, little-endian.
+    pub data: Vec<Vec<u8>>,
+    /// Where records are written; without it none is.
+    pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
     pub signals: bool,
     /// Told, a few times a second, how many frames are complete.
@@ -65,6 +77,12 @@ pub enum RunError {
     /// The program was not made by this engine's compiler, or it has a defect.
     #[error("the program breaks an invariant: {0}")]
     Program(String),
+    /// The columns of files that came with the program are not those that it was made for.
+    #[error("{0}")]
+    Data(#[from] DataError),
+    /// A record cannot be written.
+    #[error("{0}")]
+    Record(#[from] RecordError),
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -96,12 +114,22 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     within("a number of frames of", program.frames.into(), FRAMES_MAX.into())?;
     verify::verify(program)
         .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;
+    data::check(program, &options.data)?;
+    record::check(program, options.records.as_ref())?;
     let layout = Layout::new(program, workers);
     let segment = Segment::create(layout.bytes)?;
     header::write(segment.memory(), program, &layout);
-    let summary = match workers {
-        0 => in_process::run(program, registry, &layout, segment.memory(), &mut options)?,
-        _ => supervise::run(program, &layout, &segment, workers, &mut options)?,
+    data::write(segment.memory(), &layout, &options.data);
+    let track = Track::new(segment.memory(), &layout, program);
+    let mut recorder = Recorder::open(track, options.records.as_ref())?;
+    let figures = match workers {
+        0 => in_process::run(program, registry, &layout, segment.memory(), &mut options, &mut recorder),
+        _ => supervise::run(program, &layout, &segment, workers, &mut options, &mut recorder),
     };
-    Ok(Outcome::new(summary, State::new(program.clone(), layout, segment), workers, options.backend))
+    // Whichever way it ended nobody runs any more, and the last good state is there to be read.
+    Board::new(segment.memory(), &layout).halt(Halt::End);
+    let recorded = recorder.finish();
+    let figures = figures?;
+    recorded?;
+    Ok(Outcome::new(figures, State::new(program.clone(), layout, segment), workers, options.backend))
 }

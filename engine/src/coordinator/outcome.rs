@@ -2,20 +2,27 @@
 
 use bytemuck::Pod;
 use diptych_protocol::access::Element;
+use diptych_protocol::board::Board;
 use diptych_protocol::digest::{Digest, digest};
-use diptych_protocol::id::{GroupId, RowRange};
+use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
 use diptych_protocol::layout::Layout;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
 use diptych_protocol::segment::Segment;
 use diptych_protocol::track::Track;
-use diptych_protocol::types::Scalar;
+use diptych_protocol::types::{Scalar, Value};
+
+use crate::shown::Shown;
 
 /// Why a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stopped {
     /// All frames are complete.
     Frames,
+    /// The last state is one that the run was to go on until.
+    Until,
+    /// An `ensure` does not hold in the last state.
+    Ensure,
     /// It was told to stop, and did after a whole frame.
     Interrupted,
 }
@@ -60,18 +67,28 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The hashes of the last state.
     pub digest: Digest,
+    /// What had to hold, and whether it did.
+    pub ensures: Vec<Ensured>,
     /// The last state.
     pub state: State,
 }
 
 impl Outcome {
     pub(super) fn new(figures: Figures, state: State, workers: u16, backend: Backend) -> Self {
-        let (frames, agents, digest) = {
+        let (tick, agents, digest) = {
             let track = state.track();
-            (track.record().tick.frames_done(), state.agents(), digest(&track))
+            (track.record().tick, state.agents(), digest(&track))
+        };
+        let (frames, ensures) = (tick.frames_done(), state.ensures());
+        let stopped = if ensures.iter().any(|ensure| ensure.failed.is_some()) {
+            Stopped::Ensure
+        } else if state.board().stop_at() == Some(tick) {
+            Stopped::Until
+        } else {
+            figures.stopped
         };
         Self {
-            stopped: figures.stopped,
+            stopped,
             frames,
             agents,
             workers,
@@ -83,9 +100,21 @@ impl Outcome {
             batches_by_worker: figures.batches_by_worker,
             peak_rss_bytes: figures.peak_rss_bytes,
             digest,
+            ensures,
             state,
         }
     }
+}
+
+/// What had to hold in every state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ensured {
+    /// What it means.
+    pub text: String,
+    /// The first state that it did not hold in.
+    pub failed: Option<u32>,
+    /// If it failed: what, where it is written, in which state, and the two sides of its comparison.
+    pub message: Option<String>,
 }
 
 /// The last complete state of a run whose workers have left.
@@ -104,6 +133,41 @@ impl State {
         let mut track = Track::new(self.segment.memory(), &self.layout, &self.program);
         track.latest();
         track
+    }
+
+    fn board(&self) -> Board<'_> {
+        Board::new(self.segment.memory(), &self.layout)
+    }
+
+    /// The bits of each signal, by their ids.
+    pub fn signal_bits(&self) -> Vec<u64> {
+        self.track().last_signals().to_vec()
+    }
+
+    /// A signal's value; nothing if there is none of that name.
+    pub fn signal(&self, name: &str) -> Option<Value> {
+        let (id, signal) = self.program.signals.iter().find(|(_, signal)| signal.name == name)?;
+        Some(Value::from_bits(signal.ty.scalar, *self.track().last_signals().get(id.index())?))
+    }
+
+    fn ensures(&self) -> Vec<Ensured> {
+        let (track, bits) = (self.track(), self.signal_bits());
+        let shown = |id: SignalId| Shown {
+            enums: &self.program.enums,
+            ty: self.program.signals[id].ty,
+            bits: bits[id.index()],
+        };
+        let all = self.program.outputs.ensures.iter().enumerate();
+        all.map(|(at, ensure)| {
+            let failed = track.failed(at);
+            let message = failed.map(|frame| {
+                let place = self.program.place_of(ensure.span).map_or_else(String::new, |place| format!("{place}: "));
+                let sides = ensure.sides.map(|(a, b)| format!(": {} against {}", shown(a), shown(b)));
+                format!("{place}ensure \"{}\" does not hold at frame {frame}{}", ensure.text, sides.unwrap_or_default())
+            });
+            Ensured { text: ensure.text.clone(), failed, message }
+        })
+        .collect()
     }
 
     /// The program that ran.

@@ -19,6 +19,7 @@ use diptych_protocol::walker::bury;
 
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::{Figures, Stopped, peak_rss};
+use super::record::Recorder;
 use super::{Options, Progress, RunError, cores};
 use crate::signals::Signals;
 
@@ -35,6 +36,7 @@ pub(super) fn run(
     segment: &Segment,
     workers: u16,
     options: &mut Options,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Figures, RunError> {
     let board = Board::new(segment.memory(), layout);
     let (send, receive) = unbounded();
@@ -49,6 +51,8 @@ pub(super) fn run(
             segment,
             board,
             options,
+            recorder,
+            allowed: Tick::NONE,
             signals,
             processes: Vec::new(),
             events: send,
@@ -77,12 +81,15 @@ fn listen(board: Board<'_>, over: &AtomicBool, events: Sender<Event>) {
     }
 }
 
-struct Supervisor<'a> {
+struct Supervisor<'a, 'r> {
     program: &'a Program,
     layout: &'a Layout,
     segment: &'a Segment,
     board: Board<'a>,
     options: &'a mut Options,
+    recorder: &'a mut Recorder<'r>,
+    /// How far workers may run.
+    allowed: Tick,
     signals: Option<Signals>,
     processes: Vec<Process>,
     events: Sender<Event>,
@@ -93,10 +100,10 @@ struct Supervisor<'a> {
     batches_replayed: u64,
 }
 
-impl Supervisor<'_> {
+impl Supervisor<'_, '_> {
     fn run(&mut self, workers: u16, events: &Receiver<Event>) -> Result<Figures, RunError> {
         let begun = Instant::now();
-        self.board.set_horizon(Tick::SETUP);
+        self.allow(Tick::SETUP);
         for worker in 0..workers {
             let process = self.launch(Life { worker: WorkerId(worker), number: 0 })?;
             self.processes.push(process);
@@ -107,7 +114,6 @@ impl Supervisor<'_> {
         let last = Tick::after_frames(self.program.frames);
         let mut stopped = Stopped::Interrupted;
         if !interrupted {
-            self.board.set_horizon(last);
             if !self.reach(last, events)? {
                 stopped = Stopped::Frames;
             }
@@ -132,7 +138,11 @@ impl Supervisor<'_> {
             if self.board.halted() == Some(Halt::Fault) {
                 return Err(self.fault());
             }
-            if self.board.published() >= goal {
+            let published = self.board.published();
+            self.recorder.drain(published)?;
+            // In this order: whoever sees a tick published sees whether its state ended the run.
+            let end = self.board.stop_at().map_or(goal, |stop| stop.min(goal));
+            if published >= end {
                 return Ok(goal < tick);
             }
             if self.signals.as_ref().is_some_and(Signals::insisted) {
@@ -142,8 +152,9 @@ impl Supervisor<'_> {
                 // Workers may have looked at the horizon already and be a tick further on; that tick is theirs to
                 // finish or to leave: only whole ticks are published.
                 goal = self.board.published().next().max(Tick::SETUP).min(tick);
-                self.board.set_horizon(goal);
             }
+            // No further than records have room: then no worker waits inside a frame for a file.
+            self.allow(goal.min(self.recorder.room()));
             match events.recv_timeout(PROGRESS_EVERY) {
                 Ok(Event::Ready(life)) => {
                     if let Some(process) = self.processes.iter_mut().find(|p| p.life == life) {
@@ -161,6 +172,13 @@ impl Supervisor<'_> {
                 let agents = agents.map(|g| if g.derived() { 0 } else { u64::from(g.rows) }).sum();
                 progress(Progress { frames, of: self.program.frames, agents });
             }
+        }
+    }
+
+    fn allow(&mut self, horizon: Tick) {
+        if self.allowed != horizon {
+            self.allowed = horizon;
+            self.board.set_horizon(horizon);
         }
     }
 

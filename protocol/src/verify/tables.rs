@@ -326,6 +326,10 @@ fn outputs(program: &Program, violations: &mut Vec<Violation>) {
     if outputs.records.iter().any(|record| record.every == 0 || record.columns.is_empty()) {
         violations.push(Violation::Outputs("a record without columns, or of every 0 states"));
     }
+    let mut paths = BTreeSet::new();
+    if outputs.records.iter().any(|record| record.path.is_empty() || !paths.insert(&record.path)) {
+        violations.push(Violation::Outputs("a record without a file, or two of one"));
+    }
     let results: Vec<Scalar> = outputs.body.map_or(Vec::new(), |body| {
         let body = &program.bodies[body];
         body.results.iter().map(|value| body.ops[*value].scalar).collect()

@@ -1,5 +1,7 @@
 //! A sound program, and each way to break it.
 
+mod outputs;
+
 use crate::body::Store;
 use crate::body::{Binary, Body, Compare, Op, Unary};
 use crate::id::{BodyId, ColumnId, GroupId, IndexId, StepId, SystemId, ValueId};
@@ -52,7 +54,7 @@ fn rows(group: u32, batch_rows: u32) -> Domain {
 
 /// Points with position, mass and pull; a tree over them; clusters with a sum. Clusters sum, points are pulled by the
 /// sums, and move by their own fresh pull, in one pass.
-fn sound() -> Program {
+pub(crate) fn sound() -> Program {
     let (f32, vec2) = (Type::scalar(Scalar::F32), Type::vector(Scalar::F32, 2));
     let mut body = Body::default();
     let row = body.push(Scalar::U32, Op::Row);

@@ -3,6 +3,7 @@
 use diptych_protocol::access::AccessError;
 use diptych_protocol::id::{BodyId, ColumnId};
 use diptych_protocol::program::Program;
+use diptych_protocol::types::Scalar;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
@@ -51,8 +52,21 @@ impl Blueprint {
     }
 
     /// The values that came with the scenario from files, of the batch's rows (with room for a last block of lanes), in
-    /// the order of the slots. As soon as a view hands them out (`batch.data_rows(data)`) they belong here.
-    fn data<'b>(&self, _batch: &'b Batch<'_, '_>) -> Vec<Values<'b>> {
-        Vec::new()
+    /// the order of the slots.
+    fn data<'b>(&self, batch: &'b Batch<'_, '_>) -> Vec<Values<'b>> {
+        let (start, count) = (batch.rows.start as usize, padded(batch.rows.len()));
+        let rows = start..start + count;
+        let columns = self.slots.data.iter().map(|&(data, scalar)| match scalar {
+            Scalar::F32 => Values::F32(batch.data_rows(data, rows.clone())),
+            Scalar::F64 => Values::F64(batch.data_rows(data, rows.clone())),
+            Scalar::I8 => Values::I8(batch.data_rows(data, rows.clone())),
+            Scalar::I16 => Values::I16(batch.data_rows(data, rows.clone())),
+            Scalar::I32 => Values::I32(batch.data_rows(data, rows.clone())),
+            Scalar::U8 => Values::U8(batch.data_rows(data, rows.clone())),
+            Scalar::U16 => Values::U16(batch.data_rows(data, rows.clone())),
+            Scalar::U32 => Values::U32(batch.data_rows(data, rows.clone())),
+            Scalar::Bool => Values::Bool(batch.data_rows(data, rows.clone())),
+        });
+        columns.collect()
     }
 }

@@ -143,8 +143,7 @@ pub(super) fn uniforms<'b>(batch: &'b Batch<'_, '_>) -> Uniforms<'b> {
         tick: batch.tick.0,
         frame,
         time: f64::from(frame) * f64::from(batch.dt()),
-        // The signals of the state that the frame starts from belong here as soon as a view hands them out.
-        signals: &[],
+        signals: batch.signals(),
         reduced: &[],
         space: batch.space(),
     }

@@ -1,0 +1,199 @@
+//! What batches may touch of a finished state and of what is kept beside rows: finished columns, partial aggregates,
+//! signals, the ring of records, columns of files. One of the few modules with `unsafe`.
+
+#![expect(unsafe_code, reason = "typed slices of finished columns, signals and files")]
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytemuck::Pod;
+
+use crate::board::Board;
+use crate::id::{ColumnId, DataId, ReductionId, Tick};
+use crate::outputs::{PARTIAL_WORDS, state_of};
+use crate::program::{When, Work};
+use crate::track::Track;
+use crate::view::Batch;
+
+/// What the rows of a block came to: the value's bits, and how many rows counted.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Partial {
+    /// An `i64` or an `f64`, as the reduction has it.
+    pub bits: u64,
+    /// Rows that counted.
+    pub count: u64,
+}
+
+impl Batch<'_, '_> {
+    /// The signals of the state that the tick starts from, the bits of each in the low end; none at set-up.
+    #[inline]
+    pub fn signals(&self) -> &[u64] {
+        if self.tick == Tick::SETUP {
+            return &[];
+        }
+        let place = self.track().layout.outputs.signals[((self.tick.0 - 1) & 1) as usize];
+        // SAFETY: the panel of the tick before was written by that tick's commit, and is written again by the commit of
+        // the tick after this one.
+        unsafe { self.track().memory.read(place, 0..place.len) }
+    }
+
+    /// Values of a column of a file. Rows may reach into the padding.
+    ///
+    /// # Panics
+    /// If the column holds another type, or not so many rows.
+    #[inline]
+    pub fn data_rows<T: Pod>(&self, data: DataId, rows: Range<usize>) -> &[T] {
+        let place = self.track().layout.data[data];
+        let end = rows.end.saturating_mul(size_of::<T>());
+        assert!(place.scalar.size() == size_of::<T>() && end <= place.bytes.len, "a view of a file's column");
+        let offset = place.bytes.offset + rows.start * size_of::<T>();
+        // SAFETY: written before anybody attached, and never again.
+        unsafe { self.track().memory.read_at(offset, rows.len()) }
+    }
+
+    /// Rows of a column in the finished state: `next` where a system owns it, else its only panel. Rows may reach into
+    /// the padding.
+    ///
+    /// # Panics
+    /// If the batch does not aggregate the column's group.
+    #[inline]
+    pub fn finished<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &[T] {
+        let of = &self.program().columns[column];
+        assert!(self.program().steps[self.step].work == Work::Reduce(of.group), "another step reads a finished state");
+        let when = if of.owner.is_some() { When::Fresh } else { When::Prev };
+        // SAFETY: aggregation stands in the stage before the commit (verified): all systems, or at set-up all
+        // blueprints, are done, and nothing in this stage or after it in this tick writes rows.
+        unsafe { self.rows_of(column, when, rows) }
+    }
+
+    /// Keeps what the batch's block of rows came to.
+    ///
+    /// # Panics
+    /// If the batch does not aggregate the reduction's group.
+    pub fn set_partial(&self, reduction: ReductionId, partial: Partial) {
+        let group = self.program().reductions[reduction].group;
+        assert!(self.program().steps[self.step].work == Work::Reduce(group), "another step aggregates");
+        let words = self.partial_words(reduction);
+        let at = self.number.0 as usize * PARTIAL_WORDS;
+        words[at].store(partial.bits, Ordering::Relaxed);
+        words[at + 1].store(partial.count, Ordering::Relaxed);
+    }
+
+    fn partial_words(&self, reduction: ReductionId) -> &[AtomicU64] {
+        self.track().memory.words(self.track().layout.outputs.partials[reduction])
+    }
+
+    /// What the blocks of a reduction came to, in order. For the commit: the stage that wrote them is complete.
+    pub fn partials(&self, reduction: ReductionId) -> impl Iterator<Item = Partial> {
+        let rows = self.group_rows(self.program().reductions[reduction].group);
+        let blocks = rows.div_ceil(crate::limits::REDUCE_ROWS) as usize;
+        self.partial_words(reduction)
+            .chunks_exact(PARTIAL_WORDS)
+            .take(blocks)
+            .map(|words| Partial { bits: words[0].load(Ordering::Relaxed), count: words[1].load(Ordering::Relaxed) })
+    }
+
+    /// Keeps the signals of the state that this commit finishes and, if a record is due, a copy in the ring.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn set_signals(&self, bits: &[u64]) {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch writes signals");
+        let (memory, outputs) = (self.track().memory, &self.track().layout.outputs);
+        let place = outputs.signals[(self.tick.0 & 1) as usize];
+        // SAFETY: the one batch of the commit writes this panel; who read it did so two ticks ago, or a tick ago, and that
+        // tick is over. No other slice of it lives.
+        unsafe { memory.write(place, 0..place.len) }.copy_from_slice(bits);
+        let state = state_of(self.tick);
+        if outputs.due.due(state) {
+            let slot: &[AtomicU64] = &memory.words(outputs.ring)[outputs.slot(state)..];
+            for (word, bits) in slot.iter().zip(std::iter::once(u64::from(self.tick.0)).chain(bits.iter().copied())) {
+                word.store(bits, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Ends the run with the state that this commit finishes; of an ensure that failed, says which.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn stop(&self, failed: Option<usize>) {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch ends the run");
+        if let Some(ensure) = failed {
+            let word: &AtomicU32 = &self.track().memory.words(self.track().layout.outputs.failed)[ensure];
+            let _ = word.compare_exchange(0, self.tick.0, Ordering::AcqRel, Ordering::Acquire);
+        }
+        Board::new(self.track().memory, self.track().layout).set_stop_at(self.tick);
+    }
+}
+
+impl Track<'_> {
+    /// The recorded signals of a state that is due, from the ring. Nothing if the ring holds another state there: the
+    /// state is not complete, or was overwritten.
+    pub fn recorded(&self, state: u32) -> Option<impl Iterator<Item = u64>> {
+        let outputs = &self.layout.outputs;
+        let ring: &[AtomicU64] = self.memory.words(outputs.ring);
+        let slot = ring.get(outputs.slot(state)..)?;
+        let tick = u64::from(Tick::after_frames(state).0);
+        (slot.first()?.load(Ordering::Relaxed) == tick)
+            .then(|| slot[1..].iter().take(outputs.signals[0].len).map(|word| word.load(Ordering::Relaxed)))
+    }
+
+    /// The first state that an ensure failed in, if it did.
+    pub fn failed(&self, ensure: usize) -> Option<u32> {
+        let words: &[AtomicU32] = self.memory.words(self.layout.outputs.failed);
+        let tick = words.get(ensure)?.load(Ordering::Acquire);
+        (tick != 0).then(|| state_of(Tick(tick)))
+    }
+
+    /// The signals of the state whose record the track holds: once nobody runs any more.
+    ///
+    /// # Panics
+    /// If workers have not been told to leave: the panel could be written meanwhile.
+    pub fn last_signals(&self) -> &[u64] {
+        assert!(Board::new(self.memory, self.layout).halted().is_some(), "signals are read while workers run");
+        let place = self.layout.outputs.signals[(self.record().tick.0 & 1) as usize];
+        // SAFETY: workers have been told to leave, and the coordinator comes here when they have left and been reaped;
+        // without workers nobody writes.
+        unsafe { self.memory.read(place, 0..place.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::StageId;
+    use crate::layout::Layout;
+    use crate::program::Data;
+    use crate::segment::Segment;
+    use crate::types::Scalar;
+    use crate::{data, verify};
+
+    #[test]
+    fn columns_of_files_are_seen_typed_and_checked() {
+        let mut program = verify::tests::sound();
+        let values = [1.5f64, -2.0, f64::MAX];
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let column = |name: &str, scalar, rows, bytes: &[u8]| Data {
+            name: name.into(),
+            scalar,
+            rows,
+            content: data::content(bytes),
+        };
+        let first = program.data.push(column("x", Scalar::F64, 3, &bytes));
+        let second = program.data.push(column("n", Scalar::I16, 2, &[7, 0, 0xff, 0xff]));
+        let columns = vec![bytes.clone(), vec![7, 0, 0xff, 0xff]];
+        assert_eq!(data::check(&program, &columns), Ok(()));
+        assert!(data::check(&program, &columns[..1]).is_err());
+        assert!(data::check(&program, &[bytes, vec![7, 0, 0xff, 0xfe]]).is_err());
+        let layout = Layout::new(&program, 1);
+        let segment = Segment::create(layout.bytes).unwrap();
+        data::write(segment.memory(), &layout, &columns);
+        let track = Track::new(segment.memory(), &layout, &program);
+        // SAFETY: nobody else is there, and the batch is set-up's first.
+        let batch = unsafe { Batch::claimed(&track, Tick::SETUP, StageId(0), 0) }.unwrap();
+        assert_eq!(batch.data_rows::<f64>(first, 0..3), values);
+        assert_eq!(batch.data_rows::<f64>(first, 1..4), [-2.0, f64::MAX, 0.0]);
+        assert_eq!(batch.data_rows::<i16>(second, 0..2), [7, -1]);
+    }
+}

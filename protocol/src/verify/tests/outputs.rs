@@ -1,0 +1,168 @@
+//! Reductions, signals and outputs: a sound program with them, and each way to break it.
+
+use crate::body::{At, Body, Compare, Op};
+use crate::id::{BodyId, ColumnId, DataId, GroupId, ReductionId, SignalId, StepId, ValueId};
+use crate::limits::REDUCE_ROWS;
+use crate::program::{
+    Domain, Ensure, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step, When, Work,
+};
+use crate::types::{Scalar, Type, Value};
+use crate::verify::{Violation, verify};
+
+const MASS: ColumnId = ColumnId(2);
+const HEAVY: ReductionId = ReductionId(0);
+const ALL: SignalId = SignalId(0);
+const HOLDS: SignalId = SignalId(1);
+
+/// The mean mass of the heavy, and how many points there are: in the state's two signals.
+fn with_outputs() -> Program {
+    let mut program = super::sound();
+    let mut heavy = Body::default();
+    let mass = heavy.push(Scalar::F32, Op::Read { column: MASS, when: When::Prev, at: At::Own });
+    let one = heavy.push(Scalar::F32, Op::Const(Value::F32(1.0)));
+    let above = heavy.push(Scalar::Bool, Op::Compare(Compare::Gt, mass, one));
+    heavy.results = vec![mass, above];
+    let heavy = program.bodies.push(heavy);
+    let nothing = program.bodies.push(Body::default());
+    let reduction = |body, filtered, how| Reduction { group: GroupId(0), body, filtered, how, span: Span::default() };
+    program.reductions.push(reduction(heavy, true, Reduce::Mean));
+    program.reductions.push(reduction(nothing, false, Reduce::Count));
+    let mut state = Body::default();
+    let mean = state.push(Scalar::F64, Op::Reduced(HEAVY));
+    let holds = state.push(Scalar::Bool, Op::Compare(Compare::Eq, mean, mean));
+    state.results = vec![mean, holds];
+    let state = program.bodies.push(state);
+    let signal =
+        |name: &str, scalar| Signal { name: name.into(), ty: Type::scalar(scalar), named: true, span: Span::default() };
+    program.signals.push(signal("mean", Scalar::F64));
+    program.signals.push(signal("holds", Scalar::Bool));
+    let ensure = Ensure { text: "it holds".into(), holds: HOLDS, sides: Some((ALL, ALL)), span: Span::default() };
+    let record =
+        |path: &str| Record { path: path.into(), every: 3, columns: vec![("mean".into(), ALL)], span: Span::default() };
+    program.outputs = Outputs {
+        body: Some(state),
+        ensures: vec![ensure],
+        until: Some(HOLDS),
+        records: vec![record("a.csv"), record("b.csv")],
+    };
+    for setup in [true, false] {
+        let step = program.steps.push(Step {
+            name: String::new(),
+            work: Work::Reduce(GroupId(0)),
+            domain: Domain::Rows { group: GroupId(0), batch_rows: REDUCE_ROWS },
+        });
+        let stages = if setup { &mut program.schedule.setup } else { &mut program.schedule.frame };
+        let last = stages.len() - 1;
+        stages.insert(last, Stage { kind: StageKind::Reduce, steps: vec![step] });
+    }
+    program
+}
+
+#[track_caller]
+fn broken(change: impl FnOnce(&mut Program), expected: impl Fn(&Violation) -> bool) {
+    let mut program = with_outputs();
+    change(&mut program);
+    let violations = verify(&program).expect_err("it is broken");
+    assert!(violations.iter().any(expected), "{violations:?}");
+}
+
+fn state(program: &mut Program) -> &mut Body {
+    let body = program.outputs.body.unwrap_or(BodyId(0));
+    &mut program.bodies[body]
+}
+
+#[test]
+fn a_sound_program_with_outputs_passes() {
+    assert_eq!(verify(&with_outputs()), Ok(()));
+}
+
+#[test]
+fn ids_of_outputs_are_in_range() {
+    let id = |v: &Violation| matches!(v, Violation::Id { .. });
+    broken(|p| p.reductions[HEAVY].group = GroupId(9), id);
+    broken(|p| p.reductions[HEAVY].body = BodyId(99), id);
+    broken(|p| p.outputs.body = Some(BodyId(99)), id);
+    broken(|p| p.outputs.until = Some(SignalId(2)), id);
+    broken(|p| p.outputs.ensures[0].holds = SignalId(2), id);
+    broken(|p| p.outputs.ensures[0].sides = Some((ALL, SignalId(2))), id);
+    broken(|p| p.outputs.records[1].columns[0].1 = SignalId(2), id);
+    broken(|p| state(p).results[0] = ValueId(9), id);
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReductionId(2)), id);
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Data(DataId(0)), id);
+}
+
+#[test]
+fn signals_conditions_and_records_make_sense() {
+    let wrong = |v: &Violation| matches!(v, Violation::Outputs(_));
+    broken(|p| p.outputs.until = Some(ALL), wrong);
+    broken(|p| p.outputs.ensures[0].holds = ALL, wrong);
+    broken(|p| p.outputs.body = None, wrong);
+    broken(|p| state(p).results.truncate(1), wrong);
+    broken(|p| p.signals[ALL].ty = Type::scalar(Scalar::F32), wrong);
+    broken(|p| p.signals[ALL].ty = Type::vector(Scalar::F64, 2), wrong);
+    broken(|p| p.outputs.records[0].every = 0, wrong);
+    broken(|p| p.outputs.records[0].columns.clear(), wrong);
+    broken(|p| p.outputs.records[0].path.clear(), wrong);
+    broken(|p| p.outputs.records[0].path = "b.csv".into(), wrong);
+}
+
+#[test]
+fn reductions_give_what_they_say_of_rows_that_last() {
+    let wrong = |v: &Violation| matches!(v, Violation::Reduction(..));
+    broken(|p| p.reductions[HEAVY].filtered = false, wrong);
+    broken(|p| p.reductions[HEAVY].how = Reduce::Count, wrong);
+    broken(|p| p.reductions[ReductionId(1)].filtered = true, wrong);
+    broken(|p| p.reductions[HEAVY].group = GroupId(1), wrong);
+    broken(
+        |p| {
+            let body = p.reductions[HEAVY].body;
+            p.bodies[body].results.reverse();
+        },
+        wrong,
+    );
+}
+
+#[test]
+fn bodies_about_a_finished_state_read_that_state() {
+    let wrong = |v: &Violation| matches!(v, Violation::Op(..));
+    // Fresh of what nobody owns, prev of what somebody does, another row.
+    for (column, when, at) in
+        [(MASS, When::Fresh, At::Own), (ColumnId(3), When::Prev, At::Own), (MASS, When::Prev, At::Row(ValueId(0)))]
+    {
+        broken(
+            |p| {
+                let body = p.reductions[HEAVY].body;
+                p.bodies[body].ops[ValueId(0)].op = Op::Read { column, when, at };
+            },
+            wrong,
+        );
+    }
+    broken(
+        |p| {
+            let body = p.reductions[HEAVY].body;
+            p.bodies[body].ops[ValueId(0)].op = Op::Reduced(HEAVY);
+        },
+        wrong,
+    );
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Signal(ALL), wrong);
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Read { column: MASS, when: When::Prev, at: At::Own }, wrong);
+}
+
+#[test]
+fn groups_are_aggregated_once_a_tick_before_the_commit() {
+    let refused = |change: &dyn Fn(&mut Program)| {
+        let mut program = with_outputs();
+        change(&mut program);
+        assert!(verify(&program).is_err());
+    };
+    refused(&|p| drop(p.schedule.setup.remove(1)));
+    refused(&|p| drop(p.schedule.frame.remove(8)));
+    refused(&|p| p.schedule.frame.swap(7, 8));
+    refused(&|p| p.schedule.frame[8].kind = StageKind::Systems);
+    refused(&|p| {
+        let stage = p.schedule.frame[8].clone();
+        p.schedule.frame.insert(8, stage);
+    });
+    refused(&|p| p.steps[StepId(11)].domain = Domain::Rows { group: GroupId(0), batch_rows: 64 });
+    refused(&|p| p.steps[StepId(11)].work = Work::Reduce(GroupId(1)));
+}

@@ -1,0 +1,162 @@
+//! Runs a body about a finished state: of a reduction, over stretches of rows; of the outputs, once a state. Such a body
+//! reads own rows only, and goes over nothing but counters.
+
+use std::ops::Range;
+
+use diptych_protocol::access::AccessError;
+use diptych_protocol::body::Body;
+use diptych_protocol::id::{ColumnId, RowRange};
+use diptych_protocol::outputs::state_of;
+use diptych_protocol::program::Program;
+use diptych_protocol::types::Scalar;
+use diptych_protocol::view::Batch;
+
+use crate::body::block::{Block, Executor, Turns, Uniforms, Values, ValuesMut, padded};
+use crate::body::slots::Slots;
+use crate::body::{Backend, executor};
+
+/// Rows that are computed at once: what the results take stays in the first cache.
+pub(crate) const STRETCH: usize = 1_024;
+
+/// A body, and the room to run it in. Nothing allocates after [`Self::new`].
+pub(crate) struct FinishedBody {
+    executor: Box<dyn Executor>,
+    slots: Slots,
+    loops: Vec<Turns<'static>>,
+    rows: Vec<u32>,
+    own: Vec<Values<'static>>,
+    out: Vec<ValuesMut<'static>>,
+    rooms: Vec<Room>,
+}
+
+impl FinishedBody {
+    /// Takes room for so many rows at once.
+    pub(crate) fn new(program: &Program, body: &Body, rows: usize, backend: Backend) -> Result<Self, AccessError> {
+        let slots = Slots::of(program, body);
+        Ok(Self {
+            executor: executor(program, body, backend)?,
+            loops: vec![Turns::Count; body.loops.len()],
+            rows: vec![0; padded(rows)],
+            own: Vec::with_capacity(slots.own.len()),
+            out: Vec::with_capacity(slots.out.len()),
+            rooms: slots.out.iter().map(|&scalar| Room::new(scalar, padded(rows))).collect(),
+            slots,
+        })
+    }
+
+    /// Computes rows (of which there is at least one), at most as many as there is room for.
+    pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, reduced: &[f64]) {
+        let Self { executor, slots, loops, rows: lanes, own, out, rooms } = self;
+        let room = padded(rows.len());
+        for (lane, row) in lanes[..room].iter_mut().zip(rows.start..) {
+            *lane = row.min(rows.end - 1);
+        }
+        let start = rows.start as usize;
+        let mut values: Vec<Values<'_>> = std::mem::take(own);
+        values.extend(slots.own.iter().map(|slot| finished(batch, slot.column, slot.scalar, start..start + room)));
+        let mut results: Vec<ValuesMut<'_>> = std::mem::take(out);
+        results.extend(rooms.iter_mut().map(|of| of.values_mut(room)));
+        let frame = state_of(batch.tick);
+        let block = Block {
+            count: rows.len(),
+            rows: &lanes[..room],
+            own: &values,
+            far: &[],
+            loops,
+            uniforms: Uniforms {
+                seed: batch.program().seed,
+                tick: batch.tick.0,
+                frame,
+                time: f64::from(frame) * f64::from(batch.dt()),
+                signals: &[],
+                reduced,
+                space: batch.space(),
+            },
+        };
+        executor.run(&block, &mut results);
+        *own = emptied(values);
+        *out = emptied(results);
+    }
+
+    /// A result of the rows that were run last.
+    pub(crate) fn result(&self, at: usize, rows: usize) -> Values<'_> {
+        self.rooms[at].values(rows)
+    }
+}
+
+/// An empty list in the memory of another: what was borrowed for one stretch of rows cannot stay, the room for the
+/// list of it can. The standard library collects in place where the types have one layout; the test of a steady frame
+/// sees if it no longer did.
+fn emptied<T, U>(list: Vec<T>) -> Vec<U> {
+    list.into_iter().filter_map(|_| None).collect()
+}
+
+fn finished<'b>(batch: &'b Batch<'_, '_>, column: ColumnId, scalar: Scalar, rows: Range<usize>) -> Values<'b> {
+    match scalar {
+        Scalar::F32 => Values::F32(batch.finished(column, rows)),
+        Scalar::F64 => Values::F64(batch.finished(column, rows)),
+        Scalar::I8 => Values::I8(batch.finished(column, rows)),
+        Scalar::I16 => Values::I16(batch.finished(column, rows)),
+        Scalar::I32 => Values::I32(batch.finished(column, rows)),
+        Scalar::U8 => Values::U8(batch.finished(column, rows)),
+        Scalar::U16 => Values::U16(batch.finished(column, rows)),
+        Scalar::U32 => Values::U32(batch.finished(column, rows)),
+        Scalar::Bool => Values::Bool(batch.finished(column, rows)),
+    }
+}
+
+/// Room for the values of one result.
+struct Room {
+    scalar: Scalar,
+    words: Vec<u64>,
+}
+
+impl Room {
+    fn new(scalar: Scalar, lanes: usize) -> Self {
+        Self { scalar, words: vec![0; (lanes * scalar.size()).div_ceil(8)] }
+    }
+
+    fn values_mut(&mut self, lanes: usize) -> ValuesMut<'_> {
+        let words = self.words.as_mut_slice();
+        match self.scalar {
+            Scalar::F32 => ValuesMut::F32(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::F64 => ValuesMut::F64(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::I8 => ValuesMut::I8(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::I16 => ValuesMut::I16(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::I32 => ValuesMut::I32(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::U8 => ValuesMut::U8(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::U16 => ValuesMut::U16(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::U32 => ValuesMut::U32(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+            Scalar::Bool => ValuesMut::Bool(&mut bytemuck::cast_slice_mut(words)[..lanes]),
+        }
+    }
+
+    fn values(&self, lanes: usize) -> Values<'_> {
+        let words = self.words.as_slice();
+        match self.scalar {
+            Scalar::F32 => Values::F32(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::F64 => Values::F64(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::I8 => Values::I8(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::I16 => Values::I16(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::I32 => Values::I32(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::U8 => Values::U8(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::U16 => Values::U16(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::U32 => Values::U32(&bytemuck::cast_slice(words)[..lanes]),
+            Scalar::Bool => Values::Bool(&bytemuck::cast_slice(words)[..lanes]),
+        }
+    }
+}
+
+/// The bits of a lane, in the low end.
+pub(crate) fn bits_at(values: Values<'_>, lane: usize) -> u64 {
+    match values {
+        Values::F32(v) => u64::from(v[lane].to_bits()),
+        Values::F64(v) => v[lane].to_bits(),
+        Values::I8(v) => u64::from(v[lane] as u8),
+        Values::I16(v) => u64::from(v[lane] as u16),
+        Values::I32(v) => u64::from(v[lane] as u32),
+        Values::U8(v) | Values::Bool(v) => u64::from(v[lane]),
+        Values::U16(v) => u64::from(v[lane]),
+        Values::U32(v) => u64::from(v[lane]),
+    }
+}
