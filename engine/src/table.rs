@@ -302,7 +302,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named_with_its_place() {
         let x = [("x", Scalar::I8)];
-        let cases: [(&str, &[u8], &[(&str, Scalar)], &str); 11] = [
+        type Case<'a> = (&'a str, &'a [u8], &'a [(&'a str, Scalar)], &'a str);
+        let cases: [Case<'_>; 11] = [
             (
                 "value",
                 b"x,y\n1,2\n128,3\n",

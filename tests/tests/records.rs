@@ -157,7 +157,7 @@ fn a_failed_run_has_its_rows_up_to_the_last_good_state() {
 #[test]
 fn an_interrupted_run_has_a_row_of_each_complete_state() {
     for workers in [0, 2] {
-        let mut with = observed(1_000, 50_000_000);
+        let mut with = observed(100, 50_000_000);
         with.record("a.csv", 1, &[("frame", FRAME)]);
         let program = with.finish();
         let folder = tempfile::tempdir().unwrap();
@@ -177,7 +177,7 @@ fn an_interrupted_run_has_a_row_of_each_complete_state() {
 /// From outside, while the run goes on: all signals are of one state.
 #[test]
 fn signals_can_be_read_from_another_process() {
-    let mut program = observed(1_000, 4_000).finish();
+    let mut program = observed(100, 4_000).finish();
     program.scenario = "read-from-outside".into();
     let dt = f64::from(program.dt);
     let seen = std::rc::Rc::new(std::cell::Cell::new(0));
@@ -214,5 +214,5 @@ fn a_steady_frame_with_outputs_allocates_nothing() {
         let folder = tempfile::tempdir().unwrap();
         run_with(&program, 1, BINARY, recording(folder.path())).unwrap().digest.content
     };
-    assert_eq!(run(20), run(400));
+    assert_eq!(run(20), run(120));
 }

@@ -113,10 +113,8 @@ impl Supervisor<'_, '_> {
         let begun = Instant::now();
         let last = Tick::after_frames(self.program.frames);
         let mut stopped = Stopped::Interrupted;
-        if !interrupted {
-            if !self.reach(last, events)? {
-                stopped = Stopped::Frames;
-            }
+        if !interrupted && !self.reach(last, events)? {
+            stopped = Stopped::Frames;
         }
         let wall_s = begun.elapsed().as_secs_f64();
         let pids = self.processes.iter().map(|p| p.child.id()).chain([std::process::id()]);
