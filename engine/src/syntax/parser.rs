@@ -22,6 +22,9 @@ pub(super) const ENTRIES_MAX: usize = 1_000;
 /// debug build.
 pub const DEPTH_MAX: u16 = 100;
 
+/// How deep bodies may nest: what stands in them needs room as well.
+const BODIES_MAX: u16 = 90;
+
 /// Letters of a token that a message shows.
 const SHOWN_MAX: usize = 40;
 
@@ -278,8 +281,9 @@ impl<'a> Parser<'a> {
 
     /// A rule that calls itself, and how many times within one another.
     pub(super) fn deeper<T>(&mut self, what: &str, rule: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        if self.nesting >= DEPTH_MAX {
-            self.too_deep(what, self.token().span);
+        let most = if what == "body" { BODIES_MAX } else { DEPTH_MAX };
+        if self.nesting >= most {
+            self.too_deep(what, most, self.token().span);
             return None;
         }
         self.nesting += 1;
@@ -291,19 +295,19 @@ impl<'a> Parser<'a> {
     /// The depth of what holds something so deep.
     pub(super) fn depth_around(&mut self, inner: u16, what: &str, span: Span) -> Option<u16> {
         if inner >= DEPTH_MAX {
-            self.too_deep(what, span);
+            self.too_deep(what, DEPTH_MAX, span);
             return None;
         }
         Some(inner + 1)
     }
 
-    fn too_deep(&mut self, what: &str, span: Span) {
+    fn too_deep(&mut self, what: &str, most: u16, span: Span) {
         let help = match what {
             "expression" => "name parts of it by `let`",
             "type" => "take out the inner levels",
             _ => "move the inner statements into a function or a system of their own",
         };
-        let message = format!("this {what} nests deeper than {DEPTH_MAX}");
+        let message = format!("this {what} nests deeper than {most}");
         self.tell(Diagnostic::error(codes::E0106, span, message).help(help));
     }
 }

@@ -23,7 +23,15 @@ type Deep<T> = (T, u16);
 impl Parser<'_> {
     /// `{ ... }`: statements; a broken one costs its line.
     pub(super) fn body(&mut self, place: Place, what: &str) -> Option<Deep<Vec<Stmt>>> {
-        self.expect(Kind::BraceOpen, what)?;
+        if !self.eat(Kind::BraceOpen) {
+            let help = match self.kind() {
+                Kind::Assign => Some("`==` compares, `=` gives a value".to_string()),
+                Kind::Name => did_you_mean(self.word(), ["within", "nearest", "by", "of", "where"]),
+                _ => None,
+            };
+            self.unexpected_but(what, help);
+            return None;
+        }
         self.braced(|parser, level| match parser.deeper("body", |parser| Some(parser.statements(place, level))) {
             Some(result) => result,
             None => {
@@ -70,7 +78,8 @@ impl Parser<'_> {
             _ => {
                 let help = if self.at_line_start() { self.new_line_help() } else { None };
                 let help = help.unwrap_or_else(|| "statements are `NAME = VALUE`, `let`, `if` and `for`".into());
-                self.unexpected_but("a statement", Some(help));
+                let message = format!("expected a statement, found `{}`", self.shown());
+                self.tell(Diagnostic::error(codes::E0105, self.token().span, message).help(help));
                 None
             }
         }
@@ -142,6 +151,7 @@ impl Parser<'_> {
             Kind::SlashAssign => Some(BinaryOp::Div),
             _ => {
                 let help = match target.kind {
+                    _ if self.kind() == Kind::Equal => Some("`=` gives a value, `==` compares".to_string()),
                     ExprKind::Name(_) => did_you_mean(first, ["let", "if", "for"]),
                     _ => None,
                 };
@@ -169,7 +179,8 @@ impl Parser<'_> {
             ExprKind::Fresh(_) => "leave out `fresh`: what a system gives a component is its fresh value",
             _ => "a variable or a component that the system owns can be given a value",
         };
-        let error = Diagnostic::error(codes::E0110, target.span, "this is a value, not a place that could be given one");
+        let error =
+            Diagnostic::error(codes::E0110, target.span, "this is a value, not a place that could be given one");
         self.tell(error.help(help));
     }
 

@@ -17,8 +17,14 @@ fn a_line_goes_on_with_an_operator() {
 #[test]
 fn bindings_may_change_and_say_their_type() {
     assert_eq!(
-        statements("let mut away = vec2(0), mut heading = vec2(0), near: u32 = 0, t: f32[2] =\n [1, 2]\nlet me = self let e = row"),
-        ["let mut away = vec2(0), mut heading = vec2(0), near: u32 = 0, t: (f32)[2] = [1, 2]", "let me = self", "let e = row"]
+        statements(
+            "let mut away = vec2(0), mut heading = vec2(0), near: u32 = 0, t: f32[2] =\n [1, 2]\nlet me = self let e = row"
+        ),
+        [
+            "let mut away = vec2(0), mut heading = vec2(0), near: u32 = 0, t: (f32)[2] = [1, 2]",
+            "let me = self",
+            "let e = row"
+        ]
     );
 }
 
@@ -38,7 +44,10 @@ fn loops_go_over_ranges_and_rows() {
         "x in boids where (not (x == self))",
         "i in 0 .. 4 where (i < n)",
     ] {
-        assert_eq!(statements(&format!("for {walk} {{ A += other.Mass }}")), [format!("for {walk} {{A += other.Mass}}")]);
+        assert_eq!(
+            statements(&format!("for {walk} {{ A += other.Mass }}")),
+            [format!("for {walk} {{A += other.Mass}}")]
+        );
     }
 }
 

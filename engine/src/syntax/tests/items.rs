@@ -78,7 +78,10 @@ fn outputs_are_items() {
     else {
         panic!("{found:#?}")
     };
-    assert_eq!((run.settings[1].name.text.as_str(), show::expr(&run.settings[1].value)), ("until", "(infected == 0)".into()));
+    assert_eq!(
+        (run.settings[1].name.text.as_str(), show::expr(&run.settings[1].value)),
+        ("until", "(infected == 0)".into())
+    );
     assert_eq!(show::expr(&signal.value), "<count people where (State == I)>");
     assert_eq!(ensure.text.text, "nobody is lost");
     assert_eq!(show::expr(&ensure.condition), "(<count boids> == n)");
@@ -91,7 +94,9 @@ fn outputs_are_items() {
 
 #[test]
 fn systems_have_clauses_then_a_body() {
-    let found = items("system a native \"k\" for g\n index tree\n with { x = 1 }\nlet b = 2\nsystem c for g owns A batch 64 { A = 1 }\nsystem d for g fresh B {}");
+    let found = items(
+        "system a native \"k\" for g\n index tree\n with { x = 1 }\nlet b = 2\nsystem c for g owns A batch 64 { A = 1 }\nsystem d for g fresh B {}",
+    );
     let [Item::System(a), Item::Let(_), Item::System(c), Item::System(d)] = found.as_slice() else {
         panic!("{found:#?}")
     };
