@@ -186,9 +186,10 @@ impl Builder {
     /// Opens a loop that carries these values: what follows is its body, until it is closed.
     pub fn open(&mut self, over: Over, mask: Option<ValueId>, starts: Vec<ValueId>) -> LoopId {
         let it = LoopId::new(self.loops.len() as u32);
-        let innermost = self.scopes.len() - 1;
-        let parent = self.scopes[innermost].home;
-        let at = self.place(innermost, Typed { scalar: Scalar::Bool, op: Op::Loop(it) });
+        let parent = self.scopes.last().and_then(|scope| scope.home);
+        // It takes its place when it is closed: behind what its body turns out to need from before it.
+        let at = ValueId::new(self.nodes.len() as u32);
+        self.nodes.push(Node { typed: Typed { scalar: Scalar::Bool, op: Op::Loop(it) }, home: parent });
         self.loops.push(Draft {
             over,
             mask,
@@ -217,6 +218,10 @@ impl Builder {
     /// Closes the loop: when a turn counts, and what it makes of the carried values. Gives them as they are after it.
     pub fn close(&mut self, it: LoopId, active: Option<ValueId>, ends: &[ValueId]) -> Vec<ValueId> {
         let items = self.scopes.pop().map(|scope| scope.items).unwrap_or_default();
+        let at = self.loops[it.index()].at;
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.items.push(at);
+        }
         let uses = self.uses(active.iter().chain(ends));
         let active = active.filter(|value| self.known(*value) != Some(Value::Bool(true)));
         let updates: Vec<Update> =
