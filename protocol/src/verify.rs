@@ -66,7 +66,7 @@ pub enum Violation {
     #[error("{0} frames")]
     Frames(u32),
     #[error("a time step of {0}")]
-    TimeStep(f32),
+    TimeStep(f64),
     #[error("the space: {0}")]
     Space(&'static str),
     #[error("{of} names {id}, which does not exist")]

@@ -150,7 +150,9 @@ impl<'a> Checker<'a, '_> {
             return Checked::Error; // Perhaps told: an argument that is wrong itself.
         }
         let error = Diagnostic::error(codes::E0302, span, format!("`{word}` takes another row"));
-        self.error(error.help(format!("the variable of a loop over rows, or a reference; `{word}(v, w)` takes vectors")))
+        self.error(
+            error.help(format!("the variable of a loop over rows, or a reference; `{word}(v, w)` takes vectors")),
+        )
     }
 
     fn turn_delta(&mut self, turn: Turn) -> Option<Typed> {
@@ -222,7 +224,9 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn pair(&mut self, draw: &Expr, span: Span, expected: Option<Scalar>) -> Checked {
         let wrong = |message: &str| {
             let error = Diagnostic::error(codes::E0315, span, message);
-            error.help("write it in a loop over rows of the own group: `for x in G within r { if pair chance(0.5) ... }`")
+            error.help(
+                "write it in a loop over rows of the own group: `for x in G within r { if pair chance(0.5) ... }`",
+            )
         };
         let own = self.own_group();
         let turn = match &self.rule {

@@ -1,8 +1,8 @@
 //! Typed expressions: what the checker makes and lowering flattens.
 
 use diptych_protocol::body::{Binary, Compare, Unary};
-use diptych_protocol::program::When;
 use diptych_protocol::eval;
+use diptych_protocol::program::When;
 use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::Flattener;
@@ -87,7 +87,11 @@ pub enum Kind {
     /// A variable.
     Local(Local),
     /// A component, `prev` or fresh.
-    Read { place: Place, when: When, whose: Whose },
+    Read {
+        place: Place,
+        when: When,
+        whose: Whose,
+    },
     /// The other's row; of a range the counter.
     Other(Turn),
     /// From the own position to the other's.

@@ -117,9 +117,9 @@ impl<'a> Checker<'a, '_> {
                 let typed = coerce(checked, ty, radius.span, "a radius", self.diagnostics)?;
                 let Some(value) = typed.scalar() else {
                     let error = wrong(radius.span, "a radius is a constant".into());
-                    self.diagnostics.push(error.help(
-                        "take the largest one, and leave out what is too far: `where distance(x) <= r`",
-                    ));
+                    self.diagnostics.push(
+                        error.help("take the largest one, and leave out what is too far: `where distance(x) <= r`"),
+                    );
                     return None;
                 };
                 let reach = value.as_f64();
@@ -152,7 +152,8 @@ impl<'a> Checker<'a, '_> {
         if reach <= f64::from(half) {
             return Some(());
         }
-        let message = format!("a radius of {reach} on a torus whose half side is {half}: neighbours would be met twice");
+        let message =
+            format!("a radius of {reach} on a torus whose half side is {half}: neighbours would be met twice");
         let error = Diagnostic::error(codes::E0518, span, message);
         self.diagnostics.push(error.help("use a larger space or a smaller radius"));
         None
@@ -241,14 +242,7 @@ impl<'a> Checker<'a, '_> {
         index
     }
 
-    fn inverse_over(
-        &mut self,
-        group: usize,
-        own: usize,
-        fresh: bool,
-        column: &ast::Name,
-        span: Span,
-    ) -> Option<Over> {
+    fn inverse_over(&mut self, group: usize, own: usize, fresh: bool, column: &ast::Name, span: Span) -> Option<Over> {
         let Some(member) = self.model.groups[group].member(&column.text) else {
             let message = format!("group `{}` has no component `{}`", self.model.groups[group].name, column.text);
             self.diagnostics.push(Diagnostic::error(codes::E0506, column.span, message));

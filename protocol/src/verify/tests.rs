@@ -170,7 +170,7 @@ fn version_frames_time_step_and_space_are_checked() {
     broken(|p| p.version += 1, |v| matches!(v, Violation::Version(_)));
     broken(|p| p.frames = FRAMES_MAX + 1, |v| matches!(v, Violation::Frames(_)));
     broken(|p| p.dt = 0.0, |v| matches!(v, Violation::TimeStep(_)));
-    broken(|p| p.dt = f32::NAN, |v| matches!(v, Violation::TimeStep(_)));
+    broken(|p| p.dt = f64::NAN, |v| matches!(v, Violation::TimeStep(_)));
     broken(|p| p.space.dimensions = 4, |v| matches!(v, Violation::Space(_)));
     broken(|p| p.space.dimensions = 0, |v| matches!(v, Violation::Space(_)));
     broken(|p| p.space.hi[1] = 0.0, |v| matches!(v, Violation::Space(_)));
