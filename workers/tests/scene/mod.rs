@@ -68,8 +68,11 @@ const GROUPS: [GroupId; 2] = [GroupId(0), GroupId(1)];
 const INDEX: IndexId = IndexId(0);
 const TO: InverseId = InverseId(0);
 
-/// Columns: group, component, lanes, lane, type, owner (with one system that moves points where positions are fresh).
-const COLUMNS: [(u32, &str, u8, u8, Scalar, Option<u32>); 15] = [
+/// Group, component, lanes, lane, type, owner.
+type Made = (u32, &'static str, u8, u8, Scalar, Option<u32>);
+
+/// The columns. Where positions are fresh, two more systems own them.
+const COLUMNS: [Made; 15] = [
     (0, "Position", 2, 0, Scalar::F32, None),
     (0, "Position", 2, 1, Scalar::F32, None),
     (0, "Mass", 1, 0, Scalar::F32, None),
@@ -175,9 +178,9 @@ impl Scene {
     pub fn run(&self, backend: Backend, frames: u32) -> State {
         let program = self.program();
         let layout = Layout::new(&program, 1);
-        let segment = Segment::create(layout.bytes).expect("there is memory");
+        let segment = Segment::create(layout.bytes).unwrap_or_else(|e| panic!("{e}"));
         let mut track = Track::new(segment.memory(), &layout, &program);
-        let in_process = InProcess::new(&program, &Registry::empty(), backend).expect("bodies need no kernel");
+        let in_process = InProcess::new(&program, &Registry::empty(), backend).unwrap_or_else(|e| panic!("{e}"));
         for tick in Tick::SETUP.0..=Tick::after_frames(frames).0 {
             in_process.tick(&mut track, Tick(tick)).unwrap_or_else(|blame| panic!("{blame:?}"));
         }
