@@ -2,4 +2,5 @@
 //! rows, a block at a time.
 
 pub mod block;
+pub mod compiled;
 pub mod slots;
