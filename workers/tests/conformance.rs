@@ -41,7 +41,8 @@ fn check(seed: u64, size: usize, torus: bool) -> Result<(), String> {
     }
     let datas = [(); 3].map(|()| Data::new(&program, &body, numbers));
     for lanes in [4, 8, 16] {
-        let mut compiled = Compiled::new(&program, &body, lanes).map_err(|error| format!("{lanes}: {error}, {body:#?}"))?;
+        let mut compiled =
+            Compiled::new(&program, &body, lanes).map_err(|error| format!("{lanes}: {error}, {body:#?}"))?;
         for data in &datas {
             compare(&format!("compiled, {lanes} lanes"), &mut compiled, &program, &body, data)?;
         }

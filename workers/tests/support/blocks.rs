@@ -165,12 +165,9 @@ impl Data {
             .zip(&self.others)
             .zip(&columns)
             .map(|((walked, it), columns)| match walked.over {
-                Over::Within { .. } | Over::Group(_) => Turns::Shared(Shared {
-                    runs: &it.runs,
-                    rows: it.rows.as_deref(),
-                    columns,
-                    straight: self.straight,
-                }),
+                Over::Within { .. } | Over::Group(_) => {
+                    Turns::Shared(Shared { runs: &it.runs, rows: it.rows.as_deref(), columns, straight: self.straight })
+                }
                 Over::Count { .. } => Turns::Count,
                 _ => Turns::Lists(Lists { starts: &it.starts, rows: it.rows.as_ref().unwrap(), columns }),
             })

@@ -1,9 +1,7 @@
 //! Random bodies: every operation, every type, every kind of loop, loops in loops.
 
 use diptych_protocol::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Unary, Update};
-use diptych_protocol::id::{
-    ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId,
-};
+use diptych_protocol::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
 use diptych_protocol::program::{
     Column, Data, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Reduce, Reduction, Schedule,
     Signal, Span, When,
@@ -228,8 +226,7 @@ impl Maker<'_> {
             Ceil, Round, Trunc,
         ];
         const BINARY: [Binary; 14] = [Add, Sub, Mul, Div, Rem, Min, Max, Pow, Atan2, And, Or, Xor, Shl, Shr];
-        const COMPARE: [Compare; 6] =
-            [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
+        const COMPARE: [Compare; 6] = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
         let scalar = if self.numbers.once_in(3) { Scalar::F32 } else { self.numbers.of(&SCALARS) };
         match self.numbers.below(12) {
             0..3 => {

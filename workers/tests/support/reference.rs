@@ -13,8 +13,7 @@ use diptych_workers::body::slots::Slots;
 /// What each output is for each row.
 pub fn run(program: &Program, body: &Body, block: &Block<'_>) -> Vec<Vec<Value>> {
     let slots = Slots::of(program, body);
-    let outs: Vec<ValueId> =
-        body.stores.iter().map(|store| store.value).chain(body.results.iter().copied()).collect();
+    let outs: Vec<ValueId> = body.stores.iter().map(|store| store.value).chain(body.results.iter().copied()).collect();
     let mut all = vec![Vec::new(); outs.len()];
     for lane in 0..block.count {
         let mut row = Row {
@@ -177,11 +176,7 @@ impl Row<'_> {
                 canonical(delta(&self.program.space, axis, self.get(self.body.loops[it].over.from()[axis]), other))
             }
             op => {
-                let here = Here {
-                    entity: block.rows[self.lane],
-                    seed: block.uniforms.seed,
-                    tick: block.uniforms.tick,
-                };
+                let here = Here { entity: block.rows[self.lane], seed: block.uniforms.seed, tick: block.uniforms.tick };
                 eval::op(op, scalar, |id| self.values[id.index()], here).unwrap()
             }
         }

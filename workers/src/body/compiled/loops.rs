@@ -6,7 +6,7 @@ use cranelift_codegen::ir::types::{I32, I32X4, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use cranelift_frontend::Variable;
 use diptych_protocol::body::Over;
-use diptych_protocol::id::{Id, LoopId, ValueId};
+use diptych_protocol::id::{Id, LoopId};
 use diptych_protocol::types::Scalar;
 
 use super::function::{Function, Part, Parts};
@@ -20,6 +20,10 @@ impl Function<'_> {
         let walked = &body.loops[it];
         let mask = walked.mask.map(|mask| self.value(mask));
         let present = self.both(mask, self.guard.clone());
+        let bounds = match walked.over {
+            Over::Count { first, end } => Some((self.value(first), self.value(end))),
+            _ => None,
+        };
         self.bring(it);
         self.start(it);
         let after = self.b.create_block();
@@ -30,8 +34,8 @@ impl Function<'_> {
             self.b.switch_to_block(turns);
             self.b.seal_block(turns);
         }
-        match (self.plan.kinds[it.index()], &walked.over) {
-            (Kind::Count, Over::Count { first, end }) => self.count(it, *first, *end, present.as_ref()),
+        match (self.plan.kinds[it.index()], bounds) {
+            (_, Some((first, end))) => self.count(it, first, &end, present.as_ref()),
             (Kind::Lists, _) => self.lists(it, present.as_ref()),
             _ => self.shared(it, present.as_ref()),
         }
@@ -69,9 +73,8 @@ impl Function<'_> {
     }
 
     /// Each lane counts for itself.
-    fn count(&mut self, it: LoopId, first: ValueId, end: ValueId, present: Option<&Parts>) {
-        let (first, end) = (self.value(first), self.value(end));
-        self.until_none(present, first, &end, IntCC::SignedLessThan, |f, counter, present| {
+    fn count(&mut self, it: LoopId, first: Parts, end: &Parts, present: Option<&Parts>) {
+        self.until_none(present, first, end, IntCC::SignedLessThan, |f, counter, present| {
             f.turn(it, Place::Count(counter.clone()), Some(present.clone()));
         });
     }

@@ -50,6 +50,8 @@ impl Function<'_> {
     pub(super) fn turn(&mut self, it: LoopId, place: Place, present: Option<Parts>) {
         let range = self.body.loops[it].body();
         self.forget(range.clone());
+        // A loop inside may park what stands outside of this one; where this one makes no turn, it is not parked.
+        let parked = self.parked.clone();
         let places = self.places[it.index()].replace(place);
         let guard = std::mem::replace(&mut self.guard, present);
         self.ops(range.clone());
@@ -58,6 +60,7 @@ impl Function<'_> {
         let counts = self.both(active, present);
         self.remember(it, counts);
         self.places[it.index()] = places;
+        self.parked = parked;
         self.forget(range);
     }
 
