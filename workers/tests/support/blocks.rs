@@ -153,6 +153,35 @@ impl Data {
         Self { count, rows, own, far, others, signals, reduced, straight, seed, tick, time }
     }
 
+    /// Two own columns and nothing else.
+    pub fn own(columns: [&mut dyn Iterator<Item = Value>; 2], scalar: Scalar, count: usize) -> Self {
+        let room = padded(count);
+        let zero = diptych_protocol::eval::convert(Value::U8(0), scalar);
+        let own = columns.map(|values| Held::new(scalar, room, || values.next().unwrap_or(zero)));
+        Self {
+            count,
+            rows: (0..room as u32).collect(),
+            own: own.into(),
+            far: Vec::new(),
+            others: Vec::new(),
+            signals: Vec::new(),
+            reduced: [0.0],
+            straight: false,
+            seed: 1,
+            tick: 2,
+            time: 0.0,
+        }
+    }
+
+    /// Takes the room past the rows away from the own columns, which breaks the contract.
+    pub fn cut(&mut self) {
+        for held in &mut self.own {
+            if let Held::F32(values) = held {
+                values.truncate(self.count);
+            }
+        }
+    }
+
     /// Runs `f` with the block.
     pub fn block<R>(&self, program: &Program, body: &Body, f: impl FnOnce(&Block<'_>) -> R) -> R {
         let own: Vec<Values<'_>> = self.own.iter().map(Held::values).collect();

@@ -75,6 +75,22 @@ impl Numbers {
     }
 }
 
+/// Values of a type that code gets wrong.
+pub fn edges(scalar: Scalar) -> Vec<Value> {
+    let integers: [i64; 16] = [0, 1, 2, -1, -2, 7, 8, 31, 32, 100, -100, i64::MIN, i64::MAX, 1 << 15, 1 << 16, 1 << 31];
+    match scalar {
+        Scalar::F32 => F32_EDGES.map(Value::F32).to_vec(),
+        Scalar::F64 => F64_EDGES.map(Value::F64).to_vec(),
+        Scalar::I8 => integers.map(|x| Value::I8(x.clamp(-128, 127) as i8)).to_vec(),
+        Scalar::I16 => integers.map(|x| Value::I16(x.clamp(-0x8000, 0x7fff) as i16)).to_vec(),
+        Scalar::I32 => integers.map(|x| Value::I32(x.clamp(-0x8000_0000, 0x7fff_ffff) as i32)).to_vec(),
+        Scalar::U8 => integers.map(|x| Value::U8(x as u8)).to_vec(),
+        Scalar::U16 => integers.map(|x| Value::U16(x as u16)).to_vec(),
+        Scalar::U32 => integers.map(|x| Value::U32(x as u32)).to_vec(),
+        Scalar::Bool => vec![Value::Bool(false), Value::Bool(true)],
+    }
+}
+
 const F32_EDGES: [f32; 22] = [
     0.0,
     -0.0,

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_frontend::Variable;
 use diptych_protocol::body::{Binary, Carried, Op, Update};
-use diptych_protocol::id::{Id, LoopId};
+use diptych_protocol::id::{Id, LoopId, ValueId};
 use diptych_protocol::types::{Scalar, Value};
 
 use super::function::{Function, Parts, vector};
@@ -63,12 +63,21 @@ impl Function<'_> {
     pub(super) fn remember(&mut self, it: LoopId, counts: Option<Parts>) {
         let body = self.body;
         let mut all = Vec::new();
+        let mut masks: Vec<(Option<ValueId>, Option<Parts>)> = Vec::new();
         for (place, carried) in body.loops[it].carried.iter().enumerate() {
             if !self.plan.carried[it.index()][place] {
                 continue;
             }
-            let when = carried.update.when().map(|when| self.value(when));
-            let counts = self.both(when, counts.clone());
+            let when = carried.update.when();
+            let counts = match masks.iter().find(|(known, _)| *known == when) {
+                Some((_, mask)) => mask.clone(),
+                None => {
+                    let own = when.map(|when| self.value(when));
+                    let mask = self.both(own, counts.clone());
+                    masks.push((when, mask.clone()));
+                    mask
+                }
+            };
             let Some(new) = self.update(it, place, carried, counts) else { continue };
             match self.remembered[it.index()][place].clone() {
                 Some(Remembered::Variables(variables)) => all.extend(variables.into_iter().zip(new)),

@@ -103,11 +103,16 @@ impl Function<'_> {
     fn run_of(&mut self, common: Common<'_>, (start, end): (Part, Part), own: Own) {
         let place = self.b.declare_var(I64);
         self.b.def_var(place, start);
-        let (turn, done) = (self.b.create_block(), self.b.create_block());
-        let some = self.b.ins().icmp(IntCC::UnsignedLessThan, start, end);
-        self.b.ins().brif(some, turn, &[], done, &[]);
-        self.b.switch_to_block(turn);
+        // The test stands before the turn, so that each new value of a sum has one use: only what is used once can be
+        // joined with the load before it.
+        let (head, turn, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.ins().jump(head, &[]);
+        self.b.switch_to_block(head);
         let at = self.b.use_var(place);
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, at, end);
+        self.b.ins().brif(more, turn, &[], done, &[]);
+        self.b.switch_to_block(turn);
+        self.b.seal_block(turn);
         let row = (common.asks || own != Own::No).then(|| self.row_of(common.rows, at));
         let present = match row {
             Some(row) if own != Own::No => self.others(common.present, row, own),
@@ -117,9 +122,8 @@ impl Function<'_> {
         self.turn(common.it, Place::Shared { place: at, columns, row, straight: common.straight }, present);
         let next = self.b.ins().iadd_imm_s(at, 1);
         self.b.def_var(place, next);
-        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, next, end);
-        self.b.ins().brif(more, turn, &[], done, &[]);
-        self.b.seal_block(turn);
+        self.b.ins().jump(head, &[]);
+        self.b.seal_block(head);
         self.b.switch_to_block(done);
         self.b.seal_block(done);
     }
