@@ -62,13 +62,25 @@ fn inner_loop(criterion: &mut Criterion, rows: usize, neighbours: &str) {
 }
 
 fn frames(criterion: &mut Criterion, rows: u32, neighbours: &str) {
-    let program = program(SCENARIO, &[("n", &rows.to_string()), ("k", neighbours)]);
+    let text = SCENARIO.split_once("system steer").zip(SCENARIO.split_once("system move"));
+    let Some(((head, _), (_, rest))) = text else { panic!("boids-p1 has other rules") };
+    let native = format!(
+        "{head}index tree = kdtree of boids {{ bucket = 32 }}\n\
+         system steer native \"bench.steer\" for boids owns Velocity reads Velocity index tree\nsystem move{rest}"
+    );
+    let sets = [("n", &*rows.to_string()), ("k", neighbours)];
+    let (text, native) = (program(SCENARIO, &sets), program(&native, &sets));
     let mut group = criterion.benchmark_group(format!("boids frames, {rows} rows, ~{neighbours} neighbours"));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4)).sample_size(10);
     group.throughput(Throughput::Elements(u64::from(rows)));
-    for workers in [1, 2] {
-        group.bench_function(format!("{workers} workers"), |b| b.iter_custom(|count| steady(&program, workers, count, 20)));
+    for (round, workers) in [("first", 1), ("second", 1), ("first", 2), ("second", 2)] {
+        for (name, program) in [("text", &text), ("native", &native)] {
+            let name = format!("{name}, {workers} workers, {round}");
+            group.bench_function(name, |b| b.iter_custom(|count| steady(program, workers, count, 20)));
+        }
     }
     group.finish();
-    print_hash("boids-p1", 20, diptych_benches::frames(&program, 2, 20).1);
+    for (name, program) in [("text", &text), ("native", &native)] {
+        print_hash(name, 20, diptych_benches::frames(program, 2, 20).1);
+    }
 }

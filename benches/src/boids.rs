@@ -262,7 +262,8 @@ impl<'p> Steer<'p> {
     /// With a back end for [`steer_body`].
     pub fn new(program: &'p Program, executor: Box<dyn Executor>) -> Self {
         let slots = Slots::of(program, steer_body(program));
-        let place = |name: String| ["Position.x", "Position.y", "Velocity.x", "Velocity.y"].iter().position(|n| *n == name);
+        let place =
+            |name: String| ["Position.x", "Position.y", "Velocity.x", "Velocity.y"].iter().position(|n| *n == name);
         let places = |list: &[diptych_workers::body::slots::Slot]| -> Vec<usize> {
             list.iter().filter_map(|slot| place(program.columns[slot.column].name())).collect()
         };

@@ -14,7 +14,7 @@ use diptych::{Program, Registry};
 
 /// What a benchmark binary does: serves, if it was started as a worker; else measures.
 pub fn main(benchmarks: fn(&mut Criterion)) -> std::process::ExitCode {
-    if let Some(code) = diptych_workers::attach::serve_if_worker(&Registry::builtin()) {
+    if let Some(code) = diptych_workers::attach::serve_if_worker(&registry()) {
         return code;
     }
     if floor::serve_if_partner() {
@@ -26,6 +26,11 @@ pub fn main(benchmarks: fn(&mut Criterion)) -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
 
+/// The engine's kernels, and those that benchmarks bring.
+pub fn registry() -> Registry {
+    Registry::builtin().with("bench.steer", steer::bind)
+}
+
 /// Compiles a scenario's text.
 ///
 /// # Panics
@@ -34,7 +39,7 @@ pub fn program(text: &str, sets: &[(&str, &str)]) -> Program {
     let source = Source { path: "bench.dip".into(), text: text.into() };
     let sets = sets.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
     let settings = Settings { sets, seed: None, frames: None };
-    match compile(&source, &settings, &Catalog(&Registry::builtin())) {
+    match compile(&source, &settings, &Catalog(&registry())) {
         Ok(compiled) => compiled.program,
         Err(errors) => panic!("{}", diptych::diagnostic::render(&source, &errors, false)),
     }
@@ -47,7 +52,7 @@ pub fn program(text: &str, sets: &[(&str, &str)]) -> Program {
 pub fn frames(program: &Program, workers: u16, frames: u64) -> (Duration, u128) {
     let mut program = program.clone();
     program.frames = u32::try_from(frames).unwrap_or(u32::MAX - 2);
-    match run(&program, &Registry::builtin(), Options { workers: Some(workers), ..Options::default() }) {
+    match run(&program, &registry(), Options { workers: Some(workers), ..Options::default() }) {
         Ok(outcome) => (Duration::from_secs_f64(outcome.wall_s), outcome.digest.state),
         Err(error) => panic!("{error}"),
     }
@@ -66,6 +71,7 @@ pub fn print_hash(name: &str, frames: u64, hash: u128) {
 }
 
 pub mod boids;
+pub mod steer;
 
 pub mod floor {
     //! The floor under a meeting: two processes that spin on two words, and nothing else.

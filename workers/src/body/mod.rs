@@ -28,7 +28,9 @@ pub fn executor(program: &Program, body: &Body, backend: Backend) -> Result<Box<
         Backend::Interpreter => Ok(Box::new(Interpreter::new(program, body))),
         Backend::Compiled => match Compiled::new(program, body, LANES) {
             Ok(compiled) => Ok(Box::new(compiled)),
-            Err(error) => Err(AccessError(format!("a rule cannot be compiled: {error} (run it with --backend interpreter)"))),
+            Err(error) => {
+                Err(AccessError(format!("a rule cannot be compiled: {error} (run it with --backend interpreter)")))
+            }
         },
     }
 }
