@@ -476,8 +476,15 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let _ = first;
-        let value = self.read(group, &format!("{}{suffix}", name.text), span, whose, fresh);
-        self.behind(value, rest, None, span)
+        let leaf = format!("{}{suffix}", name.text);
+        // What stands behind a reference is the other row's, and `fresh` is about that: `fresh To.Money` looks through
+        // the `To` that the frame started from. For a new `To` there is `(fresh To).Money`.
+        let reference = self.model.groups[group]
+            .member(&leaf)
+            .is_some_and(|member| matches!(self.model.groups[group].members[member].ty.sort, Sort::Entity(_)));
+        let (here, behind) = if reference && !rest.is_empty() { (None, fresh) } else { (fresh, None) };
+        let value = self.read(group, &leaf, span, whose, here);
+        self.behind(value, rest, behind, span)
     }
 
     /// The rest of the way to a leaf, by fields and constant places only.
