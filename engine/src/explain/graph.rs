@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use diptych_protocol::id::{ColumnId, Id, StepId, SystemId};
-use diptych_protocol::program::{Origin, Program, Stage, When, Work};
+use diptych_protocol::program::{Program, Stage, System, When, Work};
 
 use super::{batches, components, indexes_of, work};
 use crate::schedule;
@@ -119,19 +119,20 @@ fn links(program: &Program) -> Vec<Link> {
     }
     for to in steps() {
         let Work::Pass(systems) = &program.steps[to].work else { continue };
-        for system in systems.iter().map(|id| &program.systems[*id]) {
-            for id in indexes_of(program, system) {
-                let buckets = program.groups[system.group].origin == Origin::Buckets(id);
-                let from = last(&|work| matches!(work, Work::Index(it, _) if *it == id));
-                let verb = if buckets { "runs over buckets of" } else { "asks" };
-                let why = format!("{} {verb} {}", system.name, program.indexes[id].name);
-                links.extend(from.map(|from| Link { from, to, why }));
+        let mut ask = |from: Option<StepId>, name: &str, by: &dyn Fn(&System) -> bool| {
+            let names = systems.iter().map(|id| &program.systems[*id]).filter(|system| by(system));
+            let names: Vec<&str> = names.map(|system| system.name.as_str()).collect();
+            if let Some(from) = from.filter(|_| !names.is_empty()) {
+                links.push(Link { from, to, why: format!("{name}, asked by {}", names.join(", ")) });
             }
-            for id in &system.inverses {
-                let from = last(&|work| matches!(work, Work::Inverse(it, _) if it == id));
-                let why = format!("{} asks {}", system.name, program.inverses[*id].name);
-                links.extend(from.map(|from| Link { from, to, why }));
-            }
+        };
+        for (id, index) in program.indexes.iter() {
+            let from = last(&|work| matches!(work, Work::Index(it, _) if *it == id));
+            ask(from, &index.name, &|system| indexes_of(program, system).contains(&id));
+        }
+        for (id, inverse) in program.inverses.iter() {
+            let from = last(&|work| matches!(work, Work::Inverse(it, _) if *it == id));
+            ask(from, &inverse.name, &|system| system.inverses.contains(&id));
         }
     }
     links

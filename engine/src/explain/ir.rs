@@ -34,7 +34,7 @@ pub fn named(program: &Program, name: &str) -> Result<String, String> {
         return Ok(text);
     }
     if name == SIGNALS {
-        return signals(program).ok_or_else(|| format!("{} has no signals", program.scenario));
+        return signals(program).ok_or_else(|| format!("scenario {} has no signals", program.scenario));
     }
     let systems = program.systems.values().map(|system| system.name.as_str());
     let names: Vec<&str> = systems.chain(program.groups.values().map(|group| group.name.as_str())).collect();
@@ -42,7 +42,7 @@ pub fn named(program: &Program, name: &str) -> Result<String, String> {
         [] => "there is neither".into(),
         names => format!("there are {}", names.join(", ")),
     });
-    Err(format!("{} has no system or group `{name}`: {hint}", program.scenario))
+    Err(format!("scenario {} has no system or group `{name}`: {hint}", program.scenario))
 }
 
 fn system(program: &Program, name: &str) -> Option<Result<String, String>> {
