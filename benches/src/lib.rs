@@ -65,6 +65,8 @@ pub fn print_hash(name: &str, frames: u64, hash: u128) {
     println!("{name}: state after {frames} frames {hash:032x}");
 }
 
+pub mod boids;
+
 pub mod floor {
     //! The floor under a meeting: two processes that spin on two words, and nothing else.
 

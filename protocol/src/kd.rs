@@ -76,6 +76,9 @@ impl KdShape {
 pub struct KdPlaces {
     /// The numbers behind it.
     pub shape: KdShape,
+    /// Split: positions of `f64`, rounded to `f32`, an axis each; empty where they are `f32` themselves. The tree stands
+    /// over these; the exact test of a distance is that of the rules, in `f64`.
+    pub rounded: Vec<Place<f32>>,
     /// Split: the plane of node i (heap order, 1-based, `chunks` long): its axis.
     pub split_axis: Place<u32>,
     /// Split: the plane's coordinate; a row is on the left if (coordinate, row) is less than (value, row) of the plane.
@@ -118,12 +121,13 @@ pub struct KdPlaces {
 
 impl KdPlaces {
     /// Takes room for an index.
-    pub fn new(shape: KdShape, arena: &mut Arena) -> Self {
+    pub fn new(shape: KdShape, rounded: bool, arena: &mut Arena) -> Self {
         let rows = shape.rows as usize;
         let chunks = shape.chunks as usize;
         let buckets = shape.buckets_max as usize;
         Self {
             shape,
+            rounded: (0..if rounded { shape.axes } else { 0 }).map(|_| arena.place(rows)).collect(),
             split_axis: arena.place(chunks),
             split_value: arena.place(chunks),
             split_row: arena.place(chunks),

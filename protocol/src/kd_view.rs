@@ -15,6 +15,8 @@ use crate::view::Batch;
 pub struct SplitView<'b> {
     /// The numbers behind the arrays.
     pub shape: KdShape,
+    /// Positions of `f64`, rounded: an axis each, empty where they are `f32` themselves.
+    pub rounded: [&'b mut [f32]; 3],
     /// A plane's axis.
     pub axis: &'b mut [u32],
     /// A plane's coordinate.
@@ -150,6 +152,10 @@ impl<'t> Batch<'t, '_> {
         unsafe {
             SplitView {
                 shape: p.shape,
+                rounded: std::array::from_fn(|axis| match p.rounded.get(axis) {
+                    Some(&place) => self.array_mut(place, 0..place.len),
+                    None => &mut [],
+                }),
                 axis: self.array_mut(p.split_axis, chunks.clone()),
                 value: self.array_mut(p.split_value, chunks.clone()),
                 row: self.array_mut(p.split_row, chunks),

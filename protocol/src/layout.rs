@@ -229,7 +229,8 @@ impl Layout {
             .values()
             .map(|index| {
                 let shape = KdShape::new(program.groups[index.group].rows, index.positions.len(), index.bucket_rows);
-                KdPlaces::new(shape, &mut arena)
+                let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
+                KdPlaces::new(shape, rounded, &mut arena)
             })
             .collect();
         let inverses =

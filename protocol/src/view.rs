@@ -13,7 +13,7 @@ use crate::board::Board;
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::Place;
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
-use crate::program::{Domain, Program, Reach, When, Work};
+use crate::program::{Domain, IndexPhase, Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
@@ -345,15 +345,34 @@ impl<'t, 'm> Batch<'t, 'm> {
         handle.index
     }
 
-    /// The position columns of an index, `prev` or complete `next` as the index is declared, an axis a slice.
+    /// The position columns of an index, `prev` or complete `next` as the index is declared, an axis a slice. Positions
+    /// of `f64` as the index's first phase has rounded them (in that phase: none).
     pub fn positions(&self, index: IndexId) -> Positions<'_> {
+        let places = &self.track.layout.indexes[index];
+        let rounding = self.program().steps[self.step].work == Work::Index(index, IndexPhase::Split);
         let index = &self.program().indexes[index];
         let mut axes: [&[f32]; 3] = [&[]; 3];
+        if !places.rounded.is_empty() {
+            for (axis, &place) in axes.iter_mut().zip(&places.rounded).filter(|_| !rounding) {
+                // SAFETY: the index's first phase is complete: this is a later one, or a system that asks the sealed
+                // index (verified).
+                *axis = unsafe { self.array(place, 0..place.len) };
+            }
+            return Positions { axes, count: index.positions.len() };
+        }
         for (axis, &column) in axes.iter_mut().zip(&index.positions) {
             // SAFETY: `prev` is written by nobody; `next` positions were completed in an earlier stage (verified).
             *axis = unsafe { self.rows_of(column, index.when, self.all_rows(column)) };
         }
         Positions { axes, count: index.positions.len() }
+    }
+
+    /// A position column of `f64` of an index, whole, as the index is declared.
+    pub fn wide_position(&self, index: IndexId, axis: usize) -> &[f64] {
+        let index = &self.program().indexes[index];
+        let column = index.positions[axis];
+        // SAFETY: as in `positions`.
+        unsafe { self.rows_of(column, index.when, self.all_rows(column)) }
     }
 
     /// Checks that the batch's index arrays are handed out once.

@@ -127,8 +127,17 @@ impl Runner {
         let positions = positions.axes();
         match phase {
             IndexPhase::Split => {
-                let v = batch.kd_split(index);
-                index::split(&v.shape, positions, scratch, v.axis, v.value, v.row);
+                let mut v = batch.kd_split(index);
+                if v.rounded[0].is_empty() {
+                    index::split(&v.shape, positions, scratch, v.axis, v.value, v.row);
+                } else {
+                    for (axis, rounded) in v.rounded.iter_mut().take(v.shape.axes).enumerate() {
+                        index::round(batch.space(), axis, batch.wide_position(index, axis), rounded);
+                    }
+                    let [x, y, z] = &v.rounded;
+                    let positions = [&**x, &**y, &**z];
+                    index::split(&v.shape, &positions[..v.shape.axes], scratch, v.axis, v.value, v.row);
+                }
             }
             IndexPhase::Count => {
                 let v = batch.kd_count(index);

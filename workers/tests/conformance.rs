@@ -8,11 +8,15 @@ use diptych_protocol::id::ColumnId;
 use diptych_protocol::program::{Program, When};
 use diptych_protocol::types::{Scalar, Value};
 use diptych_workers::body::block::{Executor, ValuesMut};
-use diptych_workers::body::compiled::Compiled;
+use diptych_workers::body::compiled::{Compiled, Processor};
 use proptest::prelude::*;
 use support::blocks::{self, Data, bits};
 use support::numbers::{Numbers, SCALARS, edges};
 use support::{bodies, reference};
+
+/// What is compiled for.
+const WAYS: [(usize, Processor); 4] =
+    [(4, Processor::Host), (8, Processor::Host), (16, Processor::Host), (4, Processor::Plain)];
 
 /// Compares an executor with the reference, in a block of data.
 fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Body, data: &Data) -> Result<(), String> {
@@ -24,7 +28,7 @@ fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Bo
     });
     for (place, (held, expected)) in out.iter().zip(&expected).enumerate() {
         for (row, expected) in expected.iter().enumerate() {
-            let found = reference::at(&held.values(), row).unwrap();
+            let found = reference::at(&held.values(), row).ok_or("a row is missing")?;
             if bits(found) != bits(*expected) {
                 return Err(format!("{name}: output {place}, row {row}: {found:?} instead of {expected:?}"));
             }
@@ -42,11 +46,11 @@ fn check(seed: u64, size: usize, torus: bool) -> Result<(), String> {
         return Err(format!("the verifier says {complaints:?} about {body:#?}"));
     }
     let datas = [(); 3].map(|()| Data::new(&program, &body, numbers));
-    for lanes in [4, 8, 16] {
-        let mut compiled =
-            Compiled::new(&program, &body, lanes).map_err(|error| format!("{lanes}: {error}, {body:#?}"))?;
+    for (lanes, processor) in WAYS {
+        let mut compiled = Compiled::with(&program, &body, lanes, processor)
+            .map_err(|error| format!("{lanes}: {error}, {body:#?}"))?;
         for data in &datas {
-            compare(&format!("compiled, {lanes} lanes"), &mut compiled, &program, &body, data)?;
+            compare(&format!("compiled, {lanes} lanes, {processor:?}"), &mut compiled, &program, &body, data)?;
         }
     }
     Ok(())
@@ -120,9 +124,9 @@ fn every_operation_knows_all_pairs_of_edges() {
         let mut firsts = all.iter().flat_map(|a| all.iter().map(move |_| *a));
         let mut seconds = all.iter().flat_map(|_| all.iter().copied());
         let data = Data::own([&mut firsts, &mut seconds], scalar, all.len() * all.len());
-        for lanes in [4, 8, 16] {
-            let mut compiled = Compiled::new(&program, &body, lanes).unwrap();
-            compare(&format!("compiled, {lanes} lanes"), &mut compiled, &program, &body, &data).unwrap();
+        for (lanes, processor) in WAYS {
+            let mut compiled = Compiled::with(&program, &body, lanes, processor).unwrap();
+            compare(&format!("compiled, {lanes} lanes, {processor:?}"), &mut compiled, &program, &body, &data).unwrap();
         }
     }
 }

@@ -134,6 +134,12 @@ impl<'a> Checker<'a, '_> {
             }
             Query::Nearest { count, of } => {
                 let when = self.measured_from(name, group, own, of.as_deref(), "nearest", span)?;
+                let wide = |member: &&super::Member| member.position && member.ty.scalar == Scalar::F64;
+                if self.model.groups[group].members.iter().any(|member| wide(&member)) {
+                    let error = wrong(span, "`nearest` among positions of `f64` is not supported yet".into());
+                    self.diagnostics.push(error.help("use `within`, or positions of `f32`"));
+                    return None;
+                }
                 let most = u64::from(NEAREST_MAX);
                 let count = self.integer(count, "the number of nearest rows", 1..=most, codes::E0518)?;
                 let index = self.index_over(group, when, span);
@@ -182,6 +188,13 @@ impl<'a> Checker<'a, '_> {
             checker.model.groups[group].members.iter().find(|member| member.position).map(|m| m.component.clone())
         };
         let mine = position(own, self)?;
+        let ty = |group: usize| self.model.groups[group].members.iter().find(|member| member.position).map(|m| m.ty);
+        if ty(own) != ty(group) {
+            let message = format!("`{word}`: the positions of both groups have one type");
+            let error = Diagnostic::error(codes::E0518, name.span, message);
+            self.diagnostics.push(error.help("declare one component, and use it in both"));
+            return None;
+        }
         let when = match of.map(|of| &of.kind) {
             None => When::Prev,
             Some(ExprKind::Name(name)) if *name == mine => When::Prev,

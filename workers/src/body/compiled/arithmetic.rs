@@ -188,7 +188,13 @@ impl Function<'_> {
     }
 
     /// Calls a function from memory to memory.
-    fn call_on(&mut self, address: usize, operands: &[(Scalar, &Parts)], result: Scalar, more: &[Part]) -> Parts {
+    pub(super) fn call_on(
+        &mut self,
+        address: usize,
+        operands: &[(Scalar, &Parts)],
+        result: Scalar,
+        more: &[Part],
+    ) -> Parts {
         let len = self.plan.lanes as u32 * 8;
         let room = match self.call_room {
             Some(room) => room,

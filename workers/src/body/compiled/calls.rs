@@ -104,6 +104,17 @@ integers! {
     u32: div_u32 rem_u32 shl_u32 shr_u32;
 }
 
+extern "C" fn saturate(a: *const f64, out: *mut u32, n: usize) {
+    // SAFETY: as above.
+    let (a, out) = unsafe { (values(a, n), room(out, n)) };
+    out.iter_mut().zip(a).for_each(|(out, a)| *out = *a as u32);
+}
+
+/// The address of the conversion that needs vectors that round.
+pub(super) fn double_to_u32() -> usize {
+    saturate as extern "C" fn(*const f64, *mut u32, usize) as usize
+}
+
 /// A draw: entities, turns, where the values go, how many; then the seed, the tick, and the site with the lane above.
 type Draw<T> = extern "C" fn(*const u32, *const u32, *mut T, usize, u64, u64, u64);
 

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::types::{F32X4, F64X2, I32X4, I64X2};
 use diptych_protocol::body::Compare;
 use diptych_protocol::types::Scalar;
 
+use super::calls;
 use super::function::{Function, Part, Parts};
 
 impl Function<'_> {
@@ -82,6 +83,9 @@ impl Function<'_> {
     /// Truncates and saturates; NaN becomes 0. Narrow types saturate once more.
     fn float_to_integer(&mut self, from: Scalar, to: Scalar, a: &[Part]) -> Parts {
         let unsigned = to == Scalar::U32;
+        if unsigned && from == Scalar::F64 && !self.rounds {
+            return self.call_on(calls::double_to_u32(), &[(from, &a.to_vec())], to, &[]);
+        }
         let parts: Parts = if from == Scalar::F32 {
             let parts = a.iter();
             parts

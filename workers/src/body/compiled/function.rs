@@ -21,15 +21,18 @@ use super::carried::Remembered;
 use super::code::Code;
 use super::plan::Plan;
 use super::turn::Place;
-use super::{CompileError, Generator, words};
+use super::{CompileError, Generator, Processor, words};
 
 /// A vector, or a scalar of the machine.
 pub(super) type Part = ir::Value;
 /// A value of the body: its vectors.
 pub(super) type Parts = Vec<Part>;
 
-/// Code by Cranelift, for the processor that it runs on.
-pub(super) struct Cranelift;
+/// Code by Cranelift.
+pub(super) struct Cranelift {
+    /// For which processor.
+    pub processor: Processor,
+}
 
 impl Generator for Cranelift {
     fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Option<Code>, CompileError> {
@@ -41,7 +44,9 @@ impl Generator for Cranelift {
         }
         let verify = if cfg!(debug_assertions) { "true" } else { "false" };
         flags.set("enable_verifier", verify).map_err(|error| fails(&error))?;
-        let isa = cranelift_native::builder().map_err(|error| CompileError::Processor(error.into()))?;
+        let host = self.processor == Processor::Host;
+        let isa =
+            cranelift_native::builder_with_options(host).map_err(|error| CompileError::Processor(error.into()))?;
         let isa = isa.finish(settings::Flags::new(flags)).map_err(|error| fails(&error))?;
         let rounds = !cfg!(target_arch = "x86_64")
             || isa.isa_flags().iter().any(|flag| flag.name == "has_sse41" && flag.as_bool() == Some(true));

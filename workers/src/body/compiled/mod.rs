@@ -6,7 +6,7 @@
 //! What does not depend on who makes the code: the [`plan`] of what is needed, the [`words`] that the code finds its
 //! data in, the checks before each call ([`arguments`]), the registered functions ([`calls`]), the finished [`code`].
 //! What makes the code is a [`Generator`]; there is one, [`Cranelift`](function::Cranelift). Another one for some
-//! processors stands before it in [`Compiled::new`] and may decline a body.
+//! processors stands before it in [`Compiled::with`] and may decline a body.
 
 mod arguments;
 mod arithmetic;
@@ -57,6 +57,15 @@ pub enum CompileError {
     Malformed(&'static str),
 }
 
+/// Which instructions code may have. They change no bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Processor {
+    /// All that this processor has.
+    Host,
+    /// What every processor of its kind has.
+    Plain,
+}
+
 /// Makes machine code of a planned body.
 trait Generator {
     /// The code, or nothing where this generator leaves the body to the next.
@@ -66,11 +75,16 @@ trait Generator {
 impl Compiled {
     /// Compiles a verified body, so many rows at once: 4, 8 or 16.
     pub fn new(program: &Program, body: &Body, lanes: usize) -> Result<Self, CompileError> {
+        Self::with(program, body, lanes, Processor::Host)
+    }
+
+    /// The same for some processor.
+    pub fn with(program: &Program, body: &Body, lanes: usize, processor: Processor) -> Result<Self, CompileError> {
         if ![4, 8, 16].contains(&lanes) {
             return Err(CompileError::Lanes(lanes));
         }
         let plan = Plan::new(program, body, lanes);
-        let generators: [&dyn Generator; 1] = [&Cranelift];
+        let generators: [&dyn Generator; 1] = [&Cranelift { processor }];
         for generator in generators {
             if let Some(code) = generator.generate(program, body, &plan)? {
                 return Ok(Self { plan, code, words: Vec::new() });

@@ -113,7 +113,11 @@ impl Function<'_> {
             return plain;
         }
         // Exact: at most one of the two is taken off, and what is not is a zero whose subtraction changes nothing.
-        let side = f64::from(self.program.space.side(axis));
+        let space = &self.program.space;
+        let side = match scalar {
+            Scalar::F64 => f64::from(space.hi[axis]) - f64::from(space.lo[axis]),
+            _ => f64::from(space.side(axis)),
+        };
         let (long, back) = (self.real(scalar, side), self.real(scalar, -side));
         let (half, minus_half) = (self.real(scalar, 0.5 * side), self.real(scalar, -0.5 * side));
         let ty = vector(scalar);

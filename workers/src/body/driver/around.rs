@@ -73,7 +73,7 @@ impl Around {
     pub fn ask(&mut self, batch: &Batch<'_, '_>, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
         let Some(reach) = self.reach else { return };
         let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
-        for (axis, column) in space.own().iter().enumerate() {
+        for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
             let at = |row: &u32| column[(row - batch.rows.start) as usize];
             lo[axis] = rows.iter().map(at).fold(f32::INFINITY, |a, b| if b < a { b } else { a });
             hi[axis] = rows.iter().map(at).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
@@ -135,7 +135,7 @@ impl LoopRoom {
         for &row in rows {
             self.starts.push(self.rows.len() as u32);
             let mut from = [0.0; 3];
-            for (from, column) in from.iter_mut().zip(space.own()) {
+            for (from, column) in from.iter_mut().zip(space.own()).take(space.axes()) {
                 *from = column[(row - batch.rows.start) as usize];
             }
             let own = around.own.then_some(row);

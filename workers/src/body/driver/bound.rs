@@ -1,6 +1,7 @@
 //! What a body sees of one batch: its columns as slices. The lists of slices are made anew for each batch and block, in
 //! room that stays.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use diptych_protocol::program::Reach;
@@ -9,7 +10,7 @@ use diptych_protocol::view::{Batch, Positions};
 
 use super::around::Around;
 use crate::body::slots::Slots;
-use crate::index::KdTree;
+use crate::index::{self, KdTree};
 
 /// An empty list in the room of another, whose items have borrowed from what is gone.
 pub(in crate::body) fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
@@ -35,13 +36,18 @@ pub(super) struct Rooms {
 pub(super) struct Surroundings<'b> {
     pub tree: KdTree<'b>,
     pub theirs: Positions<'b>,
-    own: [&'b [f32]; 3],
+    own: [Cow<'b, [f32]>; 3],
 }
 
-impl<'b> Surroundings<'b> {
+impl Surroundings<'_> {
     /// The positions of the batch's own rows, an axis each.
-    pub fn own(&self) -> &[&'b [f32]] {
-        &self.own[..self.theirs.axes().len()]
+    pub fn own(&self) -> [&[f32]; 3] {
+        self.own.each_ref().map(|axis| &**axis)
+    }
+
+    /// How many axes.
+    pub fn axes(&self) -> usize {
+        self.theirs.axes().len()
     }
 }
 
@@ -77,10 +83,16 @@ impl<'b> Bound<'b> {
             bound.ranges.push(start..bound.others.len());
         }
         bound.spaces.extend(around.iter().map(|around| {
-            let mut own: [&[f32]; 3] = [&[]; 3];
-            for (axis, &column) in own.iter_mut().zip(&around.from) {
-                if let Values::F32(values) = batch.read_values(column, around.when, Reach::Own) {
-                    *axis = values;
+            let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
+            for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
+                match batch.read_values(column, around.when, Reach::Own) {
+                    Values::F32(values) => *axis = Cow::Borrowed(values),
+                    Values::F64(values) => {
+                        let rounded = axis.to_mut();
+                        rounded.resize(values.len(), 0.0);
+                        index::round(batch.space(), number, values, rounded);
+                    }
+                    _ => {}
                 }
             }
             Surroundings { tree: KdTree(batch.kd(around.index)), theirs: batch.positions(around.index), own }

@@ -87,7 +87,7 @@ impl BodyKernel {
         if around.own {
             self.blocks.form(&space.tree, space.theirs.axes(), batch.rows, around.reach.unwrap_or(0.0));
         } else {
-            self.blocks.form_apart(space.own(), batch.rows);
+            self.blocks.form_apart(&space.own()[..space.axes()], batch.rows);
         }
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
