@@ -10,6 +10,7 @@ pub mod codes;
 pub mod compile;
 pub mod coordinator;
 pub mod diagnostic;
+pub mod explain;
 pub mod lower;
 pub mod resolve;
 pub mod schedule;

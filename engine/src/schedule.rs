@@ -46,6 +46,26 @@ pub fn schedule(program: &mut Program, diagnostics: &mut Diagnostics) {
     limits(program, diagnostics);
 }
 
+/// The level of each stage of a frame, for people; none of those at its end.
+pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
+    let order = levels(program, &needs(program), &mut Diagnostics::default()).unwrap_or_default();
+    let levels: BTreeMap<Node, u32> = order.into_iter().collect();
+    let level_of = |work: &Work| match work {
+        Work::Pass(systems) => levels.get(&Node::System(*systems.first()?)).copied(),
+        Work::Index(id, phase) => {
+            let later = IndexPhase::ALL.iter().position(|it| it == phase)?;
+            Some(levels.get(&Node::Index(*id))? + later as u32)
+        }
+        Work::Inverse(id, phase) => {
+            let later = InversePhase::ALL.iter().position(|it| it == phase)?;
+            Some(levels.get(&Node::Inverse(*id))? + later as u32)
+        }
+        Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => None,
+    };
+    let stages = program.schedule.frame.iter();
+    stages.map(|stage| stage.steps.first().and_then(|step| level_of(&program.steps[*step].work))).collect()
+}
+
 /// A system, an index or an inverse. Systems first, so that the order of ties is that of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Node {

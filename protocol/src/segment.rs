@@ -65,15 +65,7 @@ impl Segment {
         let refused =
             |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
         let needed = bytes as u64;
-        let room = room().map_err(|e| refused("find room for", e))?;
-        if needed > room.free {
-            return Err(SegmentError::NoRoom { needed, free: room.free });
-        }
-        if let Some(free) = memory_available()
-            && needed > free
-        {
-            return Err(SegmentError::NoMemory { needed, free });
-        }
+        let room = fits(needed, &name)?;
         let shmem = shared_memory::ShmemConf::new()
             .os_id(format!("/{name}"))
             .size(bytes)
@@ -137,6 +129,18 @@ pub struct Room {
 pub fn room() -> io::Result<Room> {
     let stat = rustix::fs::statvfs(SHM_DIR)?;
     Ok(Room { size: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize })
+}
+
+/// Whether a segment of so many bytes can be made now; the room there is.
+pub fn fits(needed: u64, name: &str) -> Result<Room, SegmentError> {
+    let room = room().map_err(|source| SegmentError::Refused { what: "find room for", name: name.into(), source })?;
+    if needed > room.free {
+        return Err(SegmentError::NoRoom { needed, free: room.free });
+    }
+    match memory_available() {
+        Some(free) if needed > free => Err(SegmentError::NoMemory { needed, free }),
+        _ => Ok(room),
+    }
 }
 
 /// Bytes of memory that can be had without swapping, if the kernel says.

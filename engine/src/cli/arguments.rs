@@ -18,6 +18,14 @@ pub(super) enum Command {
     /// Run a scenario (`run FILE --help` shows its parameters)
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Compile a scenario without running it: errors, warnings, and what a run would need
+    ///
+    /// Exits with 0, or with 2 if the scenario has errors.
+    Check(Check),
+    /// Show what a scenario is compiled to: who reads and writes what, and what runs when
+    ///
+    /// Without options: a table of systems and columns, then the stages of a frame with their batches, and the indexes.
+    Explain(Explain),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -28,15 +36,34 @@ pub(super) enum Command {
     Doctor,
 }
 
+// What every compilation of a scenario is told. (No documentation comment: clap would take it for the command's.)
+#[derive(Args)]
+pub(super) struct Given {
+    /// Seed of every random draw, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Set a parameter of the scenario; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) sets: Vec<(String, String)>,
+}
+
+// How many workers.
+#[derive(Args)]
+pub(super) struct Workers {
+    /// Worker processes [default: the scenario's, else one a core]; 0 runs in this process. Results never depend on it
+    #[arg(long, value_name = "N", env = "DIPTYCH_WORKERS")]
+    pub(super) workers: Option<u16>,
+}
+
 #[derive(Args)]
 pub(super) struct Run {
     /// The scenario
     #[arg(required_unless_present = "help")]
     pub(super) file: Option<PathBuf>,
 
-    /// Worker processes [default: the scenario's, else one a core]; 0 runs in this process. Results never depend on it
-    #[arg(long, value_name = "N", env = "DIPTYCH_WORKERS")]
-    pub(super) workers: Option<u16>,
+    #[command(flatten)]
+    pub(super) workers: Workers,
 
     /// How rules in text are run. Results never depend on it
     #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
@@ -46,13 +73,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "N")]
     pub(super) frames: Option<u32>,
 
-    /// Seed of every random draw, instead of the scenario's
-    #[arg(long, value_name = "N")]
-    pub(super) seed: Option<u64>,
-
-    /// Set a parameter of the scenario; may be given several times
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
-    pub(super) sets: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) given: Given,
 
     /// The folder that records are written to, instead of the current one
     #[arg(long, value_name = "DIR")]
@@ -77,6 +99,55 @@ pub(super) struct Run {
     /// Print help; with FILE, also the scenario's parameters
     #[arg(long, short)]
     pub(super) help: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// The scenario
+    pub(super) file: PathBuf,
+
+    #[command(flatten)]
+    pub(super) given: Given,
+
+    #[command(flatten)]
+    pub(super) workers: Workers,
+
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t = Summary::Text)]
+    pub(super) summary: Summary,
+
+    /// Exit with 2 if there are warnings
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Explain {
+    /// The scenario
+    pub(super) file: PathBuf,
+
+    #[command(flatten)]
+    pub(super) given: Given,
+
+    /// Print the code a rule was lowered to: of a system, of a group (its first values), or of `signals`
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["schedule", "all"])]
+    pub(super) ir: Option<String>,
+
+    /// Print the stages of a frame as a graph in text
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "all")]
+    pub(super) schedule: Option<Graph>,
+
+    /// Print everything: also set-up, and the code of every body
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Graph {
+    /// A Mermaid flowchart, for documents
+    Mermaid,
+    /// Graphviz: `diptych explain FILE --schedule dot | dot -Tsvg`
+    Dot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

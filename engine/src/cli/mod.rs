@@ -2,9 +2,12 @@
 //! wrong; 3 the machine cannot hold the run, or its records; 130 ended by a signal after a whole frame.
 
 mod arguments;
+mod check;
 mod doctor;
+mod explain;
 mod list;
 mod run;
+mod scenario;
 mod summary;
 
 use std::process::ExitCode;
@@ -39,6 +42,8 @@ pub fn main(registry: &Registry) -> ExitCode {
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry),
+        Command::Check(arguments) => check::check(&arguments, registry),
+        Command::Explain(arguments) => explain::explain(&arguments, registry),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     }

@@ -9,28 +9,25 @@ use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::arguments::{Arguments, Run, Summary};
-use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
-use crate::catalog::Catalog;
-use crate::compile::{self, Compiled, Settings};
+use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
+use crate::compile::{self, Compiled};
 use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped};
-use crate::diagnostic::{self, Diagnostic};
-use crate::source::{self, Source};
+use crate::source::Source;
 
 pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
     let Some(file) = &arguments.file else { return help(None) };
-    let source = match source::read(file) {
+    let source = match scenario::read(file) {
         Ok(source) => source,
-        Err(error) => return fail(WRONG, error),
+        Err(code) => return code,
     };
     if arguments.help {
         return help(Some(&source));
     }
-    let settings = Settings { sets: arguments.sets.clone(), seed: arguments.seed, frames: arguments.frames };
-    let compiled = match compile::compile(&source, &settings, &Catalog(registry)) {
+    let compiled = scenario::compile(&source, &arguments.given, arguments.frames, registry);
+    let compiled = match scenario::shown(&source, compiled) {
         Ok(compiled) => compiled,
-        Err(errors) => return wrong(&source, &errors),
+        Err(code) => return code,
     };
-    show(&source, &compiled.warnings);
     for stale in segment::sweep() {
         eprintln!("note: removed {} ({} bytes), left by a run that was killed", stale.name, stale.bytes);
     }
@@ -52,7 +49,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
     let bar = (!arguments.quiet && std::io::stderr().is_terminal()).then(|| bar(compiled.program.frames));
     let shown = bar.clone();
     let options = Options {
-        workers: arguments.workers.or(compiled.workers),
+        workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
         signals: true,
         data: compiled.data.clone(),
@@ -111,17 +108,6 @@ fn finish(arguments: &Run, outcome: &Outcome) -> ExitCode {
     }
 }
 
-fn show(source: &Source, diagnostics: &[Diagnostic]) {
-    if !diagnostics.is_empty() {
-        eprint!("{}", diagnostic::render(source, diagnostics, std::io::stderr().is_terminal()));
-    }
-}
-
-fn wrong(source: &Source, errors: &[Diagnostic]) -> ExitCode {
-    show(source, errors);
-    ExitCode::from(WRONG)
-}
-
 /// The command's help and, of a scenario, its parameters.
 fn help(source: Option<&Source>) -> ExitCode {
     let mut command = Arguments::command();
@@ -144,6 +130,6 @@ fn help(source: Option<&Source>) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Err(errors) => wrong(source, &errors),
+        Err(errors) => scenario::wrong(source, &errors),
     }
 }

@@ -41,7 +41,8 @@ struct Ensure<'a> {
     failed_at: Option<u32>,
 }
 
-const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
+/// Which engine, and which version of it.
+pub(super) const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
 
 fn stopped(outcome: &Outcome) -> &'static str {
     match outcome.stopped {

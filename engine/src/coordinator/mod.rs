@@ -103,14 +103,20 @@ pub fn cores() -> u16 {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(usize::from(WORKERS_MAX)) as u16)
 }
 
+fn within(what: &'static str, given: u64, limit: u64) -> Result<(), RunError> {
+    if given > limit { Err(RunError::Limit { what, given, limit }) } else { Ok(()) }
+}
+
+/// How many workers a run has: as many as are asked for, else one a core.
+pub fn workers(asked: Option<u16>) -> Result<u16, RunError> {
+    let workers = asked.unwrap_or_else(cores);
+    within("a number of workers of", workers.into(), WORKERS_MAX.into())?;
+    Ok(workers)
+}
+
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
-    let workers = options.workers.unwrap_or_else(cores);
-    let within = |what, given: u64, limit: u64| match given > limit {
-        true => Err(RunError::Limit { what, given, limit }),
-        false => Ok(()),
-    };
-    within("a number of workers of", workers.into(), WORKERS_MAX.into())?;
+    let workers = workers(options.workers)?;
     within("a number of frames of", program.frames.into(), FRAMES_MAX.into())?;
     verify::verify(program)
         .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;

@@ -1,0 +1,207 @@
+//! `diptych check`: everything that can be said about a scenario without running it.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use diptych_protocol::layout::Layout;
+use diptych_protocol::program::{Code, Program};
+use diptych_protocol::segment::{self, SHM_DIR};
+use diptych_workers::kernel::Registry;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use super::arguments::{Check, Summary};
+use super::{WRONG, fail, say, scenario, summary};
+use crate::compile::Compiled;
+use crate::explain::{counted, made_for_neighbours};
+use crate::{coordinator, schedule};
+
+pub(super) fn check(arguments: &Check, registry: &Registry) -> ExitCode {
+    let source = match scenario::read(&arguments.file) {
+        Ok(source) => source,
+        Err(code) => return code,
+    };
+    let begun = Instant::now();
+    let compiled = scenario::compile(&source, &arguments.given, None, registry);
+    let compile_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let compiled = match scenario::shown(&source, compiled) {
+        Ok(compiled) => compiled,
+        Err(code) => return code,
+    };
+    let workers = match coordinator::workers(arguments.workers.workers.or(compiled.workers)) {
+        Ok(workers) => workers,
+        Err(error) => return fail(WRONG, error),
+    };
+    let report = Report::new(&compiled, workers, compile_ms);
+    match arguments.summary {
+        Summary::Text => say(format_args!("{}", report.text())),
+        Summary::Json => {
+            say(format_args!(
+                "{}",
+                serde_json::to_string(&report).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
+            ));
+        }
+    }
+    match report.warnings {
+        0 => ExitCode::SUCCESS,
+        _ if !arguments.deny_warnings => ExitCode::SUCCESS,
+        n => fail(WRONG, format_args!("{}, and none may be (--deny-warnings)", counted(n, "warning"))),
+    }
+}
+
+/// What is found out; also the contract of `--summary json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    scenario: &'a str,
+    program_hash: String,
+    engine: &'a str,
+    seed: u64,
+    warnings: usize,
+    compile_ms: f64,
+    groups: Vec<GroupReport<'a>>,
+    systems: Systems,
+    indexes: Indexes<'a>,
+    inverses: usize,
+    signals: usize,
+    ensures: usize,
+    records: Vec<&'a str>,
+    levels: usize,
+    stages: usize,
+    workers: u16,
+    shm_bytes: u64,
+    /// Whether the machine could hold a run that started now,
+    fits: bool,
+    /// and why not.
+    refusal: Option<String>,
+    shm_free_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct GroupReport<'a> {
+    name: &'a str,
+    rows: u32,
+    /// Made anew each frame: so many rows at most.
+    derived: bool,
+    columns_owned: usize,
+    columns_constant: usize,
+    bytes_a_row: usize,
+    /// With both panels of what is owned.
+    bytes_a_row_in_memory: usize,
+}
+
+#[derive(Serialize)]
+struct Systems {
+    text: usize,
+    native: usize,
+}
+
+#[derive(Serialize)]
+struct Indexes<'a> {
+    declared: Vec<&'a str>,
+    made_for_neighbours: Vec<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn new(compiled: &'a Compiled, workers: u16, compile_ms: f64) -> Self {
+        let program = &compiled.program;
+        let shm_bytes = Layout::new(program, workers).bytes as u64;
+        let fits = segment::fits(shm_bytes, &program.scenario);
+        let native = program.systems.values().filter(|system| matches!(system.code, Code::Native(_))).count();
+        let mut levels: Vec<u32> = schedule::stage_levels(program).into_iter().flatten().collect();
+        levels.dedup();
+        let (made, declared) = program.indexes.values().partition::<Vec<_>, _>(|index| made_for_neighbours(index));
+        let names = |indexes: Vec<&'a diptych_protocol::program::Index>| {
+            indexes.into_iter().map(|index| index.name.as_str()).collect()
+        };
+        Report {
+            scenario: &program.scenario,
+            program_hash: format!("{:032x}", program.hash()),
+            engine: summary::ENGINE,
+            seed: program.seed,
+            warnings: compiled.warnings.len(),
+            compile_ms,
+            groups: groups(program),
+            systems: Systems { text: program.systems.len() - native, native },
+            indexes: Indexes { declared: names(declared), made_for_neighbours: names(made) },
+            inverses: program.inverses.len(),
+            signals: program.signals.values().filter(|signal| signal.named).count(),
+            ensures: program.outputs.ensures.len(),
+            records: program.outputs.records.iter().map(|record| record.path.as_str()).collect(),
+            levels: levels.len(),
+            stages: program.schedule.frame.len(),
+            workers,
+            shm_bytes,
+            fits: fits.is_ok(),
+            refusal: fits.err().map(|error| error.to_string()),
+            shm_free_bytes: segment::room().ok().map(|room| room.free),
+        }
+    }
+
+    fn text(&self) -> String {
+        let warnings = match self.warnings {
+            0 => "no warnings".to_string(),
+            n => counted(n, "warning"),
+        };
+        let mut text = format!("{}: compiled in {:.1} ms, {warnings}\n", self.scenario, self.compile_ms);
+        text += &format!("program  {}\n", self.program_hash);
+        for group in &self.groups {
+            let most = if group.derived { "at most " } else { "" };
+            text += &format!(
+                "group    {}: {most}{} rows; {} owned, {} constant; {} bytes a row, {} with both panels\n",
+                group.name,
+                HumanCount(group.rows.into()),
+                counted(group.columns_owned, "column"),
+                group.columns_constant,
+                group.bytes_a_row,
+                group.bytes_a_row_in_memory,
+            );
+        }
+        text += &format!("systems  {} in text, {} native\n", self.systems.text, self.systems.native);
+        let (declared, made) = (self.indexes.declared.len(), self.indexes.made_for_neighbours.len());
+        text += &format!("indexes  {declared} declared, {made} made for neighbours; {}\n", inverses(self.inverses));
+        text += &format!(
+            "outputs  {}, {}, {}\n",
+            counted(self.signals, "signal"),
+            counted(self.ensures, "ensure"),
+            counted(self.records.len(), "record")
+        );
+        text += &format!("frame    {} in {}\n", counted(self.levels, "level"), counted(self.stages, "stage"));
+        let on = if self.workers == 0 {
+            "in one process".into()
+        } else {
+            format!("on {}", counted(self.workers.into(), "worker"))
+        };
+        text += &format!("memory   {} shared {on}; ", HumanBytes(self.shm_bytes));
+        text += &match (&self.refusal, self.shm_free_bytes) {
+            (Some(refusal), _) => format!("not now: {refusal}"),
+            (None, Some(free)) => format!("there is room ({SHM_DIR} has {} free)", HumanBytes(free)),
+            (None, None) => "there is room".into(),
+        };
+        text
+    }
+}
+
+fn inverses(count: usize) -> String {
+    counted(count, "inverse")
+}
+
+fn groups(program: &Program) -> Vec<GroupReport<'_>> {
+    let report = |(id, group)| {
+        let group: &diptych_protocol::program::Group = group;
+        let columns: Vec<_> = program.columns.values().filter(|column| column.group == id).collect();
+        let owned = columns.iter().filter(|column| column.owner.is_some()).count();
+        GroupReport {
+            name: &group.name,
+            rows: group.rows,
+            derived: group.derived(),
+            columns_owned: owned,
+            columns_constant: columns.len() - owned,
+            bytes_a_row: columns.iter().map(|column| column.scalar.size()).sum(),
+            bytes_a_row_in_memory: columns
+                .iter()
+                .map(|column| column.scalar.size() * usize::from(column.panels()))
+                .sum(),
+        }
+    };
+    program.groups.iter().map(report).collect()
+}

@@ -1,0 +1,49 @@
+//! A scenario named on the command line: read, compiled, and its diagnostics shown. The same for every command.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use diptych_workers::kernel::Registry;
+
+use super::arguments::Given;
+use super::{WRONG, fail};
+use crate::catalog::Catalog;
+use crate::compile::{self, Compiled, Settings};
+use crate::diagnostic::{self, Diagnostic};
+use crate::source::{self, Source};
+
+/// Reads the file; on failure says why, and with which code to exit.
+pub(super) fn read(file: &Path) -> Result<Source, ExitCode> {
+    source::read(file).map_err(|error| fail(WRONG, error))
+}
+
+/// Compiles it, silently.
+pub(super) fn compile(
+    source: &Source,
+    given: &Given,
+    frames: Option<u32>,
+    registry: &Registry,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let settings = Settings { sets: given.sets.clone(), seed: given.seed, frames };
+    compile::compile(source, &settings, &Catalog(registry))
+}
+
+/// Shows what there is to say about it; on failure says with which code to exit.
+pub(super) fn shown(source: &Source, compiled: Result<Compiled, Vec<Diagnostic>>) -> Result<Compiled, ExitCode> {
+    let compiled = compiled.map_err(|errors| wrong(source, &errors))?;
+    show(source, &compiled.warnings);
+    Ok(compiled)
+}
+
+/// Shows errors.
+pub(super) fn wrong(source: &Source, errors: &[Diagnostic]) -> ExitCode {
+    show(source, errors);
+    ExitCode::from(WRONG)
+}
+
+fn show(source: &Source, diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        eprint!("{}", diagnostic::render(source, diagnostics, std::io::stderr().is_terminal()));
+    }
+}

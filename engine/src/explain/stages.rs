@@ -1,0 +1,119 @@
+//! What runs when: the stages of set-up and of a frame, who asks which index in which of them, and the outputs.
+
+use diptych_protocol::id::StepId;
+use diptych_protocol::program::{Program, Stage, System, Work};
+
+use super::{aligned, batches, components, counted, indexes_of, made_for_neighbours, when, work, wrapped};
+use crate::schedule;
+
+/// The stages of set-up.
+pub fn setup(program: &Program) -> String {
+    format!(
+        "set-up: {}\n{}",
+        counted(program.schedule.setup.len(), "stage"),
+        stages(program, &program.schedule.setup, &[])
+    )
+}
+
+/// The stages of a frame.
+pub fn frame(program: &Program) -> String {
+    let levels = schedule::stage_levels(program);
+    let mut known: Vec<u32> = levels.iter().copied().flatten().collect();
+    known.dedup();
+    let stages_text = stages(program, &program.schedule.frame, &levels);
+    let head = format!("{} in {}", counted(known.len(), "level"), counted(program.schedule.frame.len(), "stage"));
+    format!("frame: {head}\n{stages_text}")
+}
+
+fn stages(program: &Program, stages: &[Stage], levels: &[Option<u32>]) -> String {
+    let head = ["stage", "level", "kind", "batches", "work"];
+    let mut rows = vec![head.map(|word| word.to_string()).to_vec()];
+    for (at, stage) in stages.iter().enumerate() {
+        let level = levels.get(at).copied().flatten().map_or("-".to_string(), |level| level.to_string());
+        for (nth, id) in stage.steps.iter().enumerate() {
+            let step = &program.steps[*id];
+            let [stage_cell, level_cell, kind] = match nth {
+                0 => [at.to_string(), level.clone(), stage.kind.name().to_string()],
+                _ => Default::default(),
+            };
+            rows.push(vec![
+                format!("{stage_cell:>5}"),
+                format!("{level_cell:>5}"),
+                kind,
+                batches(program, step.domain),
+                work(program, &step.work),
+            ]);
+        }
+    }
+    aligned(&rows)
+}
+
+/// The spatial indexes and inverses, and who asks them; nothing where there are none.
+pub fn indexes(program: &Program) -> Option<String> {
+    let mut rows = Vec::new();
+    for (id, index) in program.indexes.iter() {
+        let place = &program.groups[index.group].name;
+        let positions = components(program, index.positions.iter().copied(), Some(index.group)).join(", ");
+        let made = if made_for_neighbours(index) { "made for neighbours" } else { "declared" };
+        let what = format!(
+            "k-d tree of {place} over {} {positions}, buckets of {}, {made};",
+            when(index.when),
+            counted(index.bucket_rows as usize, "row")
+        );
+        let built = built(program, |work| matches!(work, Work::Index(it, _) if *it == id));
+        let asked = asked(program, |system| indexes_of(program, system).contains(&id));
+        rows.push(vec![format!("  {}", index.name), format!("{what} {built}; {asked}")]);
+    }
+    for (id, inverse) in program.inverses.iter() {
+        let column = components(program, [inverse.column], Some(inverse.group)).join("");
+        let [from, to] = [inverse.group, inverse.to].map(|group| program.groups[group].name.as_str());
+        let what = format!("the rows of {from} that refer to each row of {to} by {} {column};", when(inverse.when));
+        let built = built(program, |work| matches!(work, Work::Inverse(it, _) if *it == id));
+        let asked = asked(program, |system| system.inverses.contains(&id));
+        rows.push(vec![format!("  {}", inverse.name), format!("{what} {built}; {asked}")]);
+    }
+    (!rows.is_empty()).then(|| format!("indexes\n{}", aligned(&rows)))
+}
+
+fn built(program: &Program, is: impl Fn(&Work) -> bool) -> String {
+    let has = |stage: &Stage| stage.steps.iter().any(|step: &StepId| is(&program.steps[*step].work));
+    let stages: Vec<usize> =
+        program.schedule.frame.iter().enumerate().filter(|(_, stage)| has(stage)).map(|(at, _)| at).collect();
+    match (stages.first(), stages.last()) {
+        (Some(first), Some(last)) if first != last => format!("built in stages {first} to {last}"),
+        (Some(only), _) => format!("built in stage {only}"),
+        _ => "never built".into(),
+    }
+}
+
+fn asked(program: &Program, by: impl Fn(&System) -> bool) -> String {
+    let mut askers = Vec::new();
+    for (at, stage) in program.schedule.frame.iter().enumerate() {
+        for step in &stage.steps {
+            let Work::Pass(systems) = &program.steps[*step].work else { continue };
+            let systems = systems.iter().map(|id| &program.systems[*id]).filter(|system| by(system));
+            askers.extend(systems.map(|system| format!("{} (stage {at})", system.name)));
+        }
+    }
+    if askers.is_empty() { "asked by nobody".into() } else { format!("asked by {}", askers.join(", ")) }
+}
+
+/// Signals, ensures, the end, records; nothing where there are none.
+pub fn outputs(program: &Program) -> Option<String> {
+    let mut rows = Vec::new();
+    for signal in program.signals.values().filter(|signal| signal.named) {
+        rows.push(vec!["  signal".to_string(), format!("{}: {}", signal.name, signal.ty)]);
+    }
+    for ensure in &program.outputs.ensures {
+        rows.push(vec!["  ensure".to_string(), ensure.text.clone()]);
+    }
+    if let Some(until) = program.outputs.until {
+        rows.push(vec!["  until".to_string(), program.signals[until].name.clone()]);
+    }
+    let mut text = aligned(&rows);
+    for record in &program.outputs.records {
+        let columns: Vec<String> = record.columns.iter().map(|(name, _)| name.clone()).collect();
+        text += &wrapped(&format!("  record  {:?} every {}: ", record.path, record.every), &columns, ", ");
+    }
+    (!text.is_empty()).then(|| format!("outputs, of each finished state\n{text}"))
+}

@@ -1,0 +1,85 @@
+//! The code that `flock` is lowered to, as text in the repository: a change of lowering shows as a change of it.
+//!
+//! Where the change is meant: `DIPTYCH_WRITE_SNAPSHOTS=1 cargo test -p diptych --test explain`, and read the diff.
+
+#![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
+
+use std::path::Path;
+
+use diptych::compile::{Settings, compile};
+use diptych::source::Source;
+use diptych::{Program, Registry, catalog::Catalog, explain};
+
+const WRITE: &str = "DIPTYCH_WRITE_SNAPSHOTS";
+
+#[track_caller]
+fn compiled(text: &str) -> Program {
+    let source = Source { path: "test.dip".into(), text: text.into() };
+    match compile(&source, &Settings::default(), &Catalog(&Registry::builtin())) {
+        Ok(compiled) => compiled.program,
+        Err(errors) => panic!("{}", diptych::diagnostic::render(&source, &errors, false)),
+    }
+}
+
+#[test]
+fn flock_is_lowered_as_before() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenario = std::fs::read_to_string(root.join("../scenarios/flock.dip")).expect("a shipped scenario");
+    let made = explain::ir::all(&compiled(&scenario));
+    let path = root.join("tests/snapshots/flock.ir");
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, &made).expect("a file that can be written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the snapshot");
+    let differs = kept.lines().zip(made.lines()).position(|(kept, made)| kept != made);
+    let line = differs.unwrap_or_else(|| kept.lines().count().min(made.lines().count()));
+    assert!(
+        kept == made,
+        "flock is lowered otherwise, from line {} on: {:?}, not {:?}. If that is meant, set {WRITE}=1 and read the diff",
+        line + 1,
+        made.lines().nth(line),
+        kept.lines().nth(line),
+    );
+}
+
+/// Loops of every kind, one in another, a mask, conditions, indexes over both panels, an inverse.
+const LOOPS: &str = "
+scenario loops
+space torus (0, 0) .. (10, 10)
+component Position = vec2
+component Home = entity of places
+component Crowd = u32
+component Far = f32
+group places[8] { position Position = uniform(space)\n Crowd = 0 }
+group people[100] { position Position = uniform(space)\n Home = places[row % 8]\n Far = 0.0 }
+system gather for places owns Crowd {
+    let mut crowd: u32 = 0
+    for x in people by Home { crowd += 1 }
+    Crowd = crowd
+}
+system look for people owns Far {
+    let mut far = 0.0
+    for other in people nearest 3 {
+        for i in 0 .. 4 { far += length(delta(other)) }
+    }
+    Far = far
+}
+system walk for people owns Position { Position = wrap(Position + vec2(0.1, 0.0)) }
+";
+
+#[test]
+fn loops_of_every_kind_are_shown() {
+    let program = compiled(LOOPS);
+    let text = explain::ir::all(&program);
+    for part in
+        ["inverse ", "nearest 3 in people-neighbours", "count %", "group places {", "  }\n  }\n", "store people.Far"]
+    {
+        let flat = text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+        assert!(text.contains(part) || flat.contains(&part.replace("  ", "")), "{part:?} is not in\n{text}");
+    }
+    assert_eq!(text.matches('{').count(), text.matches('}').count(), "{text}");
+    let graph = explain::graph::dot(&program);
+    assert!(graph.contains("people neighbours, asked by look") && graph.contains("asked by gather"), "{graph}");
+    let indexes = explain::stages::indexes(&program).expect("has some");
+    assert!(indexes.contains("that refer to each row of places by prev Home"), "{indexes}");
+}
