@@ -225,6 +225,7 @@ pub struct System<'a> {
 
 /// Checks a scenario. What depends on something wrong is left out, mistakes are told.
 pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, diagnostics: &mut Diagnostics) -> Model<'a> {
+    diagnostics.types = names.types();
     let mut checker = Checker::new(names, diagnostics);
     let params = checker.constants(settings);
     let run = checker.run(settings);

@@ -258,7 +258,7 @@ impl<'a> Checker<'a, '_> {
                 let at = value.span;
                 let typed = self.single(value, None)?;
                 if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain {
-                    let message = format!("`{}` takes numbers, not {}", fold.word(), self.type_name(typed.ty));
+                    let message = format!("`{}` takes numbers, not `{}`", fold.word(), self.type_name(typed.ty));
                     let error = Diagnostic::error(codes::E0302, at, message);
                     self.diagnostics.push(error.help("count instead: `count(G where ...)`"));
                     return None;

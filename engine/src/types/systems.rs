@@ -38,7 +38,8 @@ impl<'a> Checker<'a, '_> {
         }
         for (at, system) in names.systems.iter().enumerate() {
             let mut constants: Vec<&ast::Setting> = Vec::new();
-            for clause in &system.clauses {
+            // Of a system of text these clauses are wrong, and told.
+            for clause in system.clauses.iter().filter(|_| system.body.is_none()) {
                 match &clause.kind {
                     ClauseKind::Index(indexes) => self.asks(at, indexes, model),
                     ClauseKind::With(settings) => constants.extend(settings),
@@ -116,7 +117,6 @@ impl<'a> Checker<'a, '_> {
         }
         for clause in &system.clauses {
             let (what, help) = match &clause.kind {
-                ClauseKind::Native(_) => ("is native and has a body as well", "leave one of them out"),
                 ClauseKind::Reads(_) | ClauseKind::Fresh { .. } => {
                     ("has a body, which says itself what it reads", "leave the clause out")
                 }
