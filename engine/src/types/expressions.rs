@@ -88,7 +88,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             file: Vec::new(),
             model: Model::default(),
             rule: None,
-            signals: Vec::new(),
+            signals: vec![SignalState::New; names.signals.len()],
             locals: Vec::new(),
             turns: Vec::new(),
             scope: Vec::new(),

@@ -135,8 +135,8 @@ impl Checker<'_, '_> {
         match callee {
             Callee::One(op) => self.one(op, name, checked),
             Callee::Two(op) => self.two(op, name, checked),
-            Callee::Bits1(op) => self.bits_of_one(op, name, checked),
-            Callee::Bits(op) => self.bits(op, name, checked),
+            Callee::Bits1(op) => self.bits_of_one(op, name, checked, expected),
+            Callee::Bits(op) => self.bits(op, name, checked, expected),
             Callee::Function(function) => self.function(function, name, checked),
             Callee::Draw(draw) => self.draw(draw, name, checked, expected),
         }
@@ -214,11 +214,17 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Integers bit by bit; literals become `i32`.
-    fn bits(&mut self, op: Binary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+    /// Integers bit by bit; literals alone become what is expected, or `i32`.
+    fn bits(
+        &mut self,
+        op: Binary,
+        name: &Name,
+        mut arguments: Vec<(Checked, Span)>,
+        expected: Option<Scalar>,
+    ) -> Checked {
         let (Some(b), Some(a)) = (arguments.pop(), arguments.pop()) else { return Checked::Error };
         let span = a.1;
-        let Some((x, y)) = self.unify(a, b, Some(Scalar::I32)) else { return Checked::Error };
+        let Some((x, y)) = self.unify(a, b, expected.filter(|scalar| scalar.is_integer())) else { return Checked::Error };
         if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain || x.ty.lanes > 1 {
             return self.wrong_operand(name, "two integers", &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)), span);
         }
@@ -226,9 +232,15 @@ impl Checker<'_, '_> {
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
     }
 
-    fn bits_of_one(&mut self, op: Unary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+    fn bits_of_one(
+        &mut self,
+        op: Unary,
+        name: &Name,
+        mut arguments: Vec<(Checked, Span)>,
+        expected: Option<Scalar>,
+    ) -> Checked {
         let Some((value, span)) = arguments.pop() else { return Checked::Error };
-        let Some(x) = adapt_integer(value, span, self.diagnostics) else { return Checked::Error };
+        let Some(x) = adapt_integer(value, expected, span, self.diagnostics) else { return Checked::Error };
         if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain {
             return self.wrong_operand(name, "an integer", &format!("`{}`", self.type_name(x.ty)), span);
         }
@@ -371,7 +383,7 @@ impl Checker<'_, '_> {
         if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !argument.ty.scalar.is_float()) {
             let message = format!("`{}` takes floats, not `{}`", name.text, self.type_name(wrong.ty));
             let error = Diagnostic::error(codes::E0302, *span, message);
-            return self.error(error.help("for an integer: `u32(uniform(0, 10))`"));
+            return self.error(error.help("convert it: `f32(...)`; for an integer draw: `u32(uniform(0, 10))`"));
         }
         let lanes: Vec<u8> = arguments.iter().map(|(argument, _)| argument.ty.lanes).collect();
         let (fits, wanted) = match draw {
@@ -453,10 +465,16 @@ fn negative(values: &[Value], what: &str) -> Option<String> {
     wrong.map(|value| format!("{what} {value} is negative"))
 }
 
-/// A typed value as it is, a literal as an `i32`.
-fn adapt_integer(value: Checked, span: Span, diagnostics: &mut crate::diagnostic::Diagnostics) -> Option<Typed> {
+/// A typed value as it is, a literal as an integer.
+fn adapt_integer(
+    value: Checked,
+    expected: Option<Scalar>,
+    span: Span,
+    diagnostics: &mut crate::diagnostic::Diagnostics,
+) -> Option<Typed> {
+    let scalar = expected.filter(|scalar| scalar.is_integer()).unwrap_or(Scalar::I32);
     match value {
         Checked::Typed(typed) => Some(typed),
-        literal => coerce(literal, Type::scalar(Scalar::I32), span, "", diagnostics),
+        literal => coerce(literal, Type::scalar(scalar), span, "", diagnostics),
     }
 }

@@ -31,7 +31,6 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn outputs(&mut self, model: &mut Model<'a>) {
         std::mem::swap(&mut self.model, model);
         let names = self.names;
-        self.signals = vec![SignalState::New; names.signals.len()];
         self.rule = Some(Rule::default());
         for at in 0..names.signals.len() {
             self.signal_type(at);

@@ -550,6 +550,11 @@ impl<'a> Checker<'a, '_> {
                 let error = Diagnostic::error(codes::E0513, span, "a signal is about a finished state");
                 return self.error(error.help("leave `fresh` out"));
             }
+            if let Whose::Of(_) = whose {
+                let message = "a signal looks at each row by itself, not through references";
+                let error = Diagnostic::error(codes::E0415, span, message);
+                return self.error(error.help("let a system copy the value to a component of the own row"));
+            }
             let when = if owner.is_some() { When::Fresh } else { When::Prev };
             return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });
         }
@@ -612,7 +617,7 @@ impl<'a> Checker<'a, '_> {
             (None, Some(first)) => {
                 let message = format!("`{leaf}` was assigned: its name still means what the frame started from");
                 let error = Diagnostic::error(codes::E0516, span, message).label(first, "assigned here");
-                let name = leaf.to_lowercase().replace(['.', '[', ']'], "_");
+                let name = leaf.to_lowercase().replace(['.', '['], "_").replace(']', "");
                 self.error(
                     error
                         .help(format!("say `fresh {leaf}` for the new value"))

@@ -113,9 +113,11 @@ impl<'a> Checker<'a, '_> {
         for &place in &owns {
             let member = &self.model.groups[group].members[place.member];
             let span = rule.assigned.iter().find(|((it, _), _)| *it == place.member).map(|(_, span)| *span);
-            let never = span.is_none() && !self.diagnostics.failed();
-            if never {
-                let (name, system) = (&member.name, self.model.systems[at].name);
+            // Of a component of several parts some may be carried.
+            let part_of = |it: usize| self.model.groups[group].members[it].component == member.component;
+            let never = !rule.assigned.keys().any(|(it, _)| part_of(*it));
+            if never && !self.diagnostics.failed() {
+                let (name, system) = (&member.component, self.model.systems[at].name);
                 let owned = member.owner.map_or(self.model.systems[at].span, |(_, span)| span);
                 let message = format!("system `{system}` owns `{name}` and never assigns it");
                 let error = Diagnostic::error(codes::E0501, owned, message);
