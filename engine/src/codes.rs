@@ -36,7 +36,7 @@ codes! {
     E0304 "a value of another type than is needed here"
     E0305 "a number that its type cannot hold"
     E0306 "an integer divided by zero"
-    E0307 "only known where rows are made"
+    E0307 "only known of a row"
     E0308 "no such lane"
     E0309 "bounds of a draw that make no sense"
     E0310 "a condition that is no bool"
@@ -80,7 +80,7 @@ codes! {
     E0516 "read after it was assigned, without `fresh`"
     E0517 "a component assigned in a loop"
     E0518 "a neighbour query that makes no sense"
-    E0519 "a system that is both native and text"
+    E0519 "a clause that a system of text does not take"
     E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"

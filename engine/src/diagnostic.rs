@@ -1,9 +1,12 @@
 //! Diagnostics: what is wrong, where, and what to do. Data until the edge, where they are rendered.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use diptych_protocol::id::Id;
 use diptych_protocol::program::{Source, Span};
+use diptych_protocol::types::{Sort, Type};
 
 /// Diagnostics kept of one compilation; what a 16 MB file of noise adds beyond them helps nobody.
 const KEPT_MAX: usize = 64;
@@ -165,11 +168,51 @@ fn floor(text: &str, at: usize) -> usize {
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
     errors: usize,
+    /// Names that were told to mean nothing.
+    unknown: BTreeSet<String>,
+    /// What the scenario's own types are called.
+    pub types: TypeNames,
+}
+
+/// What the scenario's own types are called, for messages.
+#[derive(Default, Debug)]
+pub struct TypeNames {
+    /// The enums, each with its variants.
+    pub enums: Vec<(String, Vec<String>)>,
+    /// The groups, to whose rows references are.
+    pub groups: Vec<String>,
+}
+
+impl TypeNames {
+    /// A type for people.
+    pub fn of(&self, ty: Type) -> String {
+        match ty.sort {
+            Sort::Enum(it) => self.enums.get(it.index()).map_or_else(|| ty.to_string(), |(name, _)| name.clone()),
+            Sort::Entity(group) => match self.groups.get(group.index()) {
+                Some(group) => format!("entity of {group}"),
+                None => ty.to_string(),
+            },
+            Sort::Plain => ty.to_string(),
+        }
+    }
 }
 
 impl Diagnostics {
-    /// Keeps a diagnostic, unless there are very many already.
+    /// Tells that a name means nothing: once, however often it is used.
+    pub fn unknown(&mut self, name: &str, diagnostic: Diagnostic) {
+        if self.unknown.insert(name.to_string()) {
+            self.push(diagnostic);
+        }
+    }
+
+    /// Keeps a diagnostic, unless it was told already (of a function, once a call) or there are very many.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let same = |told: &Diagnostic| {
+            told.code == diagnostic.code && told.primary.span == diagnostic.primary.span && told.message == diagnostic.message
+        };
+        if self.items.iter().any(same) {
+            return;
+        }
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
@@ -211,6 +254,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|candidate| candidate.len() <= NAME_BYTES_MAX && *candidate != name)
         .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
+        .filter(|(distance, candidate)| *distance < candidate.len().min(name.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use diptych_protocol::program::Span;
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
 use crate::syntax::ast::{self, Expr, Item};
 
 /// Names that the language defines.
@@ -121,6 +121,15 @@ impl<'a> Names<'a> {
         self.meanings.iter().filter(move |(_, meaning)| wanted(**meaning)).map(|(name, _)| *name)
     }
 
+    /// What the scenario's own types are called.
+    pub fn types(&self) -> TypeNames {
+        let variants = |it: &ast::Enum| it.variants.iter().map(|variant| variant.text.clone()).collect();
+        TypeNames {
+            enums: self.enums.iter().map(|it| (it.name.text.clone(), variants(it))).collect(),
+            groups: self.groups.iter().map(|group| group.name.text.clone()).collect(),
+        }
+    }
+
     /// The component of this name, or an error.
     pub fn component(&self, name: &ast::Name, diagnostics: &mut Diagnostics) -> Option<usize> {
         match self.meaning(&name.text) {
@@ -177,14 +186,16 @@ impl<'a> Names<'a> {
             return None;
         }
         let text = &name.text;
-        diagnostics.push(match found {
+        match found {
             Some(found) => {
                 let message = format!("`{text}` is {}, but a name of {} is needed here", found.what(), article(wanted));
-                Diagnostic::error(codes::E0204, name.span, message)
+                diagnostics.push(Diagnostic::error(codes::E0204, name.span, message));
             }
-            None => Diagnostic::error(codes::E0201, name.span, format!("there is no {wanted} `{text}`"))
-                .maybe_help(did_you_mean(text, self.all(is_wanted))),
-        });
+            None => {
+                let error = Diagnostic::error(codes::E0201, name.span, format!("there is no {wanted} `{text}`"));
+                diagnostics.unknown(text, error.maybe_help(did_you_mean(text, self.all(is_wanted))));
+            }
+        }
         None
     }
 }
@@ -230,6 +241,7 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
                 (&signal.name, Meaning::Signal(names.signals.len() - 1))
             }
             Item::Enum(it) => {
+                variants(it, diagnostics);
                 names.enums.push(it);
                 let own = names.enums.len() - 1;
                 for (at, variant) in it.variants.iter().enumerate() {
@@ -278,6 +290,20 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
     }
     names.constant_order = constants::order(&names, diagnostics);
     names
+}
+
+/// What a variant is stored in holds so many.
+const VARIANTS_MAX: usize = 256;
+
+fn variants(it: &ast::Enum, diagnostics: &mut Diagnostics) {
+    let name = &it.name;
+    if it.variants.is_empty() {
+        let error = Diagnostic::error(codes::E0413, name.span, format!("enum `{}` has no variants", name.text));
+        diagnostics.push(error.help("write at least one between its braces"));
+    } else if let Some(first) = it.variants.get(VARIANTS_MAX) {
+        let message = format!("enum `{}` has more than {VARIANTS_MAX} variants", name.text);
+        diagnostics.push(Diagnostic::error(codes::E0601, first.span, message));
+    }
 }
 
 fn twice(what: &str, first: Span, second: Span) -> Diagnostic {

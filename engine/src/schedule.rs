@@ -171,7 +171,7 @@ fn cycle(program: &Program, needs: &Needs, level: &BTreeMap<Node, u32>) -> Diagn
     for node in ring.iter().skip(1) {
         error = error.label(name(node).1, "also in the circle");
     }
-    error.help("let one of them read the value the frame started from: `reads` instead of `fresh`")
+    error.help("let one of them read the value the frame started from: leave `fresh` out (of a native system: `reads`)")
 }
 
 /// Blueprints together, then the commit.

@@ -217,6 +217,7 @@ pub struct System<'a> {
 
 /// Checks a scenario. What depends on something wrong is left out, mistakes are told.
 pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagnostics: &mut Diagnostics) -> Model<'a> {
+    diagnostics.types = names.types();
     let mut checker = Checker::new(names, diagnostics);
     checker.folder = folder.to_path_buf();
     let params = checker.constants(settings);

@@ -1,6 +1,7 @@
 //! Wrong scenarios, each with what the compiler must say written on the offending line:
 //!
 //! - `//~ CODE part of the message` on the line itself; `//~^ CODE ...` for the line before.
+//! - `=> part of the help` behind it, where what to do matters as much as what is wrong.
 //! - `//@ set NAME=VALUE` gives a parameter a value from outside.
 
 #![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
@@ -40,8 +41,24 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// What the compiler says: line, code, message.
-fn told(source: &Source) -> Vec<(usize, String, String)> {
+/// One thing that is said.
+#[derive(Debug)]
+struct Word {
+    line: usize,
+    code: String,
+    message: String,
+    help: String,
+}
+
+impl Word {
+    fn answers(&self, expected: &Word) -> bool {
+        let same = self.line == expected.line && self.code == expected.code;
+        same && self.message.contains(&expected.message) && self.help.contains(&expected.help)
+    }
+}
+
+/// What the compiler says.
+fn told(source: &Source) -> Vec<Word> {
     let sets = source.text.lines().filter_map(|line| line.strip_prefix("//@ set ")?.split_once('='));
     let sets = sets.map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let settings = Settings { sets, ..Settings::default() };
@@ -50,17 +67,29 @@ fn told(source: &Source) -> Vec<(usize, String, String)> {
         Err(diagnostics) => diagnostics,
     };
     let line = |at: u32| source.text[..at as usize].matches('\n').count() + 1;
-    diagnostics.into_iter().map(|d| (line(d.primary.span.start), d.code.to_string(), d.message)).collect()
+    let words = diagnostics.into_iter().map(|d| Word {
+        line: line(d.primary.span.start),
+        code: d.code.to_string(),
+        message: d.message,
+        help: d.help.join("; "),
+    });
+    words.collect()
 }
 
-/// What the comments expect: line, code, part of the message.
-fn expected(text: &str) -> Vec<(usize, String, String)> {
+/// What the comments expect.
+fn expected(text: &str) -> Vec<Word> {
     let mut all = Vec::new();
     for (at, line) in text.lines().enumerate() {
         for note in line.split("//~").skip(1) {
             let (note, back) = note.strip_prefix('^').map_or((note, 0), |note| (note, 1));
             let (code, part) = note.trim().split_once(' ').unwrap_or((note.trim(), ""));
-            all.push((at + 1 - back, code.to_string(), part.trim().to_string()));
+            let (message, help) = part.split_once("=>").unwrap_or((part, ""));
+            all.push(Word {
+                line: at + 1 - back,
+                code: code.to_string(),
+                message: message.trim().to_string(),
+                help: help.trim().to_string(),
+            });
         }
     }
     all
@@ -72,17 +101,28 @@ fn wrong_scenarios_are_told_so_on_the_offending_line() {
     for file in files() {
         let source = source::read(&file).expect("readable");
         let mut told = told(&source);
-        for (line, code, part) in expected(&source.text) {
-            match told.iter().position(|(l, c, message)| *l == line && *c == code && message.contains(&part)) {
+        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        for wanted in expected(&source.text) {
+            let Word { line, code, message, help } = &wanted;
+            match told.iter().position(|word| word.answers(&wanted)) {
                 Some(place) => drop(told.remove(place)),
-                None => failures += &format!("{}:{line}: nobody says {code} {part}\n", file.display()),
+                None => failures += &format!("{name}:{line}: nobody says {code} {message} => {help}\n"),
             }
         }
-        for (line, code, message) in told {
-            failures += &format!("{}:{line}: unexpected //~ {code} {message}\n", file.display());
+        for Word { line, code, message, help } in told {
+            failures += &format!("{name}:{line}: unexpected //~ {code} {message} => {help}\n");
         }
     }
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn there_are_many_and_each_expects_something() {
+    let files = files();
+    assert!(files.len() >= 40, "{} wrong scenarios", files.len());
+    for file in files {
+        assert!(!expected(&source::read(&file).expect("readable").text).is_empty(), "{}", file.display());
+    }
 }
 
 #[test]
@@ -90,7 +130,7 @@ fn every_code_has_a_scenario_that_shows_it() {
     let shown: BTreeSet<String> = files()
         .iter()
         .flat_map(|file| expected(&source::read(file).expect("readable").text))
-        .map(|(_, code, _)| code)
+        .map(|word| word.code)
         .collect();
     let missing: Vec<&str> = CODES.iter().map(|(code, _)| *code).filter(|code| !shown.contains(*code)).collect();
     assert!(missing.is_empty(), "no scenario in scenarios/reject shows {missing:?}");

@@ -126,8 +126,10 @@ impl<'a> Checker<'a, '_> {
         let delta = match spatial {
             Some(turn) => self.turn_delta(turn),
             None => {
-                let Checked::Typed(of_value) = self.check(of, None) else {
-                    return self.no_reference(word, of.span);
+                let of_value = match self.check(of, None) {
+                    Checked::Error => return Checked::Error,
+                    Checked::Typed(value) => value,
+                    _ => return self.no_reference(word, of.span),
                 };
                 let Sort::Entity(group) = of_value.ty.sort else { return self.no_reference(word, of.span) };
                 self.reference_delta(turn, of_value, group.0 as usize, word, span)
@@ -146,9 +148,6 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn no_reference(&mut self, word: &str, span: Span) -> Checked {
-        if self.diagnostics.failed() {
-            return Checked::Error; // Perhaps told: an argument that is wrong itself.
-        }
         let error = Diagnostic::error(codes::E0302, span, format!("`{word}` takes another row"));
         self.error(
             error.help(format!("the variable of a loop over rows, or a reference; `{word}(v, w)` takes vectors")),

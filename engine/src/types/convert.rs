@@ -1,12 +1,16 @@
 //! Which value may stand where which type is needed: literals adapt, integers become floats, `f32` becomes `f64`;
 //! everything else is written as a conversion.
 
+use diptych_protocol::id::Id;
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames};
 use crate::types::typed::{Checked, Typed};
+
+/// Variants that a message lists.
+const SHOWN_MAX: usize = 8;
 
 /// A literal as a float.
 pub fn literal(value: &Checked) -> Option<f64> {
@@ -49,7 +53,7 @@ pub fn coerce(value: Checked, ty: Type, span: Span, what: &str, diagnostics: &mu
         {
             return Some(typed.converted(ty.scalar));
         }
-        other => wrong_type(&other, ty, span, what),
+        other => wrong_type(&other, ty, span, what, &diagnostics.types),
     };
     diagnostics.push(error);
     None
@@ -60,16 +64,25 @@ fn widens(from: Scalar, to: Scalar) -> bool {
     from == to || from.is_integer() && to.is_float() || from == Scalar::F32 && to == Scalar::F64
 }
 
-fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str) -> Diagnostic {
-    let needed = if what.is_empty() { format!("`{ty}` is needed") } else { format!("{what} is `{ty}`") };
-    let error = Diagnostic::error(codes::E0304, span, format!("{needed}, this is {}", value.describe()));
+fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str, types: &TypeNames) -> Diagnostic {
+    let name = types.of(ty);
+    let needed = if what.is_empty() { format!("`{name}` is needed") } else { format!("{what} is `{name}`") };
+    let error = Diagnostic::error(codes::E0304, span, format!("{needed}, this is {}", value.called(types)));
+    let plain = !matches!(value, Checked::Typed(Typed { ty: Type { sort: Sort::Enum(_) | Sort::Entity(_), .. }, .. }));
     let lanes = match value {
         Checked::Typed(typed) => typed.ty.lanes,
         _ => 1,
     };
     error.help(match (lanes, ty.lanes) {
-        _ if matches!(ty.sort, Sort::Enum(_)) => "give one of the enum's variants".to_string(),
+        _ if let Sort::Enum(it) = ty.sort => match types.enums.get(it.index()) {
+            Some((_, variants)) if variants.len() <= SHOWN_MAX => {
+                let all: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
+                format!("give one of the enum's variants: {}", all.join(", "))
+            }
+            _ => "give one of the enum's variants".to_string(),
+        },
         _ if matches!(ty.sort, Sort::Entity(_)) => "a reference to row number i of a group is `GROUP[i]`".to_string(),
+        (1, 1) if !plain => "variants and references are no numbers: choose by `if x == ... { ... } else { ... }`".to_string(),
         (1, 1) if ty.scalar == Scalar::Bool => "compare: `x != 0`".to_string(),
         (1, 1) => format!("convert it: `{}(...)`", ty.scalar.name()),
         (1, _) => format!("make a vector: `{ty}(...)`"),
@@ -145,11 +158,14 @@ pub const TYPES: [(&str, Type); 13] = [
 ];
 
 /// Two types that do not mix.
-pub fn mixed(a: &Checked, a_span: Span, b: &Checked, b_span: Span) -> Diagnostic {
-    let error = Diagnostic::error(codes::E0301, b_span, format!("{} and {} do not mix", a.describe(), b.describe()))
-        .here(b.describe())
-        .label(a_span, a.describe());
+pub fn mixed(a: &Checked, a_span: Span, b: &Checked, b_span: Span, types: &TypeNames) -> Diagnostic {
+    let (left, right) = (a.called(types), b.called(types));
+    let error = Diagnostic::error(codes::E0301, b_span, format!("{left} and {right} do not mix"))
+        .here(right)
+        .label(a_span, left);
+    let own = |value: &Checked| matches!(value, Checked::Typed(typed) if typed.ty.sort != Sort::Plain);
     match a {
+        _ if own(a) || own(b) => error.help("variants and references are no numbers: compare them by `==` and `!=`"),
         Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar != Scalar::Bool => {
             error.help(format!("convert one of them: `{}(...)`", typed.ty.scalar.name()))
         }

@@ -97,7 +97,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             data: Vec::new(),
             model: Model::default(),
             rule: None,
-            signals: Vec::new(),
+            signals: vec![SignalState::New; names.signals.len()],
             locals: Vec::new(),
             turns: Vec::new(),
             scope: Vec::new(),
@@ -200,12 +200,14 @@ impl<'a, 'd> Checker<'a, 'd> {
         Checked::Array(all)
     }
 
-    /// What is only known a row.
+    /// What is only known of a row.
     pub fn outside(&mut self, what: &str, span: Span) -> Checked {
-        self.error(
-            Diagnostic::error(codes::E0307, span, format!("{what} is only known where rows are made"))
-                .help("use it in a value of a group's blueprint"),
-        )
+        let error = Diagnostic::error(codes::E0307, span, format!("{what} is only known of a row"));
+        self.error(error.help(match (&self.rule, self.floor.is_some()) {
+            (Some(Rule { system: None, .. }), _) => "signals are of all rows: `mean(people: Age)`, `count(people where Ill)`",
+            (_, true) => "a function sees its parameters and constants: pass what else it needs",
+            _ => "use it in a group's blueprint or in the body of a system",
+        }))
     }
 
     fn unary(&mut self, op: UnaryOp, value: Checked, span: Span) -> Checked {
@@ -224,7 +226,7 @@ impl<'a, 'd> Checker<'a, 'd> {
                     UnaryOp::Neg => ("-", "a number"),
                     UnaryOp::Not => ("not", "a `bool`"),
                 };
-                let message = format!("`{symbol}` takes {wanted}, not {}", value.describe());
+                let message = format!("`{symbol}` takes {wanted}, not {}", value.called(&self.diagnostics.types));
                 self.error(Diagnostic::error(codes::E0302, span, message))
             }
         }
@@ -266,7 +268,7 @@ impl<'a, 'd> Checker<'a, 'd> {
                 return folded.map_or(Checked::Error, |value| Checked::Float(value.as_f64()));
             }
         }
-        let (left, right) = (a.0.describe(), b.0.describe());
+        let (left, right) = (a.0.called(&self.diagnostics.types), b.0.called(&self.diagnostics.types));
         let Some((x, y)) = self.unify(a, b.clone(), None) else { return Checked::Error };
         let (lanes, fits) = match (x.ty.lanes, y.ty.lanes) {
             (1, 1) => (1, true),
@@ -343,11 +345,11 @@ impl<'a, 'd> Checker<'a, 'd> {
                 return self.same(compare, x, y);
             }
             let message =
-                format!("`{}` does not take {} and {}", op.symbol(), self.type_name(x.ty), self.type_name(y.ty));
+                format!("`{}` does not take `{}` and `{}`", op.symbol(), self.type_name(x.ty), self.type_name(y.ty));
             let error = Diagnostic::error(codes::E0302, place, message);
             return self.error(error.help("variants and references of one kind are compared by `==` and `!=`"));
         }
-        let (left, right) = (a.0.describe(), b.0.describe());
+        let (left, right) = (a.0.called(&self.diagnostics.types), b.0.called(&self.diagnostics.types));
         let wide = literal(&a.0).is_some() && literal(&b.0).is_some();
         let Some((x, y)) = self.unify(a, b, wide.then_some(Scalar::F64)) else { return Checked::Error };
         if x.ty.lanes > 1 || y.ty.lanes > 1 || !compare.accepts(x.ty.scalar) {
@@ -380,7 +382,8 @@ impl<'a, 'd> Checker<'a, 'd> {
         }
         let Some((x, y)) = self.unify((a, yes.span), (b, no.span), expected) else { return Checked::Error };
         if x.ty.lanes != y.ty.lanes {
-            return self.error(mixed(&Checked::Typed(x), yes.span, &Checked::Typed(y), no.span));
+            let error = mixed(&Checked::Typed(x), yes.span, &Checked::Typed(y), no.span, &self.diagnostics.types);
+            return self.error(error);
         }
         let ty = x.ty;
         Checked::Typed(Typed::new(ty, Kind::Select(Box::new(c), Box::new(x), Box::new(y))))
@@ -398,7 +401,7 @@ impl<'a, 'd> Checker<'a, 'd> {
                 Checked::Typed(Typed::new(ty, Kind::Lane(Box::new(typed), number as u8)))
             }
             (value, _) => {
-                let message = format!("{} has no lane `{}`", value.describe(), lane.text);
+                let message = format!("{} has no lane `{}`", value.called(&self.diagnostics.types), lane.text);
                 let error = Diagnostic::error(codes::E0308, lane.span, message);
                 self.error(error.help("a `vec2` has `.x` and `.y`, a `vec3` also `.z`"))
             }
@@ -432,7 +435,8 @@ impl<'a, 'd> Checker<'a, 'd> {
             _ => Some(expected.filter(|scalar| scalar.is_float()).unwrap_or(Scalar::F32)),
         };
         let Some(scalar) = scalar else {
-            self.diagnostics.push(mixed(&a.0, a.1, &b.0, b.1));
+            let error = mixed(&a.0, a.1, &b.0, b.1, &self.diagnostics.types);
+            self.diagnostics.push(error);
             return None;
         };
         let x = adapt(a.0, scalar, a.1, self.diagnostics);

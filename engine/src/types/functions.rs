@@ -109,7 +109,9 @@ impl Checker<'_, '_> {
             let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(functions).chain(["delta"]);
             let hint = did_you_mean(&name.text, known.chain(["vec2", "vec3", "f32", "f64", "i32", "u32"]));
             let message = format!("there is no function `{}`", name.text);
-            return self.error(Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint));
+            let error = Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint);
+            self.diagnostics.unknown(&format!("{}()", name.text), error);
+            return Checked::Error;
         };
         if let Callee::Draw(_) = callee
             && self.row.is_none()
@@ -133,8 +135,8 @@ impl Checker<'_, '_> {
         match callee {
             Callee::One(op) => self.one(op, name, checked),
             Callee::Two(op) => self.two(op, name, checked),
-            Callee::Bits1(op) => self.bits_of_one(op, name, checked),
-            Callee::Bits(op) => self.bits(op, name, checked),
+            Callee::Bits1(op) => self.bits_of_one(op, name, checked, expected),
+            Callee::Bits(op) => self.bits(op, name, checked, expected),
             Callee::Function(function) => self.function(function, name, checked),
             Callee::Draw(draw) => self.draw(draw, name, checked, expected),
         }
@@ -161,7 +163,7 @@ impl Checker<'_, '_> {
             value @ Checked::Int(_) if scalar != Scalar::Bool => {
                 adapt(value, scalar, argument.span, self.diagnostics).map_or(Checked::Error, Checked::Typed)
             }
-            other => self.wrong_operand(name, "a scalar", &other.describe(), argument.span),
+            other => self.wrong_operand(name, "a scalar", &other.called(&self.diagnostics.types), argument.span),
         }
     }
 
@@ -203,7 +205,7 @@ impl Checker<'_, '_> {
         };
         if !op.accepts(typed.ty.scalar) || typed.ty.sort != Sort::Plain {
             let wanted = if op == Unary::Abs { "a number" } else { "a float" };
-            return self.wrong_operand(name, wanted, &format!("`{}`", typed.ty), span);
+            return self.wrong_operand(name, wanted, &format!("`{}`", self.type_name(typed.ty)), span);
         }
         let result = Typed::new(typed.ty, Kind::Unary(op, Box::new(typed)));
         match result.scalar() {
@@ -212,23 +214,35 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Integers bit by bit; literals become `i32`.
-    fn bits(&mut self, op: Binary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+    /// Integers bit by bit; literals alone become what is expected, or `i32`.
+    fn bits(
+        &mut self,
+        op: Binary,
+        name: &Name,
+        mut arguments: Vec<(Checked, Span)>,
+        expected: Option<Scalar>,
+    ) -> Checked {
         let (Some(b), Some(a)) = (arguments.pop(), arguments.pop()) else { return Checked::Error };
         let span = a.1;
-        let Some((x, y)) = self.unify(a, b, Some(Scalar::I32)) else { return Checked::Error };
+        let Some((x, y)) = self.unify(a, b, expected.filter(|scalar| scalar.is_integer())) else { return Checked::Error };
         if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain || x.ty.lanes > 1 {
-            return self.wrong_operand(name, "two integers", &format!("`{}` and `{}`", x.ty, y.ty), span);
+            return self.wrong_operand(name, "two integers", &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)), span);
         }
         let ty = x.ty;
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
     }
 
-    fn bits_of_one(&mut self, op: Unary, name: &Name, mut arguments: Vec<(Checked, Span)>) -> Checked {
+    fn bits_of_one(
+        &mut self,
+        op: Unary,
+        name: &Name,
+        mut arguments: Vec<(Checked, Span)>,
+        expected: Option<Scalar>,
+    ) -> Checked {
         let Some((value, span)) = arguments.pop() else { return Checked::Error };
-        let Some(x) = adapt_integer(value, span, self.diagnostics) else { return Checked::Error };
+        let Some(x) = adapt_integer(value, expected, span, self.diagnostics) else { return Checked::Error };
         if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain {
-            return self.wrong_operand(name, "an integer", &format!("`{}`", x.ty), span);
+            return self.wrong_operand(name, "an integer", &format!("`{}`", self.type_name(x.ty)), span);
         }
         let ty = x.ty;
         Checked::Typed(Typed::new(ty, Kind::Unary(op, Box::new(x))))
@@ -250,7 +264,7 @@ impl Checker<'_, '_> {
         let Some((x, y)) = self.unify(a, b, None) else { return Checked::Error };
         if !op.accepts(x.ty.scalar) || (x.ty.lanes != y.ty.lanes && x.ty.lanes.min(y.ty.lanes) > 1) {
             let wanted = if matches!(op, Binary::Min | Binary::Max) { "two numbers" } else { "two floats" };
-            return self.wrong_operand(name, wanted, &format!("`{}` and `{}`", x.ty, y.ty), span);
+            return self.wrong_operand(name, wanted, &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)), span);
         }
         let ty = Type::vector(x.ty.scalar, x.ty.lanes.max(y.ty.lanes));
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
@@ -273,13 +287,23 @@ impl Checker<'_, '_> {
                     Some(joined) => joined,
                     None => {
                         let first = arguments.first().filter(|_| place > 0)?;
-                        self.diagnostics.push(mixed(&first.0, first.1, value, *span));
+                        let error = mixed(&first.0, first.1, value, *span, &self.diagnostics.types);
+                        self.diagnostics.push(error);
                         return None;
                     }
                 },
             });
         }
         let floats = arguments.iter().any(|(value, _)| matches!(value, Checked::Float(_)));
+        // No literal number becomes a truth value.
+        if scalar == Some(Scalar::Bool)
+            && let Some((number, at)) = arguments.iter().find(|(value, _)| literal(value).is_some())
+            && let Some((truth, from)) = arguments.iter().find(|(value, _)| literal(value).is_none())
+        {
+            let error = mixed(truth, *from, number, *at, &self.diagnostics.types);
+            self.diagnostics.push(error);
+            return None;
+        }
         let scalar = match scalar {
             Some(scalar) if scalar.is_integer() && floats => Scalar::F32,
             Some(scalar) => scalar,
@@ -342,10 +366,8 @@ impl Checker<'_, '_> {
             Function::Way => return Checked::Error,
         };
         let plain = |ty: Type| ty.sort == Sort::Plain;
-        if let Some((wrong, span)) =
-            arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty))
-        {
-            return self.wrong_operand(name, wanted, &format!("`{}`", wrong.ty), *span);
+        if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty)) {
+            return self.wrong_operand(name, wanted, &format!("`{}`", self.type_name(wrong.ty)), *span);
         }
         let arguments = arguments.into_iter().map(|(argument, _)| argument).collect();
         let call = Typed::new(result, Kind::Call(function, arguments));
@@ -361,9 +383,9 @@ impl Checker<'_, '_> {
         let Some((first, _)) = arguments.first() else { return Checked::Error };
         let ty = first.ty;
         if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !argument.ty.scalar.is_float()) {
-            let message = format!("`{}` takes floats, not `{}`", name.text, wrong.ty);
+            let message = format!("`{}` takes floats, not `{}`", name.text, self.type_name(wrong.ty));
             let error = Diagnostic::error(codes::E0302, *span, message);
-            return self.error(error.help("for an integer: `u32(uniform(0, 10))`"));
+            return self.error(error.help("convert it: `f32(...)`; for an integer draw: `u32(uniform(0, 10))`"));
         }
         let lanes: Vec<u8> = arguments.iter().map(|(argument, _)| argument.ty.lanes).collect();
         let (fits, wanted) = match draw {
@@ -445,10 +467,16 @@ fn negative(values: &[Value], what: &str) -> Option<String> {
     wrong.map(|value| format!("{what} {value} is negative"))
 }
 
-/// A typed value as it is, a literal as an `i32`.
-fn adapt_integer(value: Checked, span: Span, diagnostics: &mut crate::diagnostic::Diagnostics) -> Option<Typed> {
+/// A typed value as it is, a literal as an integer.
+fn adapt_integer(
+    value: Checked,
+    expected: Option<Scalar>,
+    span: Span,
+    diagnostics: &mut crate::diagnostic::Diagnostics,
+) -> Option<Typed> {
+    let scalar = expected.filter(|scalar| scalar.is_integer()).unwrap_or(Scalar::I32);
     match value {
         Checked::Typed(typed) => Some(typed),
-        literal => coerce(literal, Type::scalar(Scalar::I32), span, "", diagnostics),
+        literal => coerce(literal, Type::scalar(scalar), span, "", diagnostics),
     }
 }

@@ -31,7 +31,6 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn outputs(&mut self, model: &mut Model<'a>) {
         std::mem::swap(&mut self.model, model);
         let names = self.names;
-        self.signals = vec![SignalState::New; names.signals.len()];
         self.rule = Some(Rule::default());
         for at in 0..names.signals.len() {
             self.signal_type(at);
@@ -258,7 +257,7 @@ impl<'a> Checker<'a, '_> {
                 let at = value.span;
                 let typed = self.single(value, None)?;
                 if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain {
-                    let message = format!("`{}` takes numbers, not {}", fold.word(), self.type_name(typed.ty));
+                    let message = format!("`{}` takes numbers, not `{}`", fold.word(), self.type_name(typed.ty));
                     let error = Diagnostic::error(codes::E0302, at, message);
                     self.diagnostics.push(error.help("count instead: `count(G where ...)`"));
                     return None;

@@ -189,7 +189,8 @@ impl<'a> Checker<'a, '_> {
                     did_you_mean(name, members.chain(variables).chain(values).chain(BUILT_IN))
                 };
                 let message = format!("there is no value `{name}`");
-                return self.error(Diagnostic::error(codes::E0201, span, message).maybe_help(hint));
+                self.diagnostics.unknown(name, Diagnostic::error(codes::E0201, span, message).maybe_help(hint));
+                return Checked::Error;
             }
         };
         self.behind(value, segments, fresh, whole)
@@ -289,8 +290,7 @@ impl<'a> Checker<'a, '_> {
             Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => typed,
             Checked::Int(x) if u32::try_from(x).is_ok() => Typed::value(Value::U32(x as u32)),
             other => {
-                let message =
-                    format!("a row is chosen by an integer that is not negative, not by {}", other.describe());
+                let message = format!("a row is chosen by an integer that is not negative, not by {}", other.called(&self.diagnostics.types));
                 let error = Diagnostic::error(codes::E0304, index.span, message);
                 return self.error(error.help("convert it: `u32(...)`"));
             }
@@ -332,7 +332,7 @@ impl<'a> Checker<'a, '_> {
                 self.behind(value, rest, fresh, whole)
             }
             (value, Segment::Index(index)) => {
-                let message = format!("{} has no `[...]`", value.describe());
+                let message = format!("{} has no `[...]`", value.called(&self.diagnostics.types));
                 let error = Diagnostic::error(codes::E0314, index.span, message);
                 self.error(error.help("lanes of a vector are `.x`, `.y`, `.z`"))
             }
@@ -367,7 +367,7 @@ impl<'a> Checker<'a, '_> {
                 Checked::Typed(Typed::new(ty, Kind::Choose(Box::new(at), elements)))
             }
             other => {
-                let message = format!("a place in an array is an integer, not {}", other.describe());
+                let message = format!("a place in an array is an integer, not {}", other.called(&self.diagnostics.types));
                 self.error(Diagnostic::error(codes::E0304, index.span, message).help("convert it: `i32(...)`"))
             }
         }
@@ -510,7 +510,16 @@ impl<'a> Checker<'a, '_> {
         self.error(Diagnostic::error(codes::E0314, span, message).help("choose a part: `.field`, `[0]`"))
     }
 
+    /// Whether the group's text has the component: then it is wrong itself, and told.
+    pub(super) fn is_wrong_itself(&self, group: usize, component: &str) -> bool {
+        let written = self.names.groups.get(group);
+        written.is_some_and(|group| group.members.iter().any(|member| member.component.text == component))
+    }
+
     fn no_component(&mut self, group: usize, name: &ast::Name) -> Checked {
+        if self.is_wrong_itself(group, &name.text) {
+            return Checked::Error;
+        }
         if ["x", "y", "z"].contains(&name.text.as_str()) || self.names.component(name, self.diagnostics).is_some() {
             let group = &self.model.groups[group];
             let hint = did_you_mean(&name.text, group.members.iter().map(|member| member.component.as_str()));
@@ -548,6 +557,11 @@ impl<'a> Checker<'a, '_> {
             if let Some(span) = fresh {
                 let error = Diagnostic::error(codes::E0513, span, "a signal is about a finished state");
                 return self.error(error.help("leave `fresh` out"));
+            }
+            if let Whose::Of(_) = whose {
+                let message = "a signal looks at each row by itself, not through references";
+                let error = Diagnostic::error(codes::E0415, span, message);
+                return self.error(error.help("let a system copy the value to a component of the own row"));
             }
             let when = if owner.is_some() { When::Fresh } else { When::Prev };
             return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });
@@ -611,7 +625,7 @@ impl<'a> Checker<'a, '_> {
             (None, Some(first)) => {
                 let message = format!("`{leaf}` was assigned: its name still means what the frame started from");
                 let error = Diagnostic::error(codes::E0516, span, message).label(first, "assigned here");
-                let name = leaf.to_lowercase().replace(['.', '[', ']'], "_");
+                let name = leaf.to_lowercase().replace(['.', '['], "_").replace(']', "");
                 self.error(
                     error
                         .help(format!("say `fresh {leaf}` for the new value"))
@@ -666,7 +680,7 @@ impl<'a> Checker<'a, '_> {
             Checked::Error => None,
             Checked::Typed(typed) if typed.ty == Type::scalar(Scalar::Bool) => Some(typed),
             other => {
-                let message = format!("{what} is a `bool`, not {}", other.describe());
+                let message = format!("{what} is a `bool`, not {}", other.called(&self.diagnostics.types));
                 let error = Diagnostic::error(codes::E0310, expr.span, message);
                 self.diagnostics.push(error.help("compare: `x > 0`"));
                 None

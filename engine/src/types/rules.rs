@@ -10,7 +10,9 @@ use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Stmt, StmtKind};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
+use crate::resolve::Meaning;
 use crate::types::rows::{Segment, chain};
+use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Local, Step, Turn, Typed, Whose};
 use crate::types::{Model, Place, Read};
 
@@ -110,9 +112,11 @@ impl<'a> Checker<'a, '_> {
         for &place in &owns {
             let member = &self.model.groups[group].members[place.member];
             let span = rule.assigned.iter().find(|((it, _), _)| *it == place.member).map(|(_, span)| *span);
-            let never = span.is_none() && !self.diagnostics.failed();
-            if never {
-                let (name, system) = (&member.name, self.model.systems[at].name);
+            // Of a component of several parts some may be carried.
+            let part_of = |it: usize| self.model.groups[group].members[it].component == member.component;
+            let never = !rule.assigned.keys().any(|(it, _)| part_of(*it));
+            if never && !self.diagnostics.failed() {
+                let (name, system) = (&member.component, self.model.systems[at].name);
                 let owned = member.owner.map_or(self.model.systems[at].span, |(_, span)| span);
                 let message = format!("system `{system}` owns `{name}` and never assigns it");
                 let error = Diagnostic::error(codes::E0501, owned, message);
@@ -146,6 +150,7 @@ impl<'a> Checker<'a, '_> {
             if let Named::Local(local) = named
                 && !self.locals[local.0].used
                 && !name.starts_with('_')
+                && !self.diagnostics.failed()
             {
                 let message = format!("nothing uses `{name}`");
                 let warning = Diagnostic::warning(codes::W0107, self.locals[local.0].span, message);
@@ -179,15 +184,32 @@ impl<'a> Checker<'a, '_> {
                 }
             }
             StmtKind::For { walk, body } => {
-                let Some((walk, outer)) = self.open_walk(walk) else {
-                    return;
-                };
                 let mut turns = Vec::new();
-                self.statements(body, &mut turns);
-                self.close_walk(outer);
-                steps.push(Step::Loop(Box::new(walk), turns));
+                match self.open_walk(walk) {
+                    Some((walk, outer)) => {
+                        self.statements(body, &mut turns);
+                        self.close_walk(outer);
+                        steps.push(Step::Loop(Box::new(walk), turns));
+                    }
+                    None => self.turns_of_nothing(walk, body),
+                }
             }
         }
+    }
+
+    /// The body of a loop that is wrong itself: for its other mistakes.
+    fn turns_of_nothing(&mut self, walk: &ast::Walk, body: &[Stmt]) {
+        let group = self.own_group();
+        let outer = self.scope.len();
+        if let Some(variable) = &walk.variable {
+            self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
+        }
+        self.turns.push(TurnInfo { group, own: false, spatial: false });
+        if let Some(rule) = &mut self.rule {
+            rule.open.push(Turn(self.turns.len() - 1));
+        }
+        self.statements(body, &mut Vec::new());
+        self.close_walk(outer);
     }
 
     /// `let a = x`
@@ -210,6 +232,11 @@ impl<'a> Checker<'a, '_> {
                     }
                     Checked::Error => {
                         self.scope.push((binding.name.text.clone(), Named::Known(Checked::Error)));
+                        return;
+                    }
+                    // A constant stays one: it may be needed so.
+                    Checked::Typed(typed) if !binding.mutable && typed.constant().is_some() => {
+                        self.scope.push((binding.name.text.clone(), Named::Known(Checked::Typed(typed))));
                         return;
                     }
                     Checked::Typed(typed) => typed,
@@ -245,6 +272,11 @@ impl<'a> Checker<'a, '_> {
         };
         match self.named(name) {
             Some(Named::Local(local)) => self.assign_variable(local, &segments, target, op, place, value, steps),
+            Some(Named::Turn(turn)) if self.turns[turn.0].group.is_none() => {
+                let message = format!("`{name}` counts the turns of a loop, and cannot be assigned");
+                let error = Diagnostic::error(codes::E0514, target.span, message);
+                self.diagnostics.push(error.help("count in a variable of your own: `let mut n = 0`"));
+            }
             Some(Named::Turn(_)) => {
                 let message = format!("`{name}` is another row: a system writes its own row alone");
                 let error = Diagnostic::error(codes::E0514, target.span, message);
@@ -299,8 +331,12 @@ impl<'a> Checker<'a, '_> {
         match lane.filter(|lane| ty.lanes > 1 && *lane < usize::from(ty.lanes)) {
             Some(lane) => Some(Some(lane as u8)),
             None => {
-                let message = format!("a `{}` has no such part", self.type_name(ty));
-                self.diagnostics.push(Diagnostic::error(codes::E0308, target.span, message));
+                let message = match segments {
+                    [Segment::Field(field)] => format!("`{}` has no lane `{}`", self.type_name(ty), field.text),
+                    _ => format!("a `{}` has no such part", self.type_name(ty)),
+                };
+                let error = Diagnostic::error(codes::E0308, target.span, message);
+                self.diagnostics.push(error.help("a `vec2` has `.x` and `.y`, a `vec3` also `.z`"));
                 None
             }
         }
@@ -393,6 +429,9 @@ impl<'a> Checker<'a, '_> {
             (member.ty, member.owner)
         };
         if owner.is_none_or(|(owner, _)| owner != system) {
+            if self.claims(system, name) {
+                return; // Two owners, and told.
+            }
             let rule = self.model.systems[system].name;
             let message = format!("system `{rule}` does not own `{leaf}`");
             let mut error = Diagnostic::error(codes::E0505, target.span, message);
@@ -452,28 +491,76 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
+    /// Whether a system says that it owns a component.
+    fn claims(&self, system: usize, component: &str) -> bool {
+        self.names.systems[system].clauses.iter().any(|clause| match &clause.kind {
+            ast::ClauseKind::Owns(paths) => paths.iter().any(|path| path.component.text == component),
+            _ => false,
+        })
+    }
+
+    /// Why a component of several values is no target: some of it is, or the part is none.
+    fn wrong_part(&mut self, name: &str, mut shape: &Shape, segments: &[Segment<'_>], target: &Expr) {
+        let mut spelled = name.to_string();
+        for segment in segments {
+            shape = match (shape, segment) {
+                (Shape::Struct(fields), Segment::Field(field)) => {
+                    let Some((_, inner)) = fields.iter().find(|(known, _)| *known == field.text) else {
+                        let hint = crate::diagnostic::did_you_mean(&field.text, fields.iter().map(|(it, _)| it.as_str()));
+                        let message = format!("`{spelled}` has no field `{}`", field.text);
+                        self.diagnostics.push(Diagnostic::error(codes::E0314, field.span, message).maybe_help(hint));
+                        return;
+                    };
+                    spelled.push_str(&format!(".{}", field.text));
+                    inner
+                }
+                (Shape::Array(inner, count), Segment::Index(Expr { kind: ExprKind::Int(at), span, .. })) => {
+                    if *at >= *count as u64 {
+                        let error = Diagnostic::error(codes::E0311, *span, format!("[{at}] of an array of {count}"));
+                        self.diagnostics.push(error.help(format!("places go from 0 to {}", count - 1)));
+                        return;
+                    }
+                    spelled.push_str(&format!("[{at}]"));
+                    inner
+                }
+                _ => break,
+            };
+        }
+        let message = format!("`{spelled}` is {}: assign its parts", shape.describe());
+        self.diagnostics.push(Diagnostic::error(codes::E0514, target.span, message).help("a part is `.field` or `[0]`"));
+    }
+
     fn no_target(&mut self, name: &str, segments: &[Segment<'_>], target: &Expr, group: usize) {
         let whole = self.model.groups[group].members.iter().any(|member| member.component == name);
-        if whole {
-            let shape = self.shapes.get(name).map_or_else(String::new, |shape| shape.describe());
-            let message = format!("`{name}` is {shape}: assign its parts");
-            self.diagnostics.push(Diagnostic::error(codes::E0514, target.span, message));
+        if let (true, Some(shape)) = (whole, self.shapes.get(name).cloned()) {
+            self.wrong_part(name, &shape, segments, target);
             return;
         }
-        let known = self.names.meaning(name).is_some();
+        if self.is_wrong_itself(group, name) {
+            return;
+        }
         let group = &self.model.groups[group];
         let owned = group.members.iter().map(|member| member.component.as_str());
         let variables = self.scope.iter().map(|(name, _)| name.as_str());
         let hint = crate::diagnostic::did_you_mean(name, owned.chain(variables));
-        let error = match (known, segments) {
-            (true, _) => {
-                let message = format!("group `{}` has no component `{name}` that could be assigned", group.name);
-                Diagnostic::error(codes::E0514, target.span, message)
+        let error = match self.names.meaning(name) {
+            Some(Meaning::Component(_)) => {
+                let message = format!("group `{}` has no component `{name}`", group.name);
+                Diagnostic::error(codes::E0506, target.span, message).maybe_help(hint)
             }
-            (false, _) => Diagnostic::error(codes::E0201, target.span, format!("there is no variable `{name}`"))
-                .help(format!("declare it: `let mut {name} = ...`")),
+            Some(meaning) => {
+                let message = format!("`{name}` is {}, and cannot be assigned", meaning.what());
+                let error = Diagnostic::error(codes::E0514, target.span, message);
+                error.help("assign a `let mut` variable or a component that the system owns")
+            }
+            None => {
+                let error = Diagnostic::error(codes::E0201, target.span, format!("there is no variable `{name}`"));
+                let error = error.maybe_help(hint).help(format!("declare it: `let mut {name} = ...`"));
+                self.diagnostics.unknown(name, error);
+                return;
+            }
         };
-        self.diagnostics.push(error.maybe_help(hint));
+        self.diagnostics.push(error);
     }
 
     /// `{ let a = x  a + 1 }` as a value.

@@ -138,15 +138,6 @@ impl Checker<'_, '_> {
 
     /// A type for people, enums and groups by their names.
     pub(super) fn type_name(&self, ty: Type) -> String {
-        use diptych_protocol::id::Id;
-        use diptych_protocol::types::Sort;
-        match ty.sort {
-            Sort::Enum(it) => self.names.enums.get(it.index()).map_or("enum", |it| it.name.text.as_str()).to_string(),
-            Sort::Entity(group) => {
-                let group = self.names.groups.get(group.index()).map_or("", |group| group.name.text.as_str());
-                format!("entity of {group}")
-            }
-            Sort::Plain => ty.to_string(),
-        }
+        self.diagnostics.types.of(ty)
     }
 }

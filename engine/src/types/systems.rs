@@ -1,6 +1,6 @@
 //! Checking systems: their clauses, and who owns what.
 
-use diptych_protocol::limits::{ROW_ALIGN, ROWS_MAX};
+use diptych_protocol::limits::{OWNS_MAX, ROW_ALIGN, ROWS_MAX};
 use diptych_protocol::program::{Reach, When};
 
 use crate::codes;
@@ -38,7 +38,8 @@ impl<'a> Checker<'a, '_> {
         }
         for (at, system) in names.systems.iter().enumerate() {
             let mut constants: Vec<&ast::Setting> = Vec::new();
-            for clause in &system.clauses {
+            // Of a system of text these clauses are wrong, and told.
+            for clause in system.clauses.iter().filter(|_| system.body.is_none()) {
                 match &clause.kind {
                     ClauseKind::Index(indexes) => self.asks(at, indexes, model),
                     ClauseKind::With(settings) => constants.extend(settings),
@@ -116,7 +117,6 @@ impl<'a> Checker<'a, '_> {
         }
         for clause in &system.clauses {
             let (what, help) = match &clause.kind {
-                ClauseKind::Native(_) => ("is native and has a body as well", "leave one of them out"),
                 ClauseKind::Reads(_) | ClauseKind::Fresh { .. } => {
                     ("has a body, which says itself what it reads", "leave the clause out")
                 }
@@ -161,6 +161,13 @@ impl<'a> Checker<'a, '_> {
             for member in members {
                 self.own(at, Place { group, member }, path, &mut owned, model);
             }
+        }
+        let columns: usize =
+            owned.iter().map(|place| usize::from(model.groups[group].members[place.member].ty.lanes)).sum();
+        if columns > OWNS_MAX {
+            let message = format!("system `{}` owns {columns} values a row: at most {OWNS_MAX} are possible", system.name.text);
+            let error = Diagnostic::error(codes::E0601, system.name.span, message);
+            self.diagnostics.push(error.help("let a second system own some of them"));
         }
         owned
     }

@@ -270,6 +270,14 @@ pub enum Checked {
 }
 
 impl Checked {
+    /// The type for people, the scenario's own types by their names.
+    pub fn called(&self, types: &crate::diagnostic::TypeNames) -> String {
+        match self {
+            Checked::Typed(typed) => format!("`{}`", types.of(typed.ty)),
+            other => other.describe(),
+        }
+    }
+
     /// The type for people.
     pub fn describe(&self) -> String {
         match self {

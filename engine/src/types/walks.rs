@@ -32,7 +32,8 @@ impl<'a> Checker<'a, '_> {
         let depth = self.rule.as_ref().map_or(0, |rule| rule.open.len());
         if depth >= LOOPS_MAX {
             let message = format!("loops nest deeper than {LOOPS_MAX}");
-            self.diagnostics.push(Diagnostic::error(codes::E0106, walk.span, message));
+            let error = Diagnostic::error(codes::E0106, walk.span, message);
+            self.diagnostics.push(error.help("let another system gather a part of it in a component of its own"));
             return None;
         }
         let turn = Turn(self.turns.len());
@@ -89,7 +90,7 @@ impl<'a> Checker<'a, '_> {
                 }
                 Checked::Error => return None,
                 other => {
-                    let message = format!("a range has integers as its ends, not {}", other.describe());
+                    let message = format!("a range has integers as its ends, not {}", other.called(&self.diagnostics.types));
                     let error = Diagnostic::error(codes::E0304, end.span, message);
                     self.diagnostics.push(error.help("convert it: `i32(...)`"));
                     return None;
@@ -139,6 +140,15 @@ impl<'a> Checker<'a, '_> {
                     let error = wrong(span, "`nearest` among positions of `f64` is not supported yet".into());
                     self.diagnostics.push(error.help("use `within`, or positions of `f32`"));
                     return None;
+                }
+                match self.check(count, None) {
+                    Checked::Error => return None,
+                    Checked::Typed(typed) if typed.ty.scalar.is_integer() && typed.scalar().is_none() => {
+                        let error = wrong(count.span, "the number of nearest rows is a constant".into());
+                        self.diagnostics.push(error.help("take the largest one, and count those that were met: `if near < k { ... }`"));
+                        return None;
+                    }
+                    _ => {}
                 }
                 let most = u64::from(NEAREST_MAX);
                 let count = self.integer(count, "the number of nearest rows", 1..=most, codes::E0518)?;
@@ -218,7 +228,10 @@ impl<'a> Checker<'a, '_> {
                     Some(_) => format!("`{name}` is what the system itself makes"),
                 };
                 let error = Diagnostic::error(codes::E0518, of.map_or(span, |of| of.span), message);
-                self.diagnostics.push(error.help("leave `of fresh` out"));
+                self.diagnostics.push(error.help(match owner {
+                    None => "leave `of fresh` out",
+                    Some(_) => "leave `of fresh` out, or look around in a second system",
+                }));
                 return None;
             }
             if let Some(rule) = &mut self.rule {
@@ -268,7 +281,7 @@ impl<'a> Checker<'a, '_> {
         if ty.sort != Sort::Entity(GroupId::new(own as u32)) {
             let own = self.model.groups[own].name;
             let message =
-                format!("`by {}`: it is {}, not a reference to rows of `{own}`", column.text, self.type_name(ty));
+                format!("`by {}`: it is `{}`, not a reference to rows of `{own}`", column.text, self.type_name(ty));
             let error = Diagnostic::error(codes::E0518, column.span, message);
             self.diagnostics.push(error.help(format!("declare it so: `component {} = entity of {own}`", column.text)));
             return None;
@@ -344,8 +357,9 @@ impl<'a> Checker<'a, '_> {
                 let typed = self.single(value, expected)?;
                 let lanes = matches!(fold, Fold::ArgMin | Fold::ArgMax);
                 if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain || (lanes && typed.ty.lanes > 1) {
-                    let message = format!("`{}` takes numbers, not {}", fold.word(), self.type_name(typed.ty));
-                    self.diagnostics.push(Diagnostic::error(codes::E0302, at, message));
+                    let message = format!("`{}` takes numbers, not `{}`", fold.word(), self.type_name(typed.ty));
+                    let help = (typed.ty.scalar == Scalar::Bool).then(|| "count instead: `count(x in G where ...)`".to_string());
+                    self.diagnostics.push(Diagnostic::error(codes::E0302, at, message).maybe_help(help));
                     return None;
                 }
                 Some(typed)
