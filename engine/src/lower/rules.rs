@@ -134,6 +134,8 @@ impl Flattener<'_> {
                 count: *count,
                 from: self.own_position(*index),
             },
+            typed::Over::Members(index) => Over::Members(IndexId::new(*index as u32)),
+            typed::Over::Holder(index) => Over::Holder(IndexId::new(*index as u32)),
             typed::Over::By { inverse } => Over::Inverse(InverseId::new(*inverse as u32)),
         }
     }

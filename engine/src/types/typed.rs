@@ -69,6 +69,10 @@ pub enum Over {
     Within { index: usize, radius: Value },
     Nearest { index: usize, count: u16 },
     By { inverse: usize },
+    /// The rows of a bucket of this index.
+    Members(usize),
+    /// The bucket of this index that holds the own row.
+    Holder(usize),
 }
 
 /// The kinds of typed expressions. Operations work lane by lane; a scalar operand goes with every lane.
