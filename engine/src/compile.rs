@@ -1,5 +1,7 @@
 //! The compiler: a text becomes a [`Program`].
 
+use std::path::Path;
+
 use diptych_protocol::id::SystemId;
 use diptych_protocol::program::{Code, Enum, Program, Source, Span};
 use diptych_protocol::verify;
@@ -7,7 +9,7 @@ use diptych_protocol::verify;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::syntax::ast::{Item, Scenario};
-use crate::{lower, resolve, schedule, syntax, types};
+use crate::{lower, resolve, schedule, stale, syntax, types};
 
 /// What a compilation is told from outside the text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -25,6 +27,8 @@ pub struct Settings {
 pub struct Compiled {
     /// The program, verified.
     pub program: Program,
+    /// The columns of files that its groups are made from, as [`Program::data`] lists them.
+    pub data: Vec<Vec<u8>>,
     /// What was hardly meant.
     pub warnings: Vec<Diagnostic>,
     /// Workers that the scenario asks for; nothing: as many as there are cores.
@@ -49,7 +53,8 @@ pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog
         return Err(diagnostics.into_sorted());
     }
     let names = resolve::resolve(&scenario, &mut diagnostics);
-    let model = types::check(&names, settings, &mut diagnostics);
+    let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
+    let mut model = types::check(&names, settings, folder, &mut diagnostics);
     if diagnostics.failed() {
         return Err(diagnostics.into_sorted());
     }
@@ -62,11 +67,13 @@ pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog
     if !diagnostics.failed() {
         check_kernels(&program, &model, kernels, &mut diagnostics);
         check_program(&program, &mut diagnostics);
+        stale::warn(&program, &model, &mut diagnostics);
     }
     if diagnostics.failed() {
         return Err(diagnostics.into_sorted());
     }
-    Ok(Compiled { program, warnings: diagnostics.into_sorted(), workers: model.run.workers })
+    let data = std::mem::take(&mut model.data).into_iter().map(|column| column.bytes).collect();
+    Ok(Compiled { program, data, warnings: diagnostics.into_sorted(), workers: model.run.workers })
 }
 
 fn name(scenario: &Scenario) -> &str {
@@ -89,7 +96,8 @@ fn check_kernels(
                 all => format!("kernels are {}", all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
             };
             let message = format!("there is no kernel `{kernel}`");
-            let error = Diagnostic::error(codes::E0502, written.kernel.map_or(system.span, |kernel| kernel.span), message);
+            let error =
+                Diagnostic::error(codes::E0502, written.kernel.map_or(system.span, |kernel| kernel.span), message);
             diagnostics.push(error.help(hint.unwrap_or(all)));
         } else if let Err(reason) = kernels.check(program, id) {
             let message = format!("kernel `{kernel}` cannot be system `{}`: {reason}", system.name);

@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod shown;
 mod signals;
 pub mod source;
+mod stale;
 pub mod syntax;
 pub mod table;
 pub mod types;

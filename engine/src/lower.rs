@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diptych_protocol::body::{Body, Op, Over, Store};
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
-    Code, Column, Data, Ensure, Enum, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read, Record,
+    Code, Column, Ensure, Enum, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read, Record,
     Reduction, Schedule, Signal, Source, System,
 };
 use diptych_protocol::table::Table;
@@ -61,7 +61,12 @@ impl Bodies {
 }
 
 /// Lowers a checked scenario. The schedule is still empty.
-pub fn lower(scenario: &str, model: &Model<'_>, enums: Table<diptych_protocol::id::EnumId, Enum>, source: &Source) -> Program {
+pub fn lower(
+    scenario: &str,
+    model: &Model<'_>,
+    enums: Table<diptych_protocol::id::EnumId, Enum>,
+    source: &Source,
+) -> Program {
     let mut next = 0;
     let lanes = model.signals.iter().map(|signal| {
         let first = next;
@@ -91,12 +96,6 @@ pub fn lower(scenario: &str, model: &Model<'_>, enums: Table<diptych_protocol::i
         to: GroupId::new(inverse.to as u32),
         span: inverse.span,
     });
-    let data = model.data.iter().map(|data| Data {
-        name: data.name.clone(),
-        scalar: data.scalar,
-        rows: data.rows,
-        content: xxhash_rust::xxh3::xxh3_128(&data.bytes),
-    });
     Program {
         version: PROGRAM_VERSION,
         scenario: scenario.to_string(),
@@ -106,7 +105,7 @@ pub fn lower(scenario: &str, model: &Model<'_>, enums: Table<diptych_protocol::i
         space: model.space,
         params: model.params.clone(),
         enums,
-        data: data.collect(),
+        data: model.data.iter().map(|column| column.data()).collect(),
         indexes: indexes.collect(),
         inverses: inverses.collect(),
         systems,
@@ -175,10 +174,14 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
             });
             // What turned out not to be needed is not waited for.
             let made = &bodies.bodies[body];
-            let used: BTreeSet<(ColumnId, bool)> = made.ops.values().filter_map(|typed| match typed.op {
-                Op::Read { column, when, .. } => Some((column, when == diptych_protocol::program::When::Fresh)),
-                _ => None,
-            }).collect();
+            let used: BTreeSet<(ColumnId, bool)> = made
+                .ops
+                .values()
+                .filter_map(|typed| match typed.op {
+                    Op::Read { column, when, .. } => Some((column, when == diptych_protocol::program::When::Fresh)),
+                    _ => None,
+                })
+                .collect();
             let asked = |over: &Over| match over {
                 // The rows of a derived group are there when its index is.
                 Over::Group(group) => match world.model.groups[group.index()].origin {

@@ -16,6 +16,8 @@ pub mod typed;
 mod walks;
 mod world;
 
+use std::path::Path;
+
 use diptych_protocol::program::{Reach, Span, When};
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Type, Value};
@@ -24,6 +26,7 @@ use crate::compile::Settings;
 use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
+use crate::table::Column;
 use crate::types::expressions::Checker;
 use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
@@ -47,7 +50,7 @@ pub struct Model<'a> {
     pub until: Option<usize>,
     pub records: Vec<Record>,
     /// The columns of files.
-    pub data: Vec<Data>,
+    pub data: Vec<Column>,
 }
 
 /// The inverse of a reference column.
@@ -105,23 +108,12 @@ pub struct Record {
     pub span: Span,
 }
 
-/// A column of a file.
-#[derive(Debug)]
-#[allow(missing_docs)]
-pub struct Data {
-    pub name: String,
-    pub scalar: diptych_protocol::types::Scalar,
-    pub rows: u32,
-    /// The values, little-endian.
-    pub bytes: Vec<u8>,
-}
-
 /// The settings of the run.
 #[derive(Clone, Copy, Default, Debug)]
 #[allow(missing_docs)]
 pub struct Run {
     pub frames: u32,
-    pub dt: f32,
+    pub dt: f64,
     pub seed: u64,
     /// Nothing: as many as there are cores.
     pub workers: Option<u16>,
@@ -224,8 +216,9 @@ pub struct System<'a> {
 }
 
 /// Checks a scenario. What depends on something wrong is left out, mistakes are told.
-pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, diagnostics: &mut Diagnostics) -> Model<'a> {
+pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagnostics: &mut Diagnostics) -> Model<'a> {
     let mut checker = Checker::new(names, diagnostics);
+    checker.folder = folder.to_path_buf();
     let params = checker.constants(settings);
     let run = checker.run(settings);
     let space = checker.space();
@@ -236,6 +229,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, diagnostics: &mut Di
     checker.systems(&mut model);
     checker.outputs(&mut model);
     checker.unused_functions(&mut model);
+    model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }

@@ -34,7 +34,8 @@ fn compiled(text: &str) -> Compiled {
 #[track_caller]
 fn row(program: &Program, row: u32) -> Vec<Value> {
     let Origin::Blueprint(body) = program.groups[GroupId(0)].origin else { panic!("derived") };
-    let mut stored = eval::row(&program.bodies[body], Here { entity: row, seed: program.seed, tick: Tick::SETUP.0 }).expect("well formed");
+    let mut stored = eval::row(&program.bodies[body], Here { entity: row, seed: program.seed, tick: Tick::SETUP.0 })
+        .expect("well formed");
     stored.sort_by_key(|(column, _)| *column);
     stored.into_iter().map(|(_, value)| value).collect()
 }
@@ -165,7 +166,8 @@ fn a_draw_keeps_its_place_whatever_stands_around_it() {
     )
     .program;
     let Origin::Blueprint(body) = long.groups[GroupId(1)].origin else { panic!("derived") };
-    let stored = eval::row(&long.bodies[body], Here { entity: 3, seed: long.seed, tick: Tick::SETUP.0 }).expect("well formed");
+    let stored =
+        eval::row(&long.bodies[body], Here { entity: 3, seed: long.seed, tick: Tick::SETUP.0 }).expect("well formed");
     let column = long.column(GroupId(1), "A", 0).expect("there");
     let found = stored.iter().find(|(c, _)| *c == column).map(|(_, value)| *value);
     assert_eq!(found, Some(row(&short, 3)[0]));

@@ -109,6 +109,7 @@ macro_rules! integers {
             #[inline(always)]
             fn shifted_right(self, by: Self) -> Self {
                 let by = u32::from(by as $u);
+                #[allow(unused_variables, reason = "unsigned ones fill with 0")]
                 let $x = self;
                 if by < $t::BITS { self >> by } else { $fill }
             }
@@ -119,9 +120,9 @@ integers! {
     i8 as u8, |x| x.wrapping_abs(), x >> 7;
     i16 as u16, |x| x.wrapping_abs(), x >> 15;
     i32 as u32, |x| x.wrapping_abs(), x >> 31;
-    u8 as u8, |x| x, x & 0;
-    u16 as u16, |x| x, x & 0;
-    u32 as u32, |x| x, x & 0;
+    u8 as u8, |x| x, 0;
+    u16 as u16, |x| x, 0;
+    u32 as u32, |x| x, 0;
 }
 
 /// One operand. Nothing where the operation does not take its type.

@@ -48,7 +48,7 @@ pub struct Description {
     /// The program's hash, 32 hexadecimal digits.
     pub program_hash: String,
     /// The time step.
-    pub dt: f32,
+    pub dt: f64,
     /// The groups, in the order of the record's rows.
     pub groups: Vec<DescribedGroup>,
     /// The columns, in the order of the record's panels.

@@ -26,7 +26,7 @@ pub struct Program {
     /// Frames to run.
     pub frames: u32,
     /// The time step.
-    pub dt: f32,
+    pub dt: f64,
     /// The space of the positions.
     pub space: Space,
     /// The parameters with the values of this run, in the scenario's order.

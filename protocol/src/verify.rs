@@ -8,7 +8,7 @@
 //! - Every id is in range.
 //! - A group has 1 to [`ROWS_MAX`] rows.
 //! - A component has one lane, or two or three of a float; each of its lanes is exactly one column of its scalar.
-//! - A position is a whole component of `f32`, as many as the space has dimensions.
+//! - A position is a whole component of floats, as many as the space has dimensions.
 //! - An index is over all positions of a group with a blueprint, with buckets of one of [`KD_BUCKETS`].
 //! - A derived group and its index name each other; it has the rows its index can have buckets, and no position.
 //! - A system owns something; each owned column is of its group, and owned by no other; columns and systems agree.
@@ -66,7 +66,7 @@ pub enum Violation {
     #[error("{0} frames")]
     Frames(u32),
     #[error("a time step of {0}")]
-    TimeStep(f32),
+    TimeStep(f64),
     #[error("the space: {0}")]
     Space(&'static str),
     #[error("{of} names {id}, which does not exist")]

@@ -68,7 +68,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// The time step.
     pub fn dt(&self) -> f32 {
-        self.program().dt
+        self.program().dt as f32
     }
 
     /// The track it runs on.

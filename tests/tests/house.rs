@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use diptych_tests::root;
 
 /// Files that may say `unsafe`: mapping and typed slices, the duty of a claim handed on, control registers, code
-/// compiled for wider vectors, and a counting allocator for tests.
-const UNSAFE: [&str; 11] = [
+/// compiled for wider vectors, generated code and what it calls, and a counting allocator for tests.
+const UNSAFE: [&str; 14] = [
     "protocol/src/memory.rs",
     "protocol/src/state_view.rs",
     "protocol/src/view.rs",
@@ -18,6 +18,8 @@ const UNSAFE: [&str; 11] = [
     "workers/src/in_process.rs",
     "workers/src/float_mode.rs",
     "workers/src/wide.rs",
+    "workers/src/body/compiled/calls.rs",
+    "workers/src/body/compiled/code.rs",
     "tests/src/allocations.rs",
 ];
 

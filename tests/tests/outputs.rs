@@ -50,7 +50,7 @@ fn signals_are_what_the_rows_come_to_at_any_number_of_workers() {
         assert_eq!(f64_of(&outcome, "high"), f64::from(y.iter().copied().fold(f32::NEG_INFINITY, f32::max)));
         assert_eq!(f64_of(&outcome, "rows"), 20_000.0 * 19_999.0 / 2.0);
         assert_eq!(outcome.state.signal("frame"), Some(Value::U32(5)));
-        assert_eq!(outcome.state.signal("time"), Some(Value::F64(5.0 * f64::from(program.dt))));
+        assert_eq!(outcome.state.signal("time"), Some(Value::F64(5.0 * program.dt)));
         let table = text(folder.path(), "all.csv");
         assert_eq!(frames_of(&table), [0, 2, 4, 5]);
         let last = table.lines().last().unwrap().split(',').nth(2).unwrap().parse::<f64>().unwrap();
@@ -129,7 +129,7 @@ fn every_due_state_has_one_row_however_small_the_ring() {
         for (frame, line) in one.lines().skip(1).enumerate() {
             let fields: Vec<&str> = line.split(',').collect();
             assert_eq!(fields[0], fields[2]);
-            assert_eq!(fields[1].parse::<f64>().unwrap(), frame as f64 * f64::from(program.dt));
+            assert_eq!(fields[1].parse::<f64>().unwrap(), frame as f64 * program.dt);
         }
         assert_eq!(one.lines().next(), Some("frame,time,frame,sum"));
         let mut due: Vec<u32> = (0..=frames).step_by(7).collect();

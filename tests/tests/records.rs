@@ -179,7 +179,7 @@ fn an_interrupted_run_has_a_row_of_each_complete_state() {
 fn signals_can_be_read_from_another_process() {
     let mut program = observed(100, 4_000).finish();
     program.scenario = "read-from-outside".into();
-    let dt = f64::from(program.dt);
+    let dt = program.dt;
     let seen = std::rc::Rc::new(std::cell::Cell::new(0));
     let counted = std::rc::Rc::clone(&seen);
     let progress = move |_: diptych::coordinator::Progress| {

@@ -67,7 +67,7 @@ impl FinishedBody {
                 seed: batch.program().seed,
                 tick: batch.tick.0,
                 frame,
-                time: f64::from(frame) * f64::from(batch.dt()),
+                time: f64::from(frame) * batch.program().dt,
                 signals: &[],
                 reduced,
                 space: batch.space(),

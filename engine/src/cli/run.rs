@@ -55,6 +55,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         workers: arguments.workers.or(compiled.workers),
         backend: arguments.backend.into(),
         signals: true,
+        data: compiled.data.clone(),
         records: (!arguments.no_outputs)
             .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),

@@ -190,16 +190,7 @@ impl Builder {
         // It takes its place when it is closed: behind what its body turns out to need from before it.
         let at = ValueId::new(self.nodes.len() as u32);
         self.nodes.push(Node { typed: Typed { scalar: Scalar::Bool, op: Op::Loop(it) }, home: parent });
-        self.loops.push(Draft {
-            over,
-            mask,
-            at,
-            parent,
-            active: None,
-            starts,
-            updates: Vec::new(),
-            items: Vec::new(),
-        });
+        self.loops.push(Draft { over, mask, at, parent, active: None, starts, updates: Vec::new(), items: Vec::new() });
         self.scopes.push(Scope { home: Some(it), ..Scope::default() });
         it
     }
@@ -224,8 +215,7 @@ impl Builder {
         }
         let uses = self.uses(active.iter().chain(ends));
         let active = active.filter(|value| self.known(*value) != Some(Value::Bool(true)));
-        let updates: Vec<Update> =
-            (0..ends.len()).map(|place| self.update(it, place, ends[place], &uses)).collect();
+        let updates: Vec<Update> = (0..ends.len()).map(|place| self.update(it, place, ends[place], &uses)).collect();
         let draft = &mut self.loops[it.index()];
         draft.active = active;
         draft.items = items;
@@ -261,8 +251,7 @@ impl Builder {
 
     /// A sum is a form of its own, if nothing else in the turn looks at it.
     fn update(&self, it: LoopId, place: usize, end: ValueId, uses: &HashMap<ValueId, u32>) -> Update {
-        let is_carried =
-            |value: ValueId| matches!(self.typed(value).op, Op::Carried(of, at) if of == it && usize::from(at) == place);
+        let is_carried = |value: ValueId| matches!(self.typed(value).op, Op::Carried(of, at) if of == it && usize::from(at) == place);
         let once = |value: ValueId| uses.get(&value).copied().unwrap_or(0) <= 1;
         let (when, sum) = match self.typed(end).op {
             Op::Select(when, sum, old) if is_carried(old) && once(end) => (Some(when), sum),

@@ -137,10 +137,8 @@ impl<'a> Flattener<'a> {
             let up_to = self.compare(Compare::Le, at, place);
             let lanes = self.lanes(element);
             let scalar = element.ty.scalar;
-            chosen = pairs(&lanes, &chosen)
-                .into_iter()
-                .map(|(a, b)| self.push(scalar, Op::Select(up_to, a, b)))
-                .collect();
+            chosen =
+                pairs(&lanes, &chosen).into_iter().map(|(a, b)| self.push(scalar, Op::Select(up_to, a, b))).collect();
         }
         chosen
     }
@@ -195,7 +193,6 @@ impl<'a> Flattener<'a> {
         self.push(Scalar::Bool, Op::Compare(op, a, b))
     }
 
-
     /// A small number in any numeric type.
     pub(super) fn number(&mut self, scalar: Scalar, number: f64) -> ValueId {
         self.builder.constant(diptych_protocol::eval::convert(Value::F64(number), scalar))
@@ -230,7 +227,8 @@ impl<'a> Flattener<'a> {
                 })
                 .collect(),
             (Function::Mix, [a, b, t]) => {
-                let parts: Vec<_> = self.each(scalar, b, a, |this, scalar, b, a| this.binary(scalar, Binary::Sub, b, a));
+                let parts: Vec<_> =
+                    self.each(scalar, b, a, |this, scalar, b, a| this.binary(scalar, Binary::Sub, b, a));
                 let parts = self.each(scalar, &parts, t, |this, scalar, d, t| this.binary(scalar, Binary::Mul, d, t));
                 self.each(scalar, a, &parts, |this, scalar, a, d| this.binary(scalar, Binary::Add, a, d))
             }

@@ -8,8 +8,8 @@ use diptych_protocol::program::When;
 use diptych_protocol::types::{Scalar, Type, Value};
 
 use crate::lower::expressions::{Flattener, pairs};
-use crate::types::typed::{self, Local, Step, Typed, Walk, Whose};
 use crate::types::Place;
+use crate::types::typed::{self, Local, Step, Typed, Walk, Whose};
 
 impl Flattener<'_> {
     /// Runs statements: afterwards the variables have their new values.
@@ -129,11 +129,9 @@ impl Flattener<'_> {
                 reach: radius.as_f64() as f32,
                 from: self.own_position(*index),
             },
-            typed::Over::Nearest { index, count } => Over::Nearest {
-                index: IndexId::new(*index as u32),
-                count: *count,
-                from: self.own_position(*index),
-            },
+            typed::Over::Nearest { index, count } => {
+                Over::Nearest { index: IndexId::new(*index as u32), count: *count, from: self.own_position(*index) }
+            }
             typed::Over::Members(index) => Over::Members(IndexId::new(*index as u32)),
             typed::Over::Holder(index) => Over::Holder(IndexId::new(*index as u32)),
             typed::Over::By { inverse } => Over::Inverse(InverseId::new(*inverse as u32)),

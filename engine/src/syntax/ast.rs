@@ -300,11 +300,20 @@ pub enum Over {
 pub enum Query {
     All,
     /// `within RADIUS [of POINT]`
-    Within { radius: Box<Expr>, of: Option<Box<Expr>> },
+    Within {
+        radius: Box<Expr>,
+        of: Option<Box<Expr>>,
+    },
     /// `nearest COUNT [of POINT]`
-    Nearest { count: Box<Expr>, of: Option<Box<Expr>> },
+    Nearest {
+        count: Box<Expr>,
+        of: Option<Box<Expr>>,
+    },
     /// `by [fresh] COLUMN`
-    By { fresh: bool, column: Name },
+    By {
+        fresh: bool,
+        column: Name,
+    },
 }
 
 /// One clause of a system.

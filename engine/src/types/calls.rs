@@ -225,7 +225,9 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn pair(&mut self, draw: &Expr, span: Span, expected: Option<Scalar>) -> Checked {
         let wrong = |message: &str| {
             let error = Diagnostic::error(codes::E0315, span, message);
-            error.help("write it in a loop over rows of the own group: `for x in G within r { if pair chance(0.5) ... }`")
+            error.help(
+                "write it in a loop over rows of the own group: `for x in G within r { if pair chance(0.5) ... }`",
+            )
         };
         let own = self.own_group();
         let turn = match &self.rule {

@@ -30,10 +30,12 @@ pub fn adapt(value: Checked, scalar: Scalar, span: Span, diagnostics: &mut Diagn
 pub fn coerce(value: Checked, ty: Type, span: Span, what: &str, diagnostics: &mut Diagnostics) -> Option<Typed> {
     let error = match value {
         Checked::Error => return None,
-        Checked::Int(x) if ty.lanes == 1 && ty.scalar != Scalar::Bool && ty.sort == Sort::Plain => match integer(x, ty.scalar) {
-            Some(value) => return Some(Typed::value(value)),
-            None => does_not_fit(&x.to_string(), ty.scalar, span),
-        },
+        Checked::Int(x) if ty.lanes == 1 && ty.scalar != Scalar::Bool && ty.sort == Sort::Plain => {
+            match integer(x, ty.scalar) {
+                Some(value) => return Some(Typed::value(value)),
+                None => does_not_fit(&x.to_string(), ty.scalar, span),
+            }
+        }
         Checked::Float(x) if ty.lanes == 1 && ty.scalar.is_float() => match float(x, ty.scalar) {
             Some(value) => return Some(Typed::value(value)),
             None => does_not_fit(&format!("{x:e}"), ty.scalar, span),

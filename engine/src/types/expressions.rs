@@ -1,6 +1,7 @@
 //! Checking expressions: every operand gets a type, literals adapt, and what can be computed now is.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::program::Span;
@@ -10,12 +11,14 @@ use diptych_protocol::types::{Scalar, Sort, Type, Value};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::Names;
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::table::Column;
 use crate::types::Model;
+use crate::types::convert::{adapt, literal, mixed};
+use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
 use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
 use crate::types::shapes::Shape;
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::types::convert::{adapt, literal, mixed};
 use crate::types::typed::{Checked, Kind, Typed};
 
 /// A component of the blueprint being checked.
@@ -46,8 +49,12 @@ pub struct Checker<'a, 'd> {
     pub row: Option<Vec<RowMember>>,
     /// In a blueprint: all its components, also the later ones.
     pub group: Option<&'a ast::Group>,
-    /// In a blueprint from a file: its columns, with their places in [`Model::data`] and their types.
-    pub(super) file: Vec<(String, (usize, Scalar))>,
+    /// Where files are looked for.
+    pub(super) folder: PathBuf,
+    /// In a blueprint from a file: the file.
+    pub(super) file: Option<FileInHand>,
+    /// The columns of files so far.
+    pub(super) data: Vec<Column>,
     /// In a rule: the groups, indexes, systems it is about.
     pub(super) model: Model<'a>,
     /// The rule that is being checked.
@@ -85,7 +92,9 @@ impl<'a, 'd> Checker<'a, 'd> {
             shapes: BTreeMap::new(),
             row: None,
             group: None,
-            file: Vec::new(),
+            folder: PathBuf::new(),
+            file: None,
+            data: Vec::new(),
             model: Model::default(),
             rule: None,
             signals: Vec::new(),
@@ -171,10 +180,13 @@ impl<'a, 'd> Checker<'a, 'd> {
             _ => false,
         });
         let all = match sorted {
-            true => checked.into_iter().filter_map(|(value, _)| match value {
-                Checked::Typed(typed) => Some(typed),
-                _ => None,
-            }).collect(),
+            true => checked
+                .into_iter()
+                .filter_map(|(value, _)| match value {
+                    Checked::Typed(typed) => Some(typed),
+                    _ => None,
+                })
+                .collect(),
             false => match self.common(checked, alone) {
                 Some(all) => all.into_iter().map(|(typed, _)| typed).collect::<Vec<_>>(),
                 None => return Checked::Error,

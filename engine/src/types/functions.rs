@@ -7,10 +7,10 @@ use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::resolve::Meaning;
 use crate::syntax::ast::{Expr, ExprKind, Name};
 use crate::types::convert::{adapt, coerce, literal, mixed, named_type};
 use crate::types::expressions::{Checker, join};
-use crate::resolve::Meaning;
 use crate::types::typed::{Checked, Draw, Function, Kind, Typed};
 
 /// What a name with arguments means.
@@ -334,7 +334,9 @@ impl Checker<'_, '_> {
             Function::Fract => (|t: Type, _: Type| t.scalar.is_float(), "a float", ty),
             Function::Hypot => (|t: Type, _: Type| t.scalar.is_float() && t.lanes == 1, "two floats", ty),
             Function::Cross => (|t: Type, _: Type| t.lanes == 3, "two vectors of three lanes", ty),
-            Function::Rotate => (|t: Type, f: Type| f.lanes == 2 && t.lanes <= 2, "a vector of two lanes and an angle", ty),
+            Function::Rotate => {
+                (|t: Type, f: Type| f.lanes == 2 && t.lanes <= 2, "a vector of two lanes and an angle", ty)
+            }
             Function::Heading => (|t: Type, _: Type| t.lanes == 2, "a vector of two lanes", scalar),
             Function::ClampLength => {
                 (|t: Type, f: Type| f.lanes > 1 && (t.lanes == 1 || t == f), "a vector and two lengths", ty)
@@ -344,7 +346,9 @@ impl Checker<'_, '_> {
             Function::Way => return Checked::Error,
         };
         let plain = |ty: Type| ty.sort == Sort::Plain;
-        if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty)) {
+        if let Some((wrong, span)) =
+            arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty))
+        {
             return self.wrong_operand(name, wanted, &format!("`{}`", wrong.ty), *span);
         }
         let arguments = arguments.into_iter().map(|(argument, _)| argument).collect();

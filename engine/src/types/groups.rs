@@ -1,19 +1,22 @@
 //! Checking groups and indexes.
 
+use std::path::PathBuf;
+
 use diptych_protocol::kd;
 use diptych_protocol::limits::{KD_BUCKETS, ROWS_MAX};
 use diptych_protocol::program::{Span, When};
-use diptych_protocol::types::Type;
+use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{self, ExprKind, GroupOrigin};
+use crate::table;
 use crate::types::convert::coerce;
 use crate::types::expressions::{Checker, RowMember};
 use crate::types::shapes::Shape;
-use crate::types::typed::Typed;
+use crate::types::typed::{Checked, Kind, Typed};
 use crate::types::world::said_twice;
-use crate::types::{Data, Group, Index, Member, Model, Origin};
+use crate::types::{Group, Index, Member, Model, Origin};
 
 /// Rows of a bucket where the scenario says nothing.
 const BUCKET_DEFAULT: u32 = 64;
@@ -34,12 +37,12 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
         for group in &names.groups {
-            let group = self.group(group, model);
+            let group = self.group(group);
             model.groups.push(group);
         }
     }
 
-    fn group(&mut self, group: &'a ast::Group, model: &mut Model<'a>) -> Group<'a> {
+    fn group(&mut self, group: &'a ast::Group) -> Group<'a> {
         let derived = matches!(group.origin, GroupOrigin::Buckets(_));
         let (rows, origin) = match &group.origin {
             GroupOrigin::Rows(rows) => {
@@ -47,7 +50,7 @@ impl<'a> Checker<'a, '_> {
                 let rows = self.integer(rows, &what, 1..=u64::from(ROWS_MAX), codes::E0406);
                 (rows.unwrap_or(1) as u32, Origin::Blueprint)
             }
-            GroupOrigin::File(path) => (self.file(path, group, model).unwrap_or(1), Origin::Blueprint),
+            GroupOrigin::File(path) => (self.open_file(path).unwrap_or(1), Origin::Blueprint),
             GroupOrigin::Buckets(index) => {
                 let index = self.names.index(index, self.diagnostics);
                 (1, Origin::Buckets(index.unwrap_or(usize::MAX)))
@@ -68,7 +71,7 @@ impl<'a> Checker<'a, '_> {
             member.used = row.used;
         }
         self.group = None;
-        self.file.clear();
+        self.file = None;
         Group { name: &group.name.text, span: group.name.span, rows, origin, members }
     }
 
@@ -90,7 +93,8 @@ impl<'a> Checker<'a, '_> {
             match shape.single() {
                 Some(ty) => self.position(span, ty, name, derived, members),
                 None => {
-                    let error = Diagnostic::error(codes::E0407, name.span, format!("{} is no position", shape.describe()));
+                    let error =
+                        Diagnostic::error(codes::E0407, name.span, format!("{} is no position", shape.describe()));
                     self.diagnostics.push(error.help("positions are `f32`, `vec2` or `vec3`, or those of `f64`"));
                 }
             }
@@ -120,7 +124,16 @@ impl<'a> Checker<'a, '_> {
                 row.push(RowMember { name: leaf.clone(), component: name.text.clone(), ty, used: false });
             }
             let component = name.text.clone();
-            members.push(Member { name: leaf, component, span: name.span, ty, position, used: false, value, owner: None });
+            members.push(Member {
+                name: leaf,
+                component,
+                span: name.span,
+                ty,
+                position,
+                used: false,
+                value,
+                owner: None,
+            });
         }
         Some(())
     }
@@ -159,7 +172,8 @@ impl<'a> Checker<'a, '_> {
                 let leaves = shape.leaves();
                 let Some(&(_, ty)) = leaves.first() else { return };
                 if leaves.iter().any(|(_, other)| *other != ty) {
-                    let error = Diagnostic::error(codes::E0410, value.span, format!("`{name}` needs a value for each part"));
+                    let error =
+                        Diagnostic::error(codes::E0410, value.span, format!("`{name}` needs a value for each part"));
                     self.diagnostics.push(error.help("write `[a, b, c]`"));
                     return;
                 }
@@ -175,10 +189,51 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    /// Reads a file of rows; says how many.
-    fn file(&mut self, path: &ast::Name, _group: &'a ast::Group, _model: &mut Model<'a>) -> Option<u32> {
-        self.diagnostics.push(Diagnostic::error(codes::E0414, path.span, "MERGE: files"));
-        None
+    /// Opens a file of rows; says how many it has. Its columns are read as the blueprint uses them.
+    fn open_file(&mut self, path: &ast::Name) -> Option<u32> {
+        let full = self.folder.join(&path.text);
+        match table::header(&full) {
+            Ok(header) => {
+                let rows = header.rows;
+                self.file = Some(FileInHand { path: full, span: path.span, names: header.names, read: Vec::new() });
+                Some(rows)
+            }
+            Err(error) => {
+                self.unreadable(path.span, &error);
+                None
+            }
+        }
+    }
+
+    fn unreadable(&mut self, span: Span, error: &table::TableError) {
+        let error = Diagnostic::error(codes::E0414, span, error.to_string());
+        self.diagnostics.push(error.help("paths are relative to the scenario's own folder"));
+    }
+
+    /// A column of the file at hand, as values of this type; nothing if it has none of this name.
+    pub(super) fn column_of_file(&mut self, name: &str, scalar: Scalar) -> Option<Checked> {
+        let file = self.file.as_mut()?;
+        if !file.names.iter().any(|known| known == name) {
+            return None;
+        }
+        let ty = Type::scalar(scalar);
+        let known = file.read.iter().find(|(read, as_scalar, _)| read == name && *as_scalar == scalar);
+        if let Some((_, _, at)) = known {
+            return Some(Checked::Typed(Typed { ty, kind: Kind::Data(*at) }));
+        }
+        let at = self.data.len();
+        let span = file.span;
+        match table::read_csv(&file.path, &[(name, scalar)]) {
+            Ok(columns) => {
+                file.read.push((name.to_string(), scalar, at));
+                self.data.extend(columns);
+                Some(Checked::Typed(Typed { ty, kind: Kind::Data(at) }))
+            }
+            Err(error) => {
+                self.unreadable(span, &error);
+                Some(Checked::Error)
+            }
+        }
     }
 
     fn position(&mut self, span: Span, ty: Type, name: &ast::Name, derived: bool, before: &[Member]) {
@@ -275,27 +330,11 @@ impl<'a> Checker<'a, '_> {
     }
 }
 
-/// The names that a group's values use: columns of its file are among them.
-fn names_in(group: &ast::Group) -> Vec<String> {
-    fn walk(expr: &ast::Expr, names: &mut Vec<String>) {
-        match &expr.kind {
-            ExprKind::Name(name) => names.push(name.clone()),
-            ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) => walk(a, names),
-            ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => [a, b].into_iter().for_each(|e| walk(e, names)),
-            ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|e| walk(e, names)),
-            ExprKind::Call(_, all) | ExprKind::Array(all) => all.iter().for_each(|e| walk(e, names)),
-            ExprKind::Block(lets, value) => {
-                for step in lets {
-                    if let ast::StmtKind::Let(bindings) = &step.kind {
-                        bindings.iter().for_each(|binding| walk(&binding.value, names));
-                    }
-                }
-                walk(value, names);
-            }
-            _ => {}
-        }
-    }
-    let mut names = Vec::new();
-    group.members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| walk(value, &mut names));
-    names
+/// The file that a group is being made from.
+pub(super) struct FileInHand {
+    path: PathBuf,
+    span: Span,
+    names: Vec<String>,
+    /// Columns read so far, as which type, and where they are.
+    read: Vec<(String, Scalar, usize)>,
 }

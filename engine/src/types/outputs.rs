@@ -119,16 +119,15 @@ impl<'a> Checker<'a, '_> {
         };
         let text = ensure.text.text.clone();
         let holds = self.anonymous(&text, ensure.span, condition);
-        let sides = sides.map(|(a, b)| {
-            (self.anonymous(&text, ensure.span, a), self.anonymous(&text, ensure.span, b))
-        });
+        let sides = sides.map(|(a, b)| (self.anonymous(&text, ensure.span, a), self.anonymous(&text, ensure.span, b)));
         self.model.ensures.push(Ensure { text, holds, sides, span: ensure.span });
     }
 
     fn record(&mut self, record: &'a ast::Record) {
         let wrong = |span, message: String| Diagnostic::error(codes::E0415, span, message);
         let most = u64::from(u32::MAX);
-        let every = record.every.as_ref().map(|every| self.integer(every, "the step of a record", 1..=most, codes::E0415));
+        let every =
+            record.every.as_ref().map(|every| self.integer(every, "the step of a record", 1..=most, codes::E0415));
         let path = record.path.text.as_str();
         if !path.ends_with(".csv") {
             let error = wrong(record.path.span, format!("`{path}`: records are written as CSV files"));
@@ -164,7 +163,8 @@ impl<'a> Checker<'a, '_> {
                 (None, _) => {
                     let signals = self.names.all(|meaning| matches!(meaning, Meaning::Signal(_)));
                     let hint = crate::diagnostic::did_you_mean(&name.text, signals);
-                    let error = Diagnostic::error(codes::E0201, name.span, format!("there is no signal `{}`", name.text));
+                    let error =
+                        Diagnostic::error(codes::E0201, name.span, format!("there is no signal `{}`", name.text));
                     let value = format!("for a value of its own write `{} = ...`", name.text);
                     self.diagnostics.push(error.help(hint.unwrap_or(value)));
                     None

@@ -74,7 +74,7 @@ impl<'a> Checker<'a, '_> {
                 }
                 Some(Named::Known(value)) => self.behind(value, &segments, fresh, expr.span),
                 Some(Named::Turn(turn)) => self.of_turn(turn, name, root.span, &segments, fresh),
-                None => self.global(name, root.span, &segments, fresh, expr.span),
+                None => self.global(name, root.span, &segments, fresh, (expr.span, expected)),
             },
             ExprKind::This => {
                 let Some(group) = self.own_group() else { return self.outside_system("`self`", root.span) };
@@ -127,7 +127,7 @@ impl<'a> Checker<'a, '_> {
         span: Span,
         segments: &[Segment<'_>],
         fresh: Option<Span>,
-        whole: Span,
+        (whole, expected): (Span, Option<Scalar>),
     ) -> Checked {
         let meaning = self.names.meaning(name);
         if let Some(own) = self.own_group()
@@ -136,13 +136,15 @@ impl<'a> Checker<'a, '_> {
             let name = ast::Name { text: name.to_string(), span };
             return self.component(own, &name, span, segments, Whose::Own, fresh);
         }
-        if let Some((value, rest)) = self.of_blueprint(name, span, segments) {
+        if let Some((value, rest)) = self.of_blueprint(name, span, segments, expected) {
             return self.behind(value, rest, fresh, whole);
         }
         let value = match (name, meaning) {
             ("PI", _) => Checked::Float(std::f64::consts::PI),
             ("TAU", _) => Checked::Float(std::f64::consts::TAU),
-            ("time", _) if self.knows_time() => Checked::Typed(Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Time }),
+            ("time", _) if self.knows_time() => {
+                Checked::Typed(Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Time })
+            }
             ("frame", _) if self.knows_time() => {
                 Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame })
             }
@@ -203,16 +205,15 @@ impl<'a> Checker<'a, '_> {
         name: &str,
         span: Span,
         segments: &'s [Segment<'e>],
+        expected: Option<Scalar>,
     ) -> Option<(Checked, &'s [Segment<'e>])> {
         if self.floor.is_some() {
             return None;
         }
-        if let Some(at) = self.file.iter().position(|(column, _)| column == name)
-            && !self.row.iter().flatten().any(|member| member.name == name)
+        if !self.row.iter().flatten().any(|member| member.name == name)
+            && let Some(value) = self.column_of_file(name, expected.unwrap_or(Scalar::F32))
         {
-            let (_, data) = self.file[at];
-            let ty = Type::scalar(data.1);
-            return Some((Checked::Typed(Typed { ty, kind: Kind::Data(data.0) }), segments));
+            return Some((value, segments));
         }
         let row = self.row.as_mut()?;
         // The longest leaf that the text spells: `Body.mass`, `Trail[2].at`.
@@ -288,7 +289,8 @@ impl<'a> Checker<'a, '_> {
             Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => typed,
             Checked::Int(x) if u32::try_from(x).is_ok() => Typed::value(Value::U32(x as u32)),
             other => {
-                let message = format!("a row is chosen by an integer that is not negative, not by {}", other.describe());
+                let message =
+                    format!("a row is chosen by an integer that is not negative, not by {}", other.describe());
                 let error = Diagnostic::error(codes::E0304, index.span, message);
                 return self.error(error.help("convert it: `u32(...)`"));
             }
@@ -640,7 +642,13 @@ impl<'a> Checker<'a, '_> {
     /// A variable of a block.
     pub(super) fn variable(&mut self, name: &ast::Name, ty: Type, mutable: bool) -> Local {
         let local = Local(self.locals.len());
-        self.locals.push(super::rules::LocalInfo { name: name.text.clone(), span: name.span, ty, mutable, used: false });
+        self.locals.push(super::rules::LocalInfo {
+            name: name.text.clone(),
+            span: name.span,
+            ty,
+            mutable,
+            used: false,
+        });
         self.scope.push((name.text.clone(), Named::Local(local)));
         local
     }

@@ -64,8 +64,7 @@ pub(super) struct Rule {
 impl Rule {
     /// Notes a read.
     pub(super) fn note(&mut self, read: Read) {
-        let known =
-            self.reads.iter().any(|r| r.place == read.place && r.when == read.when && r.reach == read.reach);
+        let known = self.reads.iter().any(|r| r.place == read.place && r.when == read.when && r.reach == read.reach);
         if !known {
             self.reads.push(read);
         }
@@ -375,9 +374,8 @@ impl<'a> Checker<'a, '_> {
                     let Some(known) = known else {
                         let message = "an element that is assigned is chosen by a constant";
                         let error = Diagnostic::error(codes::E0514, index.span, message);
-                        self.diagnostics.push(
-                            error.help("assign each element: `Trail[0] = if i == 0 { x } else { Trail[0] }`"),
-                        );
+                        self.diagnostics
+                            .push(error.help("assign each element: `Trail[0] = if i == 0 { x } else { Trail[0] }`"));
                         return;
                     };
                     leaf.push_str(&format!("[{}]", known.as_f64()));
@@ -415,18 +413,20 @@ impl<'a> Checker<'a, '_> {
         if !rule.open.is_empty() {
             let message = format!("`{leaf}` would be assigned once a turn");
             let error = Diagnostic::error(codes::E0517, target.span, message);
-            self.diagnostics.push(error.help(
-                "accumulate in a variable, `let mut sum = ...`, and assign the component once, after the loop",
-            ));
+            self.diagnostics.push(
+                error.help(
+                    "accumulate in a variable, `let mut sum = ...`, and assign the component once, after the loop",
+                ),
+            );
             return;
         }
         let lanes: Vec<u8> = lane.map_or((0..ty.lanes).collect(), |lane| vec![lane]);
         if let Some(&first) = lanes.iter().find_map(|lane| rule.assigned.get(&(member, *lane))) {
             let message = format!("`{leaf}` is assigned a second time on this path");
             let error = Diagnostic::error(codes::E0515, target.span, message).label(first, "assigned here");
-            self.diagnostics.push(error.help(
-                "compute the value in a variable, `let mut value = ...`, and assign the component once",
-            ));
+            self.diagnostics.push(
+                error.help("compute the value in a variable, `let mut value = ...`, and assign the component once"),
+            );
             return;
         }
         let next = rule.next[&member];

@@ -30,7 +30,8 @@ impl Shape {
             Shape::Leaf(ty) => vec![(String::new(), *ty)],
             Shape::Array(shape, count) => {
                 let leaves = shape.leaves();
-                let each = (0..*count).flat_map(|at| leaves.iter().map(move |(name, ty)| (format!("[{at}]{name}"), *ty)));
+                let each =
+                    (0..*count).flat_map(|at| leaves.iter().map(move |(name, ty)| (format!("[{at}]{name}"), *ty)));
                 each.collect()
             }
             Shape::Struct(fields) => {

@@ -197,11 +197,7 @@ impl<'a> Checker<'a, '_> {
     fn members_of(&mut self, group: usize, component: &ast::Name, model: &Model<'a>) -> Vec<usize> {
         let members = &model.groups[group].members;
         let all: Vec<usize> = (0..members.len()).filter(|at| members[*at].component == component.text).collect();
-        if all.is_empty() {
-            self.member_of(group, component, model).into_iter().collect()
-        } else {
-            all
-        }
+        if all.is_empty() { self.member_of(group, component, model).into_iter().collect() } else { all }
     }
 
     /// The place of a component in a group, or an error.

@@ -1,8 +1,8 @@
 //! Typed expressions: what the checker makes and lowering flattens.
 
 use diptych_protocol::body::{Binary, Compare, Unary};
-use diptych_protocol::program::When;
 use diptych_protocol::eval;
+use diptych_protocol::program::When;
 use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::Flattener;
@@ -64,11 +64,22 @@ pub struct Walk {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Over {
-    Range { first: Typed, end: Typed },
+    Range {
+        first: Typed,
+        end: Typed,
+    },
     Group(usize),
-    Within { index: usize, radius: Value },
-    Nearest { index: usize, count: u16 },
-    By { inverse: usize },
+    Within {
+        index: usize,
+        radius: Value,
+    },
+    Nearest {
+        index: usize,
+        count: u16,
+    },
+    By {
+        inverse: usize,
+    },
     /// The rows of a bucket of this index.
     Members(usize),
     /// The bucket of this index that holds the own row.
@@ -91,7 +102,11 @@ pub enum Kind {
     /// A variable.
     Local(Local),
     /// A component, `prev` or fresh.
-    Read { place: Place, when: When, whose: Whose },
+    Read {
+        place: Place,
+        when: When,
+        whose: Whose,
+    },
     /// The other's row; of a range the counter.
     Other(Turn),
     /// From the own position to the other's.

@@ -118,9 +118,9 @@ impl<'a> Checker<'a, '_> {
                 let typed = coerce(checked, ty, radius.span, "a radius", self.diagnostics)?;
                 let Some(value) = typed.scalar() else {
                     let error = wrong(radius.span, "a radius is a constant".into());
-                    self.diagnostics.push(error.help(
-                        "take the largest one, and leave out what is too far: `where distance(x) <= r`",
-                    ));
+                    self.diagnostics.push(
+                        error.help("take the largest one, and leave out what is too far: `where distance(x) <= r`"),
+                    );
                     return None;
                 };
                 let reach = value.as_f64();
@@ -156,7 +156,8 @@ impl<'a> Checker<'a, '_> {
         if reach <= f64::from(half) {
             return Some(());
         }
-        let message = format!("a radius of {reach} on a torus whose half side is {half}: neighbours would be met twice");
+        let message =
+            format!("a radius of {reach} on a torus whose half side is {half}: neighbours would be met twice");
         let error = Diagnostic::error(codes::E0518, span, message);
         self.diagnostics.push(error.help("use a larger space or a smaller radius"));
         None
@@ -267,7 +268,8 @@ impl<'a> Checker<'a, '_> {
             (false, true) if buckets == Some(group) => Over::Holder(index),
             _ => {
                 let own = self.model.groups[own].name;
-                let message = format!("`by {}`: the index ties no rows of `{}` to rows of `{own}`", column.text, name.text);
+                let message =
+                    format!("`by {}`: the index ties no rows of `{}` to rows of `{own}`", column.text, name.text);
                 let error = Diagnostic::error(codes::E0518, column.span, message);
                 self.diagnostics.push(error.help(format!(
                     "it ties rows of `{}` to each other, and to a group `buckets of {}`",
@@ -286,14 +288,7 @@ impl<'a> Checker<'a, '_> {
         Some(over)
     }
 
-    fn inverse_over(
-        &mut self,
-        group: usize,
-        own: usize,
-        fresh: bool,
-        column: &ast::Name,
-        span: Span,
-    ) -> Option<Over> {
+    fn inverse_over(&mut self, group: usize, own: usize, fresh: bool, column: &ast::Name, span: Span) -> Option<Over> {
         let Some(member) = self.model.groups[group].member(&column.text) else {
             let message = format!("group `{}` has no component `{}`", self.model.groups[group].name, column.text);
             self.diagnostics.push(Diagnostic::error(codes::E0506, column.span, message));
@@ -304,9 +299,13 @@ impl<'a> Checker<'a, '_> {
             (member.ty, member.owner.map(|(owner, _)| owner))
         };
         if self.model.groups[group].origin != Origin::Blueprint {
-            let message = format!("rows of `{}` are made anew each frame: none is found by what it refers to", self.model.groups[group].name);
+            let message = format!(
+                "rows of `{}` are made anew each frame: none is found by what it refers to",
+                self.model.groups[group].name
+            );
             let error = Diagnostic::error(codes::E0518, column.span, message);
-            self.diagnostics.push(error.help("go over all of them, or say `by` and the index that they are buckets of"));
+            self.diagnostics
+                .push(error.help("go over all of them, or say `by` and the index that they are buckets of"));
             return None;
         }
         if ty.sort != Sort::Entity(GroupId::new(own as u32)) {

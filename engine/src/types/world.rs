@@ -31,10 +31,8 @@ impl<'a> Checker<'a, '_> {
                     Checked::Error => None,
                     value => Some(value),
                 },
-                Constant::Dt(value) => {
-                    let dt = self.time_step(value);
-                    dt.map(|dt| Checked::Typed(Typed::value(Value::F32(dt))))
-                }
+                // It adapts, as a number that is written: to `f32` or `f64`, as what it meets.
+                Constant::Dt(value) => self.time_step(value).map(Checked::Float),
             };
             self.constants[at] = value;
         }
@@ -211,7 +209,7 @@ impl<'a> Checker<'a, '_> {
         let dt = match own_dt {
             // Computed, and told, among the constants.
             Some(constant) => match &self.constants[constant] {
-                Some(Checked::Typed(typed)) => typed.scalar().map(|value| value.as_f64() as f32),
+                Some(Checked::Float(dt)) => Some(*dt),
                 _ => None,
             },
             None => self.time_step(find("dt")),
@@ -233,10 +231,10 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn time_step(&mut self, expr: Option<&Expr>) -> Option<f32> {
+    fn time_step(&mut self, expr: Option<&Expr>) -> Option<f64> {
         let Some(expr) = expr else { return Some(1.0) };
-        let Value::F32(dt) = self.constant(expr, Type::scalar(Scalar::F32), "the time step")? else { return None };
-        if dt.is_finite() && dt > 0.0 {
+        let Value::F64(dt) = self.constant(expr, Type::scalar(Scalar::F64), "the time step")? else { return None };
+        if (dt as f32).is_finite() && dt as f32 > 0.0 {
             return Some(dt);
         }
         let message = format!("the time step is {dt}, but must be above 0 and finite");
@@ -299,7 +297,8 @@ impl<'a> Checker<'a, '_> {
                 }
                 Checked::Typed(typed) => Some(typed),
                 Checked::Array(_) => {
-                    let error = Diagnostic::error(codes::E0304, setting.value.span, "a constant of a kernel is a scalar");
+                    let error =
+                        Diagnostic::error(codes::E0304, setting.value.span, "a constant of a kernel is a scalar");
                     self.diagnostics.push(error.help("give each element a name of its own"));
                     None
                 }

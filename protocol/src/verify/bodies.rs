@@ -151,10 +151,10 @@ fn from_elsewhere(program: &Program, body: &Body, it: &Loop, own: &[ColumnId]) -
     let from = it.over.from();
     let right = from.len() == index.positions.len()
         && from.len() == own.len()
-        && from
-            .iter()
-            .zip(own)
-            .all(|(value, &column)| body.ops[*value].op == Op::Read { column, when: index.when, at: At::Own });
+        && from.iter().zip(own).all(|(value, &column)| {
+            let read = Op::Read { column, when: index.when, at: At::Own };
+            body.ops.get(*value).is_some_and(|typed| typed.op == read)
+        });
     (!right).then_some("distances are measured from something else than the own position")
 }
 

@@ -17,6 +17,8 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
 
+mod loops;
+
 const ROWS: u32 = 1000;
 const X: ColumnId = ColumnId(0);
 const MASS: ColumnId = ColumnId(2);
@@ -170,7 +172,7 @@ fn version_frames_time_step_and_space_are_checked() {
     broken(|p| p.version += 1, |v| matches!(v, Violation::Version(_)));
     broken(|p| p.frames = FRAMES_MAX + 1, |v| matches!(v, Violation::Frames(_)));
     broken(|p| p.dt = 0.0, |v| matches!(v, Violation::TimeStep(_)));
-    broken(|p| p.dt = f32::NAN, |v| matches!(v, Violation::TimeStep(_)));
+    broken(|p| p.dt = f64::NAN, |v| matches!(v, Violation::TimeStep(_)));
     broken(|p| p.space.dimensions = 4, |v| matches!(v, Violation::Space(_)));
     broken(|p| p.space.dimensions = 0, |v| matches!(v, Violation::Space(_)));
     broken(|p| p.space.hi[1] = 0.0, |v| matches!(v, Violation::Space(_)));
@@ -223,7 +225,7 @@ fn each_lane_of_a_component_is_one_column_of_its_scalar() {
 }
 
 #[test]
-fn a_position_is_a_whole_component_of_f32_in_the_dimensions_of_space() {
+fn a_position_is_a_whole_component_of_floats_in_the_dimensions_of_space() {
     let wrong = |v: &Violation| matches!(v, Violation::Position(..));
     broken(|p| p.groups[GroupId(0)].position.truncate(1), wrong);
     broken(|p| p.groups[GroupId(0)].position.reverse(), wrong);
@@ -231,9 +233,9 @@ fn a_position_is_a_whole_component_of_f32_in_the_dimensions_of_space() {
     broken(|p| p.space.dimensions = 1, wrong);
     broken(
         |p| {
-            for id in [X, ColumnId(1)] {
-                (p.columns[id].component_type.scalar, p.columns[id].scalar) = (Scalar::F64, Scalar::F64);
-            }
+            p.space.dimensions = 1;
+            p.groups[GroupId(0)].position = vec![MASS];
+            (p.columns[MASS].component_type.scalar, p.columns[MASS].scalar) = (Scalar::U32, Scalar::U32);
         },
         wrong,
     );

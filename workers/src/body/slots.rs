@@ -58,10 +58,8 @@ impl Slots {
                     };
                     place(list, slot);
                 }
-                Op::Data(data) => {
-                    if !slots.data.iter().any(|(known, _)| *known == data) {
-                        slots.data.push((data, typed.scalar));
-                    }
+                Op::Data(data) if !slots.data.iter().any(|(known, _)| *known == data) => {
+                    slots.data.push((data, typed.scalar));
                 }
                 Op::Delta(it, _) => slots.deltas(program, body, it),
                 Op::Other(it) => slots.loops[it.index()].rows = true,

@@ -97,3 +97,24 @@ impl<'b> Bound<'b> {
         rooms.bound_spaces = recycle(self.spaces);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::recycle;
+    use crate::body::block::{Turns, Values, ValuesMut};
+
+    #[test]
+    fn lists_keep_their_room() {
+        fn keeps<T>(items: impl Iterator<Item = T>) {
+            let mut list: Vec<T> = items.collect();
+            for _ in 0..3 {
+                let (room, capacity) = (list.as_ptr(), list.capacity());
+                list = recycle(list);
+                assert!(list.is_empty() && list.as_ptr() == room && list.capacity() == capacity);
+            }
+        }
+        keeps((0..9).map(|_| Values::F32(&[])));
+        keeps((0..9).map(|_| ValuesMut::F64(&mut [])));
+        keeps((0..9).map(|_| Turns::Count));
+    }
+}

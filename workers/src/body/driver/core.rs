@@ -157,7 +157,9 @@ impl Core {
             match source {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
-                Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns }),
+                Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
+                    Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
+                }
                 Source::Inverse(inverse) => {
                     let rows = if room.in_place { batch.inverse(*inverse).listed } else { &room.rows };
                     Turns::Lists(Lists { starts: &room.starts, rows, columns })

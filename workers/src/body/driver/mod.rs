@@ -142,7 +142,7 @@ pub(super) fn uniforms<'b>(batch: &'b Batch<'_, '_>) -> Uniforms<'b> {
         seed: batch.program().seed,
         tick: batch.tick.0,
         frame,
-        time: f64::from(frame) * f64::from(batch.dt()),
+        time: f64::from(frame) * batch.program().dt,
         signals: batch.signals(),
         reduced: &[],
         space: batch.space(),

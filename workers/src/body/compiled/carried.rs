@@ -1,0 +1,163 @@
+//! What loops remember from turn to turn.
+
+use cranelift_codegen::ir::InstBuilder;
+use cranelift_frontend::Variable;
+use diptych_protocol::body::{Binary, Carried, Op, Update};
+use diptych_protocol::id::{Id, LoopId, ValueId};
+use diptych_protocol::types::{Scalar, Value};
+
+use super::function::{Function, Parts, vector};
+use super::parking::SUMS;
+
+/// Where a carried value stands.
+#[derive(Clone)]
+pub(super) enum Remembered {
+    /// In registers, as far as they last.
+    Variables(Vec<Variable>),
+    /// In the frame.
+    Frame(Vec<u32>),
+}
+
+impl Function<'_> {
+    /// Puts the values before the first turn in place.
+    pub(super) fn start(&mut self, it: LoopId) {
+        let mut left = SUMS;
+        for (place, carried) in self.body.loops[it].carried.iter().enumerate() {
+            if !self.plan.carried[it.index()][place] {
+                continue;
+            }
+            let scalar = self.scalar(carried.start);
+            let start = self.value(carried.start);
+            // What a turn's operations read must not change under them: only what nothing reads can be kept in place.
+            let read = self.body.loops[it].body().any(|at| self.op(at) == Op::Carried(it, place as u16));
+            let remembered = match left.checked_sub(start.len()) {
+                None if !read && !matches!(carried.update, Update::Set(_)) => {
+                    let offsets: Vec<u32> = start.iter().map(|_| self.room(16)).collect();
+                    start.iter().zip(&offsets).for_each(|(part, offset)| self.keep(*part, *offset));
+                    Remembered::Frame(offsets)
+                }
+                rest => {
+                    left = rest.unwrap_or(0);
+                    let variables = start.iter().map(|part| {
+                        let variable = self.b.declare_var(vector(scalar));
+                        self.b.def_var(variable, *part);
+                        variable
+                    });
+                    Remembered::Variables(variables.collect())
+                }
+            };
+            self.remembered[it.index()][place] = Some(remembered);
+        }
+    }
+
+    /// A carried value as it is now.
+    pub(super) fn carried(&mut self, it: LoopId, place: usize) -> Option<Parts> {
+        let scalar = self.scalar(self.body.loops[it].carried.get(place)?.start);
+        match self.remembered[it.index()][place].clone()? {
+            Remembered::Variables(variables) => Some(variables.iter().map(|it| self.b.use_var(*it)).collect()),
+            Remembered::Frame(offsets) => Some(self.unpark(scalar, &offsets)),
+        }
+    }
+
+    /// Remembers a turn, in the lanes where it counts.
+    pub(super) fn remember(&mut self, it: LoopId, counts: Option<Parts>) {
+        let body = self.body;
+        let mut all = Vec::new();
+        let mut masks: Vec<(Option<ValueId>, Option<Parts>)> = Vec::new();
+        for (place, carried) in body.loops[it].carried.iter().enumerate() {
+            if !self.plan.carried[it.index()][place] {
+                continue;
+            }
+            let when = carried.update.when();
+            let counts = match masks.iter().find(|(known, _)| *known == when) {
+                Some((_, mask)) => mask.clone(),
+                None => {
+                    let own = when.map(|when| self.value(when));
+                    let mask = self.both(own, counts.clone());
+                    masks.push((when, mask.clone()));
+                    mask
+                }
+            };
+            let Some(new) = self.update(it, place, carried, counts) else { continue };
+            match self.remembered[it.index()][place].clone() {
+                Some(Remembered::Variables(variables)) => all.extend(variables.into_iter().zip(new)),
+                Some(Remembered::Frame(offsets)) => {
+                    offsets.into_iter().zip(new).for_each(|(offset, part)| self.keep(part, offset));
+                }
+                None => {}
+            }
+        }
+        all.into_iter().for_each(|(variable, part)| self.b.def_var(variable, part));
+    }
+
+    /// What a turn makes of a carried value.
+    fn update(&mut self, it: LoopId, place: usize, carried: &Carried, counts: Option<Parts>) -> Option<Parts> {
+        let scalar = self.scalar(carried.start);
+        let id = carried.update.value();
+        let op = match carried.update {
+            Update::Set(_) => {
+                let new = self.value(id);
+                let Some(counts) = counts else { return Some(new) };
+                let old = self.carried(it, place)?;
+                return Some(self.select(scalar, &counts, &new, &old));
+            }
+            Update::Add(..) => Binary::Add,
+            Update::Sub(..) => Binary::Sub,
+        };
+        let Some(counts) = counts else {
+            let (new, old) = (self.value(id), self.carried(it, place)?);
+            return Some(self.binary_of(op, scalar, old, new));
+        };
+        if scalar.is_float() {
+            return self.sum(it, place, op, carried, &counts);
+        }
+        // A mask is -1: ones are counted by taking it off.
+        let one = is_one(self.body.ops[id].op);
+        let (op, new) = match op {
+            Binary::Add if one => (Binary::Sub, counts),
+            Binary::Sub if one => (Binary::Add, counts),
+            op => {
+                let new = self.value(id);
+                (op, self.masked(scalar, &counts, &new))
+            }
+        };
+        let old = self.carried(it, place)?;
+        Some(self.binary_of(op, scalar, old, new))
+    }
+
+    /// A sum of floats. Where the turn does not count, +0.0 is added or taken off; only -0.0 + +0.0 is not the first of
+    /// the two, and a sum that begins with +0.0 never becomes -0.0. One that begins with something else takes off what
+    /// is negated.
+    fn sum(&mut self, it: LoopId, place: usize, op: Binary, carried: &Carried, counts: &Parts) -> Option<Parts> {
+        let scalar = self.scalar(carried.start);
+        let new = self.value(carried.update.value());
+        let (op, new) = if op == Binary::Add && !is_plus_zero(self.body.ops[carried.start].op) {
+            (Binary::Sub, new.into_iter().map(|part| self.b.ins().fneg(part)).collect())
+        } else {
+            (op, new)
+        };
+        let new = self.masked(scalar, counts, &new);
+        let old = self.carried(it, place)?;
+        // The remembered value stands second, if it can: it may be in memory.
+        let pairs = old.into_iter().zip(new);
+        let sums = pairs.map(|(old, new)| match op {
+            Binary::Add => self.b.ins().fadd(new, old),
+            _ => self.b.ins().fsub(old, new),
+        });
+        Some(sums.collect())
+    }
+}
+
+fn is_one(op: Op) -> bool {
+    let Op::Const(value) = op else { return false };
+    value.scalar() != Scalar::Bool && value.as_f64() == 1.0
+}
+
+fn is_plus_zero(op: Op) -> bool {
+    let Op::Const(value) = op else { return false };
+    match value {
+        Value::F32(x) => x.to_bits() == 0,
+        Value::F64(x) => x.to_bits() == 0,
+        _ => false,
+    }
+}

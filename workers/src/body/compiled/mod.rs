@@ -1,0 +1,107 @@
+//! The compiled back end: a body becomes machine code that computes 4, 8 or 16 rows at once.
+//!
+//! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
+//! those of [`diptych_protocol::eval`], whatever the number of lanes.
+//!
+//! What does not depend on who makes the code: the [`plan`] of what is needed, the [`words`] that the code finds its
+//! data in, the checks before each call ([`arguments`]), the registered functions ([`calls`]), the finished [`code`].
+//! What makes the code is a [`Generator`]; there is one, [`Cranelift`](function::Cranelift). Another one for some
+//! processors stands before it in [`Compiled::with`] and may decline a body.
+
+mod arguments;
+mod arithmetic;
+mod bits;
+mod calls;
+mod carried;
+mod code;
+mod convert;
+mod function;
+mod leaves;
+mod loops;
+mod memory;
+mod parking;
+mod plan;
+mod shared;
+mod turn;
+mod words;
+
+use diptych_protocol::body::Body;
+use diptych_protocol::program::Program;
+use thiserror::Error;
+
+use self::code::Code;
+use self::function::Cranelift;
+use self::plan::Plan;
+use super::block::{Block, Executor, ValuesMut};
+
+/// A body in machine code.
+pub struct Compiled {
+    plan: Plan,
+    code: Code,
+    words: Vec<u64>,
+}
+
+/// Why a body could not be compiled: a fault of ours, never of a scenario.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum CompileError {
+    #[error("{0} rows at once cannot be compiled for")]
+    Lanes(usize),
+    #[error("this processor is not supported: {0}")]
+    Processor(String),
+    #[error("the code generator fails: {0}")]
+    Generator(String),
+    #[error("the generated code asks for {0}, which it has not been given")]
+    Foreign(String),
+    #[error("the body is malformed: {0}")]
+    Malformed(&'static str),
+}
+
+/// Which instructions code may have. They change no bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Processor {
+    /// All that this processor has.
+    Host,
+    /// What every processor of its kind has.
+    Plain,
+}
+
+/// Makes machine code of a planned body.
+trait Generator {
+    /// The code, or nothing where this generator leaves the body to the next.
+    fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Option<Code>, CompileError>;
+}
+
+impl Compiled {
+    /// Compiles a verified body, so many rows at once: 4, 8 or 16.
+    pub fn new(program: &Program, body: &Body, lanes: usize) -> Result<Self, CompileError> {
+        Self::with(program, body, lanes, Processor::Host)
+    }
+
+    /// The same for some processor.
+    pub fn with(program: &Program, body: &Body, lanes: usize, processor: Processor) -> Result<Self, CompileError> {
+        if ![4, 8, 16].contains(&lanes) {
+            return Err(CompileError::Lanes(lanes));
+        }
+        let plan = Plan::new(program, body, lanes);
+        let generators: [&dyn Generator; 1] = [&Cranelift { processor }];
+        for generator in generators {
+            if let Some(code) = generator.generate(program, body, &plan)? {
+                return Ok(Self { plan, code, words: Vec::new() });
+            }
+        }
+        Err(CompileError::Generator("none takes it".into()))
+    }
+
+    /// Bytes of machine code.
+    pub fn code_len(&self) -> usize {
+        self.code.len()
+    }
+}
+
+impl Executor for Compiled {
+    fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]) {
+        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.words);
+        self.code.run(&arguments);
+    }
+}

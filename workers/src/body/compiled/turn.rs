@@ -1,0 +1,134 @@
+//! One turn of a loop: where its other stands, what it computes, what is remembered of it.
+
+use cranelift_codegen::ir::InstBuilder;
+use cranelift_codegen::ir::condcodes::FloatCC;
+use diptych_protocol::body::{At, Op};
+use diptych_protocol::id::{Id, LoopId};
+use diptych_protocol::types::Scalar;
+
+use super::function::{Function, Part, Parts, vector};
+
+/// Where the other of a turn stands.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// At one place for all lanes.
+    Shared {
+        place: Part,
+        /// The columns, as far as they are read.
+        columns: Vec<Option<Part>>,
+        /// The other's row, if it is asked for.
+        row: Option<Part>,
+        /// Whether deltas are plain differences.
+        straight: bool,
+    },
+    /// At a place a lane.
+    Lists { places: Parts, columns: Vec<Option<Part>>, rows: Parts },
+    /// It is a number.
+    Count(Parts),
+}
+
+impl Function<'_> {
+    /// The columns of a loop that its turns read: where they begin.
+    pub(super) fn columns(&mut self, it: LoopId, first: usize) -> Vec<Option<Part>> {
+        let slots = &self.plan.slots.loops[it.index()];
+        let mut read = vec![false; slots.columns.len()];
+        for at in self.body.loops[it].body().filter(|at| self.plan.needed[*at]) {
+            let slot = match self.op(at) {
+                Op::Read { column, when, at: At::Other(of) } if of == it => self.plan.slots.other(it, column, when),
+                Op::Delta(of, axis) if of == it => slots.position.get(usize::from(axis)).copied(),
+                _ => None,
+            };
+            if let Some(slot) = slot {
+                read[slot] = true;
+            }
+        }
+        read.into_iter().enumerate().map(|(slot, read)| read.then(|| self.word(first + slot))).collect()
+    }
+
+    /// Emits a turn. `present` are the lanes that make it, if not all do; those and the condition of the loop decide
+    /// what is remembered.
+    pub(super) fn turn(&mut self, it: LoopId, place: Place, present: Option<Parts>) {
+        let range = self.body.loops[it].body();
+        self.forget(range.clone());
+        // A loop inside may park what stands outside of this one; where this one makes no turn, it is not parked.
+        let parked = self.parked.clone();
+        let places = self.places[it.index()].replace(place);
+        let guard = std::mem::replace(&mut self.guard, present);
+        self.ops(range.clone());
+        let present = std::mem::replace(&mut self.guard, guard);
+        let active = self.body.loops[it].active.map(|active| self.value(active));
+        let counts = self.both(active, present);
+        self.remember(it, counts);
+        self.places[it.index()] = places;
+        self.parked = parked;
+        self.forget(range);
+    }
+
+    /// What was computed in a turn is none of the next one's.
+    fn forget(&mut self, range: std::ops::Range<usize>) {
+        self.values[range.clone()].fill(None);
+        self.parked[range].fill(None);
+    }
+
+    /// A column's value of the other.
+    pub(super) fn other(&mut self, it: LoopId, scalar: Scalar, slot: Option<usize>) -> Parts {
+        const WRONG: &str = "a value of another outside of its loop";
+        let Some(slot) = slot else { return self.wrong(scalar, WRONG) };
+        match self.places[it.index()].clone() {
+            Some(Place::Shared { place, columns, .. }) => {
+                let Some(base) = columns[slot] else { return self.wrong(scalar, WRONG) };
+                let at = self.place_in(scalar, base, place);
+                self.broadcast(scalar, at, 0)
+            }
+            Some(Place::Lists { places, columns, .. }) => {
+                let Some(base) = columns[slot] else { return self.wrong(scalar, WRONG) };
+                self.gather(scalar, base, &places)
+            }
+            _ => self.wrong(scalar, WRONG),
+        }
+    }
+
+    /// The other's row, or the counter.
+    pub(super) fn other_row(&mut self, it: LoopId) -> Parts {
+        match self.places[it.index()].clone() {
+            Some(Place::Shared { row: Some(row), .. }) => self.splat(row),
+            Some(Place::Lists { rows, .. }) => rows,
+            Some(Place::Count(counter)) => counter,
+            _ => self.wrong(Scalar::U32, "another's row outside of its loop"),
+        }
+    }
+
+    /// The other's coordinate minus the own one.
+    pub(super) fn delta(&mut self, it: LoopId, axis: u8, scalar: Scalar) -> Parts {
+        let axis = usize::from(axis);
+        let slot = self.plan.slots.loops[it.index()].position.get(axis).copied();
+        let Some(from) = self.body.loops[it].over.from().get(axis).copied() else {
+            return self.wrong(scalar, "a delta along no axis");
+        };
+        let other = self.other(it, scalar, slot);
+        let from = self.value(from);
+        let plain: Parts = other.iter().zip(&from).map(|(other, from)| self.b.ins().fsub(*other, *from)).collect();
+        let straight = matches!(self.places[it.index()], Some(Place::Shared { straight: true, .. }));
+        if straight || !self.goes_around(it) {
+            return plain;
+        }
+        // Exact: at most one of the two is taken off, and what is not is a zero whose subtraction changes nothing.
+        let side = f64::from(self.program.space.side(axis));
+        let (long, back) = (self.real(scalar, side), self.real(scalar, -side));
+        let (half, minus_half) = (self.real(scalar, 0.5 * side), self.real(scalar, -0.5 * side));
+        let ty = vector(scalar);
+        let parts = plain.into_iter();
+        parts
+            .map(|d| {
+                let above = self.b.ins().fcmp(FloatCC::GreaterThan, d, half);
+                let above = self.cast(ty, above);
+                let above = self.b.ins().band(above, long);
+                let below = self.b.ins().fcmp(FloatCC::LessThan, d, minus_half);
+                let below = self.cast(ty, below);
+                let below = self.b.ins().band(below, back);
+                let around = self.b.ins().bor(above, below);
+                self.b.ins().fsub(d, around)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! Systems in text, whole frames in one process, against plain loops over all rows: bit for bit.
+
+mod scene;
+
+use diptych_protocol::program::When;
+use diptych_protocol::types::NO_ROW;
+use diptych_workers::body::Backend;
+use scene::{CLOSEST, LINKS, NEAREST, POINTS, REACH, Scene, State, WATCHERS, column};
+
+/// What a row of the points comes to by a loop over all rows.
+#[derive(Default)]
+struct Pulled {
+    pull: f32,
+    count: u32,
+    order: u32,
+}
+
+fn join(known: u32, row: u32) -> u32 {
+    known.wrapping_mul(31).wrapping_add(row)
+}
+
+/// Everything within reach of a point, in the order of rows.
+fn within(state: &State, from: (f32, f32), own: Option<u32>) -> Pulled {
+    let mut all = Pulled::default();
+    for row in (0..POINTS).filter(|row| Some(*row) != own) {
+        let at = row as usize;
+        let dx = state.space.delta(0, from.0, state.x[at]);
+        let dy = state.space.delta(1, from.1, state.y[at]);
+        if dx * dx + dy * dy <= REACH * REACH {
+            all.pull += state.mass[at] * dx;
+            all.count += 1;
+            all.order = join(all.order, row);
+        }
+    }
+    all
+}
+
+fn nearest(state: &State, from: (f32, f32), own: Option<u32>, count: usize) -> u32 {
+    let squared = |row: u32| {
+        let dx = state.space.delta(0, from.0, state.x[row as usize]);
+        let dy = state.space.delta(1, from.1, state.y[row as usize]);
+        dx * dx + dy * dy
+    };
+    let mut rows: Vec<(f32, u32)> =
+        (0..POINTS).filter(|row| Some(*row) != own).map(|row| (squared(row), row)).collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    rows[..count].iter().fold(0, |known, (_, row)| join(known, *row))
+}
+
+/// Compares every column that a system owns with what plain loops give.
+fn check(state: &State) {
+    let mut referring = vec![vec![]; POINTS as usize];
+    for (row, &to) in state.to.iter().enumerate() {
+        if to < POINTS {
+            referring[to as usize].push(row as u32);
+        }
+    }
+    assert!(state.to.contains(&NO_ROW) && referring.iter().any(|list| list.len() > 2));
+    let mut seen = 0;
+    for row in 0..POINTS {
+        let at = row as usize;
+        let from = (state.x[at], state.y[at]);
+        let near = within(state, from, Some(row));
+        assert_eq!(state.pull[at].to_bits(), near.pull.to_bits(), "the pull of {row}");
+        assert_eq!((state.count[at], state.order[at]), (near.count, near.order), "the neighbours of {row}");
+        seen += near.count;
+        let got = referring[at].iter().fold(0.0f32, |got, &other| got + state.mass[other as usize] * 0.5);
+        assert_eq!(state.got[at].to_bits(), got.to_bits(), "what {row} got");
+        // A sort of all rows takes its time.
+        if row % 5 == 0 {
+            assert_eq!(state.near[at], nearest(state, from, Some(row), NEAREST), "the nearest of {row}");
+        }
+        let mut mixed = near.pull;
+        for (turn, &other) in referring[at].iter().enumerate() {
+            if turn < LINKS {
+                mixed -= state.mass[other as usize];
+            }
+        }
+        assert_eq!(state.mixed[at].to_bits(), mixed.to_bits(), "the mixture of {row}");
+    }
+    assert!(seen > POINTS, "neighbours were found");
+    let everything = |own: u32| {
+        let others = (0..POINTS).filter(|row| *row != own);
+        others.fold(0.0f32, |sum, row| sum + state.mass[row as usize])
+    };
+    for row in (0..POINTS).step_by(7).chain([POINTS - 1]) {
+        // Even rows are masked.
+        let expected = if row % 2 == 0 { 0.0 } else { everything(row) };
+        assert_eq!(state.all[row as usize].to_bits(), expected.to_bits(), "the sum of all but {row}");
+    }
+    for row in 0..WATCHERS {
+        let at = row as usize;
+        let from = (state.watcher_x[at], state.watcher_y[at]);
+        let near = within(state, from, None);
+        assert_eq!(state.seen[at].to_bits(), near.pull.to_bits(), "what {row} sees");
+        assert_eq!(state.closest[at], nearest(state, from, None, CLOSEST), "the closest to {row}");
+    }
+}
+
+#[test]
+fn rows_see_what_plain_loops_see_however_blocks_are_formed() {
+    for (bucket_rows, batch_rows) in [(8, 64), (64, 512), (256, 2048)] {
+        for ordered in [false, true] {
+            let scene = Scene { bucket_rows, batch_rows, ordered, ..Scene::default() };
+            check(&scene.run(Backend::Interpreter, 1));
+        }
+    }
+}
+
+#[test]
+fn both_back_ends_give_the_same_bits() {
+    for ordered in [false, true] {
+        let scene = Scene { ordered, ..Scene::default() };
+        let states = [Backend::Interpreter, Backend::Compiled].map(|backend| scene.run(backend, 2));
+        check(&states[1]);
+        assert!(states[0].bytes == states[1].bytes);
+    }
+}
+
+#[test]
+fn an_index_over_fresh_positions_is_asked_from_fresh_positions() {
+    let scene = Scene { when: When::Fresh, ..Scene::default() };
+    // The state has the positions that the last frame made, which its index held.
+    check(&scene.run(Backend::Interpreter, 1));
+    check(&scene.run(Backend::Interpreter, 3));
+}
+
+#[test]
+fn a_second_frame_from_the_same_state_writes_the_same() {
+    let scene = Scene::default();
+    let [one, three] = [1, 3].map(|frames| scene.run(Backend::Interpreter, frames));
+    assert!(one.bytes == three.bytes, "nothing moves, so nothing changes");
+    assert_eq!(column::<u32>(&one.bytes[0]).len(), POINTS as usize);
+}
