@@ -7,7 +7,7 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_protocol::body::{Body, Op, Store};
+use diptych_protocol::body::{Body, Op, Over, Store};
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Ensure, Enum, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read, Record,
@@ -182,9 +182,17 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
                     _ => None,
                 })
                 .collect();
-            let asked: BTreeSet<IndexId> = made.loops.values().filter_map(|it| it.over.index()).collect();
+            let asked = |over: &Over| match over {
+                // The rows of a derived group are there when its index is.
+                Over::Group(group) => match world.model.groups[group.index()].origin {
+                    types::Origin::Buckets(index) => Some(IndexId::new(index as u32)),
+                    types::Origin::Blueprint => None,
+                },
+                over => over.index().or(over.buckets()),
+            };
+            let asked: BTreeSet<IndexId> = made.loops.values().filter_map(|it| asked(&it.over)).collect();
             indexes.retain(|index| asked.contains(index));
-            inverses.retain(|id| made.loops.values().any(|it| it.over == diptych_protocol::body::Over::Inverse(*id)));
+            inverses.retain(|id| made.loops.values().any(|it| it.over == Over::Inverse(*id)));
             reads.retain(|read| used.contains(&(read.column, read.when == diptych_protocol::program::When::Fresh)));
             Code::Body(body)
         }

@@ -226,3 +226,17 @@ fn what_is_set_from_outside_wins() {
     assert_eq!((compiled.program.seed, compiled.program.frames, compiled.workers), (u64::MAX, 9, Some(3)));
     assert_eq!(compiled.program.groups[GroupId(0)].rows, 8000);
 }
+
+#[test]
+fn references_and_variants_become_plain_numbers() {
+    let text = "enum Health { S, I }
+        component A = u32
+        component To = entity of g
+        component H = Health
+        group g[10] { To = g[0] H = S A = 0 }
+        system s for g owns A {
+            let one: u8 = u8(H) + 1
+            A = if u32(self) < u32(To) { u32(self) + 1 } else { u32(one) }
+        }";
+    compiled(text);
+}

@@ -183,8 +183,13 @@ pub enum Over {
         /// As for `Within`.
         from: Vec<ValueId>,
     },
-    /// All rows of a group but the own one, in order.
+    /// All rows of a group but the own one, in order; of a derived group those of this frame.
     Group(GroupId),
+    /// The rows of the index's group that are in one bucket, in order. For a system over that group: in the own row's
+    /// bucket, the own row left out. For one over the group of the buckets: in the bucket that the own row stands for.
+    Members(IndexId),
+    /// The row of the group of the buckets that stands for the own row's bucket: one turn.
+    Holder(IndexId),
     /// The rows whose reference is the own row, in order.
     Inverse(InverseId),
     /// The integers `first .. end` (`i32`), none if `end` is not above `first`.
@@ -201,6 +206,14 @@ impl Over {
     pub fn index(&self) -> Option<IndexId> {
         match self {
             Over::Within { index, .. } | Over::Nearest { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// The index whose buckets it asks for.
+    pub fn buckets(&self) -> Option<IndexId> {
+        match self {
+            Over::Members(index) | Over::Holder(index) => Some(*index),
             _ => None,
         }
     }

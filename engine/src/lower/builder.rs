@@ -418,6 +418,8 @@ impl Numbering<'_> {
             }
             Over::Count { first, end } => Over::Count { first: self.new[first], end: self.new[end] },
             Over::Group(group) => Over::Group(*group),
+            Over::Members(index) => Over::Members(*index),
+            Over::Holder(index) => Over::Holder(*index),
             Over::Inverse(inverse) => Over::Inverse(*inverse),
         }
     }

@@ -149,9 +149,10 @@ impl<'a> Checker<'a, '_> {
 
     fn no_reference(&mut self, word: &str, span: Span) -> Checked {
         let error = Diagnostic::error(codes::E0302, span, format!("`{word}` takes another row"));
-        self.error(
-            error.help(format!("the variable of a loop over rows, or a reference; `{word}(v, w)` takes vectors")),
-        )
+        self.error(error.help(match word {
+            "distance" => "the variable of a loop over rows, or a reference; `distance(v, w)` takes vectors",
+            _ => "the variable of a loop over rows, or a reference",
+        }))
     }
 
     fn turn_delta(&mut self, turn: Turn) -> Option<Typed> {

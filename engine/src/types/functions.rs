@@ -158,7 +158,11 @@ impl Checker<'_, '_> {
         let [argument] = arguments else { return self.wrong_count(name, 1, arguments.len()) };
         match self.check(argument, Some(scalar)) {
             Checked::Error => Checked::Error,
-            Checked::Typed(typed) if typed.ty.lanes == 1 => Checked::Typed(typed.converted(scalar)),
+            // A reference becomes the number of its row, a variant its place: plain numbers, also of one width.
+            Checked::Typed(typed) if typed.ty.lanes == 1 => {
+                let number = typed.converted(scalar);
+                Checked::Typed(Typed { ty: Type::scalar(scalar), ..number })
+            }
             Checked::Float(x) => Checked::Typed(Typed::value(Value::F64(x)).converted(scalar)),
             value @ Checked::Int(_) if scalar != Scalar::Bool => {
                 adapt(value, scalar, argument.span, self.diagnostics).map_or(Checked::Error, Checked::Typed)

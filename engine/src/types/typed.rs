@@ -64,11 +64,26 @@ pub struct Walk {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Over {
-    Range { first: Typed, end: Typed },
+    Range {
+        first: Typed,
+        end: Typed,
+    },
     Group(usize),
-    Within { index: usize, radius: Value },
-    Nearest { index: usize, count: u16 },
-    By { inverse: usize },
+    Within {
+        index: usize,
+        radius: Value,
+    },
+    Nearest {
+        index: usize,
+        count: u16,
+    },
+    By {
+        inverse: usize,
+    },
+    /// The rows of a bucket of this index.
+    Members(usize),
+    /// The bucket of this index that holds the own row.
+    Holder(usize),
 }
 
 /// The kinds of typed expressions. Operations work lane by lane; a scalar operand goes with every lane.

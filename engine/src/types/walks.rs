@@ -9,6 +9,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::resolve::Meaning;
 use crate::syntax::ast::{self, Expr, ExprKind, Fold, Query};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
@@ -104,13 +105,13 @@ impl<'a> Checker<'a, '_> {
 
     fn query(&mut self, name: &ast::Name, group: usize, own: usize, query: &Query, span: Span) -> Option<Over> {
         let wrong = |span, message: String| Diagnostic::error(codes::E0518, span, message);
-        if self.model.groups[group].origin != Origin::Blueprint {
-            let error = wrong(name.span, format!("`{}` is derived: its rows cannot be gone over", name.text));
-            self.diagnostics.push(error.help("use a native system"));
-            return None;
-        }
         match query {
-            Query::All => Some(Over::Group(group)),
+            Query::All => {
+                if let Origin::Buckets(index) = self.model.groups[group].origin {
+                    self.asks_index(index);
+                }
+                Some(Over::Group(group))
+            }
             Query::Within { radius, of } => {
                 let when = self.measured_from(name, group, own, of.as_deref(), "within", span)?;
                 let ty = Type::scalar(Scalar::F32);
@@ -155,7 +156,10 @@ impl<'a> Checker<'a, '_> {
                 let index = self.index_over(group, when, span);
                 Some(Over::Nearest { index, count: count as u16 })
             }
-            Query::By { fresh, column } => self.inverse_over(group, own, *fresh, column, span),
+            Query::By { fresh, column } => match self.names.meaning(&column.text) {
+                Some(Meaning::Index(index)) => self.bucket_over(name, group, own, index, *fresh, column),
+                _ => self.inverse_over(group, own, *fresh, column, span),
+            },
         }
     }
 
@@ -260,12 +264,54 @@ impl<'a> Checker<'a, '_> {
             self.model.indexes.push(Index { name, span, group, when, bucket_rows, buckets: None, declared: false });
             self.model.indexes.len() - 1
         });
+        self.asks_index(index);
+        index
+    }
+
+    /// Notes that an index is asked.
+    fn asks_index(&mut self, index: usize) {
         if let Some(rule) = &mut self.rule
             && !rule.indexes.contains(&index)
         {
             rule.indexes.push(index);
         }
-        index
+    }
+
+    /// `by tree`: what the buckets of an index tie to the own row.
+    fn bucket_over(
+        &mut self,
+        name: &ast::Name,
+        group: usize,
+        own: usize,
+        index: usize,
+        fresh: bool,
+        column: &ast::Name,
+    ) -> Option<Over> {
+        let (indexed, buckets) = (self.model.indexes.get(index)?.group, self.model.indexes[index].buckets);
+        let over = match (group == indexed, own == indexed) {
+            (true, true) => Over::Members(index),
+            (true, false) if buckets == Some(own) => Over::Members(index),
+            (false, true) if buckets == Some(group) => Over::Holder(index),
+            _ => {
+                let own = self.model.groups[own].name;
+                let message =
+                    format!("`by {}`: the index ties no rows of `{}` to rows of `{own}`", column.text, name.text);
+                let error = Diagnostic::error(codes::E0518, column.span, message);
+                self.diagnostics.push(error.help(format!(
+                    "it ties rows of `{}` to each other, and to a group `buckets of {}`",
+                    self.model.groups[indexed].name, column.text
+                )));
+                return None;
+            }
+        };
+        if fresh {
+            let message = "an index is fresh, or not, where it is declared";
+            let error = Diagnostic::error(codes::E0518, column.span, message);
+            self.diagnostics.push(error.help(format!("say `by {}`", column.text)));
+            return None;
+        }
+        self.asks_index(index);
+        Some(over)
     }
 
     fn inverse_over(&mut self, group: usize, own: usize, fresh: bool, column: &ast::Name, span: Span) -> Option<Over> {
@@ -278,6 +324,16 @@ impl<'a> Checker<'a, '_> {
             let member = &self.model.groups[group].members[member];
             (member.ty, member.owner.map(|(owner, _)| owner))
         };
+        if self.model.groups[group].origin != Origin::Blueprint {
+            let message = format!(
+                "rows of `{}` are made anew each frame: none is found by what it refers to",
+                self.model.groups[group].name
+            );
+            let error = Diagnostic::error(codes::E0518, column.span, message);
+            self.diagnostics
+                .push(error.help("go over all of them, or say `by` and the index that they are buckets of"));
+            return None;
+        }
         if ty.sort != Sort::Entity(GroupId::new(own as u32)) {
             let own = self.model.groups[own].name;
             let message =

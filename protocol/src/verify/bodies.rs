@@ -114,7 +114,19 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                     Over::Inverse(inverse) => {
                         system.inverses.contains(inverse) && program.inverses[*inverse].to == system.group
                     }
-                    Over::Group(group) => !program.groups[*group].derived(),
+                    // How many rows a derived group has is known when its index is sealed.
+                    Over::Group(group) => match program.groups[*group].origin {
+                        Origin::Buckets(index) => system.indexes.contains(&index),
+                        Origin::Blueprint(_) => true,
+                    },
+                    Over::Members(index) => {
+                        let of = &program.indexes[*index];
+                        let tied = of.group == system.group || of.buckets == Some(system.group);
+                        tied && system.indexes.contains(index)
+                    }
+                    Over::Holder(index) => {
+                        program.indexes[*index].group == system.group && system.indexes.contains(index)
+                    }
                     Over::Count { .. } => true,
                 }
             }
@@ -249,7 +261,8 @@ fn problem_of_loop(program: &Program, body: &Body, homes: &Homes, it: &Loop) -> 
             let integer = |value: ValueId| before(value) && scalar(value) == Some(Scalar::I32);
             integer(*first) && integer(*end)
         }
-        Over::Group(_) | Over::Inverse(_) => true,
+        Over::Holder(index) => program.indexes.get(*index).is_some_and(|index| index.buckets.is_some()),
+        Over::Group(_) | Over::Members(_) | Over::Inverse(_) => true,
     };
     (!right).then_some("what it goes over makes no sense")
 }
@@ -368,7 +381,10 @@ pub(super) fn held(program: &Program, violations: &mut Vec<Violation>) {
 /// The group whose rows a loop goes over.
 fn group_of(program: &Program, over: &Over) -> Option<GroupId> {
     match over {
-        Over::Within { index, .. } | Over::Nearest { index, .. } => Some(program.indexes[*index].group),
+        Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Members(index) => {
+            Some(program.indexes[*index].group)
+        }
+        Over::Holder(index) => program.indexes[*index].buckets,
         Over::Group(group) => Some(*group),
         Over::Inverse(inverse) => Some(program.inverses[*inverse].group),
         Over::Count { .. } => None,

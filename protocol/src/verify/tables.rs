@@ -83,7 +83,10 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         for (it, walked) in body.loops.iter() {
             check.id(&body.ops, walked.at, it);
             match &walked.over {
-                Over::Within { index, .. } | Over::Nearest { index, .. } => check.id(indexes, *index, it),
+                Over::Within { index, .. }
+                | Over::Nearest { index, .. }
+                | Over::Members(index)
+                | Over::Holder(index) => check.id(indexes, *index, it),
                 Over::Group(group) => check.id(groups, *group, it),
                 Over::Inverse(inverse) => check.id(inverses, *inverse, it),
                 Over::Count { .. } => {}

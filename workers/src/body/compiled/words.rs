@@ -57,7 +57,7 @@ impl Kind {
     pub(super) fn of(it: &Loop) -> Self {
         match it.over {
             Over::Within { .. } | Over::Group(_) => Kind::Shared,
-            Over::Nearest { .. } | Over::Inverse(_) => Kind::Lists,
+            Over::Nearest { .. } | Over::Inverse(_) | Over::Members(_) | Over::Holder(_) => Kind::Lists,
             Over::Count { .. } => Kind::Count,
         }
     }

@@ -11,7 +11,7 @@ use super::runs;
 use crate::body::block::{Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::{Asker, Nearest};
+use crate::index::{Asker, KdTree, Nearest};
 
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
@@ -109,6 +109,15 @@ impl Around {
     }
 }
 
+/// Which bucket's rows a loop goes over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tie {
+    /// The one that the own row is in: without that row.
+    Shared,
+    /// The one that the own row stands for.
+    Own,
+}
+
 /// What one loop goes over for a block.
 #[derive(Default)]
 pub(super) struct LoopRoom {
@@ -143,6 +152,32 @@ impl LoopRoom {
             self.nearest.ask(&space.tree, batch.space(), theirs, &from, own, count, &mut self.rows);
         }
         self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
+    }
+
+    /// Lists the rows of each row's bucket.
+    pub fn members(&mut self, tree: &KdTree<'_>, tie: Tie, rows: &[u32]) {
+        self.starts.clear();
+        self.rows.clear();
+        for &row in rows {
+            self.starts.push(self.rows.len() as u32);
+            match tie {
+                Tie::Shared => {
+                    let all = tree.bucket_rows(tree.bucket_of(row));
+                    self.rows.extend(all.iter().copied().filter(|other| *other != row));
+                }
+                Tie::Own => self.rows.extend_from_slice(tree.bucket_rows(row)),
+            }
+        }
+        self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
+    }
+
+    /// Lists the bucket of each row.
+    pub fn holders(&mut self, tree: &KdTree<'_>, rows: &[u32]) {
+        self.rows.clear();
+        self.rows.extend(rows.iter().map(|row| tree.bucket_of(*row)));
+        self.starts.clear();
+        self.starts.extend(0..rows.len() as u32);
+        self.starts.resize(padded(rows.len()) + 1, rows.len() as u32);
     }
 
     /// Lists those that refer to each row.

@@ -6,11 +6,12 @@ use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
-use super::around::{Around, LoopRoom};
+use super::around::{Around, LoopRoom, Tie};
 use super::bound::{Bound, recycle};
 use super::{STREAM_ROWS, fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
+use crate::index::KdTree;
 
 /// Rows of a stretch with loops: as many turns are made as the row with the most of them asks for.
 const LOOP_ROWS: usize = 64;
@@ -25,6 +26,9 @@ enum Source {
     },
     Group(GroupId),
     Inverse(InverseId),
+    /// Of a bucket: the own row's, or the one that the own row stands for.
+    Members(IndexId, Tie),
+    Holder(IndexId),
     Count,
 }
 
@@ -63,6 +67,11 @@ impl Core {
                 (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
                 (Over::Group(group), _) => Source::Group(*group),
                 (Over::Inverse(inverse), _) => Source::Inverse(*inverse),
+                (Over::Members(index), _) => {
+                    let shared = program.indexes[*index].group == group;
+                    Source::Members(*index, if shared { Tie::Shared } else { Tie::Own })
+                }
+                (Over::Holder(index), _) => Source::Holder(*index),
                 _ => Source::Count,
             });
             first += slots.columns.len();
@@ -116,6 +125,8 @@ impl Core {
                     room.nearest(batch, &self.around[*around], &bound.spaces[*around], rows, *count);
                 }
                 Source::Inverse(inverse) => room.referring(&batch.inverse(*inverse), rows),
+                Source::Members(index, tie) => room.members(&KdTree(batch.kd(*index)), *tie, rows),
+                Source::Holder(index) => room.holders(&KdTree(batch.kd(*index)), rows),
             }
         }
         &self.rows
@@ -146,7 +157,9 @@ impl Core {
             match source {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
-                Source::Nearest { .. } => Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns }),
+                Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
+                    Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
+                }
                 Source::Inverse(inverse) => {
                     let rows = if room.in_place { batch.inverse(*inverse).listed } else { &room.rows };
                     Turns::Lists(Lists { starts: &room.starts, rows, columns })
