@@ -208,7 +208,9 @@ impl Diagnostics {
     /// Keeps a diagnostic, unless it was told already (of a function, once a call) or there are very many.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let same = |told: &Diagnostic| {
-            told.code == diagnostic.code && told.primary.span == diagnostic.primary.span && told.message == diagnostic.message
+            told.code == diagnostic.code
+                && told.primary.span == diagnostic.primary.span
+                && told.message == diagnostic.message
         };
         if self.items.iter().any(same) {
             return;

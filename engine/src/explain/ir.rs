@@ -183,6 +183,8 @@ fn head(program: &Program, id: LoopId, it: &Loop) -> String {
         }
         Over::Group(group) => format!("group {}", program.groups[*group].name),
         Over::Inverse(over) => format!("inverse {}", inverse(*over)),
+        Over::Members(over) => format!("members of a bucket of {}", index(*over)),
+        Over::Holder(over) => format!("holder, the bucket of {}", index(*over)),
         Over::Count { first, end } => format!("count {} .. {}", value(*first), value(*end)),
     };
     if let Some(mask) = it.mask {

@@ -152,9 +152,9 @@ impl Parser<'_> {
             _ => {
                 let help = match target.kind {
                     _ if self.kind() == Kind::Equal => Some("`=` gives a value, `==` compares".to_string()),
-                    ExprKind::Name(_) if matches!(first, "while" | "loop" | "return" | "break" | "continue") => {
-                        Some(format!("there is no `{first}`: every rule comes to an end; use `for i in 0 .. n` and `if`"))
-                    }
+                    ExprKind::Name(_) if matches!(first, "while" | "loop" | "return" | "break" | "continue") => Some(
+                        format!("there is no `{first}`: every rule comes to an end; use `for i in 0 .. n` and `if`"),
+                    ),
                     ExprKind::Name(_) => did_you_mean(first, ["let", "if", "for"]),
                     _ => None,
                 };

@@ -82,7 +82,9 @@ fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str, types: &TypeNam
             _ => "give one of the enum's variants".to_string(),
         },
         _ if matches!(ty.sort, Sort::Entity(_)) => "a reference to row number i of a group is `GROUP[i]`".to_string(),
-        (1, 1) if !plain => "variants and references are no numbers: choose by `if x == ... { ... } else { ... }`".to_string(),
+        (1, 1) if !plain => {
+            "variants and references are no numbers: choose by `if x == ... { ... } else { ... }`".to_string()
+        }
         (1, 1) if ty.scalar == Scalar::Bool => "compare: `x != 0`".to_string(),
         (1, 1) => format!("convert it: `{}(...)`", ty.scalar.name()),
         (1, _) => format!("make a vector: `{ty}(...)`"),

@@ -204,7 +204,9 @@ impl<'a, 'd> Checker<'a, 'd> {
     pub fn outside(&mut self, what: &str, span: Span) -> Checked {
         let error = Diagnostic::error(codes::E0307, span, format!("{what} is only known of a row"));
         self.error(error.help(match (&self.rule, self.floor.is_some()) {
-            (Some(Rule { system: None, .. }), _) => "signals are of all rows: `mean(people: Age)`, `count(people where Ill)`",
+            (Some(Rule { system: None, .. }), _) => {
+                "signals are of all rows: `mean(people: Age)`, `count(people where Ill)`"
+            }
             (_, true) => "a function sees its parameters and constants: pass what else it needs",
             _ => "use it in a group's blueprint or in the body of a system",
         }))

@@ -228,9 +228,16 @@ impl Checker<'_, '_> {
     ) -> Checked {
         let (Some(b), Some(a)) = (arguments.pop(), arguments.pop()) else { return Checked::Error };
         let span = a.1;
-        let Some((x, y)) = self.unify(a, b, expected.filter(|scalar| scalar.is_integer())) else { return Checked::Error };
+        let Some((x, y)) = self.unify(a, b, expected.filter(|scalar| scalar.is_integer())) else {
+            return Checked::Error;
+        };
         if !x.ty.scalar.is_integer() || x.ty.sort != Sort::Plain || x.ty.lanes > 1 {
-            return self.wrong_operand(name, "two integers", &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)), span);
+            return self.wrong_operand(
+                name,
+                "two integers",
+                &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)),
+                span,
+            );
         }
         let ty = x.ty;
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
@@ -268,7 +275,12 @@ impl Checker<'_, '_> {
         let Some((x, y)) = self.unify(a, b, None) else { return Checked::Error };
         if !op.accepts(x.ty.scalar) || (x.ty.lanes != y.ty.lanes && x.ty.lanes.min(y.ty.lanes) > 1) {
             let wanted = if matches!(op, Binary::Min | Binary::Max) { "two numbers" } else { "two floats" };
-            return self.wrong_operand(name, wanted, &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)), span);
+            return self.wrong_operand(
+                name,
+                wanted,
+                &format!("`{}` and `{}`", self.type_name(x.ty), self.type_name(y.ty)),
+                span,
+            );
         }
         let ty = Type::vector(x.ty.scalar, x.ty.lanes.max(y.ty.lanes));
         Checked::Typed(Typed::new(ty, Kind::Binary(op, Box::new(x), Box::new(y))))
@@ -370,7 +382,9 @@ impl Checker<'_, '_> {
             Function::Way => return Checked::Error,
         };
         let plain = |ty: Type| ty.sort == Sort::Plain;
-        if let Some((wrong, span)) = arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty)) {
+        if let Some((wrong, span)) =
+            arguments.iter().find(|(argument, _)| !fits(argument.ty, ty) || !plain(argument.ty))
+        {
             return self.wrong_operand(name, wanted, &format!("`{}`", self.type_name(wrong.ty)), *span);
         }
         let arguments = arguments.into_iter().map(|(argument, _)| argument).collect();

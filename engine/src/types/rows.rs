@@ -290,7 +290,10 @@ impl<'a> Checker<'a, '_> {
             Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => typed,
             Checked::Int(x) if u32::try_from(x).is_ok() => Typed::value(Value::U32(x as u32)),
             other => {
-                let message = format!("a row is chosen by an integer that is not negative, not by {}", other.called(&self.diagnostics.types));
+                let message = format!(
+                    "a row is chosen by an integer that is not negative, not by {}",
+                    other.called(&self.diagnostics.types)
+                );
                 let error = Diagnostic::error(codes::E0304, index.span, message);
                 return self.error(error.help("convert it: `u32(...)`"));
             }
@@ -367,7 +370,8 @@ impl<'a> Checker<'a, '_> {
                 Checked::Typed(Typed::new(ty, Kind::Choose(Box::new(at), elements)))
             }
             other => {
-                let message = format!("a place in an array is an integer, not {}", other.called(&self.diagnostics.types));
+                let message =
+                    format!("a place in an array is an integer, not {}", other.called(&self.diagnostics.types));
                 self.error(Diagnostic::error(codes::E0304, index.span, message).help("convert it: `i32(...)`"))
             }
         }

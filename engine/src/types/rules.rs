@@ -7,10 +7,10 @@ use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::resolve::Meaning;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Stmt, StmtKind};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
-use crate::resolve::Meaning;
 use crate::types::rows::{Segment, chain};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Local, Step, Turn, Typed, Whose};
@@ -506,7 +506,8 @@ impl<'a> Checker<'a, '_> {
             shape = match (shape, segment) {
                 (Shape::Struct(fields), Segment::Field(field)) => {
                     let Some((_, inner)) = fields.iter().find(|(known, _)| *known == field.text) else {
-                        let hint = crate::diagnostic::did_you_mean(&field.text, fields.iter().map(|(it, _)| it.as_str()));
+                        let hint =
+                            crate::diagnostic::did_you_mean(&field.text, fields.iter().map(|(it, _)| it.as_str()));
                         let message = format!("`{spelled}` has no field `{}`", field.text);
                         self.diagnostics.push(Diagnostic::error(codes::E0314, field.span, message).maybe_help(hint));
                         return;
@@ -527,7 +528,8 @@ impl<'a> Checker<'a, '_> {
             };
         }
         let message = format!("`{spelled}` is {}: assign its parts", shape.describe());
-        self.diagnostics.push(Diagnostic::error(codes::E0514, target.span, message).help("a part is `.field` or `[0]`"));
+        self.diagnostics
+            .push(Diagnostic::error(codes::E0514, target.span, message).help("a part is `.field` or `[0]`"));
     }
 
     fn no_target(&mut self, name: &str, segments: &[Segment<'_>], target: &Expr, group: usize) {

@@ -165,7 +165,8 @@ impl<'a> Checker<'a, '_> {
         let columns: usize =
             owned.iter().map(|place| usize::from(model.groups[group].members[place.member].ty.lanes)).sum();
         if columns > OWNS_MAX {
-            let message = format!("system `{}` owns {columns} values a row: at most {OWNS_MAX} are possible", system.name.text);
+            let message =
+                format!("system `{}` owns {columns} values a row: at most {OWNS_MAX} are possible", system.name.text);
             let error = Diagnostic::error(codes::E0601, system.name.span, message);
             self.diagnostics.push(error.help("let a second system own some of them"));
         }

@@ -91,7 +91,8 @@ impl<'a> Checker<'a, '_> {
                 }
                 Checked::Error => return None,
                 other => {
-                    let message = format!("a range has integers as its ends, not {}", other.called(&self.diagnostics.types));
+                    let message =
+                        format!("a range has integers as its ends, not {}", other.called(&self.diagnostics.types));
                     let error = Diagnostic::error(codes::E0304, end.span, message);
                     self.diagnostics.push(error.help("convert it: `i32(...)`"));
                     return None;
@@ -146,7 +147,9 @@ impl<'a> Checker<'a, '_> {
                     Checked::Error => return None,
                     Checked::Typed(typed) if typed.ty.scalar.is_integer() && typed.scalar().is_none() => {
                         let error = wrong(count.span, "the number of nearest rows is a constant".into());
-                        self.diagnostics.push(error.help("take the largest one, and count those that were met: `if near < k { ... }`"));
+                        self.diagnostics.push(
+                            error.help("take the largest one, and count those that were met: `if near < k { ... }`"),
+                        );
                         return None;
                     }
                     _ => {}
@@ -414,7 +417,8 @@ impl<'a> Checker<'a, '_> {
                 let lanes = matches!(fold, Fold::ArgMin | Fold::ArgMax);
                 if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain || (lanes && typed.ty.lanes > 1) {
                     let message = format!("`{}` takes numbers, not `{}`", fold.word(), self.type_name(typed.ty));
-                    let help = (typed.ty.scalar == Scalar::Bool).then(|| "count instead: `count(x in G where ...)`".to_string());
+                    let help = (typed.ty.scalar == Scalar::Bool)
+                        .then(|| "count instead: `count(x in G where ...)`".to_string());
                     self.diagnostics.push(Diagnostic::error(codes::E0302, at, message).maybe_help(help));
                     return None;
                 }
