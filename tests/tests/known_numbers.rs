@@ -1,0 +1,248 @@
+//! Known models give known numbers: what shipped scenarios come to, against theory.
+//!
+//! Seeds are fixed, so a test gives the same figures each time; the tolerances are those that any seed should keep.
+//! Unless said otherwise, they are four standard deviations of what chance does at the size that is run.
+
+use diptych::coordinator::{Options, Outcome, Stopped};
+use diptych_tests::outputs::{recording, text};
+use diptych_tests::{program, run_with, scenario, shipped};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
+
+/// A shipped scenario's end. What it ensures has held.
+#[track_caller]
+fn end(name: &str, sets: &[(&str, &str)], frames: u32, seed: u64) -> Outcome {
+    let mut program = shipped(name, sets, frames);
+    program.seed = seed;
+    let outcome = run_with(&program, 2, BINARY, Options::default()).unwrap();
+    assert_ne!(outcome.stopped, Stopped::Ensure, "{name} {sets:?}");
+    outcome
+}
+
+fn signal(outcome: &Outcome, name: &str) -> f64 {
+    outcome.state.signal(name).unwrap_or_else(|| panic!("no signal {name}")).as_f64()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[track_caller]
+fn near(what: &str, found: f64, expected: f64, tolerance: f64) {
+    println!("{what}: {found:.5}, theory {expected:.5}, tolerance {tolerance:.5}");
+    assert!((found - expected).abs() <= tolerance, "{what}: {found}, not {expected} +- {tolerance}");
+}
+
+// Epidemics.
+
+/// The z of 1 - z = s0 exp(-r0 z): an iteration that only grows, from below.
+fn final_size(r0: f64, s0: f64) -> f64 {
+    (0..10_000).fold(1.0 - s0, |z, _| 1.0 - s0 * (-r0 * z).exp())
+}
+
+/// The standard deviation of the final share, where infections last a geometric or exponential time: from the law of
+/// large numbers for epidemics (Andersson and Britton, "Stochastic epidemic models and their statistical analysis",
+/// 2000, theorem 4.2), with a coefficient of variation of 1.
+fn final_deviation(r0: f64, z: f64, n: f64) -> f64 {
+    (z * (1.0 - z) * (1.0 + (1.0 - z) * r0 * r0) / n).sqrt() / (1.0 - (1.0 - z) * r0)
+}
+
+/// The limit of many people, step by step as the scenario says it.
+fn mixed_limit(contacts: f64, recovery: f64, dt: f64, s0: f64) -> f64 {
+    let (mut s, mut i) = (s0, 1.0 - s0);
+    while i > 1e-12 {
+        let new = s * contacts * dt * i;
+        (s, i) = (s - new, i + new - recovery * dt * i);
+    }
+    1.0 - s
+}
+
+#[test]
+fn an_epidemic_among_the_well_mixed_has_the_final_size_of_kermack_and_mckendrick() {
+    let n = 20_000;
+    for (contacts, r0) in [("2", 2.0), ("1.5", 1.5), ("0.5", 0.5)] {
+        let s0 = 0.99;
+        let limit = mixed_limit(r0, 1.0, 0.05, s0);
+        // Continuous time is what the limit comes to with dt: at 0.05 less than a percent away.
+        near(&format!("R0 {r0}: steps of 0.05 against continuous time"), limit, final_size(r0, s0), 0.01);
+        let finer = mixed_limit(r0, 1.0, 0.005, s0);
+        assert!((finer - final_size(r0, s0)).abs() < 0.15 * (limit - final_size(r0, s0)).abs());
+        let sets = [("n", "20_000"), ("first", "200"), ("contacts", contacts)];
+        let sizes = [1, 2, 3].map(|seed| {
+            let outcome = end("sir-mixed.dip", &sets, 10_000, seed);
+            assert_eq!(outcome.stopped, Stopped::Until, "nobody is ill in the end");
+            signal(&outcome, "attack")
+        });
+        let deviation = final_deviation(r0, limit, f64::from(n)) / (sizes.len() as f64).sqrt();
+        near(&format!("R0 {r0}: final size of {sizes:?}"), mean(&sizes), limit, 4.0 * deviation);
+    }
+}
+
+#[test]
+fn an_epidemic_in_space_has_the_final_size_of_the_well_mixed_when_stirred_and_less_when_not() {
+    // R0 = infect density pi radius^2 / recover = 2, at any length of the step: see the scenario.
+    let radius = "1.1283792";
+    let sets = |step: &'static str| {
+        [("n", "10_000"), ("first", "100"), ("radius", radius), ("infect", "0.05"), ("recover", "0.1"), ("step_size", step)]
+    };
+    let theory = final_size(2.0, 0.99);
+    let stirred = [1, 2, 3].map(|seed| signal(&end("sir.dip", &sets("200"), 5_000, seed), "attack"));
+    let deviation = final_deviation(2.0, theory, 10_000.0) / 3f64.sqrt();
+    near(&format!("stirred, of {stirred:?}"), mean(&stirred), theory, 4.0 * deviation);
+    let still = signal(&end("sir.dip", &sets("0.05"), 5_000, 1), "attack");
+    println!("nearly still: {still}");
+    assert!(still < theory - 0.2, "who does not walk meets the same neighbours again: {still}");
+}
+
+// Flocking.
+
+/// The order of particles in the states from `from` on.
+fn orders(sets: &[(&str, &str)], frames: u32, from: u32) -> Vec<f64> {
+    let source = std::fs::read_to_string(scenario("vicsek.dip")).unwrap();
+    let program = program(&source.replace("record every 10", "record every 1"), sets, frames);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run_with(&program, 2, BINARY, recording(folder.path())).unwrap();
+    assert_eq!(outcome.stopped, Stopped::Frames);
+    let rows = text(folder.path(), "vicsek.csv");
+    let rows = rows.lines().skip(1 + from as usize);
+    rows.map(|row| row.split(',').nth(2).unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn particles_fall_from_order_into_disorder_as_noise_grows() {
+    let at = |eta| mean(&orders(&[("n", "400"), ("eta", eta)], 600, 300));
+    let found = ["0.5", "2", "3", "4", "5.5"].map(at);
+    println!("order at eta 0.5, 2, 3, 4, 5.5: {found:.3?}");
+    // Vicsek et al. 1995, figure 2 a, read off to some 0.1: near 1, about 0.9, 0.7, 0.4, near 0.
+    assert!(found[0] > 0.95 && found[4] < 0.15, "{found:?}");
+    assert!(found.windows(2).all(|pair| pair[1] < pair[0] - 0.05), "{found:?}");
+}
+
+#[test]
+fn with_full_noise_headings_are_independent() {
+    // The resultant of n random directions has the law of Rayleigh: mean sqrt(pi / 4 n), deviation 0.523 times that.
+    let orders = orders(&[("n", "400"), ("eta", "6.2831855")], 1_000, 1);
+    let theory = (std::f64::consts::PI / 1600.0).sqrt();
+    near("order at eta = 2 pi", mean(&orders), theory, 4.0 * 0.523 * theory / (orders.len() as f64).sqrt());
+}
+
+#[test]
+fn with_everybody_in_sight_order_is_what_the_noise_leaves() {
+    // Each follows nearly the same direction: the noise alone is between it and the others. To the four deviations come
+    // 0.002, for the mean direction of a finite number is itself not quite the common one.
+    let n = 400.0f64;
+    for (word, eta) in [("1", 1.0f64), ("2", 2.0), ("3", 3.0), ("4", 4.0)] {
+        let orders = orders(&[("n", "400"), ("radius", "5"), ("eta", word)], 200, 20);
+        let theory = (eta / 2.0).sin() / (eta / 2.0);
+        let variance = 0.5 + 0.5 * eta.sin() / eta - theory * theory;
+        let tolerance = 4.0 * (variance / n / orders.len() as f64).sqrt() + 0.002;
+        near(&format!("order at eta {eta}"), mean(&orders), theory, tolerance);
+    }
+}
+
+// Money.
+
+/// How many agents have 0, 1, 2, ... coins in the long run: the law of the scenario's update order, from the balance of
+/// each state, with p the share of those who give. From k + 1 coins there is one way to k: to get nothing.
+fn wealth_law(coins: f64, most: usize) -> (f64, Vec<f64>) {
+    let p = 1.0 + coins - (1.0 + coins * coins).sqrt();
+    let mut poisson = vec![(-p).exp()];
+    for k in 1..=most {
+        poisson.push(poisson[k - 1] * p / k as f64);
+    }
+    let mut law = vec![1.0 - p];
+    for k in 0..most {
+        let from: f64 = (1..=k).map(|j| law[j] * poisson[k + 1 - j]).sum();
+        law.push((law[k] - law[0] * poisson[k] - from) / poisson[0]);
+    }
+    (p, law)
+}
+
+#[test]
+fn coins_given_all_at_once_come_to_the_law_of_a_queue() {
+    let n = 50_000;
+    for (word, coins) in [("1", 1.0f64), ("3", 3.0)] {
+        let (p, law) = wealth_law(coins, 40);
+        // The derivation holds together: one in all, the mean that was put in, and the variance of the queue.
+        let moment = |power: i32| law.iter().enumerate().map(|(k, x)| x * (k as f64).powi(power)).sum::<f64>();
+        near("the law's sum", moment(0), 1.0, 1e-3);
+        near("the law's mean", moment(1), coins, 2e-2);
+        let mut shares = vec![0.0; 41];
+        let (mut variances, seeds) = (Vec::new(), [1, 2]);
+        for seed in seeds {
+            let outcome = end("wealth.dip", &[("n", "50_000"), ("coins", word)], 400, seed);
+            let held: Vec<u32> = outcome.state.column("agents", "Coins").unwrap();
+            assert_eq!(held.iter().map(|x| u64::from(*x)).sum::<u64>(), n * coins as u64, "exactly as many as before");
+            for coins in held {
+                shares[(coins as usize).min(40)] += 1.0 / (n as f64 * seeds.len() as f64);
+            }
+            variances.push(signal(&outcome, "variance"));
+        }
+        let agents = n as f64 * seeds.len() as f64;
+        for k in 0..12 {
+            let tolerance = 4.0 * (law[k] * (1.0 - law[k]) / agents).sqrt();
+            near(&format!("{coins} coins: share of those with {k}"), shares[k], law[k], tolerance);
+        }
+        if coins == 1.0 {
+            assert!((law[0] - (2f64.sqrt() - 1.0)).abs() < 1e-12);
+        }
+        // Pollaczek and Khinchine's second moment, and the fourth for what chance does to it.
+        let variance = (p - 1.5 * p * p + 5.0 / 6.0 * p.powi(3) - p.powi(4) / 12.0) / (1.0 - p).powi(2);
+        let centred = |power| law.iter().enumerate().map(|(k, x)| x * (k as f64 - coins).powi(power)).sum::<f64>();
+        near("the law's variance", centred(2), variance, 0.02 * variance);
+        let deviation = ((centred(4) - variance * variance) / agents).sqrt();
+        near(&format!("{coins} coins: variance"), mean(&variances), variance, 4.0 * deviation);
+    }
+}
+
+// Opinions.
+
+/// Places of clusters: what stands more than half a confidence apart is not one.
+fn clusters(mut opinions: Vec<f64>, confidence: f64) -> Vec<f64> {
+    opinions.sort_by(f64::total_cmp);
+    let apart = |a: &f64, b: &f64| b - a <= 0.5 * confidence;
+    opinions.chunk_by(apart).map(|cluster| cluster.iter().sum::<f64>() / cluster.len() as f64).collect()
+}
+
+#[test]
+fn opinions_gather_in_about_one_cluster_for_two_confidences() {
+    for (word, confidence) in [("0.3", 0.3f64), ("0.1", 0.1), ("0.05", 0.05)] {
+        let (mut counts, mut gaps) = (Vec::new(), Vec::new());
+        for seed in [1, 2, 3] {
+            let outcome = end("hegselmann-krause.dip", &[("n", "600"), ("confidence", word)], 2_000, seed);
+            assert_eq!(outcome.stopped, Stopped::Until, "they come to rest");
+            let places = clusters(outcome.state.column("people", "Opinion").unwrap(), confidence);
+            counts.push(places.len() as f64);
+            gaps.extend(places.windows(2).map(|pair| (pair[1] - pair[0]) / confidence));
+        }
+        assert!(gaps.iter().all(|gap| *gap > 1.0), "who is at rest hears no other cluster: {gaps:?}");
+        println!("confidence {confidence}: clusters {counts:?}, gaps {gaps:.2?}, on average {:.3}", mean(&gaps));
+        if confidence > 0.2 {
+            assert!(counts.iter().all(|count| *count == 1.0));
+            continue;
+        }
+        // 1 / (2 confidence) is a rule of thumb: a quarter of it is allowed, for gaps of 2.2 and for chance.
+        let rule = 0.5 / confidence;
+        near(&format!("clusters at {confidence}"), mean(&counts), rule, 0.25 * rule);
+        near(&format!("gaps at {confidence}, in confidences"), mean(&gaps), 2.2, 0.3);
+    }
+}
+
+#[test]
+fn a_network_that_listens_agrees_on_its_mean_and_one_that_does_not_falls_silent() {
+    let run = |confidence| end("opinions.dip", &[("n", "2_000"), ("confidence", confidence)], 2_000, 1);
+    let (open, closed) = (run("1"), run("0.05"));
+    let first: Vec<f64> = open.state.column("people", "First").unwrap();
+    let opinions: Vec<f64> = open.state.column("people", "Opinion").unwrap();
+    let agreed = mean(&first);
+    let worst = opinions.iter().map(|x| (x - agreed).abs()).fold(0.0, f64::max);
+    println!("all listen: {} frames, worst {worst:.1e} from the mean of the first opinions", open.frames);
+    // The run ends when nobody moves by more than 1e-6 a frame; the slowest difference shrinks by some 5 % a frame.
+    assert_eq!(open.stopped, Stopped::Until);
+    assert!(worst < 1e-4, "{worst}");
+    assert_eq!(signal(&open, "silent"), 0.0);
+    // Two random opinions are nearer than c with a chance of 2 c - c^2: at least those who were not stay silent but for
+    // what neighbours pull them; most ties fall silent.
+    assert!(signal(&closed, "silent") > 0.7, "{}", signal(&closed, "silent"));
+    assert!(signal(&closed, "spread") > 0.9);
+}
