@@ -1,4 +1,4 @@
-//! The flagship at 10^5 particles, on one worker and on two.
+//! The flagship at 10^5 particles, its rules in text and in Rust, on one worker and on two.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,7 +6,10 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use diptych_benches::{frames, print_hash, program};
 
-const SCENARIO: &str = include_str!("../../scenarios/colliding-particles.dip");
+const SCENARIOS: [(&str, &str); 2] = [
+    ("text", include_str!("../../scenarios/colliding-particles.dip")),
+    ("native", include_str!("../../scenarios/colliding-particles-native.dip")),
+];
 const ROWS: u32 = 100_000;
 
 fn main() -> ExitCode {
@@ -17,15 +20,19 @@ fn main() -> ExitCode {
             .measurement_time(Duration::from_secs(6))
             .sample_size(10)
             .throughput(Throughput::Elements(ROWS.into()));
-        let program = program(SCENARIO, &[("n", &ROWS.to_string())]);
+        let programs = SCENARIOS.map(|(name, text)| (name, program(text, &[("n", &ROWS.to_string())])));
         for round in ["first", "second", "third"] {
-            for workers in [1u16, 2] {
-                group.bench_function(format!("{workers} workers, {round}"), |b| {
-                    b.iter_custom(|count| frames(&program, workers, count).0);
-                });
+            for (name, program) in &programs {
+                for workers in [1u16, 2] {
+                    group.bench_function(format!("{name}, {workers} workers, {round}"), |b| {
+                        b.iter_custom(|count| frames(program, workers, count).0);
+                    });
+                }
             }
         }
-        print_hash("colliding-particles", 5, frames(&program, 2, 5).1);
+        for (name, program) in &programs {
+            print_hash(&format!("colliding-particles in {name}"), 5, frames(program, 2, 5).1);
+        }
         group.finish();
     })
 }

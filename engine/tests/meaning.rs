@@ -233,7 +233,11 @@ fn references_and_variants_become_plain_numbers() {
         component A = u32
         component To = entity of g
         component H = Health
-        group g[10] { To = g[0] H = S A = 0 }
+        group g[10] {
+            To = g[0]
+            H = S
+            A = 0
+        }
         system s for g owns A {
             let one: u8 = u8(H) + 1
             A = if u32(self) < u32(To) { u32(self) + 1 } else { u32(one) }

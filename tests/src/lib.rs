@@ -1,5 +1,6 @@
 //! What the tests share: running scenarios through a real binary or through the library, and looking at processes.
 
+pub mod kills;
 pub mod outputs;
 
 use std::path::{Path, PathBuf};

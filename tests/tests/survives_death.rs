@@ -1,17 +1,13 @@
 //! `kill -9` any worker at any moment: the run goes on and ends in the same bits.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::Duration;
-
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome};
 use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::message::{Death, Moment};
 use diptych_protocol::program::{Reduce, StageKind};
+use diptych_tests::kills::{Kills, Random};
 use diptych_tests::outputs::WithOutputs;
-use diptych_tests::{kill, run_with, shipped};
-use rustix::process::Signal;
+use diptych_tests::{run_with, shipped};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
@@ -62,51 +58,13 @@ fn a_death_in_any_stage_at_any_moment_costs_a_batch_not_the_run() {
 fn random_kills(kills: u32, workers: u16, seed: u64) -> u32 {
     let program = flagship(40);
     let expected = undisturbed(&program).digest;
-    let mut random = seed;
-    let mut next = move |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
+    let mut random = Random(seed);
     let mut killed = 0;
     while killed < kills {
-        let pids = Rc::new(RefCell::new(vec![0u32; workers.into()]));
-        let launched = Rc::clone(&pids);
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let shared = std::sync::Arc::new(std::sync::Mutex::new(vec![0u32; workers.into()]));
-        let told = std::sync::Arc::clone(&shared);
-        // This run's plan: how long to wait before each kill, and whom.
-        let plan: Vec<(u64, Option<usize>)> = (0..8)
-            .map(|_| {
-                let whom = if next(4) == 0 { None } else { Some(next(workers.into()) as usize) };
-                (next(30_000), whom)
-            })
-            .collect();
-        let killer = std::thread::spawn(move || {
-            let mut killed = 0;
-            for (wait_us, whom) in plan {
-                if stopped.recv_timeout(Duration::from_micros(wait_us)).is_ok() {
-                    break;
-                }
-                let pids = shared.lock().unwrap().clone();
-                for (slot, pid) in pids.into_iter().enumerate() {
-                    if pid != 0 && whom.is_none_or(|w| w == slot) && diptych_tests::lives(pid) {
-                        kill(pid, Signal::KILL);
-                        killed += 1;
-                    }
-                }
-            }
-            killed
-        });
-        let on_launch = Box::new(move |worker: WorkerId, pid: u32| {
-            launched.borrow_mut()[usize::from(worker.0)] = pid;
-            told.lock().unwrap()[usize::from(worker.0)] = pid;
-        });
-        let outcome =
-            run_with(&program, workers, BINARY, Options { on_launch: Some(on_launch), ..Options::default() }).unwrap();
-        let _ = stop.send(());
-        killed += killer.join().unwrap();
+        let plan = Kills::random(&mut random, workers, 8, 30_000);
+        let (outcome, hit) = plan.run(&program, workers, BINARY, Options::default());
         assert_eq!(outcome.digest, expected);
-        assert!(pids.borrow().iter().all(|&pid| !diptych_tests::lives(pid)), "a worker outlived its run");
+        killed += hit;
     }
     killed
 }

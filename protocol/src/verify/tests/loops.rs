@@ -263,6 +263,45 @@ fn bodies_use_what_their_system_declares_and_what_is_there() {
 }
 
 #[test]
+fn loops_over_buckets_go_over_what_the_index_ties_to_the_own_row() {
+    let wrong = |v: &Violation| matches!(v, Violation::Op(..));
+    let members = |p: &mut Program| it(p, 1).over = Over::Members(IndexId(0));
+    let holder = |p: &mut Program| {
+        it(p, 1).over = Over::Holder(IndexId(0));
+        op(p, 15, Op::Const(Value::F32(1.0)));
+    };
+    for change in [members, holder] {
+        let mut program = sound();
+        change(&mut program);
+        assert_eq!(verify(&program), Ok(()));
+        let undeclared = |p: &mut Program| {
+            change(p);
+            it(p, 0).over = Over::Group(GroupId(0));
+            op(p, 8, Op::Const(Value::F32(0.0)));
+            p.systems[ASKS].indexes.clear();
+        };
+        broken(undeclared, wrong);
+    }
+    // Masses are of points, not of their buckets.
+    broken(|p| it(p, 1).over = Over::Holder(IndexId(0)), wrong);
+    // How many buckets there are is known when the index is.
+    let clusters = |p: &mut Program| {
+        holder(p);
+        it(p, 1).over = Over::Group(GroupId(1));
+    };
+    let mut program = sound();
+    clusters(&mut program);
+    assert_eq!(verify(&program), Ok(()));
+    let unknown = |p: &mut Program| {
+        clusters(p);
+        it(p, 0).over = Over::Group(GroupId(0));
+        op(p, 8, Op::Const(Value::F32(0.0)));
+        p.systems[ASKS].indexes.clear();
+    };
+    broken(unknown, wrong);
+}
+
+#[test]
 fn inverses_are_of_references_between_lasting_groups() {
     let wrong = |v: &Violation| matches!(v, Violation::Inverse(..));
     broken(|p| p.inverses[InverseId(0)].column = MASS, wrong);

@@ -1,0 +1,70 @@
+//! Killing workers from outside, at random times.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diptych::Program;
+use diptych::coordinator::{Options, Outcome};
+use diptych_protocol::id::WorkerId;
+use rustix::process::Signal;
+
+/// Numbers that look random, the same each time.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next one below a bound.
+    pub fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// One run's plan: how many microseconds to wait before each kill, and whom; nobody in particular means all at once.
+pub struct Kills(Vec<(u64, Option<usize>)>);
+
+impl Kills {
+    /// So many kills, each at most so many microseconds after the one before.
+    pub fn random(random: &mut Random, workers: u16, kills: usize, wait_us: u64) -> Self {
+        let kill = |_| {
+            let whom = if random.next(4) == 0 { None } else { Some(random.next(workers.into()) as usize) };
+            (random.next(wait_us), whom)
+        };
+        Self((0..kills).map(kill).collect())
+    }
+
+    /// Runs a program under these kills. Returns how many workers were hit as well.
+    ///
+    /// # Panics
+    /// If the run fails, or a worker outlives it.
+    #[track_caller]
+    pub fn run(self, program: &Program, workers: u16, binary: &str, options: Options) -> (Outcome, u32) {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let pids = Arc::new(Mutex::new(vec![0u32; workers.into()]));
+        let (launched, known) = (Arc::clone(&pids), Arc::clone(&pids));
+        let killer = std::thread::spawn(move || {
+            let mut killed = 0;
+            for (wait_us, whom) in self.0 {
+                if stopped.recv_timeout(Duration::from_micros(wait_us)).is_ok() {
+                    break;
+                }
+                let pids = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                for (slot, pid) in pids.into_iter().enumerate() {
+                    if pid != 0 && whom.is_none_or(|w| w == slot) && crate::lives(pid) {
+                        crate::kill(pid, Signal::KILL);
+                        killed += 1;
+                    }
+                }
+            }
+            killed
+        });
+        let on_launch = Box::new(move |worker: WorkerId, pid: u32| {
+            launched.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(worker.0)] = pid;
+        });
+        let outcome = crate::run_with(program, workers, binary, Options { on_launch: Some(on_launch), ..options });
+        let _ = stop.send(());
+        let killed = killer.join().unwrap_or_default();
+        let left = pids.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(left.iter().all(|&pid| !crate::lives(pid)), "a worker outlived its run");
+        (outcome.unwrap_or_else(|e| panic!("{}: {e}", program.scenario)), killed)
+    }
+}

@@ -1,0 +1,98 @@
+//! Every shipped scenario, small: the same bits by both back ends, at any number of workers, with outputs or without,
+//! and when workers are killed. A new scenario is covered by being in the folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use diptych::Program;
+use diptych::coordinator::{Options, Records};
+use diptych_protocol::message::Backend;
+use diptych_tests::kills::{Kills, Random};
+use diptych_tests::{root, run_with, shipped};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
+const FRAMES: u32 = 6;
+/// Parameters that make a scenario small: each is set where the scenario has it.
+const SMALL: [(&str, &str); 1] = [("n", "3_000")];
+/// What a test may spend on one scenario.
+const ROWS_MAX: u32 = 20_000;
+const BACKENDS: [Backend; 2] = [Backend::Interpreter, Backend::Compiled];
+
+fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("scenarios")).unwrap().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| name.ends_with(".dip"));
+    names.sort();
+    assert!(names.len() >= 5, "{names:?}");
+    names
+}
+
+fn small(name: &str) -> Program {
+    let text = std::fs::read_to_string(root().join("scenarios").join(name)).unwrap();
+    let has = |(param, _): &(&str, &str)| text.lines().any(|line| line.starts_with(&format!("param {param}:")));
+    let sets: Vec<(&str, &str)> = SMALL.into_iter().filter(has).collect();
+    let program = shipped(name, &sets, FRAMES);
+    let rows: u32 = program.groups.values().map(|group| group.rows).sum();
+    assert!(rows <= ROWS_MAX, "{name} has {rows} rows: name the parameter that makes it small in SMALL");
+    program
+}
+
+/// The records in a folder.
+fn records(folder: &Path) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), read(&entry.path()))).collect()
+}
+
+#[test]
+fn every_scenario_gives_the_same_bits_by_every_back_end_and_number_of_workers() {
+    for name in names() {
+        let program = small(&name);
+        let mut first = None;
+        for backend in BACKENDS {
+            for workers in [0, 1, 2, 3, 5] {
+                for outputs in [false, true] {
+                    let folder = tempfile::tempdir().unwrap();
+                    let kept = Records { folder: folder.path().into(), overwrite: false };
+                    let options = Options { backend, records: outputs.then_some(kept), ..Options::default() };
+                    let outcome =
+                        run_with(&program, workers, BINARY, options).unwrap_or_else(|e| panic!("{name}: {e}"));
+                    let how = format!("{name}, {}, {workers} workers, outputs {outputs}", backend.name());
+                    assert_eq!(outcome.backend, backend, "{how}");
+                    let written = records(folder.path());
+                    assert_eq!(written.len(), if outputs { program.outputs.records.len() } else { 0 }, "{how}");
+                    let (digest, files) = first.get_or_insert_with(|| (outcome.digest, BTreeMap::new()));
+                    assert_eq!(outcome.digest, *digest, "{how}");
+                    if outputs {
+                        if files.is_empty() {
+                            files.clone_from(&written);
+                        }
+                        assert_eq!(written, *files, "{how}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_scenario_gives_the_same_bits_when_workers_are_killed() {
+    let mut random = Random(3);
+    for name in names() {
+        let program = small(&name);
+        let expected = run_with(&program, 0, BINARY, Options::default()).unwrap().digest;
+        for (backend, workers) in BACKENDS.into_iter().zip([3, 2]) {
+            let mut killed = 0;
+            let mut runs = 0;
+            // Early and late in the run, and whenever else chance has it; a run may end before it is hit.
+            while killed < 4 && runs < 20 {
+                let plan = Kills::random(&mut random, workers, 4, 15_000);
+                let (outcome, hit) = plan.run(&program, workers, BINARY, Options { backend, ..Options::default() });
+                assert_eq!(outcome.digest, expected, "{name}, {}, {workers} workers", backend.name());
+                killed += hit;
+                runs += 1;
+            }
+            assert!(killed > 0, "{name}: nobody was hit in {runs} runs");
+        }
+    }
+}
