@@ -49,6 +49,8 @@ pub struct Model<'a> {
     /// A place in `signals`.
     pub until: Option<usize>,
     pub records: Vec<Record>,
+    /// What signals read of finished states.
+    pub finished: Vec<Place>,
     /// The columns of files.
     pub data: Vec<Column>,
 }

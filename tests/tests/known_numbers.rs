@@ -83,7 +83,14 @@ fn an_epidemic_in_space_has_the_final_size_of_the_well_mixed_when_stirred_and_le
     // R0 = infect density pi radius^2 / recover = 2, at any length of the step: see the scenario.
     let radius = "1.1283792";
     let sets = |step: &'static str| {
-        [("n", "10_000"), ("first", "100"), ("radius", radius), ("infect", "0.05"), ("recover", "0.1"), ("step_size", step)]
+        [
+            ("n", "10_000"),
+            ("first", "100"),
+            ("radius", radius),
+            ("infect", "0.05"),
+            ("recover", "0.1"),
+            ("step_size", step),
+        ]
     };
     let theory = final_size(2.0, 0.99);
     let stirred = [1, 2, 3].map(|seed| signal(&end("sir.dip", &sets("200"), 5_000, seed), "attack"));

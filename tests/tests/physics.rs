@@ -8,7 +8,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 /// The flagship with other particles: what its blueprint says of position, radius and velocity is replaced.
 fn particles(position: &str, radius: &str, velocity: &str, sets: &[(&str, &str)], frames: u32) -> State {
     let text = std::fs::read_to_string(scenario("colliding-particles.dip")).unwrap();
-    let text: Vec<String> = text
+    // Behind the blueprint such a line is a rule's.
+    let (blueprint, rules) = text.split_at(text.find("index tree").unwrap());
+    let blueprint: Vec<String> = blueprint
         .lines()
         .map(|line| match line.trim_start() {
             l if l.starts_with("position Position =") => format!("    position Position = {position}"),
@@ -17,7 +19,7 @@ fn particles(position: &str, radius: &str, velocity: &str, sets: &[(&str, &str)]
             _ => line.to_string(),
         })
         .collect();
-    let program = program(&text.join("\n"), sets, frames);
+    let program = program(&format!("{}\n{rules}", blueprint.join("\n")), sets, frames);
     run_with(&program, 2, BINARY, Options::default()).unwrap().state
 }
 

@@ -23,8 +23,12 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
             diagnostics.push(Diagnostic::warning(codes::W0102, constant.span(), message));
         }
     }
-    let read: BTreeSet<Place> =
-        model.systems.iter().flat_map(|system| system.reads.iter().map(|read| read.place)).collect();
+    let read: BTreeSet<Place> = model
+        .systems
+        .iter()
+        .flat_map(|system| system.reads.iter().map(|read| read.place))
+        .chain(model.finished.iter().copied())
+        .collect();
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {
             let unread = !read.contains(&Place { group, member });

@@ -568,6 +568,7 @@ impl<'a> Checker<'a, '_> {
                 return self.error(error.help("let a system copy the value to a component of the own row"));
             }
             let when = if owner.is_some() { When::Fresh } else { When::Prev };
+            self.model.finished.push(place);
             return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });
         }
         let when = if fresh.is_some() { When::Fresh } else { When::Prev };

@@ -205,6 +205,8 @@ impl Maker<'_> {
             Over::Group(group) => Some(group),
             Over::Inverse(_) => Some(GroupId(1)),
             Over::Count { .. } => None,
+            // Not made here: over rows as `Over::Group` and `Over::Inverse` are.
+            Over::Members(_) | Over::Holder(_) => None,
         }
     }
 

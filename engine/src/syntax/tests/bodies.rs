@@ -1,3 +1,5 @@
+//! Statements and bodies: the trees that texts become.
+
 use super::{body, statements, tree};
 use crate::syntax::ast::Item;
 

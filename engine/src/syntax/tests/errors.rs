@@ -1,3 +1,5 @@
+//! What is told of wrong texts, and how the parser goes on.
+
 use super::{errors, told};
 
 /// What is told of a body in the lines after the third.

@@ -1,3 +1,5 @@
+//! Values: operators, folds, blocks.
+
 use super::{items, shown, tree, value};
 use crate::syntax::ast::{ExprKind, Item};
 

@@ -1,3 +1,5 @@
+//! Items: the trees that texts become.
+
 use super::{item, items, show, tree};
 use crate::syntax::ast::{GroupOrigin, Item};
 
