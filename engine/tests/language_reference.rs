@@ -1,5 +1,7 @@
 //! The scenarios on the pages of `scenarios/` compile, without a warning.
 
+#![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
+
 use diptych::codes::CODES;
 use diptych::compile::{KernelCatalog, Settings, compile};
 use diptych::source::Source;

@@ -3,6 +3,8 @@
 //! Seeds are fixed, so a test gives the same figures each time; the tolerances are those that any seed should keep.
 //! Unless said otherwise, they are four standard deviations of what chance does at the size that is run.
 
+#![allow(clippy::disallowed_methods, reason = "the theory's own numbers, compared within a tolerance")]
+
 use diptych::coordinator::{Options, Outcome, Stopped};
 use diptych_tests::outputs::{recording, text};
 use diptych_tests::{program, run_with, scenario, shipped};

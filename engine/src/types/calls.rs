@@ -113,7 +113,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// `delta(other)`: from the own position to that of another row, the short way; `distance(other)`: how far.
-    pub(super) fn from_own(&mut self, distance: bool, of: &Expr, span: Span) -> Checked {
+    pub(super) fn way_to(&mut self, distance: bool, of: &Expr, span: Span) -> Checked {
         let word = if distance { "distance" } else { "delta" };
         let turn = match &of.kind {
             ExprKind::Name(name) => match self.named(name) {

@@ -102,7 +102,7 @@ impl Checker<'_, '_> {
             return self.inline(function, name, arguments, span);
         }
         if let ("delta" | "distance", [of]) = (name.text.as_str(), arguments) {
-            return self.from_own(name.text == "distance", of, span);
+            return self.way_to(name.text == "distance", of, span);
         }
         let Some(&(_, count, callee)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name.text) else {
             let functions = self.names.all(|meaning| matches!(meaning, Meaning::Function(_)));

@@ -83,8 +83,8 @@ impl<'a> Checker<'a, '_> {
         self.signals[at] = SignalState::Open(depth);
         let signal = self.names.signals[at];
         // It may be asked for from within a reduction or a function: it is a value of its own.
-        let rule = std::mem::replace(&mut self.rule, Some(Rule::default()));
-        let floor = std::mem::replace(&mut self.floor, Some(self.scope.len()));
+        let rule = self.rule.replace(Rule::default());
+        let floor = self.floor.replace(self.scope.len());
         let value = self.single(&signal.value, None);
         self.floor = floor;
         self.rule = rule;

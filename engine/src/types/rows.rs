@@ -70,11 +70,11 @@ impl<'a> Checker<'a, '_> {
                     let ty = self.locals[local.0].ty;
                     self.locals[local.0].used = true;
                     let value = Checked::Typed(Typed { ty, kind: Kind::Local(local) });
-                    self.behind(value, &segments, fresh, expr.span)
+                    self.behind(value, &segments, fresh)
                 }
-                Some(Named::Known(value)) => self.behind(value, &segments, fresh, expr.span),
-                Some(Named::Turn(turn)) => self.of_turn(turn, name, root.span, &segments, fresh),
-                None => self.global(name, root.span, &segments, fresh, (expr.span, expected)),
+                Some(Named::Known(value)) => self.behind(value, &segments, fresh),
+                Some(Named::Turn(turn)) => self.of_turn(turn, &segments, fresh),
+                None => self.global(name, root.span, &segments, fresh, expected),
             },
             ExprKind::This => {
                 let Some(group) = self.own_group() else { return self.outside_system("`self`", root.span) };
@@ -85,7 +85,7 @@ impl<'a> Checker<'a, '_> {
                     Some(Segment::Field(name)) => {
                         self.component(group, name, root.span, &segments[1..], Whose::Own, fresh)
                     }
-                    _ => self.behind(Checked::Typed(me), &segments, fresh, expr.span),
+                    _ => self.behind(Checked::Typed(me), &segments, fresh),
                 }
             }
             _ => {
@@ -93,7 +93,7 @@ impl<'a> Checker<'a, '_> {
                 if segments.is_empty() {
                     return used(self, value);
                 }
-                self.behind(value, &segments, fresh, expr.span)
+                self.behind(value, &segments, fresh)
             }
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Checker<'a, '_> {
         span: Span,
         segments: &[Segment<'_>],
         fresh: Option<Span>,
-        (whole, expected): (Span, Option<Scalar>),
+        expected: Option<Scalar>,
     ) -> Checked {
         let meaning = self.names.meaning(name);
         if let Some(own) = self.own_group()
@@ -137,7 +137,7 @@ impl<'a> Checker<'a, '_> {
             return self.component(own, &name, span, segments, Whose::Own, fresh);
         }
         if let Some((value, rest)) = self.of_blueprint(name, span, segments, expected) {
-            return self.behind(value, rest, fresh, whole);
+            return self.behind(value, rest, fresh);
         }
         let value = match (name, meaning) {
             ("PI", _) => Checked::Float(std::f64::consts::PI),
@@ -160,7 +160,7 @@ impl<'a> Checker<'a, '_> {
             }
             (_, Some(Meaning::Enum(it))) => return self.variant_of(it, name, span, segments, fresh),
             (_, Some(Meaning::Signal(signal))) => self.signal(signal, span),
-            (_, Some(Meaning::Group(group))) => return self.row_of_group(group, name, span, segments, fresh, whole),
+            (_, Some(Meaning::Group(group))) => return self.row_of_group(group, name, span, segments, fresh),
             (_, Some(Meaning::Component(_))) => match self.group {
                 None => return self.outside(&format!("component `{name}`"), span),
                 Some(group) if group.members.iter().any(|member| member.component.text == name) => {
@@ -193,7 +193,7 @@ impl<'a> Checker<'a, '_> {
                 return Checked::Error;
             }
         };
-        self.behind(value, segments, fresh, whole)
+        self.behind(value, segments, fresh)
     }
 
     fn knows_time(&self) -> bool {
@@ -261,7 +261,7 @@ impl<'a> Checker<'a, '_> {
             Some(variant) => {
                 let ty = Type::variant(diptych_protocol::id::EnumId::new(it as u32));
                 let value = Typed { ty, kind: Kind::Const(vec![Value::U8(variant as u8)]) };
-                self.behind(Checked::Typed(value), rest, fresh, field.span)
+                self.behind(Checked::Typed(value), rest, fresh)
             }
             None => {
                 let hint = did_you_mean(&field.text, variants.iter().map(|variant| variant.text.as_str()));
@@ -279,7 +279,6 @@ impl<'a> Checker<'a, '_> {
         span: Span,
         segments: &[Segment<'_>],
         fresh: Option<Span>,
-        whole: Span,
     ) -> Checked {
         let [Segment::Index(index), rest @ ..] = segments else {
             let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is a group, not a value"));
@@ -302,11 +301,11 @@ impl<'a> Checker<'a, '_> {
         let ty = Type::entity(GroupId::new(group as u32));
         let mut row = row.converted(Scalar::U32);
         row.ty = ty;
-        self.behind(Checked::Typed(row), rest, fresh, whole)
+        self.behind(Checked::Typed(row), rest, fresh)
     }
 
     /// What stands behind a value.
-    fn behind(&mut self, value: Checked, segments: &[Segment<'_>], fresh: Option<Span>, whole: Span) -> Checked {
+    fn behind(&mut self, value: Checked, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
         let Some((segment, rest)) = segments.split_first() else {
             if let (Some(span), false) = (fresh, matches!(value, Checked::Error)) {
                 self.not_fresh(span);
@@ -318,7 +317,7 @@ impl<'a> Checker<'a, '_> {
             (Checked::Error, _) => Checked::Error,
             (Checked::Array(elements), Segment::Index(index)) => {
                 let value = self.choose(elements, index);
-                self.behind(value, rest, fresh, whole)
+                self.behind(value, rest, fresh)
             }
             (Checked::Typed(typed), Segment::Field(name)) => match typed.ty.sort {
                 Sort::Entity(group) => {
@@ -327,12 +326,12 @@ impl<'a> Checker<'a, '_> {
                 }
                 _ => {
                     let value = self.lane_of(Checked::Typed(typed), name);
-                    self.behind(value, rest, fresh, whole)
+                    self.behind(value, rest, fresh)
                 }
             },
             (value, Segment::Field(name)) => {
                 let value = self.lane_of(value, name);
-                self.behind(value, rest, fresh, whole)
+                self.behind(value, rest, fresh)
             }
             (value, Segment::Index(index)) => {
                 let message = format!("{} has no `[...]`", value.called(&self.diagnostics.types));
@@ -378,19 +377,12 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A turn's variable, or something of it.
-    fn of_turn(
-        &mut self,
-        turn: Turn,
-        name: &str,
-        span: Span,
-        segments: &[Segment<'_>],
-        fresh: Option<Span>,
-    ) -> Checked {
+    fn of_turn(&mut self, turn: Turn, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
         let (group, own) = (self.turns[turn.0].group, self.turns[turn.0].own);
         match (group, segments) {
             (None, _) => {
                 let counter = Typed { ty: Type::scalar(Scalar::I32), kind: Kind::Other(turn) };
-                self.behind(Checked::Typed(counter), segments, fresh, span)
+                self.behind(Checked::Typed(counter), segments, fresh)
             }
             (Some(group), [Segment::Field(component), rest @ ..]) => {
                 // In a signal the rows that are gone over are the own ones.
@@ -400,8 +392,7 @@ impl<'a> Checker<'a, '_> {
             (Some(group), _) => {
                 let ty = Type::entity(GroupId::new(group as u32));
                 let kind = if own { Kind::Row } else { Kind::Other(turn) };
-                let _ = name;
-                self.behind(Checked::Typed(Typed { ty, kind }), segments, fresh, span)
+                self.behind(Checked::Typed(Typed { ty, kind }), segments, fresh)
             }
         }
     }
@@ -469,7 +460,7 @@ impl<'a> Checker<'a, '_> {
                                 }
                             }
                             let value = self.choose(elements, index);
-                            return self.behind(value, rest, None, span);
+                            return self.behind(value, rest, None);
                         }
                     }
                 }
@@ -488,7 +479,7 @@ impl<'a> Checker<'a, '_> {
             .is_some_and(|member| matches!(self.model.groups[group].members[member].ty.sort, Sort::Entity(_)));
         let (here, behind) = if reference && !rest.is_empty() { (None, fresh) } else { (fresh, None) };
         let value = self.read(group, &leaf, span, whose, here);
-        self.behind(value, rest, behind, span)
+        self.behind(value, rest, behind)
     }
 
     /// The rest of the way to a leaf, by fields and constant places only.

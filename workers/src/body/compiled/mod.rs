@@ -3,9 +3,9 @@
 //! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
 //! those of [`diptych_protocol::eval`], whatever the number of lanes.
 //!
-//! What does not depend on who makes the code: the [`plan`] of what is needed, the [`words`] that the code finds its
-//! data in, the checks before each call ([`arguments`]), the registered functions ([`calls`]), the finished [`code`].
-//! What makes the code is a [`Generator`]; there is one, [`Cranelift`](function::Cranelift). Another one for some
+//! What does not depend on who makes the code: the `plan` of what is needed, the `words` that the code finds its
+//! data in, the checks before each call (`arguments`), the registered functions (`calls`), the finished `code`.
+//! What makes the code is a `Generator`; there is one, `Cranelift`. Another one for some
 //! processors stands before it in [`Compiled::with`] and may decline a body.
 
 mod arguments;
