@@ -30,7 +30,7 @@ fn inner_loop(criterion: &mut Criterion, rows: usize, neighbours: &str) {
     let program = program(SCENARIO, &[("n", &rows.to_string()), ("k", neighbours)]);
     let mut cells = Cells::new(rows, neighbours.parse().unwrap_or(8.0));
     let mut group = criterion.benchmark_group(format!("boids inner loop, ~{neighbours} neighbours"));
-    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(15);
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(1)).sample_size(12);
     group.throughput(Throughput::Elements(rows as u64));
     let compiled = |lanes: usize, processor: Processor| -> Steer<'_> {
         match Compiled::with(&program, steer_body(&program), lanes, processor) {

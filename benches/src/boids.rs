@@ -111,9 +111,10 @@ impl Cells {
             let (mut near, mut cx, mut cy, mut au, mut av, mut sx, mut sy) = (zero, zero, zero, zero, zero, zero, zero);
             for piece in pieces {
                 let range = piece.start..piece.end;
-                let columns = x[range.clone()].iter().zip(&y[range.clone()]).zip(&u[range.clone()]).zip(&v[range]);
-                for (((x, y), u), v) in columns {
-                    let (x, y) = (x + piece.shift[0], y + piece.shift[1]);
+                let (x, y) = (&x[range.clone()], &y[range.clone()]);
+                let (u, v) = (&u[range.clone()], &v[range.clone()]);
+                for j in 0..range.len() {
+                    let (x, y, u, v) = (x[j] + piece.shift[0], y[j] + piece.shift[1], u[j], v[j]);
                     for w in 0..W {
                         let (dx, dy) = (x - qx[w], y - qy[w]);
                         let d2 = dx * dx + dy * dy;
@@ -121,8 +122,8 @@ impl Cells {
                         near[w] += if in_reach { 1.0 } else { 0.0 };
                         cx[w] += if in_reach { dx } else { 0.0 };
                         cy[w] += if in_reach { dy } else { 0.0 };
-                        au[w] += if in_reach { *u } else { 0.0 };
-                        av[w] += if in_reach { *v } else { 0.0 };
+                        au[w] += if in_reach { u } else { 0.0 };
+                        av[w] += if in_reach { v } else { 0.0 };
                         sx[w] += if close { dx } else { 0.0 };
                         sy[w] += if close { dy } else { 0.0 };
                     }
@@ -186,7 +187,8 @@ impl Cells {
     pub fn by_body(&mut self, steer: &mut Steer<'_>, rows: usize) {
         let mut next = std::mem::take(&mut self.next);
         let ([next_u, next_v], all) = (&mut next, self.rows());
-        let columns: Vec<&[f32]> = self.columns.iter().map(|column| &column[..]).collect();
+        let columns = self.columns.each_ref().map(|column| &column[..]);
+        let others = steer.others.map(|column| Values::F32(columns[column]));
         let mut runs: Vec<Run> = Vec::new();
         let mut numbers = vec![0u32; all + 16];
         numbers.iter_mut().zip(0..).for_each(|(number, row)| *number = row);
@@ -207,9 +209,7 @@ impl Cells {
                 }
             }
             let room = rows.start..rows.start + padded(rows.len());
-            let own: Vec<Values<'_>> =
-                steer.own.iter().map(|&column| Values::F32(&columns[column][room.clone()])).collect();
-            let others: Vec<Values<'_>> = steer.others.iter().map(|&column| Values::F32(columns[column])).collect();
+            let own = steer.own.map(|column| Values::F32(&columns[column][room.clone()]));
             let turns = [Turns::Shared(Shared { runs: &runs, rows: None, columns: &others, straight })];
             let block = Block {
                 count: rows.len(),
@@ -242,8 +242,8 @@ impl Cells {
 pub struct Steer<'p> {
     executor: Box<dyn Executor>,
     /// Which of position and velocity each slot reads.
-    own: Vec<usize>,
-    others: Vec<usize>,
+    own: [usize; 4],
+    others: [usize; 4],
     uniforms: Uniforms<'p>,
 }
 
@@ -264,8 +264,9 @@ impl<'p> Steer<'p> {
         let slots = Slots::of(program, steer_body(program));
         let place =
             |name: String| ["Position.x", "Position.y", "Velocity.x", "Velocity.y"].iter().position(|n| *n == name);
-        let places = |list: &[diptych_workers::body::slots::Slot]| -> Vec<usize> {
-            list.iter().filter_map(|slot| place(program.columns[slot.column].name())).collect()
+        let places = |list: &[diptych_workers::body::slots::Slot]| -> [usize; 4] {
+            let found: Vec<usize> = list.iter().filter_map(|slot| place(program.columns[slot.column].name())).collect();
+            found.try_into().unwrap_or_else(|_| panic!("the rule reads something else than position and velocity"))
         };
         let uniforms =
             Uniforms { seed: 0, tick: 2, frame: 0, time: 0.0, signals: &[], reduced: &[], space: &program.space };
