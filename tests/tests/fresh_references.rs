@@ -39,3 +39,27 @@ fn fresh_before_a_reference_reads_the_new_value_of_the_row_it_pointed_to() {
         }
     }
 }
+
+/// Half of the row's own references lead nowhere: a number read through one is 0, a reference is none again.
+#[test]
+fn what_is_read_through_no_row_is_zero_and_a_reference_none() {
+    const CHAIN: &str = "
+scenario chain
+component Count = u32
+component To = entity of agents
+component Seen = u32
+component Next = entity of agents
+group agents[10] { Count = row + 7, To = agents[row + 5], Seen = 1, Next = agents[0] }
+system look for agents owns Seen, Next {
+    Seen = To.Count
+    Next = To.To
+}
+";
+    let state = run_with(&program(CHAIN, &[], 1), 2, BINARY, Options::default()).unwrap().state;
+    let (seen, next) = (state.column::<u32>("agents", "Seen").unwrap(), state.column::<u32>("agents", "Next").unwrap());
+    for row in 0..10 {
+        assert_eq!(seen[row], if row < 5 { row as u32 + 12 } else { 0 });
+        // Rows 0 to 4 point to 5 to 9, which point beyond the group's end.
+        assert!(if row < 5 { next[row] == row as u32 + 10 } else { next[row] == u32::MAX });
+    }
+}

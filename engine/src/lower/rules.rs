@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diptych_protocol::body::{At, Binary, Compare, Op, Over, Unary};
 use diptych_protocol::id::{GroupId, Id, IndexId, InverseId, SignalId, ValueId};
 use diptych_protocol::program::When;
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::{Flattener, pairs};
 use crate::types::Place;
@@ -172,9 +172,20 @@ impl Flattener<'_> {
                 None => return Vec::new(),
             },
         };
-        let scalar = world.model.groups[place.group].members[place.member].ty.scalar;
+        let ty = world.model.groups[place.group].members[place.member].ty;
         let columns = world.places.of(place);
-        columns.into_iter().map(|column| self.push(scalar, Op::Read { column, when, at })).collect()
+        let lanes = columns.into_iter().map(|column| self.push(ty.scalar, Op::Read { column, when, at }));
+        let lanes: Vec<ValueId> = lanes.collect();
+        match (at, ty.sort) {
+            // A value read through no row is 0, but a reference then refers to no row, not to row 0.
+            (At::Row(row), Sort::Entity(_)) => {
+                let rows = self.builder.constant(Value::U32(world.model.groups[place.group].rows));
+                let none = self.builder.constant(Value::U32(NO_ROW));
+                let there = self.compare(Compare::Lt, row, rows);
+                lanes.into_iter().map(|lane| self.push(ty.scalar, Op::Select(there, lane, none))).collect()
+            }
+            _ => lanes,
+        }
     }
 
     /// The lanes of a signal.
