@@ -8,6 +8,7 @@ mod functions;
 mod groups;
 mod lints;
 mod outputs;
+mod reads;
 mod rows;
 pub mod rules;
 pub mod shapes;
