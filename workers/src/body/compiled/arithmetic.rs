@@ -1,22 +1,19 @@
 //! Operations with one and two operands, and comparisons.
 
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::types::{I32X4, I64};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature};
 use diptych_protocol::body::{Binary, Compare, Op, Unary};
 use diptych_protocol::id::ValueId;
 use diptych_protocol::types::{Scalar, Value};
 
 use super::calls;
-use super::function::{Function, Part, Parts};
+use super::function::{Function, Parts};
+use super::machine::Part;
 use super::words;
 
 impl Function<'_> {
     /// One operand.
     pub(super) fn unary(&mut self, op: Unary, scalar: Scalar, a: Parts) -> Parts {
-        let float = scalar.is_float();
         let vectors = match op {
-            Unary::Floor | Unary::Ceil | Unary::Trunc | Unary::Round => self.rounds,
+            Unary::Floor | Unary::Ceil | Unary::Trunc | Unary::Round => self.m.rounds(),
             Unary::Neg | Unary::Abs | Unary::Not | Unary::Sqrt => true,
             _ => false,
         };
@@ -25,17 +22,9 @@ impl Function<'_> {
             return self.call_on(address, &[(scalar, &a)], scalar, &[]);
         }
         let parts = a.into_iter().map(|a| match op {
-            Unary::Neg if float => self.b.ins().fneg(a),
-            Unary::Neg => self.b.ins().ineg(a),
-            Unary::Abs if float => self.b.ins().fabs(a),
-            Unary::Abs if signed(scalar) => self.b.ins().iabs(a),
-            Unary::Not => self.b.ins().bnot(a),
-            Unary::Sqrt => self.b.ins().sqrt(a),
-            Unary::Floor => self.b.ins().floor(a),
-            Unary::Ceil => self.b.ins().ceil(a),
-            Unary::Trunc => self.b.ins().trunc(a),
+            Unary::Abs if !scalar.is_float() && !signed(scalar) => a,
             Unary::Round => self.round(scalar, a),
-            _ => a,
+            op => self.m.unary(op, scalar, a),
         });
         let parts = parts.collect();
         self.wrap(scalar, parts)
@@ -56,24 +45,10 @@ impl Function<'_> {
         if let Some(address) = calls::binary(op, scalar) {
             return self.call_on(address, &[(scalar, &a), (scalar, &b)], scalar, &[]);
         }
-        let (float, signed) = (scalar.is_float(), signed(scalar));
         let pairs = a.into_iter().zip(b);
         let parts = pairs.map(|(a, b)| match op {
-            Binary::Add if float => self.b.ins().fadd(a, b),
-            Binary::Sub if float => self.b.ins().fsub(a, b),
-            Binary::Mul if float => self.b.ins().fmul(a, b),
-            Binary::Div => self.b.ins().fdiv(a, b),
-            Binary::Add => self.b.ins().iadd(a, b),
-            Binary::Sub => self.b.ins().isub(a, b),
-            Binary::Mul => self.b.ins().imul(a, b),
-            Binary::Min | Binary::Max if float => self.extreme(op, a, b),
-            Binary::Min if signed => self.b.ins().smin(a, b),
-            Binary::Max if signed => self.b.ins().smax(a, b),
-            Binary::Min => self.b.ins().umin(a, b),
-            Binary::Max => self.b.ins().umax(a, b),
-            Binary::And => self.b.ins().band(a, b),
-            Binary::Or => self.b.ins().bor(a, b),
-            _ => self.b.ins().bxor(a, b),
+            Binary::Min | Binary::Max if scalar.is_float() => self.extreme(op, scalar, a, b),
+            op => self.m.binary(op, scalar, a, b),
         });
         let parts = parts.collect();
         match op {
@@ -83,36 +58,32 @@ impl Function<'_> {
     }
 
     /// The smaller or the larger float. Equal ones differ in the sign of zero at most: it is in either, or in both.
-    fn extreme(&mut self, op: Binary, a: Part, b: Part) -> Part {
-        let ty = self.b.func.dfg.value_type(a);
-        let (beyond, zeros) = if op == Binary::Min {
-            (self.b.ins().fcmp(FloatCC::LessThan, b, a), self.b.ins().bor(a, b))
-        } else {
-            (self.b.ins().fcmp(FloatCC::GreaterThan, b, a), self.b.ins().band(a, b))
+    fn extreme(&mut self, op: Binary, scalar: Scalar, a: Part, b: Part) -> Part {
+        let (beyond, zeros) = match op {
+            Binary::Min => (Compare::Lt, Binary::Or),
+            _ => (Compare::Gt, Binary::And),
         };
-        let nan = self.b.ins().fcmp(FloatCC::Unordered, a, a);
-        let other = self.b.ins().bor(beyond, nan);
-        let other = self.cast(ty, other);
-        let taken = self.b.ins().bitselect(other, b, a);
-        let equal = self.b.ins().fcmp(FloatCC::Equal, a, b);
-        let equal = self.cast(ty, equal);
-        self.b.ins().bitselect(equal, zeros, taken)
+        let beyond = self.m.compare(beyond, scalar, b, a);
+        let zeros = self.m.binary(zeros, scalar, a, b);
+        let nan = self.m.unordered(scalar, a, a);
+        let other = self.m.binary(Binary::Or, scalar, beyond, nan);
+        let taken = self.m.select(scalar, other, b, a);
+        let equal = self.m.compare(Compare::Eq, scalar, a, b);
+        self.m.select(scalar, equal, zeros, taken)
     }
 
     /// To the nearest, ties away from zero: truncated, and one more where half or more was cut off, which is exact.
     fn round(&mut self, scalar: Scalar, a: Part) -> Part {
-        let ty = self.b.func.dfg.value_type(a);
         let (half, one) = (self.real(scalar, 0.5), self.real(scalar, 1.0));
-        let whole = self.b.ins().trunc(a);
-        let cut = self.b.ins().fsub(a, whole);
-        let cut = self.b.ins().fabs(cut);
-        let far = self.b.ins().fcmp(FloatCC::GreaterThanOrEqual, cut, half);
-        let far = self.cast(ty, far);
+        let whole = self.m.unary(Unary::Trunc, scalar, a);
+        let cut = self.m.binary(Binary::Sub, scalar, a, whole);
+        let cut = self.m.unary(Unary::Abs, scalar, cut);
+        let far = self.m.compare(Compare::Ge, scalar, cut, half);
         let sign = self.real(scalar, -0.0);
-        let sign = self.b.ins().band(sign, a);
-        let one = self.b.ins().bor(one, sign);
-        let next = self.b.ins().fadd(whole, one);
-        self.b.ins().bitselect(far, next, whole)
+        let sign = self.m.binary(Binary::And, scalar, sign, a);
+        let one = self.m.binary(Binary::Or, scalar, one, sign);
+        let next = self.m.binary(Binary::Add, scalar, whole, one);
+        self.m.select(scalar, far, next, whole)
     }
 
     /// A shift by a constant, which counts as unsigned.
@@ -134,7 +105,7 @@ impl Function<'_> {
         let by = by.min(width - 1);
         let parts = a.into_iter();
         let parts =
-            parts.map(|a| if op == Binary::Shl { self.left(a, by) } else { self.right(a, by, signed) }).collect();
+            parts.map(|a| if op == Binary::Shl { self.m.left(a, by) } else { self.m.right(a, by, signed) }).collect();
         if op == Binary::Shl { self.wrap(scalar, parts) } else { parts }
     }
 
@@ -156,34 +127,32 @@ impl Function<'_> {
                 let parts = parts.into_iter();
                 parts
                     .map(|part| {
-                        let high = self.left(part, up);
-                        self.right(high, up, true)
+                        let high = self.m.left(part, up);
+                        self.m.right(high, up, true)
                     })
                     .collect()
             }
             Some(low) => {
-                let low = self.all(low);
-                parts.into_iter().map(|part| self.b.ins().band(part, low)).collect()
+                let low = self.m.all(low);
+                parts.into_iter().map(|part| self.m.binary(Binary::And, scalar, part, low)).collect()
             }
         }
     }
 
     /// A comparison: a mask.
     pub(super) fn compare(&mut self, op: Compare, scalar: Scalar, a: &[Part], b: &[Part]) -> Parts {
-        let pairs = a.iter().zip(b);
-        if scalar.is_float() {
-            let masks: Parts = pairs.map(|(a, b)| self.b.ins().fcmp(float_condition(op), *a, *b)).collect();
-            return if scalar == Scalar::F64 { self.narrow(&masks) } else { masks };
+        let masks: Parts = a.iter().zip(b).map(|(a, b)| self.m.compare(op, scalar, *a, *b)).collect();
+        if scalar != Scalar::F64 {
+            return masks;
         }
-        let condition = condition(op, scalar != Scalar::U32);
-        pairs.map(|(a, b)| self.b.ins().icmp(condition, *a, *b)).collect()
+        masks.chunks_exact(2).map(|pair| self.m.narrow(pair[0], pair[1])).collect()
     }
 
     /// Draws.
     pub(super) fn draw(&mut self, scalar: Scalar, place: u64, entity: &Parts, turn: &Parts) -> Parts {
         let Some(address) = calls::draw(scalar) else { return self.wrong(scalar, "a draw of no float") };
         let (seed, tick) = (self.word(words::SEED), self.word(words::TICK));
-        let place = self.b.ins().iconst(I64, place as i64);
+        let place = self.m.number(place as i64);
         self.call_on(address, &[(Scalar::U32, entity), (Scalar::U32, turn)], scalar, &[seed, tick, place])
     }
 
@@ -199,66 +168,39 @@ impl Function<'_> {
         let room = match self.call_room {
             Some(room) => room,
             None => {
-                let room = [self.room(len), self.room(len), self.room(len)];
+                let room = [self.m.room(len), self.m.room(len), self.m.room(len)];
                 *self.call_room.insert(room)
             }
         };
         let mut arguments = Vec::new();
         for ((_, parts), room) in operands.iter().zip(room) {
             for (place, part) in parts.iter().enumerate() {
-                self.keep(*part, room + place as u32 * 16);
+                self.m.keep(*part, room + place as u32 * self.bytes());
             }
-            arguments.push(self.b.ins().iadd_imm_s(self.frame, i64::from(room)));
+            arguments.push(self.m.frame(room));
         }
-        arguments.push(self.b.ins().iadd_imm_s(self.frame, i64::from(room[2])));
-        arguments.push(self.b.ins().iconst(I64, self.plan.lanes as i64));
+        arguments.push(self.m.frame(room[2]));
+        arguments.push(self.m.number(self.plan.lanes as i64));
         arguments.extend(more);
-        let mut signature = Signature::new(self.b.func.signature.call_conv);
-        signature.params.extend(arguments.iter().map(|_| AbiParam::new(I64)));
-        self.call(address, signature, &arguments);
-        let offsets: Vec<u32> = (0..self.parts(result) as u32).map(|place| room[2] + place * 16).collect();
+        self.m.call(address, &arguments);
+        let offsets: Vec<u32> =
+            (0..self.parts(result) as u32).map(|place| room[2] + place * self.bytes()).collect();
         self.unpark(result, &offsets)
     }
 
-    /// Whether two masks' lanes differ nowhere: rows that are not the same.
-    pub(super) fn differs(&mut self, a: &[Part], b: &[Part]) -> Parts {
-        a.iter().zip(b).map(|(a, b)| self.b.ins().icmp(IntCC::NotEqual, *a, *b)).collect()
+    /// A number in all lanes.
+    pub(super) fn splat(&mut self, number: Part) -> Parts {
+        let part = self.m.splat(number);
+        vec![part; self.parts(Scalar::U32)]
     }
 
-    /// A number in all lanes.
-    pub(super) fn splat(&mut self, scalar: Part) -> Parts {
-        let part = self.b.ins().splat(I32X4, scalar);
-        vec![part; self.plan.lanes / 4]
+    /// Two operands, vector by vector.
+    pub(super) fn pairs(&mut self, op: Binary, scalar: Scalar, a: &[Part], b: &[Part]) -> Parts {
+        a.iter().zip(b).map(|(a, b)| self.m.binary(op, scalar, *a, *b)).collect()
     }
 }
 
 /// Whether lanes of this type count as signed.
 pub(super) fn signed(scalar: Scalar) -> bool {
     matches!(scalar, Scalar::I8 | Scalar::I16 | Scalar::I32)
-}
-
-fn float_condition(op: Compare) -> FloatCC {
-    match op {
-        Compare::Eq => FloatCC::Equal,
-        Compare::Ne => FloatCC::NotEqual,
-        Compare::Lt => FloatCC::LessThan,
-        Compare::Le => FloatCC::LessThanOrEqual,
-        Compare::Gt => FloatCC::GreaterThan,
-        Compare::Ge => FloatCC::GreaterThanOrEqual,
-    }
-}
-
-fn condition(op: Compare, signed: bool) -> IntCC {
-    match (op, signed) {
-        (Compare::Eq, _) => IntCC::Equal,
-        (Compare::Ne, _) => IntCC::NotEqual,
-        (Compare::Lt, true) => IntCC::SignedLessThan,
-        (Compare::Le, true) => IntCC::SignedLessThanOrEqual,
-        (Compare::Gt, true) => IntCC::SignedGreaterThan,
-        (Compare::Ge, true) => IntCC::SignedGreaterThanOrEqual,
-        (Compare::Lt, false) => IntCC::UnsignedLessThan,
-        (Compare::Le, false) => IntCC::UnsignedLessThanOrEqual,
-        (Compare::Gt, false) => IntCC::UnsignedGreaterThan,
-        (Compare::Ge, false) => IntCC::UnsignedGreaterThanOrEqual,
-    }
 }

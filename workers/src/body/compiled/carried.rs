@@ -1,13 +1,11 @@
 //! What loops remember from turn to turn.
 
-use cranelift_codegen::ir::InstBuilder;
-use cranelift_frontend::Variable;
-use diptych_protocol::body::{Binary, Carried, Op, Update};
+use diptych_protocol::body::{Binary, Carried, Op, Unary, Update};
 use diptych_protocol::id::{Id, LoopId, ValueId};
 use diptych_protocol::types::{Scalar, Value};
 
-use super::function::{Function, Parts, vector};
-use super::parking::SUMS;
+use super::function::{Function, Parts};
+use super::machine::{Kind, Variable};
 
 /// Where a carried value stands.
 #[derive(Clone)]
@@ -21,7 +19,7 @@ pub(super) enum Remembered {
 impl Function<'_> {
     /// Puts the values before the first turn in place.
     pub(super) fn start(&mut self, it: LoopId) {
-        let mut left = SUMS;
+        let mut left = self.sums();
         for (place, carried) in self.body.loops[it].carried.iter().enumerate() {
             if !self.plan.carried[it.index()][place] {
                 continue;
@@ -32,15 +30,15 @@ impl Function<'_> {
             let read = self.body.loops[it].body().any(|at| self.op(at) == Op::Carried(it, place as u16));
             let remembered = match left.checked_sub(start.len()) {
                 None if !read && !matches!(carried.update, Update::Set(_)) => {
-                    let offsets: Vec<u32> = start.iter().map(|_| self.room(16)).collect();
-                    start.iter().zip(&offsets).for_each(|(part, offset)| self.keep(*part, *offset));
+                    let offsets: Vec<u32> = start.iter().map(|_| self.m.room(16)).collect();
+                    start.iter().zip(&offsets).for_each(|(part, offset)| self.m.keep(*part, *offset));
                     Remembered::Frame(offsets)
                 }
                 rest => {
                     left = rest.unwrap_or(0);
                     let variables = start.iter().map(|part| {
-                        let variable = self.b.declare_var(vector(scalar));
-                        self.b.def_var(variable, *part);
+                        let variable = self.m.variable(Kind::Vector(scalar));
+                        self.m.set(variable, *part);
                         variable
                     });
                     Remembered::Variables(variables.collect())
@@ -54,7 +52,7 @@ impl Function<'_> {
     pub(super) fn carried(&mut self, it: LoopId, place: usize) -> Option<Parts> {
         let scalar = self.scalar(self.body.loops[it].carried.get(place)?.start);
         match self.remembered[it.index()][place].clone()? {
-            Remembered::Variables(variables) => Some(variables.iter().map(|it| self.b.use_var(*it)).collect()),
+            Remembered::Variables(variables) => Some(variables.iter().map(|it| self.m.read(*it)).collect()),
             Remembered::Frame(offsets) => Some(self.unpark(scalar, &offsets)),
         }
     }
@@ -82,12 +80,12 @@ impl Function<'_> {
             match self.remembered[it.index()][place].clone() {
                 Some(Remembered::Variables(variables)) => all.extend(variables.into_iter().zip(new)),
                 Some(Remembered::Frame(offsets)) => {
-                    offsets.into_iter().zip(new).for_each(|(offset, part)| self.keep(part, offset));
+                    offsets.into_iter().zip(new).for_each(|(offset, part)| self.m.keep(part, offset));
                 }
                 None => {}
             }
         }
-        all.into_iter().for_each(|(variable, part)| self.b.def_var(variable, part));
+        all.into_iter().for_each(|(variable, part)| self.m.set(variable, part));
     }
 
     /// What a turn makes of a carried value.
@@ -132,7 +130,7 @@ impl Function<'_> {
         let scalar = self.scalar(carried.start);
         let new = self.value(carried.update.value());
         let (op, new) = if op == Binary::Add && !is_plus_zero(self.body.ops[carried.start].op) {
-            (Binary::Sub, new.into_iter().map(|part| self.b.ins().fneg(part)).collect())
+            (Binary::Sub, new.into_iter().map(|part| self.m.unary(Unary::Neg, scalar, part)).collect())
         } else {
             (op, new)
         };
@@ -141,8 +139,8 @@ impl Function<'_> {
         // The remembered value stands second, if it can: it may be in memory.
         let pairs = old.into_iter().zip(new);
         let sums = pairs.map(|(old, new)| match op {
-            Binary::Add => self.b.ins().fadd(new, old),
-            _ => self.b.ins().fsub(old, new),
+            Binary::Add => self.m.binary(op, scalar, new, old),
+            _ => self.m.binary(op, scalar, old, new),
         });
         Some(sums.collect())
     }

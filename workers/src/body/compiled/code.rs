@@ -16,7 +16,7 @@ pub(super) struct Code {
 
 impl Code {
     /// The code of a function, which is defined, finished and takes one pointer to words.
-    pub(super) fn new(module: JITModule, function: FuncId, len: usize) -> Self {
+    pub(super) fn of_module(module: JITModule, function: FuncId, len: usize) -> Self {
         let entry = module.get_finalized_function(function);
         // SAFETY: the generator made it with this signature and the platform's C calling convention; it stays mapped
         // as long as the module, which is freed in `drop` alone.

@@ -1,12 +1,11 @@
 //! Leaves: what needs no other operation of the row. Emitted where it is first used.
 
-use cranelift_codegen::ir::types::{I32, I32X4};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use diptych_protocol::body::{At, Op};
 use diptych_protocol::id::Id;
 use diptych_protocol::types::Scalar;
 
 use super::function::{Function, Parts};
+use super::machine::Address;
 use super::words;
 
 /// A leaf, and whether later uses should find it where the first one has put it.
@@ -60,19 +59,15 @@ impl Function<'_> {
         self.get(Scalar::U32, words::ROWS)
     }
 
-    /// A word in all lanes.
+    /// A word in all lanes: its low bits, if the type is narrower.
     fn uniform(&mut self, scalar: Scalar, word: usize) -> Parts {
-        if scalar == Scalar::F64 {
-            return self.broadcast(scalar, self.words, word as i32 * 8);
-        }
-        let one = self.b.ins().load(I32, MemFlagsData::trusted(), self.words, word as i32 * 8);
-        let part = self.b.ins().splat(I32X4, one);
-        vec![part; self.parts(scalar)]
+        let at = Address::at(self.m.words(), word as i32 * 8);
+        self.broadcast(scalar, at)
     }
 
     /// One of a list of 64-bit words in all lanes: its low bits.
     fn listed(&mut self, scalar: Scalar, list: usize, place: usize) -> Parts {
         let base = self.word(list);
-        self.broadcast(scalar, base, place as i32 * 8)
+        self.broadcast(scalar, Address::at(base, place as i32 * 8))
     }
 }

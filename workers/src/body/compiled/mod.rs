@@ -18,9 +18,11 @@ mod convert;
 mod function;
 mod leaves;
 mod loops;
+mod machine;
 mod memory;
 mod parking;
 mod plan;
+mod portable;
 mod shared;
 mod turn;
 mod words;
@@ -30,8 +32,8 @@ use diptych_protocol::program::Program;
 use thiserror::Error;
 
 use self::code::Code;
-use self::function::Cranelift;
 use self::plan::Plan;
+use self::portable::Portable;
 use super::block::{Block, Executor, ValuesMut};
 
 /// A body in machine code.
@@ -84,7 +86,7 @@ impl Compiled {
             return Err(CompileError::Lanes(lanes));
         }
         let plan = Plan::new(program, body, lanes);
-        let generators: [&dyn Generator; 1] = [&Cranelift { processor }];
+        let generators: [&dyn Generator; 1] = [&Portable { processor }];
         for generator in generators {
             if let Some(code) = generator.generate(program, body, &plan)? {
                 return Ok(Self { plan, code, words: Vec::new() });

@@ -3,31 +3,20 @@
 //! A loop over candidates has room for few values beside its sums. What it uses of the values before it is counted;
 //! the rest is parked in the frame and loaded where it is used, often as a part of the instruction itself.
 
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use diptych_protocol::body::{Op, Over};
 use diptych_protocol::id::{Id, LoopId, ValueId};
 use diptych_protocol::types::Scalar;
 
-use super::function::{Function, Part, Parts, vector};
+use super::function::{Function, Parts};
+use super::machine::Part;
 
-/// Vector registers of the machine.
-const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
 /// Those that a turn needs for what it computes.
 const TEMPORARY: usize = 6;
-/// Vectors of sums that stay in registers; more are kept in the frame.
-pub(super) const SUMS: usize = REGISTERS / 2;
 
 impl Function<'_> {
-    /// Room in the frame: its offset.
-    pub(super) fn room(&mut self, bytes: u32) -> u32 {
-        let offset = self.frame_len;
-        self.frame_len += bytes.next_multiple_of(16);
-        offset
-    }
-
-    /// Stores a vector in the frame.
-    pub(super) fn keep(&mut self, part: Part, offset: u32) {
-        self.b.ins().store(MemFlagsData::trusted(), part, self.frame, offset as i32);
+    /// Vectors of sums that stay in registers; more are kept in the frame.
+    pub(super) fn sums(&self) -> usize {
+        self.m.registers().map_or(usize::MAX, |registers| registers / 2)
     }
 
     /// Loads vectors from the frame.
@@ -36,7 +25,7 @@ impl Function<'_> {
         for (place, offset) in offsets.iter().enumerate() {
             parts.push(match offsets[..place].iter().position(|known| known == offset) {
                 Some(known) => parts[known],
-                None => self.b.ins().load(vector(scalar), MemFlagsData::trusted(), self.frame, *offset as i32),
+                None => self.m.unkeep(scalar, *offset),
             });
         }
         parts
@@ -50,8 +39,8 @@ impl Function<'_> {
             let offset = match known {
                 Some(known) => offsets[known],
                 None => {
-                    let offset = self.room(16);
-                    self.keep(*part, offset);
+                    let offset = self.m.room(16);
+                    self.m.keep(*part, offset);
                     offset
                 }
             };
@@ -66,12 +55,14 @@ impl Function<'_> {
         for (value, _) in &free {
             self.value(*value);
         }
-        if self.nests(it) {
-            return;
-        }
+        let registers = match self.m.registers() {
+            _ if self.nests(it) => return,
+            Some(registers) => registers,
+            None => return self.hold(&free),
+        };
         let carried = self.body.loops[it].carried.iter().zip(&self.plan.carried[it.index()]);
         let sums: usize = carried.filter(|(_, needed)| **needed).map(|(c, _)| self.parts(self.scalar(c.start))).sum();
-        let mut left = REGISTERS.saturating_sub(TEMPORARY + sums.min(SUMS));
+        let mut left = registers.saturating_sub(TEMPORARY + sums.min(self.sums()));
         free.sort_by_key(|(value, uses)| (std::cmp::Reverse(*uses), *value));
         for (value, _) in free {
             if self.parked[value.index()].is_some() {
@@ -84,6 +75,31 @@ impl Function<'_> {
                 Some(rest) => left = rest,
                 None => self.park(value, &parts),
             }
+        }
+    }
+
+    /// Lets a loop have copies of what it uses, so that they are in registers there, whatever is between it and the
+    /// first use.
+    fn hold(&mut self, free: &[(ValueId, usize)]) {
+        for (value, _) in free {
+            if let Some(parts) = self.values[value.index()].clone() {
+                self.held.push((*value, parts.clone()));
+                let mut copies: Parts = Vec::with_capacity(parts.len());
+                for (place, part) in parts.iter().enumerate() {
+                    copies.push(match parts[..place].iter().position(|known| known == part) {
+                        Some(known) => copies[known],
+                        None => self.m.copy(*part),
+                    });
+                }
+                self.values[value.index()] = Some(copies);
+            }
+        }
+    }
+
+    /// Gives back what was held for a loop.
+    pub(super) fn leave(&mut self) {
+        for (value, parts) in self.held.drain(..) {
+            self.values[value.index()] = Some(parts);
         }
     }
 

@@ -3,16 +3,14 @@
 //! What is the same for a whole run, or a whole loop, is told apart outside: whether deltas are plain differences, and
 //! whether the own row may be among a run. Each case has a copy of the turn, unless another loop stands in it.
 
-use std::mem::{offset_of, size_of};
+use std::mem::offset_of;
 
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{I32, I32X4, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
-use diptych_protocol::body::Op;
+use diptych_protocol::body::{Binary, Compare, Op};
 use diptych_protocol::id::{Id, LoopId};
 use diptych_protocol::types::Scalar;
 
-use super::function::{Function, Part, Parts};
+use super::function::{Function, Parts};
+use super::machine::{Address, If, Kind, Part};
 use super::turn::Place;
 use super::words;
 use crate::body::block::Run;
@@ -57,62 +55,56 @@ impl Function<'_> {
 
     /// Both cases of a condition, one after the other.
     fn either(&mut self, condition: Part, mut case: impl FnMut(&mut Self, bool)) {
-        let (yes, no, after) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(condition, yes, &[], no, &[]);
+        let (yes, no, after) = (self.m.block(), self.m.block(), self.m.block());
+        self.m.branch(If::NotZero(condition), yes, no);
         for (block, is) in [(yes, true), (no, false)] {
-            self.b.switch_to_block(block);
-            self.b.seal_block(block);
+            self.enter(block);
             case(self, is);
-            self.b.ins().jump(after, &[]);
+            self.m.jump(after);
         }
-        self.b.switch_to_block(after);
-        self.b.seal_block(after);
+        self.enter(after);
     }
 
     /// Run by run.
     fn runs(&mut self, common: Common<'_>) {
         let first = self.plan.words.loops[common.it.index()];
         let (begin, end) = (self.word(first + words::RUNS), self.word(first + words::RUNS_END));
-        let run = self.b.declare_var(I64);
-        self.b.def_var(run, begin);
-        let (head, one, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        self.b.ins().jump(head, &[]);
-        self.b.switch_to_block(head);
-        let at = self.b.use_var(run);
-        let over = self.b.ins().icmp(IntCC::Equal, at, end);
-        self.b.ins().brif(over, done, &[], one, &[]);
-        self.b.switch_to_block(one);
-        self.b.seal_block(one);
-        let bounds = (self.wide(at, offset_of!(Run, start) as i32), self.wide(at, offset_of!(Run, end) as i32));
-        let own = self.b.ins().uload8(I32, MemFlagsData::trusted(), at, offset_of!(Run, own) as i32);
+        let run = self.m.variable(Kind::Number);
+        self.m.set(run, begin);
+        let (head, one, done) = (self.m.block(), self.m.block(), self.m.block());
+        self.m.jump(head);
+        self.m.switch(head);
+        let at = self.m.read(run);
+        self.m.branch(If::Equal(at, end), done, one);
+        self.enter(one);
+        let start = self.m.load_number(4, Address::at(at, offset_of!(Run, start) as i32));
+        let stop = self.m.load_number(4, Address::at(at, offset_of!(Run, end) as i32));
+        let own = self.m.load_number(1, Address::at(at, offset_of!(Run, own) as i32));
         if self.nests(common.it) {
-            self.run_of(common, bounds, Own::Ask(own));
+            self.run_of(common, (start, stop), Own::Ask(own));
         } else {
-            self.either(own, |f, own| f.run_of(common, bounds, if own { Own::Perhaps } else { Own::No }));
+            self.either(own, |f, own| f.run_of(common, (start, stop), if own { Own::Perhaps } else { Own::No }));
         }
-        let at = self.b.use_var(run);
-        let next = self.b.ins().iadd_imm_s(at, size_of::<Run>() as i64);
-        self.b.def_var(run, next);
-        self.b.ins().jump(head, &[]);
-        self.b.seal_block(head);
-        self.b.switch_to_block(done);
-        self.b.seal_block(done);
+        let at = self.m.read(run);
+        let next = self.m.plus(at, size_of::<Run>() as i64);
+        self.m.set(run, next);
+        self.m.jump(head);
+        self.m.seal(head);
+        self.enter(done);
     }
 
     /// Place by place.
     fn run_of(&mut self, common: Common<'_>, (start, end): (Part, Part), own: Own) {
-        let place = self.b.declare_var(I64);
-        self.b.def_var(place, start);
+        let place = self.m.variable(Kind::Number);
+        self.m.set(place, start);
         // The test stands before the turn, so that each new value of a sum has one use: only what is used once can be
         // joined with the load before it.
-        let (head, turn, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        self.b.ins().jump(head, &[]);
-        self.b.switch_to_block(head);
-        let at = self.b.use_var(place);
-        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, at, end);
-        self.b.ins().brif(more, turn, &[], done, &[]);
-        self.b.switch_to_block(turn);
-        self.b.seal_block(turn);
+        let (head, turn, done) = (self.m.block(), self.m.block(), self.m.block());
+        self.m.jump(head);
+        self.m.switch(head);
+        let at = self.m.read(place);
+        self.m.branch(If::Below(at, end), turn, done);
+        self.enter(turn);
         let row = (common.asks || own != Own::No).then(|| self.row_of(common.rows, at));
         let present = match row {
             Some(row) if own != Own::No => self.others(common.present, row, own),
@@ -120,40 +112,37 @@ impl Function<'_> {
         };
         let columns = common.columns.to_vec();
         self.turn(common.it, Place::Shared { place: at, columns, row, straight: common.straight }, present);
-        let next = self.b.ins().iadd_imm_s(at, 1);
-        self.b.def_var(place, next);
-        self.b.ins().jump(head, &[]);
-        self.b.seal_block(head);
-        self.b.switch_to_block(done);
-        self.b.seal_block(done);
+        let next = self.m.plus(at, 1);
+        self.m.set(place, next);
+        self.m.jump(head);
+        self.m.seal(head);
+        self.enter(done);
     }
 
     /// The row at a place.
     fn row_of(&mut self, rows: Part, place: Part) -> Part {
-        let row = self.b.declare_var(I32);
+        let row = self.m.variable(Kind::Number);
         self.either(rows, |f, listed| {
             let found = if listed {
-                let at = f.place_in(Scalar::U32, rows, place);
-                f.b.ins().load(I32, MemFlagsData::new().with_notrap(), at, 0)
+                let at = f.m.address(rows, place, Scalar::U32);
+                f.m.load_number(4, at)
             } else {
-                f.b.ins().ireduce(I32, place)
+                place
             };
-            f.b.def_var(row, found);
+            f.m.set(row, found);
         });
-        self.b.use_var(row)
+        self.m.read(row)
     }
 
     /// The lanes whose own row it is not.
     fn others(&mut self, present: Option<&Parts>, row: Part, own: Own) -> Option<Parts> {
         let row = self.splat(row);
         let rows = self.own_rows();
-        let mut others = self.differs(&row, &rows);
+        let mut others = self.compare(Compare::Ne, Scalar::U32, &row, &rows);
         if let Own::Ask(own) = own {
-            let none = self.b.ins().icmp_imm_s(IntCC::Equal, own, 0);
-            let none = self.b.ins().uextend(I32, none);
-            let none = self.b.ins().ineg(none);
-            let none = self.b.ins().splat(I32X4, none);
-            others = others.into_iter().map(|part| self.b.ins().bor(part, none)).collect();
+            let (own, zero) = (self.m.splat(own), self.m.all(0));
+            let none = self.m.compare(Compare::Eq, Scalar::U32, own, zero);
+            others = others.into_iter().map(|part| self.m.binary(Binary::Or, Scalar::Bool, part, none)).collect();
         }
         self.both(Some(others), present.cloned())
     }

@@ -1,12 +1,11 @@
 //! One turn of a loop: where its other stands, what it computes, what is remembered of it.
 
-use cranelift_codegen::ir::InstBuilder;
-use cranelift_codegen::ir::condcodes::FloatCC;
-use diptych_protocol::body::{At, Op};
+use diptych_protocol::body::{At, Binary, Compare, Op};
 use diptych_protocol::id::{Id, LoopId};
 use diptych_protocol::types::Scalar;
 
-use super::function::{Function, Part, Parts, vector};
+use super::function::{Function, Parts};
+use super::machine::Part;
 
 /// Where the other of a turn stands.
 #[derive(Clone)]
@@ -77,8 +76,8 @@ impl Function<'_> {
         match self.places[it.index()].clone() {
             Some(Place::Shared { place, columns, .. }) => {
                 let Some(base) = columns[slot] else { return self.wrong(scalar, WRONG) };
-                let at = self.place_in(scalar, base, place);
-                self.broadcast(scalar, at, 0)
+                let at = self.m.address(base, place, scalar);
+                self.broadcast(scalar, at)
             }
             Some(Place::Lists { places, columns, .. }) => {
                 let Some(base) = columns[slot] else { return self.wrong(scalar, WRONG) };
@@ -107,7 +106,7 @@ impl Function<'_> {
         };
         let other = self.other(it, scalar, slot);
         let from = self.value(from);
-        let plain: Parts = other.iter().zip(&from).map(|(other, from)| self.b.ins().fsub(*other, *from)).collect();
+        let plain = self.pairs(Binary::Sub, scalar, &other, &from);
         let straight = matches!(self.places[it.index()], Some(Place::Shared { straight: true, .. }));
         if straight || !self.goes_around(it) {
             return plain;
@@ -120,18 +119,15 @@ impl Function<'_> {
         };
         let (long, back) = (self.real(scalar, side), self.real(scalar, -side));
         let (half, minus_half) = (self.real(scalar, 0.5 * side), self.real(scalar, -0.5 * side));
-        let ty = vector(scalar);
         let parts = plain.into_iter();
         parts
             .map(|d| {
-                let above = self.b.ins().fcmp(FloatCC::GreaterThan, d, half);
-                let above = self.cast(ty, above);
-                let above = self.b.ins().band(above, long);
-                let below = self.b.ins().fcmp(FloatCC::LessThan, d, minus_half);
-                let below = self.cast(ty, below);
-                let below = self.b.ins().band(below, back);
-                let around = self.b.ins().bor(above, below);
-                self.b.ins().fsub(d, around)
+                let above = self.m.compare(Compare::Gt, scalar, d, half);
+                let above = self.m.binary(Binary::And, scalar, above, long);
+                let below = self.m.compare(Compare::Lt, scalar, d, minus_half);
+                let below = self.m.binary(Binary::And, scalar, below, back);
+                let around = self.m.binary(Binary::Or, scalar, above, below);
+                self.m.binary(Binary::Sub, scalar, d, around)
             })
             .collect()
     }

@@ -1,0 +1,172 @@
+//! What code is made of: the few instructions that a generator has for some processor. The meaning of a body, its loops
+//! and masks, is written once, above this.
+//!
+//! A [`Part`] is a vector or a *number* (an address, a count: 64 bits). Vectors have so many lanes of 32 bits, or half as
+//! many of 64. Integers of all types stand in 32 bits, extended by their sign or zeros; a `bool` is all ones or all
+//! zeros, and so is what compares `f64`, in 64 bits (see [`Machine::narrow`]).
+
+use diptych_protocol::body::{Binary, Compare, Unary};
+use diptych_protocol::types::Scalar;
+
+/// A vector or a number, made once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Part(pub u32);
+
+/// A stretch of code that is entered at its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Block(pub u32);
+
+/// What is set again and again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Variable(pub u32);
+
+/// What a variable holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Number,
+    Vector(Scalar),
+}
+
+/// Where something stands in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub base: Part,
+    /// A number, and what it is multiplied with: 1, 2, 4 or 8.
+    pub index: Option<(Part, u8)>,
+    /// Bytes.
+    pub offset: i32,
+}
+
+impl Address {
+    /// Just there.
+    pub(super) fn at(base: Part, offset: i32) -> Self {
+        Self { base, index: None, offset }
+    }
+
+    /// So many bytes behind it.
+    pub(super) fn behind(self, bytes: i32) -> Self {
+        Self { offset: self.offset + bytes, ..self }
+    }
+}
+
+/// What decides a branch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum If {
+    /// The first number is below the second.
+    Below(Part, Part),
+    /// They are equal.
+    Equal(Part, Part),
+    /// The number is not 0.
+    NotZero(Part),
+    /// The mask is true for any lane.
+    Any(Part),
+}
+
+/// Emits instructions, one after another.
+pub(super) trait Machine {
+    /// Lanes of 32 bits of a vector: 4 or 8.
+    fn width(&self) -> usize;
+    /// How many registers the body's values should be fitted into, what does not fit being parked; nothing where the
+    /// machine sees to that itself.
+    fn registers(&self) -> Option<usize>;
+    /// Whether [`Machine::unary`] can floor, ceil and truncate, and [`Machine::double_to_integer`] make a `u32`.
+    fn rounds(&self) -> bool;
+
+    /// A new block.
+    fn block(&mut self) -> Block;
+    /// What follows stands in this block. The one before must have ended.
+    fn switch(&mut self, to: Block);
+    /// All jumps to it are made.
+    fn seal(&mut self, block: Block);
+    /// Ends a block.
+    fn jump(&mut self, to: Block);
+    /// Ends a block.
+    fn branch(&mut self, condition: If, yes: Block, no: Block);
+    /// Ends the function.
+    fn done(&mut self);
+
+    /// A new variable.
+    fn variable(&mut self, kind: Kind) -> Variable;
+    /// Sets it.
+    fn set(&mut self, variable: Variable, to: Part);
+    /// As it is now.
+    fn read(&mut self, variable: Variable) -> Part;
+    /// The same vector, for use in a loop that needs it all the time.
+    fn copy(&mut self, part: Part) -> Part;
+
+    /// Where the words stand that the function is given.
+    fn words(&self) -> Part;
+    /// A number.
+    fn number(&mut self, value: i64) -> Part;
+    /// A number plus another.
+    fn plus(&mut self, a: Part, by: i64) -> Part;
+    /// One number minus another.
+    fn minus(&mut self, a: Part, b: Part) -> Part;
+    /// A number from memory: 1, 4 or 8 bytes, extended by zeros.
+    fn load_number(&mut self, bytes: u8, at: Address) -> Part;
+    /// Where a value of a column stands.
+    fn address(&mut self, base: Part, index: Part, scalar: Scalar) -> Address;
+
+    /// One vector of lanes from memory.
+    fn load(&mut self, scalar: Scalar, at: Address) -> Part;
+    /// One vector of lanes to memory; integers fit their type.
+    fn store(&mut self, scalar: Scalar, at: Address, part: Part);
+    /// One value from memory in all lanes.
+    fn broadcast(&mut self, scalar: Scalar, at: Address) -> Part;
+    /// The low 32 bits of a number in all lanes.
+    fn splat(&mut self, number: Part) -> Part;
+    /// A value a lane: that at the place of each lane of an integer vector, counted from `base`. Gives as many vectors as
+    /// the type needs.
+    fn gather(&mut self, scalar: Scalar, base: Part, places: Part) -> Vec<Part>;
+
+    /// A pattern in all lanes of 32 bits.
+    fn all(&mut self, lane: u32) -> Part;
+    /// A pattern in all lanes of 64 bits.
+    fn all_wide(&mut self, lane: u64) -> Part;
+    /// `first`, `first + 1`, ...
+    fn numbers_from(&mut self, first: u32) -> Part;
+
+    /// `Neg`, `Abs`, `Not`, `Sqrt`, and if it rounds `Floor`, `Ceil`, `Trunc`.
+    fn unary(&mut self, op: Unary, scalar: Scalar, a: Part) -> Part;
+    /// `Add`, `Sub`, `Mul`, `And`, `Or`, `Xor`; of floats `Div`, of integers `Min` and `Max`. Bits of any vectors may be
+    /// combined.
+    fn binary(&mut self, op: Binary, scalar: Scalar, a: Part, b: Part) -> Part;
+    /// A mask, of 64 bits for `f64`.
+    fn compare(&mut self, op: Compare, scalar: Scalar, a: Part, b: Part) -> Part;
+    /// True where either is NaN.
+    fn unordered(&mut self, scalar: Scalar, a: Part, b: Part) -> Part;
+    /// The first where the mask, as wide as the type, says so, else the second.
+    fn select(&mut self, scalar: Scalar, mask: Part, a: Part, b: Part) -> Part;
+    /// Shifts lanes of 32 bits.
+    fn left(&mut self, a: Part, by: u32) -> Part;
+    /// Shifts lanes of 32 bits, filled with the sign or with zeros.
+    fn right(&mut self, a: Part, by: u32, signed: bool) -> Part;
+
+    /// One mask from two of 64 bits.
+    fn narrow(&mut self, low: Part, high: Part) -> Part;
+    /// Two masks of 64 bits.
+    fn widen(&mut self, mask: Part) -> [Part; 2];
+    /// To `f64`.
+    fn promote(&mut self, a: Part) -> [Part; 2];
+    /// From `f64`, rounded to nearest even.
+    fn demote(&mut self, low: Part, high: Part) -> Part;
+    /// An integer to `f32`, rounded to nearest even.
+    fn integer_to_float(&mut self, unsigned: bool, a: Part) -> Part;
+    /// An integer to `f64`.
+    fn integer_to_double(&mut self, unsigned: bool, a: Part) -> [Part; 2];
+    /// Truncates and saturates to `i32` or `u32`; NaN becomes 0.
+    fn float_to_integer(&mut self, unsigned: bool, a: Part) -> Part;
+    /// The same from `f64`.
+    fn double_to_integer(&mut self, unsigned: bool, low: Part, high: Part) -> Part;
+
+    /// Room in the frame, a multiple of 16 bytes: its offset.
+    fn room(&mut self, bytes: u32) -> u32;
+    /// Stores a vector in the frame.
+    fn keep(&mut self, part: Part, offset: u32);
+    /// Loads it.
+    fn unkeep(&mut self, scalar: Scalar, offset: u32) -> Part;
+    /// Where something stands in the frame: a number.
+    fn frame(&mut self, offset: u32) -> Part;
+    /// Calls a function of numbers that gives nothing.
+    fn call(&mut self, address: usize, arguments: &[Part]);
+}
