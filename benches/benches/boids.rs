@@ -44,10 +44,10 @@ fn inner_loop(criterion: &mut Criterion, rows: usize, neighbours: &str) {
         group.bench_function(format!("by hand, 8 rows side by side, {round}"), |b| b.iter(|| cells.by_hand::<8>()));
         let by_hand = cells.speed();
         for (name, lanes, processor, block) in [
-            ("compiled, 4 rows, blocks of 4", 4, Processor::Host, 4),
-            ("compiled, 4 rows, blocks of 8", 4, Processor::Host, 8),
-            ("compiled, 4 rows, blocks of 8, plain x86-64", 4, Processor::Plain, 8),
-            ("compiled, 8 rows, blocks of 8", 8, Processor::Host, 8),
+            ("compiled, for this processor, blocks of 8", 8, Processor::Host, 8),
+            ("compiled, for this processor, blocks of 16", 8, Processor::Host, 16),
+            ("compiled, portable, blocks of 8", 4, Processor::Portable, 8),
+            ("compiled, portable, plain x86-64, blocks of 8", 4, Processor::Plain, 8),
         ] {
             let mut steer = compiled(lanes, processor);
             group.bench_function(format!("{name}, {round}"), |b| b.iter(|| cells.by_body(&mut steer, block)));

@@ -15,8 +15,14 @@ use support::numbers::{Numbers, SCALARS, edges};
 use support::{bodies, reference};
 
 /// What is compiled for.
-const WAYS: [(usize, Processor); 4] =
-    [(4, Processor::Host), (8, Processor::Host), (16, Processor::Host), (4, Processor::Plain)];
+const WAYS: [(usize, Processor); 6] = [
+    (4, Processor::Portable),
+    (8, Processor::Portable),
+    (16, Processor::Portable),
+    (4, Processor::Plain),
+    (8, Processor::Host),
+    (16, Processor::Host),
+];
 
 /// Compares an executor with the reference, in a block of data.
 fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Body, data: &Data) -> Result<(), String> {
@@ -140,12 +146,12 @@ fn a_column_that_is_too_short_is_no_wrong_read() {
     let mut ones = std::iter::repeat(Value::F32(1.0));
     let mut data = Data::own([&mut few, &mut ones], Scalar::F32, 3);
     data.cut();
-    let mut compiled = Compiled::new(&program, &body, 4).unwrap();
+    let mut compiled = Compiled::new(&program, &body).unwrap();
     let _ = compare("compiled", &mut compiled, &program, &body, &data);
 }
 
 #[test]
 fn other_numbers_of_lanes_are_refused() {
     let (program, body) = (bodies::program(false), everything_of(Scalar::U8));
-    assert!([0, 1, 3, 32].into_iter().all(|lanes| Compiled::new(&program, &body, lanes).is_err()));
+    assert!([0, 1, 3, 32].into_iter().all(|lanes| Compiled::with(&program, &body, lanes, Processor::Host).is_err()));
 }

@@ -18,15 +18,11 @@ pub mod driver;
 pub mod interpreter;
 pub mod slots;
 
-/// Rows that compiled code computes at once. Four: more would spill the sums of a loop over neighbours from the
-/// registers, and the bits are the same at any number.
-const LANES: usize = 4;
-
 /// What runs a verified body.
 pub fn executor(program: &Program, body: &Body, backend: Backend) -> Result<Box<dyn Executor>, AccessError> {
     match backend {
         Backend::Interpreter => Ok(Box::new(Interpreter::new(program, body))),
-        Backend::Compiled => match Compiled::new(program, body, LANES) {
+        Backend::Compiled => match Compiled::new(program, body) {
             Ok(compiled) => Ok(Box::new(compiled)),
             Err(error) => {
                 Err(AccessError(format!("a rule cannot be compiled: {error} (run it with --backend interpreter)")))

@@ -3,10 +3,10 @@
 //! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
 //! those of [`diptych_protocol::eval`], whatever the number of lanes.
 //!
-//! What does not depend on who makes the code: the `plan` of what is needed, the `words` that the code finds its
-//! data in, the checks before each call (`arguments`), the registered functions (`calls`), the finished `code`.
-//! What makes the code is a `Generator`; there is one, `Cranelift`. Another one for some
-//! processors stands before it in [`Compiled::with`] and may decline a body.
+//! `emit` ([`function`] and the modules beside it) writes a body down as instructions of a [`machine`]; there are two,
+//! the `portable` one (Cranelift, 128 bits) and the `wide` one (x86-64 with AVX2, 256 bits). What does not depend on the
+//! machine either: the `plan` of what is needed, the `words` that the code finds its data in, the checks before each
+//! call (`arguments`), the registered functions (`calls`), the finished `code`.
 
 mod arguments;
 mod arithmetic;
@@ -25,6 +25,8 @@ mod plan;
 mod portable;
 mod shared;
 mod turn;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod wide;
 mod words;
 
 use diptych_protocol::body::Body;
@@ -35,6 +37,10 @@ use self::code::Code;
 use self::plan::Plan;
 use self::portable::Portable;
 use super::block::{Block, Executor, ValuesMut};
+
+/// Rows that the portable machine computes at once. Four: more would spill the sums of a loop over neighbours from its
+/// registers, and the bits are the same at any number.
+const LANES: usize = 4;
 
 /// A body in machine code.
 pub struct Compiled {
@@ -62,9 +68,11 @@ pub enum CompileError {
 /// Which instructions code may have. They change no bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Processor {
-    /// All that this processor has.
+    /// All that this processor has: the wide machine if there is one for it.
     Host,
-    /// What every processor of its kind has.
+    /// All that this processor has, by the portable machine.
+    Portable,
+    /// What every processor of its kind has, by the portable machine.
     Plain,
 }
 
@@ -75,24 +83,40 @@ trait Generator {
 }
 
 impl Compiled {
-    /// Compiles a verified body, so many rows at once: 4, 8 or 16.
-    pub fn new(program: &Program, body: &Body, lanes: usize) -> Result<Self, CompileError> {
-        Self::with(program, body, lanes, Processor::Host)
+    /// Compiles a verified body for this processor, as many rows at once as suits it.
+    pub fn new(program: &Program, body: &Body) -> Result<Self, CompileError> {
+        let wide = Self::wide().is_some();
+        Self::with(program, body, if wide { 8 } else { LANES }, Processor::Host)
     }
 
-    /// The same for some processor.
+    /// The same for some processor and so many rows at once: 4, 8 or 16.
     pub fn with(program: &Program, body: &Body, lanes: usize, processor: Processor) -> Result<Self, CompileError> {
         if ![4, 8, 16].contains(&lanes) {
             return Err(CompileError::Lanes(lanes));
         }
         let plan = Plan::new(program, body, lanes);
-        let generators: [&dyn Generator; 1] = [&Portable { processor }];
-        for generator in generators {
-            if let Some(code) = generator.generate(program, body, &plan)? {
-                return Ok(Self { plan, code, words: Vec::new() });
-            }
+        if processor == Processor::Host
+            && lanes >= 8
+            && let Some(wide) = Self::wide()
+            && let Some(code) = wide.generate(program, body, &plan)?
+        {
+            return Ok(Self { plan, code, words: Vec::new() });
         }
-        Err(CompileError::Generator("none takes it".into()))
+        match (Portable { processor }).generate(program, body, &plan)? {
+            Some(code) => Ok(Self { plan, code, words: Vec::new() }),
+            None => Err(CompileError::Generator("none takes it".into())),
+        }
+    }
+
+    /// The generator of wide code, if this processor has what that needs.
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn wide() -> Option<wide::Avx2> {
+        wide::Avx2::here().then_some(wide::Avx2)
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    fn wide() -> Option<Portable> {
+        None
     }
 
     /// Bytes of machine code.

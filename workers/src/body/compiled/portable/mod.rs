@@ -48,7 +48,7 @@ impl Generator for Portable {
         }
         let verify = if cfg!(debug_assertions) { "true" } else { "false" };
         flags.set("enable_verifier", verify).map_err(|error| fails(&error))?;
-        let host = self.processor == Processor::Host;
+        let host = self.processor != Processor::Plain;
         let isa =
             cranelift_native::builder_with_options(host).map_err(|error| CompileError::Processor(error.into()))?;
         let isa = isa.finish(settings::Flags::new(flags)).map_err(|error| fails(&error))?;

@@ -1,0 +1,232 @@
+//! Which register each part has, or which room in the frame.
+//!
+//! Moves between parts that are never alive together vanish: the parts become one. Then parts are given registers in
+//! the order of how much they are used for how long they live. A loop's own copies of what it uses
+//! ([`super::super::machine::Machine::copy`]) are what splits a long life.
+
+use iced_x86::Register;
+
+use super::super::machine::Part;
+use super::code::{Class, Inst, Text};
+use super::live::{Lives, Range};
+
+/// Numbers' registers, those that a call leaves alone last. Not the stack's, not the frame's.
+const NUMBERS: [Register; 14] = [
+    Register::RAX,
+    Register::RCX,
+    Register::RDX,
+    Register::RSI,
+    Register::RDI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::RBX,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+/// The first of them that a call leaves alone.
+const KEPT: usize = 9;
+/// Those that are left free for what stands in the frame, if anything does.
+pub(super) const NUMBER_SCRATCH: [Register; 2] = [Register::R10, Register::R11];
+/// Of the vectors.
+pub(super) const VECTOR_SCRATCH: [u32; 2] = [14, 15];
+const VECTORS: u32 = 16;
+
+/// Where a part stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Home {
+    /// A register of numbers.
+    Number(Register),
+    /// A register of vectors, by its number.
+    Vector(u32),
+    /// In the frame.
+    Frame(u32),
+    /// In the pool of constants.
+    Pool(usize),
+    /// Nowhere: it is never used.
+    None,
+}
+
+/// The homes of all parts.
+pub(super) struct Homes {
+    pub of: Vec<Home>,
+    /// Registers to be saved.
+    pub saved: Vec<Register>,
+    /// Bytes of the frame, with the room that was there before.
+    pub frame: u32,
+}
+
+/// Finds homes.
+pub(super) fn homes(text: &Text, lives: &Lives) -> Homes {
+    let merged = Merged::new(text, lives);
+    let full = place(text, &merged, [true; 2]);
+    // What does not fit needs a register now and then.
+    let lacks = |class| full.of.iter().zip(&text.classes).any(|(home, of)| {
+        *of == class && matches!(home, Home::Frame(_) | Home::Pool(_))
+    });
+    let lacking = [lacks(Class::Number), lacks(Class::Vector)];
+    if lacking == [false; 2] { full } else { place(text, &merged, lacking.map(|lacks| !lacks)) }
+}
+
+/// Parts that are one.
+struct Merged {
+    into: Vec<usize>,
+    ranges: Vec<Vec<Range>>,
+    weights: Vec<f64>,
+    crosses: Vec<bool>,
+}
+
+impl Merged {
+    fn new(text: &Text, lives: &Lives) -> Self {
+        let crosses =
+            |ranges: &Vec<Range>| lives.calls.iter().any(|call| ranges.iter().any(|r| r.start < *call && *call < r.end));
+        let mut merged = Self {
+            into: (0..text.classes.len()).collect(),
+            ranges: lives.ranges.clone(),
+            weights: lives.weights.clone(),
+            crosses: lives.ranges.iter().map(crosses).collect(),
+        };
+        let mut moves: Vec<(u32, Part, Part)> = Vec::new();
+        for (at, inst) in text.insts.iter().enumerate() {
+            if let Inst::Move { to, from } = inst {
+                moves.push((lives.depths[at], *to, *from));
+            }
+        }
+        // Innermost loops first.
+        moves.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
+        for (_, to, from) in moves {
+            merged.merge(to.0 as usize, from.0 as usize, text);
+        }
+        merged
+    }
+
+    fn find(&self, mut part: usize) -> usize {
+        while self.into[part] != part {
+            part = self.into[part];
+        }
+        part
+    }
+
+    fn merge(&mut self, a: usize, b: usize, text: &Text) {
+        let (a, b) = (self.find(a), self.find(b));
+        // What lives over a call has no vector register: it must not take another with it. A constant can be had from
+        // the pool at any time.
+        let apart = self.crosses[a] != self.crosses[b] || text.constants[a].is_some() || text.constants[b].is_some();
+        if a == b || apart || meet(&self.ranges[a], &self.ranges[b]) {
+            return;
+        }
+        let mut ranges = std::mem::take(&mut self.ranges[b]);
+        ranges.append(&mut self.ranges[a]);
+        ranges.sort_unstable();
+        self.ranges[a] = ranges;
+        self.weights[a] += self.weights[b];
+        self.into[b] = a;
+    }
+}
+
+/// Whether two ascending lists of ranges have a point in common.
+fn meet(a: &[Range], b: &[Range]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {
+        if one.end <= other.start {
+            i += 1;
+        } else if other.end <= one.start {
+            j += 1;
+        } else {
+            return true;
+        }
+    }
+    false
+}
+
+/// What a register holds when.
+#[derive(Clone, Default)]
+struct Taken(Vec<Range>);
+
+impl Taken {
+    fn free(&self, ranges: &[Range]) -> bool {
+        !meet(&self.0, ranges)
+    }
+
+    fn take(&mut self, ranges: &[Range]) {
+        self.0.extend_from_slice(ranges);
+        self.0.sort_unstable();
+    }
+}
+
+/// Gives homes; `all` says whether all registers of numbers and of vectors may be given.
+fn place(text: &Text, merged: &Merged, all: [bool; 2]) -> Homes {
+    let numbers: Vec<(usize, Register)> = NUMBERS.into_iter().enumerate().collect();
+    let numbers: Vec<(usize, Register)> =
+        numbers.into_iter().filter(|(_, register)| all[0] || !NUMBER_SCRATCH.contains(register)).collect();
+    let vectors: Vec<u32> = (0..VECTORS).filter(|number| all[1] || !VECTOR_SCRATCH.contains(number)).collect();
+    let mut taken_numbers = vec![Taken::default(); NUMBERS.len()];
+    let mut taken_vectors = vec![Taken::default(); VECTORS as usize];
+    let mut order: Vec<usize> = (0..text.classes.len()).filter(|part| merged.into[*part] == *part).collect();
+    let worth = |part: &usize| {
+        let len: u32 = merged.ranges[*part].iter().map(|range| range.end - range.start).sum();
+        // A constant in memory costs no store.
+        let weight = merged.weights[*part] * if text.constants[*part].is_some() { 0.4 } else { 1.0 };
+        weight / f64::from(len.max(1))
+    };
+    order.sort_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.cmp(b)));
+    let mut homes = Homes {
+        of: vec![Home::None; text.classes.len()],
+        saved: Vec::new(),
+        frame: text.frame,
+    };
+    let mut rooms: [Vec<(u32, Taken)>; 2] = [Vec::new(), Vec::new()];
+    for part in order {
+        let ranges = &merged.ranges[part];
+        if ranges.is_empty() {
+            continue;
+        }
+        let home = match text.classes[part] {
+            Class::Number => numbers
+                .iter()
+                .find(|(place, _)| taken_numbers[*place].free(ranges) && (*place >= KEPT || !merged.crosses[part]))
+                .map(|(place, register)| {
+                    taken_numbers[*place].take(ranges);
+                    if *place >= KEPT && !homes.saved.contains(register) {
+                        homes.saved.push(*register);
+                    }
+                    Home::Number(*register)
+                }),
+            Class::Vector if merged.crosses[part] => None,
+            Class::Vector => vectors.iter().find(|number| taken_vectors[**number as usize].free(ranges)).map(|number| {
+                taken_vectors[*number as usize].take(ranges);
+                Home::Vector(*number)
+            }),
+        };
+        homes.of[part] = match (home, text.constants[part]) {
+            (Some(home), _) => home,
+            (None, Some(at)) => Home::Pool(at),
+            (None, None) => {
+                let (size, rooms) = match text.classes[part] {
+                    Class::Number => (8, &mut rooms[0]),
+                    Class::Vector => (32, &mut rooms[1]),
+                };
+                let offset = match rooms.iter_mut().find(|(_, taken)| taken.free(ranges)) {
+                    Some((offset, taken)) => {
+                        taken.take(ranges);
+                        *offset
+                    }
+                    None => {
+                        let offset = homes.frame.next_multiple_of(size);
+                        homes.frame = offset + size;
+                        rooms.push((offset, Taken(ranges.clone())));
+                        offset
+                    }
+                };
+                Home::Frame(offset)
+            }
+        };
+    }
+    for part in 0..text.classes.len() {
+        homes.of[part] = homes.of[merged.find(part)];
+    }
+    homes
+}
