@@ -24,9 +24,7 @@ impl Function<'_> {
             (Scalar::F32, Scalar::F64) => a.into_iter().flat_map(|a| self.m.promote(a)).collect(),
             (Scalar::F64, Scalar::F32) => a.chunks_exact(2).map(|pair| self.m.demote(pair[0], pair[1])).collect(),
             (Scalar::F32 | Scalar::F64, _) => self.float_to_integer(from, to, &a),
-            (_, Scalar::F32) => {
-                a.into_iter().map(|a| self.m.integer_to_float(from == Scalar::U32, a)).collect()
-            }
+            (_, Scalar::F32) => a.into_iter().map(|a| self.m.integer_to_float(from == Scalar::U32, a)).collect(),
             (_, Scalar::F64) => a.into_iter().flat_map(|a| self.m.integer_to_double(from == Scalar::U32, a)).collect(),
             _ => self.wrap(to, a),
         }

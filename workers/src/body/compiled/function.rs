@@ -18,12 +18,7 @@ use super::{CompileError, words};
 pub(super) type Parts = Vec<Part>;
 
 /// Emits a planned body.
-pub(super) fn emit(
-    program: &Program,
-    body: &Body,
-    plan: &Plan,
-    machine: &mut dyn Machine,
-) -> Result<(), CompileError> {
+pub(super) fn emit(program: &Program, body: &Body, plan: &Plan, machine: &mut dyn Machine) -> Result<(), CompileError> {
     let mut function = Function::new(program, body, plan, machine);
     function.whole();
     function.malformed.map_or(Ok(()), |what| Err(CompileError::Malformed(what)))

@@ -69,8 +69,11 @@ impl Cranelift<'_> {
             }
             _ => {
                 let lanes = self.halve(scalar, lanes);
-                let lanes =
-                    if signed(scalar) { self.b.ins().snarrow(lanes, lanes) } else { self.b.ins().unarrow(lanes, lanes) };
+                let lanes = if signed(scalar) {
+                    self.b.ins().snarrow(lanes, lanes)
+                } else {
+                    self.b.ins().unarrow(lanes, lanes)
+                };
                 let lanes = self.cast(I32X4, lanes);
                 let lanes = self.b.ins().extractlane(lanes, 0);
                 self.b.ins().store(ANYWHERE, lanes, base, offset);

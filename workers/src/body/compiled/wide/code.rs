@@ -150,6 +150,15 @@ impl Text {
         Part(self.classes.len() as u32 - 1)
     }
 
+    /// The instructions of a block that does nothing but decide where to go on.
+    pub fn test_of(&self, block: Block) -> Option<&[Inst]> {
+        let place = self.begun.iter().position(|(begun, _)| *begun == block)?;
+        let end = self.begun.get(place + 1).map_or(self.insts.len(), |(_, first)| *first);
+        let insts = &self.insts[self.begun[place].1..end];
+        let decides = insts.len() <= 4 && matches!(insts.last(), Some(Inst::Branch { .. }));
+        decides.then_some(insts)
+    }
+
     /// 32 bytes in the pool: where.
     pub fn pooled(&mut self, bytes: [u8; 32]) -> usize {
         match self.pool.chunks_exact(32).position(|known| known == bytes) {

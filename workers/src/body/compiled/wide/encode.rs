@@ -232,8 +232,7 @@ impl Encoder<'_> {
                 Home::Vector(number) => Operand::Register(view(ymm(number))),
                 _ if place == 0 && role != Role::Reads => {
                     // All is read before it is made, so the first free one will do.
-                    let register =
-                        if class == Class::Number { NUMBER_SCRATCH[0] } else { ymm(VECTOR_SCRATCH[0]) };
+                    let register = if class == Class::Number { NUMBER_SCRATCH[0] } else { ymm(VECTOR_SCRATCH[0]) };
                     if role == Role::Changes {
                         let slot = self.slot(home);
                         self.load(class, register, slot);
@@ -280,7 +279,11 @@ impl Encoder<'_> {
                 }
             }
             Inst::Jump(to) if Some(*to) == next => {}
-            Inst::Jump(to) => self.jump(Code::Jmp_rel32_64, *to),
+            Inst::Jump(to) => match self.text.test_of(*to) {
+                // A loop's test once more at its end: one jump a turn instead of two.
+                Some(test) => test.iter().for_each(|inst| self.inst(inst, next)),
+                None => self.jump(Code::Jmp_rel32_64, *to),
+            },
             Inst::Branch { codes: [_, otherwise], yes, no } if Some(*yes) == next => self.jump(*otherwise, *no),
             Inst::Branch { codes: [code, _], yes, no } => {
                 self.jump(*code, *yes);

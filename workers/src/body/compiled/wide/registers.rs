@@ -64,9 +64,12 @@ pub(super) fn homes(text: &Text, lives: &Lives) -> Homes {
     let merged = Merged::new(text, lives);
     let full = place(text, &merged, [true; 2]);
     // What does not fit needs a register now and then.
-    let lacks = |class| full.of.iter().zip(&text.classes).any(|(home, of)| {
-        *of == class && matches!(home, Home::Frame(_) | Home::Pool(_))
-    });
+    let lacks = |class| {
+        full.of
+            .iter()
+            .zip(&text.classes)
+            .any(|(home, of)| *of == class && matches!(home, Home::Frame(_) | Home::Pool(_)))
+    };
     let lacking = [lacks(Class::Number), lacks(Class::Vector)];
     if lacking == [false; 2] { full } else { place(text, &merged, lacking.map(|lacks| !lacks)) }
 }
@@ -81,8 +84,9 @@ struct Merged {
 
 impl Merged {
     fn new(text: &Text, lives: &Lives) -> Self {
-        let crosses =
-            |ranges: &Vec<Range>| lives.calls.iter().any(|call| ranges.iter().any(|r| r.start < *call && *call < r.end));
+        let crosses = |ranges: &Vec<Range>| {
+            lives.calls.iter().any(|call| ranges.iter().any(|r| r.start < *call && *call < r.end))
+        };
         let mut merged = Self {
             into: (0..text.classes.len()).collect(),
             ranges: lives.ranges.clone(),
@@ -168,20 +172,17 @@ fn place(text: &Text, merged: &Merged, all: [bool; 2]) -> Homes {
     let mut order: Vec<usize> = (0..text.classes.len()).filter(|part| merged.into[*part] == *part).collect();
     let worth = |part: &usize| {
         let len: u32 = merged.ranges[*part].iter().map(|range| range.end - range.start).sum();
-        // A constant in memory costs no store.
-        let weight = merged.weights[*part] * if text.constants[*part].is_some() { 0.4 } else { 1.0 };
+        // A constant is as good in memory, where most instructions can have an operand.
+        let weight = merged.weights[*part] * if text.constants[*part].is_some() { 1e-3 } else { 1.0 };
         weight / f64::from(len.max(1))
     };
     order.sort_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.cmp(b)));
-    let mut homes = Homes {
-        of: vec![Home::None; text.classes.len()],
-        saved: Vec::new(),
-        frame: text.frame,
-    };
+    let mut homes = Homes { of: vec![Home::None; text.classes.len()], saved: Vec::new(), frame: text.frame };
     let mut rooms: [Vec<(u32, Taken)>; 2] = [Vec::new(), Vec::new()];
     for part in order {
         let ranges = &merged.ranges[part];
-        if ranges.is_empty() {
+        let unread = text.constants[part].is_some() && ranges.iter().all(|range| range.end - range.start == 1);
+        if ranges.is_empty() || unread {
             continue;
         }
         let home = match text.classes[part] {
@@ -196,10 +197,12 @@ fn place(text: &Text, merged: &Merged, all: [bool; 2]) -> Homes {
                     Home::Number(*register)
                 }),
             Class::Vector if merged.crosses[part] => None,
-            Class::Vector => vectors.iter().find(|number| taken_vectors[**number as usize].free(ranges)).map(|number| {
-                taken_vectors[*number as usize].take(ranges);
-                Home::Vector(*number)
-            }),
+            Class::Vector => {
+                vectors.iter().find(|number| taken_vectors[**number as usize].free(ranges)).map(|number| {
+                    taken_vectors[*number as usize].take(ranges);
+                    Home::Vector(*number)
+                })
+            }
         };
         homes.of[part] = match (home, text.constants[part]) {
             (Some(home), _) => home,

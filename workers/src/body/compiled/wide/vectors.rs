@@ -212,8 +212,7 @@ impl Wide {
     pub fn integers_of_doubles(&mut self, unsigned: bool, a: Part) -> Part {
         let is = self.float_mask(Scalar::F64, a, a, 7);
         let a = self.and(a, is);
-        let (least, most) =
-            if unsigned { (0.0, 4_294_967_295.0) } else { (-2_147_483_648.0, 2_147_483_647.0) };
+        let (least, most) = if unsigned { (0.0, 4_294_967_295.0) } else { (-2_147_483_648.0, 2_147_483_647.0) };
         let (least, most) = (self.all_wide(f64::to_bits(least)), self.all_wide(f64::to_bits(most)));
         let a = self.two(Code::VEX_Vmaxpd_ymm_ymm_ymmm256, a, least);
         let mut a = self.two(Code::VEX_Vminpd_ymm_ymm_ymmm256, a, most);
