@@ -76,6 +76,16 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases().div_ceil(10), failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn bodies_with_more_values_than_registers_compute_them_too(seed: u64, size in 100usize..400, torus: bool) {
+        if let Err(what) = check(seed, size, torus) {
+            return Err(TestCaseError::fail(what));
+        }
+    }
+}
+
 /// A body that gives every operation on two columns of a type, and every conversion of the first.
 fn everything_of(scalar: Scalar) -> Body {
     use Binary::*;
