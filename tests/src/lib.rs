@@ -36,6 +36,12 @@ pub fn drift_with(kernel: &str) -> String {
 /// Compiles a text, which must be right.
 #[track_caller]
 pub fn program(text: &str, sets: &[(&str, &str)], frames: u32) -> Program {
+    program_with_data(text, sets, frames).0
+}
+
+/// The same, with the columns of the files that it names: [`diptych::coordinator::Options::data`].
+#[track_caller]
+pub fn program_with_data(text: &str, sets: &[(&str, &str)], frames: u32) -> (Program, Vec<Vec<u8>>) {
     let source = Source { path: "test.dip".into(), text: text.into() };
     let settings = Settings {
         sets: sets.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect(),
@@ -43,7 +49,7 @@ pub fn program(text: &str, sets: &[(&str, &str)], frames: u32) -> Program {
         frames: Some(frames),
     };
     match compile(&source, &settings, &Catalog(&Registry::builtin())) {
-        Ok(compiled) => compiled.program,
+        Ok(compiled) => (compiled.program, compiled.data),
         Err(errors) => panic!("{}", diptych::diagnostic::render(&source, &errors, false)),
     }
 }

@@ -6,7 +6,7 @@
 use diptych::coordinator::{Options, Outcome, Stopped};
 use diptych_protocol::math::{exp, sin};
 use diptych_tests::outputs::{recording, text};
-use diptych_tests::{program, run_with, scenario, shipped};
+use diptych_tests::{program, program_with_data, run_with, scenario, shipped};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
@@ -288,4 +288,65 @@ fn a_network_that_listens_agrees_on_its_mean_and_one_that_does_not_falls_silent(
     let (silent, spread) = (signal(&closed, "silent"), signal(&closed, "spread"));
     println!("hardly any listen: {silent} of the ties silent, opinions {spread} apart");
     assert!(silent > 0.7 && spread > 0.9, "{silent} {spread}");
+}
+
+// Molecules.
+
+/// The fourth of NIST's sample configurations (30 atoms in a cube of 8), with the energies and virials that NIST
+/// publishes for it to five digits: Shen, Siderius, Krekelberg and Hatch (eds.), "NIST Standard Reference Simulation
+/// Website", Standard Reference Database 173, "Lennard-Jones Fluid Reference Calculations: Cuboid Cell".
+#[test]
+fn lj_fluid_has_the_energies_and_virials_that_nist_publishes() {
+    let file = std::fs::read_to_string(scenario("lj-fluid.dip")).unwrap();
+    let (head, rest) = file.split_once("group atoms[n] {").unwrap();
+    let (_, rest) = rest.split_once("\n}\n").unwrap();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/data/nist-lj-4.csv");
+    let head = head
+        .replace("let n = 4 * cells * cells * cells", "let n = 30")
+        .replace("let side = cbrt(n / density)", "let side = 8.0")
+        .replace("let spacing = side / cells\n", "");
+    for (float, tolerance) in [("f64", 0.0), ("f32", 2e-6)] {
+        let group = format!(
+            "group atoms from \"{data}\" {{\n position Position = wrap(vector(x, y, z))\n Velocity = vector(0)\n \
+             Force = vector(0)\n Potential = 0\n Virial = 0\n}}\n"
+        );
+        let text = format!("{head}{group}{rest}");
+        let text = match float {
+            "f64" => text.replace("vector(", "dvec3("),
+            _ => text.replace("vector(", "vec3(").replace("dvec3", "vec3").replace("f64", "f32"),
+        };
+        for (cutoff, smooth, energy, virial) in
+            [("3", "false", -16.790, -46.249), ("4", "false", -17.060, -47.869), ("3", "true", -15.001, -43.096)]
+        {
+            let (program, data) = program_with_data(&text, &[("cutoff", cutoff), ("smooth", smooth)], 1);
+            let options = Options { data, ..Options::default() };
+            let outcome = run_with(&program, 0, BINARY, options).unwrap();
+            for (what, expected) in [("potential_energy", energy), ("virial", virial)] {
+                let half_a_digit = 0.0005 * (1.0 + 1e-9);
+                let found = signal(&outcome, what);
+                near(
+                    &format!("{what}, {float}, cutoff {cutoff}, smooth {smooth}"),
+                    found,
+                    expected,
+                    half_a_digit + tolerance * expected.abs(),
+                );
+            }
+        }
+    }
+}
+
+/// Energy of a melting lattice, and its momentum.
+#[test]
+fn lj_fluid_keeps_its_energy() {
+    let energy = |frames, dt: &str| {
+        let file = std::fs::read_to_string(scenario("lj-fluid.dip")).unwrap();
+        let text = file.replace("dt = 0.004", &format!("dt = {dt}"));
+        let program = program(&text, &[("cells", "5")], frames);
+        signal(&run_with(&program, 0, BINARY, Options::default()).unwrap(), "energy")
+    };
+    let start = energy(1, "0.004");
+    // The error of velocity Verlet goes with the square of the step.
+    let (coarse, fine) = (energy(501, "0.004") - start, energy(1001, "0.002") - start);
+    println!("energy {start:.6} an atom; after 2 units of time {coarse:+.2e} at dt 0.004, {fine:+.2e} at 0.002");
+    assert!(coarse.abs() < 1e-4 && fine.abs() < 0.5 * coarse.abs());
 }
