@@ -13,7 +13,7 @@ use diptych_tests::{root, run_with, shipped};
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const FRAMES: u32 = 6;
 /// Parameters that make a scenario small: each is set where the scenario has it.
-const SMALL: [(&str, &str); 1] = [("n", "3_000")];
+const SMALL: [(&str, &str); 2] = [("n", "3_000"), ("cells", "6")];
 /// What a test may spend on one scenario.
 const ROWS_MAX: u32 = 20_000;
 const BACKENDS: [Backend; 2] = [Backend::Interpreter, Backend::Compiled];
