@@ -9,8 +9,8 @@ use crate::kd;
 use crate::limits::{FRAMES_MAX, ROWS_MAX, STAGES_MAX};
 use crate::program::Outputs;
 use crate::program::{
-    Code, Column, Domain, Group, Index, IndexPhase, Origin, PROGRAM_VERSION, Program, Reach, Read, Schedule, Source,
-    Span, Stage, StageKind, Step, System, When, Work,
+    Code, Column, Domain, Group, Index, IndexKind, IndexPhase, Origin, PROGRAM_VERSION, Program, Reach, Read, Schedule,
+    Source, Span, Stage, StageKind, Step, System, When, Work,
 };
 use crate::space::{Edge, Space};
 use crate::table::Table;
@@ -82,7 +82,7 @@ pub(crate) fn sound() -> Program {
         stage(StageKind::Setup, vec![(Work::Blueprint(GroupId(0)), rows(0, 64))]),
         stage(StageKind::Commit, vec![(Work::Commit, Domain::Once)]),
     ];
-    let mut frame: Vec<Stage> = IndexPhase::ALL
+    let mut frame: Vec<Stage> = IndexPhase::TREE
         .into_iter()
         .map(|phase| {
             let domain = match phase {
@@ -130,7 +130,7 @@ pub(crate) fn sound() -> Program {
             group: GroupId(0),
             positions: vec![X, ColumnId(1)],
             when: When::Prev,
-            bucket_rows: 64,
+            kind: IndexKind::Tree { bucket_rows: 64 },
             buckets: Some(GroupId(1)),
             span: Span::default(),
         }]
@@ -248,7 +248,7 @@ fn indexes_and_derived_groups_fit_each_other() {
     broken(|p| p.indexes[IndexId(0)].group = GroupId(1), index);
     broken(|p| p.indexes[IndexId(0)].positions.clear(), index);
     broken(|p| p.indexes[IndexId(0)].positions.reverse(), index);
-    broken(|p| p.indexes[IndexId(0)].bucket_rows = 0, index);
+    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 0 }, index);
     broken(|p| p.indexes[IndexId(0)].buckets = Some(GroupId(0)), index);
     broken(
         |p| {

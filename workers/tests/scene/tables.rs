@@ -4,8 +4,8 @@ use diptych_protocol::body::Op;
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, SystemId};
 use diptych_protocol::kd;
 use diptych_protocol::program::{
-    Code, Column, Domain, Group, Index, IndexPhase, Inverse, InversePhase, Origin, Outputs, PROGRAM_VERSION, Program,
-    Reach, Read, Schedule, Span, Stage, StageKind, Step, System, When, Work,
+    Code, Column, Domain, Group, Index, IndexKind, IndexPhase, Inverse, InversePhase, Origin, Outputs, PROGRAM_VERSION,
+    Program, Reach, Read, Schedule, Span, Stage, StageKind, Step, System, When, Work,
 };
 use diptych_protocol::space::{Edge, Space};
 use diptych_protocol::table::Table;
@@ -79,7 +79,7 @@ impl Scene {
                 group: GROUPS[0],
                 positions: vec![X, Y],
                 when: self.when,
-                bucket_rows: self.bucket_rows,
+                kind: IndexKind::Tree { bucket_rows: self.bucket_rows },
                 buckets: None,
                 span: Span::default(),
             }]
@@ -153,7 +153,7 @@ impl Scene {
         if self.when == When::Fresh {
             frame.push(stage(StageKind::Systems, vec![pass(6..7, 0), pass(7..8, 1)]));
         }
-        for phase in IndexPhase::ALL {
+        for phase in IndexPhase::TREE {
             let domain = match phase {
                 IndexPhase::Count | IndexPhase::Scatter => {
                     Domain::Rows { group: GROUPS[0], batch_rows: kd::count_batch_rows(POINTS) }
