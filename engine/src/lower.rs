@@ -84,7 +84,10 @@ pub fn lower(
         group: GroupId::new(index.group as u32),
         positions: groups[GroupId::new(index.group as u32)].position.clone(),
         when: index.when,
-        kind: IndexKind::Tree { bucket_rows: index.bucket_rows },
+        kind: match index.kind {
+            types::IndexKind::Tree { bucket_rows } => IndexKind::Tree { bucket_rows },
+            types::IndexKind::Grid { cell } => IndexKind::Grid { cell: cell.unwrap_or(0.0), copies: Vec::new() },
+        },
         buckets: index.buckets.map(|group| GroupId::new(group as u32)),
         span: index.span,
     });
