@@ -52,9 +52,9 @@ impl Lattice {
             edge *= 1.125;
         }
         let mut lattice = Self { lo: [0.0; 3], scale: [0.0; 3], counts: [1; 3] };
-        for axis in 0..axes {
+        for (axis, low) in lo.iter().enumerate().take(axes) {
             let count = if edge.is_finite() { along(axis, edge) } else { 1.0 };
-            lattice.lo[axis] = lo[axis];
+            lattice.lo[axis] = *low;
             lattice.scale[axis] = ((count / side(axis)) as f32).clamp(0.0, f32::MAX);
             lattice.counts[axis] = count as u32;
         }
@@ -225,10 +225,9 @@ mod tests {
                     let lattice = Lattice::new(axes, &[0.0; 3], &hi, rows, cell);
                     let cells: f64 = lattice.counts.iter().map(|count| f64::from(*count)).product();
                     assert!(cells >= 1.0 && cells <= f64::from(cells_max(rows)), "{lattice:?}");
-                    for axis in 0..axes {
-                        let edge = f64::from(hi[axis]) / f64::from(lattice.counts[axis]);
-                        let small = edge < f64::from(cell);
-                        assert!(lattice.counts[axis] == 1 || !small, "{lattice:?}, {cell}");
+                    for (side, count) in hi.iter().zip(lattice.counts).take(axes) {
+                        let small = f64::from(*side) / f64::from(count) < f64::from(cell);
+                        assert!(count == 1 || !small, "{lattice:?}, {cell}");
                     }
                     assert!(lists(rows, lattice.cells()).chunks <= chunks_max(rows));
                 }

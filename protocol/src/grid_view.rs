@@ -62,6 +62,7 @@ impl<'t> Batch<'t, '_> {
     }
 
     /// For a batch that finds bounds: lows, then highs of its rows, an axis each.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim")]
     pub fn grid_bounds(&self, index: IndexId) -> &mut [f32] {
         let p = self.grid_phase(index, IndexPhase::Bounds);
         let (batch, width) = (self.number.0 as usize, 2 * p.shape.axes);
@@ -128,7 +129,6 @@ impl<'t> Batch<'t, '_> {
 
     /// # Safety
     /// The slots of this copy are the batch's own alone, and no other slice of them lives.
-    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim")]
     unsafe fn copy_mut(&self, copy: &CopyPlace, first: usize, count: usize) -> ValuesMut<'_> {
         let (memory, size) = (self.track().memory, copy.scalar.size());
         assert!((first + count) * size <= copy.place.len, "slots beyond a copy's end");

@@ -20,7 +20,7 @@ pub mod slots;
 
 /// Rows that compiled code computes at once. Four: more would spill the sums of a loop over neighbours from the
 /// registers, and the bits are the same at any number.
-const LANES: usize = 4;
+pub(crate) const LANES: usize = 4;
 
 /// What runs a verified body.
 pub fn executor(program: &Program, body: &Body, backend: Backend) -> Result<Box<dyn Executor>, AccessError> {

@@ -5,15 +5,16 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::slots;
+use crate::body::LANES;
 use crate::index::{Keys, per_axes};
 
-/// A block costs about as much as so many candidates, beside those it visits.
-const BLOCK_COST: u32 = 32;
+/// What a block costs beside the candidates that it visits, as if it were so many more, by one vector of rows.
+const BLOCK_COST: u32 = 48;
 
 /// The blocks of one batch.
 ///
 /// The rule: rows are sorted by cell, and consecutive ones of a line of cells are joined as long as that costs no more
-/// than two blocks would. How rows are blocked never shows in the bits: each row sees its neighbours in the order of
+/// than a block of its own would: each vector of rows visits all candidates of its block. How rows are blocked never shows in the bits: each row sees its neighbours in the order of
 /// slots, whoever asks with it.
 #[derive(Default)]
 pub struct Blocks {
@@ -41,32 +42,31 @@ impl Blocks {
             let found = slots(grid, line, first, last);
             lines.saturating_mul(found.end - found.start)
         };
+        let cost = |rows: usize, visited: u32| {
+            BLOCK_COST.saturating_add((rows.div_ceil(LANES) as u32).saturating_mul(visited))
+        };
         self.ends.clear();
         let mut open: Option<Open> = None;
         for (at, key) in self.keys.sorted().iter().enumerate() {
             let cell = (key >> 32) as u32;
-            // Rows of one cell, mostly, or of one line: no division for them.
+            // Rows of one line, mostly: no division for them.
             let (line, x) = match &open {
                 Some(open) if (open.line..open.line + length).contains(&cell) => (open.line, cell - open.line),
                 _ => (cell - cell % length, cell % length),
             };
-            if let Some(open) = &mut open
-                && open.line == line
-                && at - open.start < BLOCK_ROWS_MAX
-            {
-                if open.last == x {
-                    continue;
+            let alone = visited(line, x, x);
+            if let Some(open) = &mut open {
+                let rows = at - open.start;
+                if open.line == line && rows < BLOCK_ROWS_MAX {
+                    let both = if open.last == x { open.visited } else { visited(line, open.first, x) };
+                    if cost(rows + 1, both) <= cost(rows, open.visited).saturating_add(cost(1, alone)) {
+                        (open.last, open.visited) = (x, both);
+                        continue;
+                    }
                 }
-                let (both, own) = (visited(line, open.first, x), visited(line, x, x));
-                if both <= open.visited.saturating_add(own).saturating_add(BLOCK_COST) {
-                    (open.last, open.visited) = (x, both);
-                    continue;
-                }
-            }
-            if open.is_some() {
                 self.ends.push(at as u32);
             }
-            open = Some(Open { start: at, line, first: x, last: x, visited: visited(line, x, x) });
+            open = Some(Open { start: at, line, first: x, last: x, visited: alone });
         }
         if open.is_some() {
             self.ends.push(self.keys.sorted().len() as u32);
