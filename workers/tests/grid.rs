@@ -227,13 +227,13 @@ fn check_neighbours(space: &Space, columns: &[Vec<f32>], cell: f32, reach: f32, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
     fn grid_neighbours_equal_brute_force_in_the_order_of_slots(
         edge in prop::sample::select(EDGES.to_vec()),
         axes in 1usize..=3,
         kind in prop::sample::select(KINDS.to_vec()),
-        rows in prop_oneof![0usize..20, 20usize..400, 3000usize..3100],
+        rows in prop_oneof![0usize..20, 20usize..400, 1500usize..1600],
         // Corner and side: also far from 0, where an ULP is large, and tiny.
         (lo, side) in prop::sample::select(vec![
             (0.0f32, 1.0f32), (-50.0, 100.0), (1000.0, 3.0), (-0.3, 0.7), (0.0, 1e-12), (0.0, 1e-22), (-1e18, 3e18), (-1e30, 3e30),
