@@ -9,7 +9,7 @@ use diptych_protocol::verify;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::syntax::ast::{Item, Scenario};
-use crate::{lower, resolve, schedule, stale, syntax, types};
+use crate::{indexes, lower, resolve, schedule, stale, syntax, types};
 
 /// What a compilation is told from outside the text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -63,6 +63,7 @@ pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog
         Enum { name: it.name.text.clone(), variants }
     });
     let mut program = lower::lower(name(&scenario), &model, enums.collect(), source);
+    indexes::choose(&mut program, &model);
     schedule::schedule(&mut program, &mut diagnostics);
     if !diagnostics.failed() {
         check_kernels(&program, &model, kernels, &mut diagnostics);

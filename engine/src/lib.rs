@@ -11,6 +11,7 @@ pub mod compile;
 pub mod coordinator;
 pub mod diagnostic;
 pub mod explain;
+pub mod indexes;
 pub mod lower;
 pub mod resolve;
 pub mod schedule;

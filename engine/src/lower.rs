@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use diptych_protocol::body::{Body, Op, Over, Store};
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
-    Code, Column, Ensure, Enum, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read, Record,
-    Reduction, Schedule, Signal, Source, System,
+    Code, Column, Ensure, Enum, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read,
+    Record, Reduction, Schedule, Signal, Source, System,
 };
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
@@ -84,7 +84,10 @@ pub fn lower(
         group: GroupId::new(index.group as u32),
         positions: groups[GroupId::new(index.group as u32)].position.clone(),
         when: index.when,
-        bucket_rows: index.bucket_rows,
+        kind: match index.kind {
+            types::IndexKind::Tree { bucket_rows } => IndexKind::Tree { bucket_rows },
+            types::IndexKind::Grid { cell } => IndexKind::Grid { cell: cell.unwrap_or(0.0), copies: Vec::new() },
+        },
         buckets: index.buckets.map(|group| GroupId::new(group as u32)),
         span: index.span,
     });

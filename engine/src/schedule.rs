@@ -4,7 +4,8 @@
 //!
 //! - An own-row `fresh` read of its group's column: the owner's level. Both run in one pass, the owner first.
 //! - Any other `fresh` read: a level after the owner.
-//! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Its six phases take six levels.
+//! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Each of its phases takes a level:
+//!   six of a k-d tree, four of a grid, five where the space is open.
 //! - An inverse of references: as an index; its four phases take four levels.
 //! - A system that asks an index or an inverse, or runs over an index's buckets: a level after the last phase.
 //!
@@ -53,7 +54,7 @@ pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
     let level_of = |work: &Work| match work {
         Work::Pass(systems) => levels.get(&Node::System(*systems.first()?)).copied(),
         Work::Index(id, phase) => {
-            let later = IndexPhase::ALL.iter().position(|it| it == phase)?;
+            let later = program.indexes[*id].phases(&program.space).iter().position(|it| it == phase)?;
             Some(levels.get(&Node::Index(*id))? + later as u32)
         }
         Work::Inverse(id, phase) => {
@@ -79,7 +80,6 @@ type Needs = BTreeMap<Node, BTreeMap<Node, u32>>;
 
 fn needs(program: &Program) -> Needs {
     let mut needs = Needs::new();
-    let phases = IndexPhase::ALL.len() as u32;
     for (id, index) in program.indexes.iter() {
         let own = needs.entry(Node::Index(id)).or_default();
         if index.when == When::Fresh {
@@ -106,7 +106,8 @@ fn needs(program: &Program) -> Needs {
         if let Origin::Buckets(index) = program.groups[system.group].origin {
             asked.push(index);
         }
-        own.extend(asked.into_iter().map(|index| (Node::Index(index), phases)));
+        let phases = |index: IndexId| program.indexes[index].phases(&program.space).len() as u32;
+        own.extend(asked.into_iter().map(|index| (Node::Index(index), phases(index))));
         own.extend(system.inverses.iter().map(|inverse| (Node::Inverse(*inverse), listed)));
     }
     needs
@@ -222,8 +223,8 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
                 passes.entry(*level).or_default().entry(group).or_default().push(*id);
             }
             Node::Index(id) => {
-                for (later, phase) in IndexPhase::ALL.into_iter().enumerate() {
-                    phases.entry(level + later as u32).or_default().push((*id, phase));
+                for (later, phase) in program.indexes[*id].phases(&program.space).iter().enumerate() {
+                    phases.entry(level + later as u32).or_default().push((*id, *phase));
                 }
             }
             Node::Inverse(id) => {
@@ -273,7 +274,7 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
     let group = index.group;
     let domain = match phase {
         IndexPhase::Split | IndexPhase::Place | IndexPhase::Seal => Domain::Once,
-        IndexPhase::Count | IndexPhase::Scatter => {
+        IndexPhase::Bounds | IndexPhase::Count | IndexPhase::Scatter => {
             Domain::Rows { group, batch_rows: kd::count_batch_rows(program.groups[group].rows) }
         }
         IndexPhase::Build => Domain::Chunks(id),
@@ -305,7 +306,7 @@ fn is_spatial(program: &Program, system: &System) -> bool {
 fn batches(program: &Program, step: &Step) -> u64 {
     match step.domain {
         Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows)),
-        Domain::Chunks(index) => u64::from(kd::chunks(program.groups[program.indexes[index].group].rows)),
+        Domain::Chunks(index) => u64::from(program.index_chunks(index)),
         Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
         Domain::Once => 1,
     }

@@ -178,8 +178,21 @@ pub struct Index {
     pub span: Span,
     pub group: usize,
     pub when: When,
-    pub bucket_rows: u32,
+    pub kind: IndexKind,
     pub buckets: Option<usize>,
+}
+
+/// How an index finds rows, as far as the scenario says. Of those that it does not declare [`crate::indexes`] decides.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum IndexKind {
+    Tree {
+        bucket_rows: u32,
+    },
+    /// Without a cell: as large as the largest reach of the loops that ask it.
+    Grid {
+        cell: Option<f32>,
+    },
 }
 
 /// A component of a group, by its places.

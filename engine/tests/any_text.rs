@@ -40,6 +40,7 @@ component Alive = bool
 component Pull = vec2
 component Hits = u32
 component Barycentre = vec2
+component Crowd = u32
 group points[n] {
     position Position = uniform(space)
     Velocity = polar(uniform(0, TAU), abs(normal(1, 0.1)))
@@ -49,9 +50,11 @@ group points[n] {
     Alive = chance(0.5) or row == 0 or Velocity.x >= 0.5
     Pull = normalize(disc(vec2(half), half / 2)) * sign(-Mass)
     Hits = 0
+    Crowd = 0
 }
 index tree = kdtree of points { bucket = 32 }
 index later = kdtree of fresh points
+index cells = grid of points { cell = 0.5 }
 group clusters = buckets of tree { Mass, Barycentre }
 system sums native "k" for clusters owns Mass, Barycentre reads points.Mass index tree
 system near native "k" for points
@@ -62,6 +65,7 @@ system near native "k" for points
     with { g = g, dt = dt, on_or_off = lively }
     batch 128
 system move native "k" for points owns Position, Velocity reads Velocity fresh Pull fresh others Hits
+system crowd for points owns Crowd { Crowd = count(x in points within 0.1) }
 system after native "k" for points owns Mass index later
 "#;
 
@@ -156,6 +160,7 @@ fn words() -> impl Strategy<Value = String> {
         "(x in g",
         "position",
         "kdtree",
+        "grid of",
         "buckets",
         "torus",
         "open",

@@ -205,7 +205,7 @@ fn an_index_over_fresh_positions_stands_between_owner_and_asker() {
     let program = compiled(text).program;
     let kinds: Vec<StageKind> = program.schedule.frame.iter().map(|stage| stage.kind).collect();
     let mut expected = vec![StageKind::Systems];
-    expected.extend([StageKind::Index; IndexPhase::ALL.len()]);
+    expected.extend([StageKind::Index; IndexPhase::TREE.len()]);
     expected.extend([StageKind::Systems, StageKind::Commit]);
     assert_eq!(kinds, expected);
     assert_eq!(program.columns[ColumnId(0)].owner, Some(SystemId(1)));

@@ -141,7 +141,8 @@ impl<'p> Access<'p> {
     /// The system's index: needs `index NAME`, once.
     pub fn index(&mut self) -> Result<IndexHandle, AccessError> {
         match self.system().indexes[..] {
-            [index] => Ok(IndexHandle { index }),
+            [index] if self.program.indexes[index].bucket_rows().is_some() => Ok(IndexHandle { index }),
+            [_] => Err(AccessError("the kernel asks a k-d tree, and the system's index is a grid".into())),
             _ => Err(AccessError(format!(
                 "the kernel asks one index: system {} needs a clause `index NAME`",
                 self.system().name

@@ -27,7 +27,12 @@ pub struct InverseShape {
 impl InverseShape {
     /// For so many referring rows and so many targets.
     pub fn new(rows: u32, targets: u32) -> Self {
-        let chunk_rows = targets.div_ceil(INVERSE_CHUNKS_MAX).max(INVERSE_CHUNK_ROWS).next_power_of_two();
+        Self::in_chunks(rows, targets, targets.div_ceil(INVERSE_CHUNKS_MAX).max(INVERSE_CHUNK_ROWS))
+    }
+
+    /// With chunks of at least so many targets.
+    pub fn in_chunks(rows: u32, targets: u32, chunk_rows: u32) -> Self {
+        let chunk_rows = chunk_rows.next_power_of_two();
         let batch_rows = COUNTING.batch_rows(rows);
         Self {
             rows,

@@ -95,44 +95,78 @@ impl<'t> Batch<'t, '_> {
     pub fn inverse_place(&self, inverse: InverseId) -> PlaceView<'_> {
         let p = self.inverse_phase(inverse, InversePhase::Place);
         // SAFETY: Count is complete; the phase has one batch, which this is; each array is cut once.
-        unsafe {
-            PlaceView {
-                shape: p.shape,
-                counts: self.array(p.counts, 0..p.counts.len),
-                first_slots: self.array_mut(p.first_slots, 0..p.first_slots.len),
-                chunk_slots: self.array_mut(p.chunk_slots, 0..p.chunk_slots.len),
-            }
-        }
+        unsafe { self.place_lists(p, p.shape) }
     }
 
     /// For a batch that scatters.
     pub fn inverse_scatter(&self, inverse: InverseId) -> ScatterView<'_> {
         let p = self.inverse_phase(inverse, InversePhase::Scatter);
-        let (chunks, batch) = (p.shape.chunks as usize, self.number.0 as usize);
-        ScatterView {
-            shape: p.shape,
-            references: &self.references(inverse)[self.rows.indices()],
-            // SAFETY: Place is complete.
-            first_slots: unsafe { self.array(p.first_slots, batch * chunks..(batch + 1) * chunks) },
-            scattered: self.track().memory.words(p.scattered),
-        }
+        // SAFETY: Place is complete.
+        unsafe { self.scatter_lists(p, p.shape, &self.references(inverse)[self.rows.indices()]) }
     }
 
     /// For a batch that lists a chunk.
     pub fn inverse_list(&self, inverse: InverseId) -> ListView<'_> {
         let p = self.inverse_phase(inverse, InversePhase::List);
+        // SAFETY: Place is complete; the batch's chunk is its own alone, and this is called once.
+        unsafe { self.list_chunk(p, p.shape, self.references(inverse)) }
+    }
+
+    /// What places lists of this shape, which has no more chunks and targets than there is room for.
+    ///
+    /// # Safety
+    /// Counting is complete; the phase has one batch, which this is, and it calls this once.
+    pub(crate) unsafe fn place_lists(&self, p: &InversePlaces, shape: InverseShape) -> PlaceView<'_> {
+        let (chunks, table) = (shape.chunks as usize, (shape.chunks * shape.batches) as usize);
+        // SAFETY: the caller's duty; each array is cut once.
+        unsafe {
+            PlaceView {
+                shape,
+                counts: self.array(p.counts, 0..table),
+                first_slots: self.array_mut(p.first_slots, 0..table),
+                chunk_slots: self.array_mut(p.chunk_slots, 0..chunks + 1),
+            }
+        }
+    }
+
+    /// What scatters the batch's rows to their chunks.
+    ///
+    /// # Safety
+    /// Placing is complete.
+    pub(crate) unsafe fn scatter_lists<'b>(
+        &'b self,
+        p: &InversePlaces,
+        shape: InverseShape,
+        references: &'b [u32],
+    ) -> ScatterView<'b> {
+        let (chunks, batch) = (shape.chunks as usize, self.number.0 as usize);
+        // SAFETY: the caller's duty.
+        let first_slots = unsafe { self.array(p.first_slots, batch * chunks..(batch + 1) * chunks) };
+        ScatterView { shape, references, first_slots, scattered: self.track().memory.words(p.scattered) }
+    }
+
+    /// What lists the batch's chunk, which is one of the shape's.
+    ///
+    /// # Safety
+    /// Placing and scattering are complete; the phase has a batch a chunk, and this one calls this once.
+    pub(crate) unsafe fn list_chunk<'b>(
+        &'b self,
+        p: &InversePlaces,
+        shape: InverseShape,
+        references: &'b [u32],
+    ) -> ListView<'b> {
         let chunk = self.number.0;
-        let targets = p.shape.targets_of(chunk);
-        let last = usize::from(chunk + 1 == p.shape.chunks);
-        // SAFETY: Place is complete; the starts and slots of a chunk are its own batch's alone, and the end of all is the
-        // last chunk's.
+        let targets = shape.targets_of(chunk);
+        let last = usize::from(chunk + 1 == shape.chunks);
+        // SAFETY: the starts and slots of a chunk are its own batch's alone, and the end of all is the last chunk's; the
+        // rest is the caller's duty.
         unsafe {
             let slots = self.array(p.chunk_slots, chunk as usize..chunk as usize + 2);
             let slots = slots[0] as usize..slots[1] as usize;
             ListView {
-                shape: p.shape,
+                shape,
                 chunk,
-                references: self.references(inverse),
+                references,
                 scattered: &self.track().memory.words::<AtomicU32>(p.scattered)[slots.clone()],
                 first_slot: slots.start as u32,
                 starts: self.array_mut(p.starts, targets.start as usize..targets.end as usize + last),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32};
 
 use crate::id::IndexId;
 use crate::kd::{KdPlaces, KdShape};
+use crate::layout::IndexPlaces;
 use crate::program::{IndexPhase, Work};
 use crate::view::Batch;
 
@@ -141,7 +142,14 @@ impl<'t> Batch<'t, '_> {
     fn phase(&self, index: IndexId, phase: IndexPhase) -> &'t KdPlaces {
         assert_eq!(self.program().steps[self.step].work, Work::Index(index, phase), "another phase's batch");
         self.hand_out_once();
-        &self.track().layout.indexes[index]
+        self.tree_places(index)
+    }
+
+    fn tree_places(&self, index: IndexId) -> &'t KdPlaces {
+        match &self.track().layout.indexes[index] {
+            IndexPlaces::Tree(places) => places,
+            IndexPlaces::Grid(_) => panic!("a grid is taken for a k-d tree"),
+        }
     }
 
     /// For the batch that chooses the planes.
@@ -266,7 +274,7 @@ impl<'t> Batch<'t, '_> {
     pub fn kd(&self, index: IndexId) -> KdView<'_> {
         let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
         assert!(declared, "a kernel asks an index that its system does not declare");
-        let p = &self.track().layout.indexes[index];
+        let p = self.tree_places(index);
         let chunks = p.shape.chunks as usize;
         let buckets = p.shape.buckets_max as usize;
         let mut bucket_box: [&[f32]; 6] = [&[]; 6];

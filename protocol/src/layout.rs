@@ -7,12 +7,13 @@
 use std::marker::PhantomData;
 
 use crate::data::DataPlace;
+use crate::grid::GridPlaces;
 use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
 use crate::outputs::OutputPlaces;
-use crate::program::{Domain, Program, Stage};
+use crate::program::{Domain, IndexKind, Program, Stage};
 use crate::table::Table;
 use crate::types::Scalar;
 
@@ -82,6 +83,41 @@ pub struct StagePlace {
     pub tickets: u32,
 }
 
+/// The arrays of one index.
+#[derive(Clone, Debug)]
+pub enum IndexPlaces {
+    /// Of a k-d tree.
+    Tree(KdPlaces),
+    /// Of a grid.
+    Grid(GridPlaces),
+}
+
+impl IndexPlaces {
+    fn new(program: &Program, index: IndexId, arena: &mut Arena) -> Self {
+        let places = &program.indexes[index];
+        match (&places.kind, program.grid_shape(index)) {
+            (IndexKind::Grid { copies, .. }, Some(shape)) => {
+                IndexPlaces::Grid(GridPlaces::new(shape, program, copies, arena))
+            }
+            (kind, _) => {
+                let bucket_rows = if let IndexKind::Tree { bucket_rows } = kind { *bucket_rows } else { 1 };
+                let shape = KdShape::new(program.groups[places.group].rows, places.positions.len(), bucket_rows);
+                let rounded = places.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
+                IndexPlaces::Tree(KdPlaces::new(shape, rounded, arena))
+            }
+        }
+    }
+
+    /// The chunks that it is built in.
+    #[inline]
+    pub fn chunks(&self) -> u32 {
+        match self {
+            IndexPlaces::Tree(places) => places.shape.chunks,
+            IndexPlaces::Grid(places) => places.shape.chunks,
+        }
+    }
+}
+
 /// The words that all processes share, one line each.
 #[derive(Clone, Copy, Debug)]
 pub struct Control {
@@ -129,7 +165,7 @@ pub struct Layout {
     /// The columns.
     pub columns: Table<ColumnId, ColumnPlace>,
     /// The indexes.
-    pub indexes: Table<IndexId, KdPlaces>,
+    pub indexes: Table<IndexId, IndexPlaces>,
     /// The inverses of references.
     pub inverses: Table<InverseId, InversePlaces>,
     /// What is kept of each finished state beside its rows.
@@ -224,15 +260,7 @@ impl Layout {
                 ColumnPlace { scalar: column.scalar, capacity, panels }
             })
             .collect();
-        let indexes = program
-            .indexes
-            .values()
-            .map(|index| {
-                let shape = KdShape::new(program.groups[index.group].rows, index.positions.len(), index.bucket_rows);
-                let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
-                KdPlaces::new(shape, rounded, &mut arena)
-            })
-            .collect();
+        let indexes = program.indexes.ids().map(|id| IndexPlaces::new(program, id, &mut arena)).collect();
         let inverses =
             program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
         let outputs = OutputPlaces::new(program, &mut arena);
@@ -284,7 +312,7 @@ pub fn batches_of_rows(rows: u32, batch_rows: u32) -> u32 {
 pub fn batches_max(program: &Program, domain: Domain) -> u32 {
     match domain {
         Domain::Rows { group, batch_rows } => batches_of_rows(program.groups[group].rows, batch_rows),
-        Domain::Chunks(index) => crate::kd::chunks(program.groups[program.indexes[index].group].rows),
+        Domain::Chunks(index) => program.index_chunks(index),
         Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
         Domain::Once => 1,
     }

@@ -11,6 +11,8 @@ pub mod body;
 pub mod data;
 pub mod digest;
 pub mod eval;
+pub mod grid;
+pub mod grid_view;
 pub mod header;
 pub mod id;
 pub mod inverse;

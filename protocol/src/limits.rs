@@ -52,6 +52,12 @@ impl Grain {
 pub const KD_CHUNK_ROWS: u32 = 2_048;
 /// Rows sampled for each chunk when the partition into chunks is chosen.
 pub const KD_SAMPLE_PER_CHUNK: u32 = 32;
+/// A grid has at most so many cells for each of its rows: a sparse world does not pay for empty ones.
+pub const GRID_CELLS_A_ROW: u32 = 4;
+/// A grid is built in chunks of about this many rows, each a batch of its own,
+pub const GRID_CHUNK_ROWS: u32 = 2_048;
+/// and never in more of them: each counting batch has a count for every one.
+pub const GRID_CHUNKS_MAX: u32 = 1_024;
 /// Rows of a k-d bucket that a scenario may ask for.
 pub const KD_BUCKETS: [u32; 7] = [8, 16, 32, 64, 128, 256, 512];
 /// An inverse lists its targets in chunks of at least this many rows,

@@ -3,16 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::body::Body;
+use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
 };
 use crate::inverse::InverseShape;
-use crate::space::Space;
+use crate::kd;
+use crate::limits::ROWS_MAX;
+use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 2;
+pub const PROGRAM_VERSION: u32 = 3;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -156,12 +159,49 @@ pub struct Index {
     pub positions: Vec<ColumnId>,
     /// Whether it is built over `prev` positions or over those made earlier in the frame.
     pub when: When,
-    /// Rows of a k-d bucket, one of [`crate::limits::KD_BUCKETS`].
-    pub bucket_rows: u32,
+    /// How it finds rows.
+    pub kind: IndexKind,
     /// The derived group of its buckets, if the scenario names one.
     pub buckets: Option<GroupId>,
     /// Where it was written.
     pub span: Span,
+}
+
+/// How an index finds rows.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum IndexKind {
+    /// A k-d tree: any distance, clustered rows, the nearest, buckets.
+    Tree {
+        /// Rows of a bucket, one of [`crate::limits::KD_BUCKETS`].
+        bucket_rows: u32,
+    },
+    /// Rows sorted by the cells of a grid: for a constant reach, and rows spread over the space.
+    Grid {
+        /// The least edge of a cell, above 0.
+        cell: f32,
+        /// What of the rows is copied into the order of cells, each once: what loops read of the others. Of `fresh`
+        /// columns the index's own positions alone.
+        copies: Vec<(ColumnId, When)>,
+    },
+}
+
+impl Index {
+    /// The phases of building it, in the order they run.
+    pub fn phases(&self, space: &Space) -> &'static [IndexPhase] {
+        match (&self.kind, space.edge) {
+            (IndexKind::Tree { .. }, _) => &IndexPhase::TREE,
+            (IndexKind::Grid { .. }, Edge::Open) => &IndexPhase::GRID,
+            (IndexKind::Grid { .. }, _) => &IndexPhase::GRID[1..],
+        }
+    }
+
+    /// Rows of a bucket; nothing where it has no buckets.
+    pub fn bucket_rows(&self) -> Option<u32> {
+        match self.kind {
+            IndexKind::Tree { bucket_rows } => Some(bucket_rows),
+            IndexKind::Grid { .. } => None,
+        }
+    }
 }
 
 /// The inverse of a reference column: for each row of one group the rows of another (or the same) that refer to it.
@@ -408,26 +448,29 @@ pub enum Work {
     Commit,
 }
 
-/// The phases of building a k-d tree in chunks.
+/// The phases of building an index in chunks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum IndexPhase {
-    /// Choose the planes that part the rows into chunks, from a sample (one batch).
+    /// Tree: choose the planes that part the rows into chunks, from a sample (one batch).
     Split,
+    /// Grid: find how far the rows of an open space reach (batches of rows).
+    Bounds,
     /// Find each row's chunk, check its position, count rows a chunk (batches of rows).
     Count,
     /// Sum the counts to places (one batch).
     Place,
-    /// Bring rows and positions to their chunk (batches of rows).
+    /// Bring rows to their chunk (batches of rows).
     Scatter,
-    /// Build each chunk's tree and write its buckets (batches of one chunk).
+    /// Tree: build each chunk's tree and write its buckets. Grid: sort each chunk's rows by cell, and copy what is read of
+    /// them into that order (batches of one chunk).
     Build,
-    /// Number the buckets through (one batch).
+    /// Tree: number the buckets through (one batch).
     Seal,
 }
 
 impl IndexPhase {
-    /// In the order they run.
-    pub const ALL: [IndexPhase; 6] = [
+    /// Those of a k-d tree, in the order they run.
+    pub const TREE: [IndexPhase; 6] = [
         IndexPhase::Split,
         IndexPhase::Count,
         IndexPhase::Place,
@@ -435,6 +478,10 @@ impl IndexPhase {
         IndexPhase::Build,
         IndexPhase::Seal,
     ];
+
+    /// Those of a grid in an open space; any other has its edges, and needs no [`IndexPhase::Bounds`].
+    pub const GRID: [IndexPhase; 5] =
+        [IndexPhase::Bounds, IndexPhase::Count, IndexPhase::Place, IndexPhase::Scatter, IndexPhase::Build];
 }
 
 /// The phases of inverting a reference column. The rows that are referred to are cut into chunks.
@@ -518,6 +565,21 @@ impl Program {
     pub fn inverse_shape(&self, inverse: InverseId) -> InverseShape {
         let Inverse { group, to, .. } = self.inverses[inverse];
         InverseShape::new(self.groups[group].rows, self.groups[to].rows)
+    }
+
+    /// How large a grid is; nothing of a tree.
+    pub fn grid_shape(&self, index: IndexId) -> Option<GridShape> {
+        let index = &self.indexes[index];
+        match index.kind {
+            IndexKind::Tree { .. } => None,
+            IndexKind::Grid { cell, .. } => Some(GridShape::new(self.groups[index.group].rows, &self.space, cell)),
+        }
+    }
+
+    /// The chunks that an index is built in.
+    pub fn index_chunks(&self, index: IndexId) -> u32 {
+        let rows = self.groups[self.indexes[index].group].rows.min(ROWS_MAX);
+        self.grid_shape(index).map_or_else(|| kd::chunks(rows), |shape| shape.chunks)
     }
 
     /// The stages of a tick.

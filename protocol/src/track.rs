@@ -95,7 +95,7 @@ impl<'m> Track<'m> {
     pub fn step_batches(&self, step: StepId, tick: Tick) -> Option<u32> {
         match self.program.steps[step].domain {
             Domain::Rows { group, batch_rows } => Some(batches_of_rows(self.rows(group, tick)?, batch_rows)),
-            Domain::Chunks(index) => Some(self.layout.indexes[index].shape.chunks),
+            Domain::Chunks(index) => Some(self.layout.indexes[index].chunks()),
             Domain::Targets(inverse) => Some(self.program.inverse_shape(inverse).chunks),
             Domain::Once => Some(1),
         }
@@ -117,7 +117,7 @@ impl<'m> Track<'m> {
                     }
                     batches_of_rows(rows, batch_rows)
                 }
-                Domain::Chunks(index) => self.layout.indexes[index].shape.chunks,
+                Domain::Chunks(index) => self.layout.indexes[index].chunks(),
                 Domain::Targets(inverse) => self.program.inverse_shape(inverse).chunks,
                 Domain::Once => 1,
             };

@@ -9,7 +9,9 @@
 //! - A group has 1 to [`ROWS_MAX`] rows.
 //! - A component has one lane, or two or three of a float; each of its lanes is exactly one column of its scalar.
 //! - A position is a whole component of floats, as many as the space has dimensions.
-//! - An index is over all positions of a group with a blueprint, with buckets of one of [`KD_BUCKETS`].
+//! - An index is over all positions of a group with a blueprint; a tree has buckets of one of [`KD_BUCKETS`].
+//! - A grid has cells of a finite length above 0, over positions of `f32`; it copies columns of its group, each once, of
+//!   `fresh` ones its own positions alone. It has no buckets; only systems in text ask it, and only within a reach.
 //! - A derived group and its index name each other; it has the rows its index can have buckets, and no position.
 //! - A system owns something; each owned column is of its group, and owned by no other; columns and systems agree.
 //! - Every column of a derived group has an owner.
@@ -37,7 +39,7 @@
 //! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.
 //! - Set-up evaluates every blueprint once; the frame runs every system once, in a pass over its group.
 //! - The last stage, and no other, is the commit, alone.
-//! - The six phases of an index stand in order, a stage each; so do the four of an inverse.
+//! - The phases of an index stand in order, a stage each; so do the four of an inverse.
 //! - A fresh read is complete: of the own row in an earlier stage, or earlier in the same pass; of any row in an
 //!   earlier stage. An index over `fresh` begins after the owner's stage.
 //! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase; one that
@@ -115,7 +117,7 @@ pub enum Violation {
     Blueprint(GroupId, usize),
     #[error("{0:?} runs {1} times a frame")]
     SystemRuns(SystemId, usize),
-    #[error("{0:?}: its six phases do not stand in order, a stage each")]
+    #[error("{0:?}: its phases do not stand in order, a stage each")]
     IndexPhases(IndexId),
     #[error("{0:?}: its four phases do not stand in order, a stage each")]
     InversePhases(InverseId),

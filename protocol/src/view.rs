@@ -11,7 +11,7 @@ use bytemuck::Pod;
 use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
 use crate::board::Board;
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
-use crate::layout::Place;
+use crate::layout::{IndexPlaces, Place};
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
 use crate::program::{Domain, IndexPhase, Program, Reach, When, Work};
 use crate::space::Space;
@@ -292,7 +292,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// # Safety
     /// As [`Self::rows_of`].
-    unsafe fn typed(&self, column: ColumnId, when: When, rows: Range<usize>) -> Values<'_> {
+    pub(crate) unsafe fn typed(&self, column: ColumnId, when: When, rows: Range<usize>) -> Values<'_> {
         // SAFETY: the caller's duty.
         unsafe {
             match self.track.layout.columns[column].scalar {
@@ -336,7 +336,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     }
 
     #[inline]
-    fn all_rows(&self, column: ColumnId) -> Range<usize> {
+    pub(crate) fn all_rows(&self, column: ColumnId) -> Range<usize> {
         0..self.group_rows(self.program().columns[column].group) as usize
     }
 
@@ -348,12 +348,15 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// The position columns of an index, `prev` or complete `next` as the index is declared, an axis a slice. Positions
     /// of `f64` as the index's first phase has rounded them (in that phase: none).
     pub fn positions(&self, index: IndexId) -> Positions<'_> {
-        let places = &self.track.layout.indexes[index];
+        let rounded = match &self.track.layout.indexes[index] {
+            IndexPlaces::Tree(places) => places.rounded.as_slice(),
+            IndexPlaces::Grid(_) => &[],
+        };
         let rounding = self.program().steps[self.step].work == Work::Index(index, IndexPhase::Split);
         let index = &self.program().indexes[index];
         let mut axes: [&[f32]; 3] = [&[]; 3];
-        if !places.rounded.is_empty() {
-            for (axis, &place) in axes.iter_mut().zip(&places.rounded).filter(|_| !rounding) {
+        if !rounded.is_empty() {
+            for (axis, &place) in axes.iter_mut().zip(rounded).filter(|_| !rounding) {
                 // SAFETY: the index's first phase is complete: this is a later one, or a system that asks the sealed
                 // index (verified).
                 *axis = unsafe { self.array(place, 0..place.len) };

@@ -51,7 +51,7 @@ fn the_summary_of_a_check_agrees_with_a_run() {
     let indexes = serde_json::json!({ "declared": [], "made_for_neighbours": ["boids neighbours"] });
     assert_eq!(check["indexes"], indexes);
     let counts = ["warnings", "inverses", "signals", "ensures", "levels", "stages"].map(|key| check[key].as_u64());
-    assert_eq!(counts, [0, 0, 1, 1, 7, 9].map(Some));
+    assert_eq!(counts, [0, 0, 1, 1, 5, 7].map(Some));
     assert_eq!((&check["records"][0], &check["fits"]), (&"flock.csv".into(), &true.into()));
 }
 
@@ -101,21 +101,19 @@ boids
   Velocity  owns prev prev*  fresh
 (prev: as the frame started; fresh: as this frame made it; * of any row, else of the own one)
 
-frame: 7 levels in 9 stages
+frame: 5 levels in 7 stages
 stage  level  kind     batches          work
-    0      0  index    1                boids neighbours: split
-    1      1  index    63 x 1,600 rows  boids neighbours: count
-    2      2  index    1                boids neighbours: place
-    3      3  index    63 x 1,600 rows  boids neighbours: scatter
-    4      4  index    64 x 1 chunk     boids neighbours: build
-    5      5  index    1                boids neighbours: seal
-    6      6  systems  63 x 1,600 rows  pass over boids: flock, move
-    7      -  reduce   13 x 8,192 rows  boids: mean, mean, count
-    8      -  commit   1                commit: polarisation; 1 ensure; 1 record
+    0      0  index    63 x 1,600 rows  boids neighbours: count
+    1      1  index    1                boids neighbours: place
+    2      2  index    63 x 1,600 rows  boids neighbours: scatter
+    3      3  index    40 x 1 chunk     boids neighbours: build
+    4      4  systems  63 x 1,600 rows  pass over boids: flock, move
+    5      -  reduce   13 x 8,192 rows  boids: mean, mean, count
+    6      -  commit   1                commit: polarisation; 1 ensure; 1 record
 
 indexes
-  boids neighbours  k-d tree of boids over prev Position, buckets of 32 rows, made for neighbours;
-                    built in stages 0 to 5; asked by flock (stage 6)
+  boids neighbours  grid of boids over prev Position, 100 x 100 cells, made for neighbours; built in
+                    stages 0 to 3; asked by flock (stage 4)
 
 outputs, of each finished state
   signal  polarisation: f64

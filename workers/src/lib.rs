@@ -2,13 +2,14 @@
 //!
 //! A worker is the engine's own binary, started again ([`attach`]). It takes the program over a channel, maps the
 //! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints and systems in text ([`mod@body`]),
-//! phases of [`index`]es and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the engine), [`reduce`]
-//! and the commit, which [`settle`]s the state.
+//! phases of indexes ([`index`], [`grid`]) and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the
+//! engine), [`reduce`] and the commit, which [`settle`]s the state.
 
 pub mod attach;
 pub mod body;
 mod finished;
 pub mod float_mode;
+pub mod grid;
 pub mod in_process;
 pub mod index;
 pub mod inverse;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::{Blame, Fault};
 use diptych_protocol::id::{GroupId, IndexId, InverseId, StageId, SystemId, Tick};
-use diptych_protocol::program::{Code, IndexPhase, InversePhase, Origin, Program, Work};
+use diptych_protocol::program::{Code, IndexKind, IndexPhase, InversePhase, Origin, Program, Work};
 use diptych_protocol::table::Table;
 use diptych_protocol::track::Track;
 use diptych_protocol::view::Batch;
@@ -13,7 +13,8 @@ use diptych_protocol::view::Batch;
 use crate::body::Backend;
 use crate::body::blueprint::Blueprint;
 use crate::body::driver::BodyKernel;
-use crate::index::{self, ChunkArrays, KdScratch, Splits};
+use crate::grid;
+use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
 use crate::reduce::Reductions;
@@ -74,7 +75,12 @@ impl Runner {
                     blueprint.run(batch);
                 }
             }
-            Work::Index(index, phase) => return self.index(*index, *phase, batch),
+            Work::Index(index, phase) => {
+                return match program.indexes[*index].kind {
+                    IndexKind::Tree { .. } => self.tree(*index, *phase, batch),
+                    IndexKind::Grid { .. } => self.grid(*index, *phase, batch),
+                };
+            }
             Work::Pass(systems) => {
                 for &system in systems {
                     batch.enter(system);
@@ -121,7 +127,38 @@ impl Runner {
         }
     }
 
-    fn index(&mut self, index: IndexId, phase: IndexPhase, batch: &Batch<'_, '_>) -> Result<(), Fault> {
+    fn grid(&mut self, index: IndexId, phase: IndexPhase, batch: &Batch<'_, '_>) -> Result<(), Fault> {
+        let scratch = &mut self.inverse;
+        let positions = batch.positions(index);
+        let positions = positions.axes();
+        match phase {
+            IndexPhase::Bounds => grid::bounds(positions, batch.rows, batch.grid_bounds(index)),
+            IndexPhase::Count => {
+                let v = batch.grid_count(index);
+                grid::count(&v.lattice, &v.shape, batch.space(), positions, batch.rows, v.cell_of, v.counts)
+                    .map_err(|bad| misplaced(batch, index, bad))?;
+            }
+            IndexPhase::Place => {
+                let v = batch.grid_place(index);
+                inverse::place(&v.shape, v.counts, v.first_slots, v.chunk_slots);
+            }
+            IndexPhase::Scatter => {
+                let v = batch.grid_scatter(index);
+                inverse::scatter(&v.shape, batch.rows, v.references, v.first_slots, scratch, v.scattered);
+            }
+            IndexPhase::Build => {
+                let Some((v, copies)) = batch.grid_build(index) else { return Ok(()) };
+                let (scattered, first_slot, starts, listed) = (v.scattered, v.first_slot, v.starts, v.listed);
+                let chunk = inverse::Chunk { chunk: v.chunk, scattered, first_slot, starts, listed: &mut *listed };
+                inverse::list(&v.shape, v.references, scratch, chunk);
+                copies.for_each(|(from, to)| grid::copy(listed, from, to));
+            }
+            IndexPhase::Split | IndexPhase::Seal => unreachable!("a verified grid has no such phase"),
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, index: IndexId, phase: IndexPhase, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let scratch = &mut self.kd;
         let positions = batch.positions(index);
         let positions = positions.axes();
@@ -143,11 +180,7 @@ impl Runner {
                 let v = batch.kd_count(index);
                 let splits = Splits { axis: v.splits.axis, value: v.splits.value, row: v.splits.row };
                 index::count(&v.shape, batch.space(), positions, splits, batch.rows, scratch, v.chunk_of, v.counts)
-                    .map_err(|bad| {
-                        let column = batch.program().indexes[index].positions[bad.axis];
-                        let name = batch.program().columns[column].name();
-                        Fault::at(bad.row, format!("{name} is {}, which {}", bad.value, unfit(batch, bad.axis)))
-                    })?;
+                    .map_err(|bad| misplaced(batch, index, bad))?;
             }
             IndexPhase::Place => {
                 let v = batch.kd_place(index);
@@ -179,9 +212,16 @@ impl Runner {
                     batch.track().set_derived_rows(group, batch.tick, buckets);
                 }
             }
+            IndexPhase::Bounds => unreachable!("a verified tree has no such phase"),
         }
         Ok(())
     }
+}
+
+fn misplaced(batch: &Batch<'_, '_>, index: IndexId, bad: BadPosition) -> Fault {
+    let column = batch.program().indexes[index].positions[bad.axis];
+    let name = batch.program().columns[column].name();
+    Fault::at(bad.row, format!("{name} is {}, which {}", bad.value, unfit(batch, bad.axis)))
 }
 
 fn unfit(batch: &Batch<'_, '_>, axis: usize) -> String {

@@ -5,7 +5,7 @@ mod scene;
 use diptych_protocol::program::When;
 use diptych_protocol::types::NO_ROW;
 use diptych_workers::body::Backend;
-use scene::{CLOSEST, LINKS, NEAREST, POINTS, REACH, Scene, State, WATCHERS, column};
+use scene::{CLOSEST, Cells, LINKS, NEAREST, POINTS, REACH, Scene, State, WATCHERS, column};
 
 /// What a row of the points comes to by a loop over all rows.
 #[derive(Default)]
@@ -19,10 +19,10 @@ fn join(known: u32, row: u32) -> u32 {
     known.wrapping_mul(31).wrapping_add(row)
 }
 
-/// Everything within reach of a point, in the order of rows.
+/// Everything within reach of a point, in the order of the index.
 fn within(state: &State, from: (f32, f32), own: Option<u32>) -> Pulled {
     let mut all = Pulled::default();
-    for row in (0..POINTS).filter(|row| Some(*row) != own) {
+    for row in state.met.iter().copied().filter(|row| Some(*row) != own) {
         let at = row as usize;
         let dx = state.space.delta(0, from.0, state.x[at]);
         let dy = state.space.delta(1, from.1, state.y[at]);
@@ -114,6 +114,48 @@ fn both_back_ends_give_the_same_bits() {
         let states = [Backend::Interpreter, Backend::Compiled].map(|backend| scene.run(backend, 2));
         check(&states[1]);
         assert!(states[0].bytes == states[1].bytes);
+    }
+}
+
+#[test]
+fn rows_see_by_a_grid_what_plain_loops_see_by_cell_then_row() {
+    // A cell as long as the reach, shorter, longer, and one along each axis.
+    for cell in [REACH, 0.01, 0.2, 0.7] {
+        for (copied, ordered, backend) in
+            [(false, cell < REACH, Backend::Interpreter), (true, cell > REACH, Backend::Compiled)]
+        {
+            let scene = Scene { ordered, grid: Some(Cells { cell, copied }), ..Scene::default() };
+            check(&scene.run(backend, 2));
+        }
+    }
+}
+
+#[test]
+fn both_back_ends_give_the_same_bits_by_a_grid() {
+    for (copied, ordered) in [(false, false), (true, true)] {
+        let scene = Scene { ordered, grid: Some(Cells { cell: REACH, copied }), ..Scene::default() };
+        let states = [Backend::Interpreter, Backend::Compiled].map(|backend| scene.run(backend, 2));
+        assert!(states[0].bytes == states[1].bytes);
+    }
+}
+
+#[test]
+fn how_rows_are_batched_and_what_is_copied_changes_no_bit() {
+    let run = |batch_rows, copied| {
+        Scene { batch_rows, grid: Some(Cells { cell: REACH, copied }), ..Scene::default() }.run(Backend::Interpreter, 1)
+    };
+    let first = run(64, false);
+    for (batch_rows, copied) in [(64, true), (256, false), (1024, true)] {
+        assert!(run(batch_rows, copied).bytes == first.bytes);
+    }
+}
+
+#[test]
+fn a_grid_over_fresh_positions_is_asked_from_fresh_positions() {
+    for copied in [false, true] {
+        let scene = Scene { when: When::Fresh, grid: Some(Cells { cell: REACH, copied }), ..Scene::default() };
+        check(&scene.run(Backend::Compiled, 1));
+        check(&scene.run(Backend::Interpreter, 3));
     }
 }
 

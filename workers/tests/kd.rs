@@ -1,5 +1,7 @@
 //! The promises of the k-d index, each phase run alone in plain vectors.
 
+mod points;
+
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use diptych_protocol::id::RowRange;
@@ -7,99 +9,8 @@ use diptych_protocol::kd::{KdShape, chunk_buckets_max};
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
 use diptych_protocol::space::{Edge, Space};
 use diptych_workers::index::{IndexError, KdScratch, LocalIndex, Neighbours};
+use points::{Draws, KINDS, Kind, near, points, slices, space};
 use proptest::prelude::*;
-
-/// A stream of numbers that a seed fixes.
-struct Draws(u64);
-
-impl Draws {
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        ((self.unit() * limit as f32) as usize).min(limit - 1)
-    }
-}
-
-/// How points lie, by their share of the side.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Uniform,
-    Clustered,
-    Collinear,
-    AllEqual,
-    FewValues,
-    SeamAndCorners,
-    Lattice,
-}
-
-const KINDS: [Kind; 7] = [
-    Kind::Uniform,
-    Kind::Clustered,
-    Kind::Collinear,
-    Kind::AllEqual,
-    Kind::FewValues,
-    Kind::SeamAndCorners,
-    Kind::Lattice,
-];
-
-/// Positions, an axis a column, all within `lo .. hi` of the space (of an open one: of the numbers given).
-fn points(kind: Kind, rows: usize, space: &Space, lo: f32, hi: f32, seed: u64) -> Vec<Vec<f32>> {
-    let mut draws = Draws(seed);
-    let axes = usize::from(space.dimensions);
-    let mut columns = vec![vec![]; axes];
-    for row in 0..rows {
-        let line = draws.unit();
-        let centre = draws.below(5) as f32 * 0.2 + 0.1;
-        for (axis, column) in columns.iter_mut().enumerate() {
-            let share = match kind {
-                Kind::Uniform => draws.unit(),
-                Kind::Clustered => centre + (draws.unit() - 0.5) * (draws.unit() - 0.5) * 0.1,
-                Kind::Collinear => {
-                    if axis + 1 == axes {
-                        line
-                    } else {
-                        0.25
-                    }
-                }
-                Kind::AllEqual => 0.5,
-                Kind::FewValues => draws.below(3) as f32 / 3.0,
-                Kind::SeamAndCorners => match draws.below(4) {
-                    0 => 0.0,
-                    1 => 1.0,
-                    2 => draws.unit() * 1e-3,
-                    _ => 1.0 - draws.unit() * 1e-3,
-                },
-                Kind::Lattice => ((row >> (axis * 4)) % 16) as f32 / 16.0,
-            };
-            let mut x = lo + share * (hi - lo);
-            if space.edge == Edge::Torus {
-                x = space.place(axis, x);
-                if share == 1.0 {
-                    // The last number before the seam.
-                    x = space.hi[axis].next_down();
-                }
-            }
-            column.push(x);
-        }
-    }
-    columns
-}
-
-fn slices(columns: &[Vec<f32>]) -> Vec<&[f32]> {
-    columns.iter().map(Vec::as_slice).collect()
-}
-
-fn space(edge: Edge, axes: usize, lo: f32, hi: f32) -> Space {
-    let mut space = Space { edge, dimensions: axes as u8, lo: [0.0; 3], hi: [0.0; 3] };
-    if edge != Edge::Open {
-        space.lo[..axes].fill(lo);
-        space.hi[..axes].fill(hi);
-    }
-    space
-}
 
 fn built(space: &Space, columns: &[Vec<f32>], bucket_rows: u32) -> LocalIndex {
     let shape = KdShape::new(columns[0].len() as u32, columns.len(), bucket_rows);
@@ -323,16 +234,6 @@ fn nan_infinity_and_off_torus_are_blamed() {
         assert_eq!(blamed(Edge::Box, &[(9, 0, value)]), None);
     }
     assert_eq!(blamed(Edge::Torus, &[(9, 0, 0.0), (10, 1, 10f32.next_down())]), None);
-}
-
-/// The exact test of a pair.
-fn near(space: &Space, columns: &[Vec<f32>], own: usize, other: usize, reach: f32) -> bool {
-    let mut sum = 0.0;
-    for (axis, column) in columns.iter().enumerate() {
-        let d = space.delta(axis, column[own], column[other]);
-        sum += d * d;
-    }
-    sum <= reach * reach
 }
 
 fn check_neighbours(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, reach: f32, batch_rows: u32) {

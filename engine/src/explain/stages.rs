@@ -1,7 +1,8 @@
 //! What runs when: the stages of set-up and of a frame, who asks which index in which of them, and the outputs.
 
-use diptych_protocol::id::StepId;
-use diptych_protocol::program::{Program, Stage, System, Work};
+use diptych_protocol::id::{IndexId, StepId};
+use diptych_protocol::program::{IndexKind, Program, Stage, System, Work};
+use indicatif::HumanCount;
 
 use super::{aligned, batches, components, counted, indexes_of, made_for_neighbours, when, work, wrapped};
 use crate::schedule;
@@ -56,9 +57,10 @@ pub fn indexes(program: &Program) -> Option<String> {
         let positions = components(program, index.positions.iter().copied(), Some(index.group)).join(", ");
         let made = if made_for_neighbours(index) { "made for neighbours" } else { "declared" };
         let what = format!(
-            "k-d tree of {place} over {} {positions}, buckets of {}, {made};",
+            "{} of {place} over {} {positions}, {}, {made};",
+            if index.bucket_rows().is_some() { "k-d tree" } else { "grid" },
             when(index.when),
-            counted(index.bucket_rows as usize, "row")
+            size(program, id)
         );
         let built = built(program, |work| matches!(work, Work::Index(it, _) if *it == id));
         let asked = asked(program, |system| indexes_of(program, system).contains(&id));
@@ -73,6 +75,25 @@ pub fn indexes(program: &Program) -> Option<String> {
         rows.push(vec![format!("  {}", inverse.name), format!("{what} {built}; {asked}")]);
     }
     (!rows.is_empty()).then(|| format!("indexes\n{}", aligned(&rows)))
+}
+
+/// How large a tree's buckets or a grid's cells are.
+fn size(program: &Program, index: IndexId) -> String {
+    match &program.indexes[index].kind {
+        IndexKind::Tree { bucket_rows } => format!("buckets of {}", counted(*bucket_rows as usize, "row")),
+        IndexKind::Grid { cell, .. } => match program.grid_shape(index).and_then(|shape| shape.fixed) {
+            Some(lattice) => format!("{} cells", cells(&lattice.counts[..index_axes(program, index)])),
+            None => format!("cells of {cell}"),
+        },
+    }
+}
+
+fn index_axes(program: &Program, index: IndexId) -> usize {
+    program.indexes[index].positions.len()
+}
+
+fn cells(counts: &[u32]) -> String {
+    counts.iter().map(|count| HumanCount(u64::from(*count)).to_string()).collect::<Vec<_>>().join(" x ")
 }
 
 fn built(program: &Program, is: impl Fn(&Work) -> bool) -> String {

@@ -219,11 +219,13 @@ pub struct Member {
     pub value: Option<Expr>,
 }
 
-/// `index NAME = kdtree of [fresh] GROUP { bucket = N }`
+/// `index NAME = kdtree of [fresh] GROUP { bucket = N }`, `index NAME = grid of [fresh] GROUP { cell = LENGTH }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Index {
     pub name: Name,
+    /// Whether it is a grid, not a k-d tree.
+    pub grid: bool,
     pub group: Name,
     pub fresh: bool,
     pub settings: Vec<Setting>,

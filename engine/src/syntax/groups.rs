@@ -57,12 +57,18 @@ impl Parser<'_> {
     pub(super) fn index(&mut self) -> Option<Index> {
         let name = self.name("a name for the index")?;
         self.expect(Kind::Assign, "`=` and the kind of index")?;
-        self.expect_word("kdtree", "`kdtree of GROUP`")?;
+        // A word of the language for what is to come.
+        let grid = self.kind() == Kind::Reserved && self.word() == "grid";
+        if grid {
+            self.advance();
+        } else {
+            self.expect_word("kdtree", "`kdtree of GROUP` or `grid of GROUP`")?;
+        }
         self.expect(Kind::Of, "`of` and a group")?;
         let fresh = self.eat(Kind::Fresh);
         let group = self.name("a group")?;
         let braces = self.kind() == Kind::BraceOpen;
         let settings = if braces { self.settings("`{`")? } else { Vec::new() };
-        Some(Index { name, group, fresh, settings })
+        Some(Index { name, grid, group, fresh, settings })
     }
 }

@@ -16,7 +16,7 @@ use crate::types::expressions::{Checker, RowMember};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Typed};
 use crate::types::world::said_twice;
-use crate::types::{Group, Index, Member, Model, Origin};
+use crate::types::{Group, Index, IndexKind, Member, Model, Origin};
 
 /// Rows of a bucket where the scenario says nothing.
 const BUCKET_DEFAULT: u32 = 64;
@@ -270,6 +270,54 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn index(&mut self, index: &'a ast::Index, groups: &[Group<'a>]) -> Index {
+        let kind = if index.grid { self.grid(index) } else { self.tree(index) };
+        let group = self.names.group(&index.group, self.diagnostics);
+        if let Some(group) = group.and_then(|group| groups.get(group)) {
+            let position = group.members.iter().find(|member| member.position);
+            let problem = match (group.origin, position) {
+                (Origin::Buckets(_), _) => {
+                    Some(("is derived from an index itself", "index a group that has rows of its own"))
+                }
+                (Origin::Blueprint, None) => {
+                    Some(("has no position", "mark one in the group: `position Position = ...`"))
+                }
+                (Origin::Blueprint, Some(position)) if index.grid && position.ty.scalar != Scalar::F32 => {
+                    Some(("has positions of `f64`: a grid is over those of `f32`", "use `kdtree of GROUP`"))
+                }
+                (Origin::Blueprint, Some(_)) => None,
+            };
+            if let Some((what, help)) = problem {
+                let message = format!("group `{}` {what}", group.name);
+                self.diagnostics.push(Diagnostic::error(codes::E0411, index.group.span, message).help(help));
+            }
+        }
+        Index {
+            name: index.name.text.clone(),
+            declared: true,
+            span: index.name.span,
+            group: group.unwrap_or(0),
+            when: if index.fresh { When::Fresh } else { When::Prev },
+            kind,
+            buckets: None,
+        }
+    }
+
+    fn grid(&mut self, index: &'a ast::Index) -> IndexKind {
+        self.known_settings(&index.settings, &["cell"], "a grid");
+        let setting = index.settings.iter().find(|setting| setting.name.text == "cell");
+        let cell = setting.and_then(|setting| {
+            let cell = self.constant(&setting.value, Type::scalar(Scalar::F32), "the cell")?.as_f64() as f32;
+            if !(cell > 0.0 && cell.is_finite()) {
+                let message = format!("a cell of {cell}: it must be above 0 and finite");
+                let error = Diagnostic::error(codes::E0411, setting.value.span, message);
+                self.diagnostics.push(error.help("leave `cell` out: it is then as long as the rules look"));
+            }
+            Some(cell)
+        });
+        IndexKind::Grid { cell }
+    }
+
+    fn tree(&mut self, index: &'a ast::Index) -> IndexKind {
         self.known_settings(&index.settings, &["bucket"], "a k-d tree");
         let mut bucket_rows = BUCKET_DEFAULT;
         if let Some(setting) = index.settings.iter().find(|setting| setting.name.text == "bucket") {
@@ -285,31 +333,7 @@ impl<'a> Checker<'a, '_> {
                 None => {}
             }
         }
-        let group = self.names.group(&index.group, self.diagnostics);
-        if let Some(group) = group.and_then(|group| groups.get(group)) {
-            let problem = match group.origin {
-                Origin::Buckets(_) => {
-                    Some(("is derived from an index itself", "index a group that has rows of its own"))
-                }
-                Origin::Blueprint if !group.members.iter().any(|member| member.position) => {
-                    Some(("has no position", "mark one in the group: `position Position = ...`"))
-                }
-                Origin::Blueprint => None,
-            };
-            if let Some((what, help)) = problem {
-                let message = format!("group `{}` {what}", group.name);
-                self.diagnostics.push(Diagnostic::error(codes::E0411, index.group.span, message).help(help));
-            }
-        }
-        Index {
-            name: index.name.text.clone(),
-            declared: true,
-            span: index.name.span,
-            group: group.unwrap_or(0),
-            when: if index.fresh { When::Fresh } else { When::Prev },
-            bucket_rows,
-            buckets: None,
-        }
+        IndexKind::Tree { bucket_rows }
     }
 
     /// Gives derived groups their index and their rows.
@@ -323,7 +347,12 @@ impl<'a> Checker<'a, '_> {
                 let error = Diagnostic::error(codes::E0411, span, message).label(model.groups[first].span, "this one");
                 self.diagnostics.push(error.help("put the components of both into one group"));
             }
-            let bucket_rows = index.bucket_rows;
+            let IndexKind::Tree { bucket_rows } = index.kind else {
+                let error =
+                    Diagnostic::error(codes::E0411, span, format!("`{}` is a grid: it has no buckets", index.name));
+                self.diagnostics.push(error.help(format!("make it a tree: `index {} = kdtree of ...`", index.name)));
+                continue;
+            };
             let rows = model.groups.get(index.group).map_or(1, |group| group.rows);
             model.groups[place].rows = kd::buckets_max(rows, bucket_rows);
         }

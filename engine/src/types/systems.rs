@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, ClauseKind, Path};
 use crate::types::expressions::Checker;
 use crate::types::world::said_twice;
-use crate::types::{Model, Origin, Place, Read, System};
+use crate::types::{IndexKind, Model, Origin, Place, Read, System};
 
 impl<'a> Checker<'a, '_> {
     /// All systems: first who owns what, then who reads it.
@@ -228,6 +228,12 @@ impl<'a> Checker<'a, '_> {
     fn asks(&mut self, at: usize, indexes: &'a [ast::Name], model: &mut Model<'a>) {
         for name in indexes {
             let Some(index) = self.names.index(name, self.diagnostics) else { continue };
+            if let Some(grid) = model.indexes.get(index).filter(|index| matches!(index.kind, IndexKind::Grid { .. })) {
+                let message = format!("`{}` is a grid: kernels ask k-d trees", grid.name);
+                let error = Diagnostic::error(codes::E0204, name.span, message).label(grid.span, "declared here");
+                self.diagnostics.push(error.help(format!("make it a tree: `index {} = kdtree of ...`", grid.name)));
+                continue;
+            }
             if model.systems[at].indexes.contains(&index) {
                 let message = format!("index `{}` is asked already", name.text);
                 self.diagnostics.push(Diagnostic::warning(codes::W0105, name.span, message));

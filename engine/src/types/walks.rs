@@ -15,7 +15,7 @@ use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rules::{LocalInfo, Named, TurnInfo};
 use crate::types::typed::{Checked, Draw, Kind, Local, Over, Step, Turn, Typed, Walk};
-use crate::types::{Index, Inverse, Origin, Place, Read};
+use crate::types::{Index, IndexKind, Inverse, Origin, Place, Read};
 
 /// How deep loops nest.
 const LOOPS_MAX: usize = 4;
@@ -132,7 +132,7 @@ impl<'a> Checker<'a, '_> {
                     return None;
                 }
                 self.fits_torus(reach, radius.span)?;
-                let index = self.index_over(group, when, span);
+                let index = self.index_over(group, when, span, false);
                 Some(Over::Within { index, radius: value })
             }
             Query::Nearest { count, of } => {
@@ -156,7 +156,7 @@ impl<'a> Checker<'a, '_> {
                 }
                 let most = u64::from(NEAREST_MAX);
                 let count = self.integer(count, "the number of nearest rows", 1..=most, codes::E0518)?;
-                let index = self.index_over(group, when, span);
+                let index = self.index_over(group, when, span, true);
                 Some(Over::Nearest { index, count: count as u16 })
             }
             Query::By { fresh, column } => match self.names.meaning(&column.text) {
@@ -255,16 +255,22 @@ impl<'a> Checker<'a, '_> {
         Some(when)
     }
 
-    /// The index over a group's positions: a declared one, or one that is made for the purpose.
-    fn index_over(&mut self, group: usize, when: When, span: Span) -> usize {
-        let known = self.model.indexes.iter().position(|index| index.group == group && index.when == when);
+    /// The index over a group's positions: a declared one, or one that is made for the purpose. The nearest are found by
+    /// a tree; what is within a radius rather by a declared grid, if there is one.
+    fn index_over(&mut self, group: usize, when: When, span: Span, nearest: bool) -> usize {
+        let find = |grid: bool| {
+            let fits = |index: &Index| index.group == group && index.when == when;
+            let is_grid = |index: &Index| matches!(index.kind, IndexKind::Grid { .. });
+            self.model.indexes.iter().position(|index| fits(index) && is_grid(index) == grid)
+        };
+        let known = if nearest { find(false) } else { find(true).or_else(|| find(false)) };
         let index = known.unwrap_or_else(|| {
             let name = match when {
                 When::Prev => format!("{} neighbours", self.model.groups[group].name),
                 When::Fresh => format!("{} fresh neighbours", self.model.groups[group].name),
             };
-            let bucket_rows = super::groups::BUCKET_NEIGHBOURS;
-            self.model.indexes.push(Index { name, span, group, when, bucket_rows, buckets: None, declared: false });
+            let kind = IndexKind::Tree { bucket_rows: super::groups::BUCKET_NEIGHBOURS };
+            self.model.indexes.push(Index { name, span, group, when, kind, buckets: None, declared: false });
             self.model.indexes.len() - 1
         });
         self.asks_index(index);
@@ -290,7 +296,13 @@ impl<'a> Checker<'a, '_> {
         fresh: bool,
         column: &ast::Name,
     ) -> Option<Over> {
-        let (indexed, buckets) = (self.model.indexes.get(index)?.group, self.model.indexes[index].buckets);
+        if matches!(self.model.indexes.get(index)?.kind, IndexKind::Grid { .. }) {
+            let message = format!("`by {}`: it is a grid, which has no buckets", column.text);
+            let error = Diagnostic::error(codes::E0518, column.span, message);
+            self.diagnostics.push(error.help("what is near by is `within` a radius; buckets are those of a `kdtree`"));
+            return None;
+        }
+        let (indexed, buckets) = (self.model.indexes[index].group, self.model.indexes[index].buckets);
         let over = match (group == indexed, own == indexed) {
             (true, true) => Over::Members(index),
             (true, false) if buckets == Some(own) => Over::Members(index),

@@ -142,7 +142,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A constant scalar of a type.
-    fn constant(&mut self, expr: &Expr, ty: Type, what: &str) -> Option<Value> {
+    pub(super) fn constant(&mut self, expr: &Expr, ty: Type, what: &str) -> Option<Value> {
         let checked = self.check(expr, Some(ty.scalar));
         coerce(checked, ty, expr.span, what, self.diagnostics)?.scalar()
     }

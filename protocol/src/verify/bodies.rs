@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{At, Body, Loop, Op, Over, Typed, Update};
-use crate::id::{BodyId, ColumnId, GroupId, Id, LoopId, SystemId, ValueId};
+use crate::id::{BodyId, ColumnId, GroupId, Id, IndexId, LoopId, SystemId, ValueId};
 use crate::limits::NEAREST_MAX;
 use crate::program::{Code, Origin, Program, Reach, When};
 use crate::types::Scalar;
@@ -249,6 +249,7 @@ fn problem_of_loop(program: &Program, body: &Body, homes: &Homes, it: &Loop) -> 
     if !it.over.from().iter().all(|&value| before(value)) {
         return Some("it measures from a point that is not known before it");
     }
+    let tree = |index: &IndexId| program.indexes.get(*index).is_some_and(|index| index.bucket_rows().is_some());
     let right = match &it.over {
         Over::Within { index, reach, .. } => {
             let space = program.space;
@@ -256,13 +257,14 @@ fn problem_of_loop(program: &Program, body: &Body, homes: &Homes, it: &Loop) -> 
                 .all(|axis| space.edge != crate::space::Edge::Torus || *reach <= 0.5 * space.side(axis));
             reach.is_finite() && *reach >= 0.0 && half && program.indexes.contains(*index)
         }
-        Over::Nearest { count, .. } => (1..=NEAREST_MAX).contains(count),
+        Over::Nearest { index, count, .. } => (1..=NEAREST_MAX).contains(count) && tree(index),
         Over::Count { first, end } => {
             let integer = |value: ValueId| before(value) && scalar(value) == Some(Scalar::I32);
             integer(*first) && integer(*end)
         }
         Over::Holder(index) => program.indexes.get(*index).is_some_and(|index| index.buckets.is_some()),
-        Over::Group(_) | Over::Members(_) | Over::Inverse(_) => true,
+        Over::Members(index) => tree(index),
+        Over::Group(_) | Over::Inverse(_) => true,
     };
     (!right).then_some("what it goes over makes no sense")
 }

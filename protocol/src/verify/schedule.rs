@@ -98,7 +98,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
             match phase {
                 IndexPhase::Split | IndexPhase::Place | IndexPhase::Seal => step.domain == Domain::Once,
                 IndexPhase::Build => step.domain == Domain::Chunks(*index),
-                IndexPhase::Count | IndexPhase::Scatter => {
+                IndexPhase::Bounds | IndexPhase::Count | IndexPhase::Scatter => {
                     let batch_rows = kd::count_batch_rows(program.groups[group].rows.min(ROWS_MAX));
                     step.domain == Domain::Rows { group, batch_rows }
                 }
@@ -111,7 +111,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
 fn batches(program: &Program, step: &Step) -> u64 {
     match step.domain {
         Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows.max(1))),
-        Domain::Chunks(index) => u64::from(kd::chunks(program.groups[program.indexes[index].group].rows.min(ROWS_MAX))),
+        Domain::Chunks(index) => u64::from(program.index_chunks(index)),
         Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
         Domain::Once => 1,
     }
@@ -214,7 +214,7 @@ fn systems(program: &Program, places: &Places, violations: &mut Vec<Violation>) 
 fn indexes(program: &Program, places: &Places, violations: &mut Vec<Violation>) {
     for (id, index) in program.indexes.iter() {
         let phases = places.phases.get(&id).map_or(&[][..], Vec::as_slice);
-        let in_order = phases.iter().map(|(_, phase)| *phase).eq(IndexPhase::ALL);
+        let in_order = phases.iter().map(|(_, phase)| *phase).eq(index.phases(&program.space).iter().copied());
         if !in_order || !phases.is_sorted_by(|a, b| a.0 < b.0) {
             violations.push(Violation::IndexPhases(id));
         }

@@ -6,7 +6,9 @@ use crate::body::{At, Op, Over};
 use crate::id::{ColumnId, GroupId, Id, IndexId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
-use crate::program::{Code, Domain, Group, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work};
+use crate::program::{
+    Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work,
+};
 use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Sort, Type};
@@ -31,6 +33,9 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     for (id, index) in indexes.iter() {
         check.id(groups, index.group, id);
         index.positions.iter().for_each(|column| check.id(columns, *column, id));
+        if let IndexKind::Grid { copies, .. } = &index.kind {
+            copies.iter().for_each(|(column, _)| check.id(columns, *column, id));
+        }
         index.buckets.iter().for_each(|group| check.id(groups, *group, id));
     }
     for (id, system) in systems.iter() {
@@ -166,6 +171,10 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     outputs(program, violations);
     for (id, system) in program.systems.iter() {
         ownership(program, id, system, violations);
+        let grid = |index: &IndexId| program.indexes[*index].bucket_rows().is_none();
+        if let (Code::Native(_), Some(index)) = (&system.code, system.indexes.iter().copied().find(grid)) {
+            violations.push(Violation::Index(index, "a native system asks a k-d tree, not a grid"));
+        }
         for read in &system.reads {
             violations.extend(problem_of_read(program, id, system, read.column, read.when, read.reach));
         }
@@ -247,7 +256,9 @@ fn derived(program: &Program, id: GroupId, group: &Group, columns: &[ColumnId]) 
     let source = program.groups[index.group].rows.min(ROWS_MAX);
     if index.buckets != Some(id) {
         Some("its index names another group of buckets")
-    } else if KD_BUCKETS.contains(&index.bucket_rows) && group.rows != kd::buckets_max(source, index.bucket_rows) {
+    } else if (index.bucket_rows().filter(|rows| KD_BUCKETS.contains(rows)))
+        .is_some_and(|bucket_rows| group.rows != kd::buckets_max(source, bucket_rows))
+    {
         Some("its rows are not the most buckets that its index can have")
     } else if !group.position.is_empty() {
         Some("a derived group has no position")
@@ -265,12 +276,39 @@ fn index(program: &Program, id: IndexId) -> Option<&'static str> {
         Some("its group has no rows of its own")
     } else if index.positions.is_empty() || index.positions != group.position {
         Some("its positions are not those of its group")
-    } else if !KD_BUCKETS.contains(&index.bucket_rows) {
+    } else if index.bucket_rows().is_some_and(|rows| !KD_BUCKETS.contains(&rows)) {
         Some("no such size of buckets")
+    } else if let Some(what) = grid(program, index) {
+        Some(what)
     } else if index.when == When::Fresh && index.positions.iter().any(|c| program.columns[*c].owner.is_none()) {
         Some("its positions are fresh, but nobody makes them")
     } else if index.buckets.is_some_and(|group| program.groups[group].origin != Origin::Buckets(id)) {
         Some("its group of buckets names another origin")
+    } else {
+        None
+    }
+}
+
+fn grid(program: &Program, index: &Index) -> Option<&'static str> {
+    let IndexKind::Grid { cell, copies } = &index.kind else { return None };
+    let mut seen = Vec::new();
+    for copy in copies {
+        let column = &program.columns[copy.0];
+        if column.group != index.group || seen.contains(&copy) {
+            return Some("it copies a column of another group, or one twice");
+        }
+        let complete = copy.1 == When::Prev || (index.when == When::Fresh && index.positions.contains(&copy.0));
+        if !complete {
+            return Some("it copies fresh values that are not its positions");
+        }
+        seen.push(copy);
+    }
+    if !(cell.is_finite() && *cell > 0.0) {
+        Some("no such length of a cell")
+    } else if index.positions.iter().any(|column| program.columns[*column].scalar != Scalar::F32) {
+        Some("a grid is over positions of f32")
+    } else if index.buckets.is_some() {
+        Some("a grid has no buckets")
     } else {
         None
     }

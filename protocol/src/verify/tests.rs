@@ -9,8 +9,8 @@ use crate::kd;
 use crate::limits::{FRAMES_MAX, ROWS_MAX, STAGES_MAX};
 use crate::program::Outputs;
 use crate::program::{
-    Code, Column, Domain, Group, Index, IndexPhase, Origin, PROGRAM_VERSION, Program, Reach, Read, Schedule, Source,
-    Span, Stage, StageKind, Step, System, When, Work,
+    Code, Column, Domain, Group, Index, IndexKind, IndexPhase, Origin, PROGRAM_VERSION, Program, Reach, Read, Schedule,
+    Source, Span, Stage, StageKind, Step, System, When, Work,
 };
 use crate::space::{Edge, Space};
 use crate::table::Table;
@@ -82,7 +82,7 @@ pub(crate) fn sound() -> Program {
         stage(StageKind::Setup, vec![(Work::Blueprint(GroupId(0)), rows(0, 64))]),
         stage(StageKind::Commit, vec![(Work::Commit, Domain::Once)]),
     ];
-    let mut frame: Vec<Stage> = IndexPhase::ALL
+    let mut frame: Vec<Stage> = IndexPhase::TREE
         .into_iter()
         .map(|phase| {
             let domain = match phase {
@@ -130,7 +130,7 @@ pub(crate) fn sound() -> Program {
             group: GroupId(0),
             positions: vec![X, ColumnId(1)],
             when: When::Prev,
-            bucket_rows: 64,
+            kind: IndexKind::Tree { bucket_rows: 64 },
             buckets: Some(GroupId(1)),
             span: Span::default(),
         }]
@@ -248,7 +248,7 @@ fn indexes_and_derived_groups_fit_each_other() {
     broken(|p| p.indexes[IndexId(0)].group = GroupId(1), index);
     broken(|p| p.indexes[IndexId(0)].positions.clear(), index);
     broken(|p| p.indexes[IndexId(0)].positions.reverse(), index);
-    broken(|p| p.indexes[IndexId(0)].bucket_rows = 0, index);
+    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 0 }, index);
     broken(|p| p.indexes[IndexId(0)].buckets = Some(GroupId(0)), index);
     broken(
         |p| {
@@ -399,6 +399,90 @@ fn the_phases_of_an_index_stand_in_order() {
     );
 }
 
+/// The sound program with a grid instead of its tree; nothing is made of buckets then, and nobody asks.
+fn gridded() -> Program {
+    let mut program = sound();
+    program.indexes[IndexId(0)].kind = grid(0.1, vec![(X, When::Prev), (MASS, When::Prev)]);
+    program.indexes[IndexId(0)].buckets = None;
+    let rest = program.systems.values().skip(1).cloned().map(|system| System { indexes: Vec::new(), ..system });
+    program.systems = rest.collect();
+    program.systems[SystemId(0)].reads.clear();
+    program.groups = program.groups.values().take(1).cloned().collect();
+    program.columns = program.columns.values().take(4).cloned().collect();
+    for (_, column) in program.columns.iter_mut() {
+        column.owner = column.owner.map(|owner| SystemId(owner.0 - 1));
+    }
+    let mut steps = Table::default();
+    let mut stage =
+        |kind, work, domain| Stage { kind, steps: vec![steps.push(Step { name: String::new(), work, domain })] };
+    let setup = stage(StageKind::Setup, Work::Blueprint(GroupId(0)), rows(0, 64));
+    let ended = stage(StageKind::Commit, Work::Commit, Domain::Once);
+    let counted = rows(0, kd::count_batch_rows(ROWS));
+    let mut frame: Vec<Stage> =
+        [(IndexPhase::Count, counted), (IndexPhase::Place, Domain::Once), (IndexPhase::Scatter, counted)]
+            .into_iter()
+            .chain([(IndexPhase::Build, Domain::Chunks(IndexId(0)))])
+            .map(|(phase, domain)| stage(StageKind::Index, Work::Index(IndexId(0), phase), domain))
+            .collect();
+    frame.push(stage(StageKind::Systems, Work::Pass(vec![SystemId(0), SystemId(1)]), rows(0, 64)));
+    frame.push(stage(StageKind::Commit, Work::Commit, Domain::Once));
+    program.schedule = Schedule { setup: vec![setup, ended], frame };
+    program.steps = steps;
+    program
+}
+
+fn grid(cell: f32, copies: Vec<(ColumnId, When)>) -> IndexKind {
+    IndexKind::Grid { cell, copies }
+}
+
+#[test]
+fn a_sound_program_with_a_grid_passes() {
+    assert_eq!(verify(&gridded()), Ok(()));
+}
+
+#[test]
+fn a_grid_has_cells_and_copies_that_make_sense() {
+    #[track_caller]
+    fn wrong(change: impl FnOnce(&mut Program)) {
+        let mut program = gridded();
+        change(&mut program);
+        let violations = verify(&program).expect_err("it is broken");
+        assert!(violations.iter().any(|v| matches!(v, Violation::Index(..))), "{violations:?}");
+    }
+    for cell in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        wrong(|p| p.indexes[IndexId(0)].kind = grid(cell, Vec::new()));
+    }
+    wrong(|p| p.indexes[IndexId(0)].kind = grid(0.1, vec![(MASS, When::Prev), (MASS, When::Prev)]));
+    wrong(|p| p.indexes[IndexId(0)].kind = grid(0.1, vec![(PULL, When::Fresh)]));
+    wrong(|p| p.indexes[IndexId(0)].kind = grid(0.1, vec![(X, When::Fresh)]));
+    wrong(|p| p.systems[SystemId(0)].indexes = vec![IndexId(0)]);
+    wrong(|p| {
+        p.columns[X].component_type = Type::vector(Scalar::F64, 2);
+        p.columns[X].scalar = Scalar::F64;
+    });
+    let mut program = gridded();
+    program.indexes[IndexId(0)].kind = grid(0.1, vec![(ColumnId(9), When::Prev)]);
+    assert!(verify(&program).expect_err("it is broken").iter().all(|v| matches!(v, Violation::Id { .. })));
+}
+
+#[test]
+fn the_phases_of_a_grid_stand_in_order() {
+    for change in [(|p| p.schedule.frame.swap(0, 1)) as fn(&mut Program), |p| drop(p.schedule.frame.remove(2))] {
+        let mut program = gridded();
+        change(&mut program);
+        let violations = verify(&program).expect_err("it is broken");
+        assert!(violations.iter().any(|v| matches!(v, Violation::IndexPhases(_))), "{violations:?}");
+    }
+    // In an open space the bounds come first.
+    let mut program = gridded();
+    program.space = Space::open(2);
+    assert!(verify(&program).is_err());
+    let work = Work::Index(IndexId(0), IndexPhase::Bounds);
+    let step = program.steps.push(Step { name: String::new(), work, domain: rows(0, kd::count_batch_rows(ROWS)) });
+    program.schedule.frame.insert(0, Stage { kind: StageKind::Index, steps: vec![step] });
+    assert_eq!(verify(&program), Ok(()));
+}
+
 #[test]
 fn fresh_reads_are_complete() {
     let early = |v: &Violation| matches!(v, Violation::FreshTooEarly(..));
@@ -437,10 +521,10 @@ fn an_index_is_asked_when_it_is_sealed() {
 
 #[test]
 fn damaged_bytes_never_panic_the_verifier() {
-    let bytes = sound().to_bytes();
+    let bytes = [sound().to_bytes(), gridded().to_bytes()];
     let mut state = 1u64;
-    for _ in 0..20_000 {
-        let mut damaged = bytes.clone();
+    for turn in 0..20_000 {
+        let mut damaged = bytes[turn % 2].clone();
         for _ in 0..3 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let at = (state >> 33) as usize % damaged.len();

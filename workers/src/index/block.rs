@@ -4,6 +4,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::cut::{Point, bounds, cut, greater, lesser, part, widest};
+use super::keys::Keys;
 use super::tree::KdTree;
 
 /// Rows that ask together, and the box around them.
@@ -26,9 +27,7 @@ struct Piece {
 /// each row sees its neighbours in the same order whoever asks with it.
 #[derive(Default)]
 pub struct Blocks {
-    keys: Vec<u64>,
-    unsorted: Vec<u64>,
-    starts: Vec<u32>,
+    keys: Keys,
     points: Vec<Point>,
     pieces: Vec<Piece>,
 }
@@ -36,9 +35,10 @@ pub struct Blocks {
 impl Blocks {
     /// Forms the blocks of a batch's rows.
     pub fn form(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
-        self.sort(tree, rows);
+        self.keys.sort(rows, |row| tree.bucket_of(row));
+        let keys = self.keys.sorted();
         self.points.clear();
-        self.points.extend(self.keys.iter().map(|&key| {
+        self.points.extend(keys.iter().map(|&key| {
             let row = key as u32;
             let mut at = [0.0; 3];
             for (to, column) in at.iter_mut().zip(positions) {
@@ -49,7 +49,7 @@ impl Blocks {
         self.pieces.clear();
         let volume = Volume { axes: positions.len(), reach };
         let mut start = 0;
-        for group in self.keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+        for group in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
             let points = &mut self.points[start..start + group.len()];
             let pieces = &mut self.pieces;
             cut(points, start, group.len().div_ceil(BLOCK_ROWS_MAX), &mut |points, range| {
@@ -59,38 +59,6 @@ impl Blocks {
             start += group.len();
         }
         self.join(volume);
-    }
-
-    /// The batch's rows by bucket, then row.
-    fn sort(&mut self, tree: &KdTree<'_>, rows: RowRange) {
-        let Self { keys, unsorted, starts, .. } = self;
-        let key = |row| (u64::from(tree.bucket_of(row)) << 32) | u64::from(row);
-        unsorted.clear();
-        unsorted.extend((rows.start..rows.end).map(key));
-        keys.clear();
-        let (low, high) = unsorted.iter().fold((u64::MAX, 0), |(low, high), &key| (low.min(key), high.max(key)));
-        let buckets = (high >> 32).saturating_sub(low >> 32) as usize + 1;
-        if buckets > 4 * unsorted.len() {
-            keys.extend_from_slice(unsorted);
-            keys.sort_unstable();
-            return;
-        }
-        // Rows in spatial order are in few buckets: counting is several times faster than comparing.
-        let bucket = |key: u64| ((key >> 32) - (low >> 32)) as usize;
-        starts.clear();
-        starts.resize(buckets + 1, 0);
-        for &key in &*unsorted {
-            starts[bucket(key) + 1] += 1;
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        keys.resize(unsorted.len(), 0);
-        for &key in &*unsorted {
-            let start = &mut starts[bucket(key)];
-            keys[*start as usize] = key;
-            *start += 1;
-        }
     }
 
     fn join(&mut self, volume: Volume) {

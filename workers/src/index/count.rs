@@ -100,7 +100,8 @@ fn descend<const K: usize>(columns: [&[f32]; K], planes: &[Plane], rows: RowRang
     }
 }
 
-fn check(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
+/// Finds the first position of a batch that no index can hold.
+pub(crate) fn check(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
     let mut fine = true;
     for (axis, column) in positions.iter().enumerate() {
         fine &= column[rows.indices()].iter().fold(true, |fine, &x| fine & space.holds(axis, x));

@@ -22,13 +22,13 @@ pub(super) fn key(coordinate: f32, row: u32) -> i64 {
 
 /// The lesser of two numbers, one instruction: unlike [`f32::min`] it has no NaN to look out for.
 #[inline(always)]
-pub(super) fn lesser(a: f32, b: f32) -> f32 {
+pub(crate) fn lesser(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 
 /// The greater of two numbers.
 #[inline(always)]
-pub(super) fn greater(a: f32, b: f32) -> f32 {
+pub(crate) fn greater(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 

@@ -20,6 +20,7 @@ mod build;
 mod candidates;
 mod count;
 mod cut;
+mod keys;
 mod leaves;
 mod local;
 mod nearest;
@@ -37,17 +38,22 @@ mod window;
 pub use block::Blocks;
 pub use build::{BuildError, ChunkArrays, build};
 pub use candidates::Candidates;
+pub(crate) use count::check;
 pub use count::{BadPosition, Splits, count};
+pub(crate) use cut::{greater, lesser};
+pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};
 pub use nearest::Nearest;
 pub use neighbours::{Asker, Block, Neighbours};
 pub use place::place;
+pub(crate) use place::sum;
 pub use round::round;
 pub use scatter::scatter;
 pub use scratch::KdScratch;
 pub use seal::seal;
 pub use split::split;
 pub use tree::KdTree;
+pub(crate) use window::Window;
 
 /// The coordinate columns as an array of `K`, and a call of the body with that `K`.
 macro_rules! per_axes {
@@ -69,4 +75,4 @@ macro_rules! per_axes {
         }
     };
 }
-use per_axes;
+pub(crate) use per_axes;

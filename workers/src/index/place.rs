@@ -11,8 +11,18 @@ pub fn place(
     chunk_places: &mut [u32],
 ) {
     let chunks = shape.chunks as usize;
+    sum(chunks, counts, first_slots, chunk_slots);
+    chunk_places[0] = 0;
+    for chunk in 0..chunks {
+        let rows = chunk_slots[chunk + 1] - chunk_slots[chunk];
+        chunk_places[chunk + 1] = chunk_places[chunk] + chunk_buckets_max(rows, shape.bucket_rows);
+    }
+}
+
+/// Gives each (chunk, batch) its first slot, in that order, and each chunk its own. The table is read and written batch
+/// by batch, as it stands.
+pub(crate) fn sum(chunks: usize, counts: &[u32], first_slots: &mut [u32], chunk_slots: &mut [u32]) {
     let chunk_slots = &mut chunk_slots[..=chunks];
-    let chunk_places = &mut chunk_places[..=chunks];
     // The rows of each chunk, one place up: the sums then start at 0.
     chunk_slots.fill(0);
     for counts in counts.chunks_exact(chunks) {
@@ -20,9 +30,7 @@ pub fn place(
             *sum += count;
         }
     }
-    chunk_places[0] = 0;
     for chunk in 1..=chunks {
-        chunk_places[chunk] = chunk_places[chunk - 1] + chunk_buckets_max(chunk_slots[chunk], shape.bucket_rows);
         chunk_slots[chunk] += chunk_slots[chunk - 1];
     }
     let mut rest = &mut first_slots[..counts.len()];

@@ -5,7 +5,7 @@ use diptych_protocol::space::{Edge, Space};
 /// Along each axis one interval, and on a torus perhaps a second one at the opposite side. No image of a coordinate is
 /// made: an interval is moved by the side, with room for the rounding.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Window<const K: usize> {
+pub(crate) struct Window<const K: usize> {
     lo: [f32; K],
     hi: [f32; K],
     /// Whether there is a second interval along any axis.
@@ -55,6 +55,13 @@ impl<const K: usize> Window<K> {
             }
         }
         window
+    }
+
+    /// Its intervals along an axis: that around the box, and perhaps a second one, behind the seam.
+    #[inline]
+    pub fn intervals(&self, axis: usize) -> ((f32, f32), Option<(f32, f32)>) {
+        let seam = (self.seam_lo[axis], self.seam_hi[axis]);
+        ((self.lo[axis], self.hi[axis]), (seam.0 <= seam.1).then_some(seam))
     }
 
     /// Whether a box has a part in it.

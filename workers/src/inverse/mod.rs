@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use diptych_protocol::id::RowRange;
 use diptych_protocol::inverse::InverseShape;
 
+use crate::index;
+
 /// What a worker keeps from batch to batch: room, no state.
 #[derive(Default)]
 pub struct InverseScratch {
@@ -35,17 +37,7 @@ pub fn count(shape: &InverseShape, references: &[u32], counts: &mut [u32]) {
 
 /// Gives each (chunk, batch) its first slot, in that order.
 pub fn place(shape: &InverseShape, counts: &[u32], first_slots: &mut [u32], chunk_slots: &mut [u32]) {
-    let chunks = shape.chunks as usize;
-    let mut next = 0;
-    for (chunk, start) in chunk_slots.iter_mut().enumerate() {
-        *start = next;
-        if chunk < chunks {
-            for at in (chunk..counts.len()).step_by(chunks) {
-                first_slots[at] = next;
-                next += counts[at];
-            }
-        }
-    }
+    index::sum(shape.chunks as usize, counts, first_slots, chunk_slots);
 }
 
 /// Writes each referring row of the batch to its slot. The slots of two batches are disjoint: the stores are atomic

@@ -1,7 +1,7 @@
 //! Bodies in the making.
 
 use diptych_protocol::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Update};
-use diptych_protocol::id::{ColumnId, Id, LoopId, ValueId};
+use diptych_protocol::id::{ColumnId, Id, IndexId, LoopId, ValueId};
 use diptych_protocol::program::{Span, When};
 use diptych_protocol::types::{Scalar, Value};
 
@@ -12,6 +12,8 @@ pub struct Make {
     pub body: Body,
     /// Where own positions are read.
     pub when: When,
+    /// What finds others within reach.
+    pub finder: IndexId,
 }
 
 impl Make {
@@ -80,7 +82,7 @@ impl Make {
         let from = position.map(|column| self.read(column, self.when, At::Own)).to_vec();
         let (nothing, none, one) = (self.f32(0.0), self.u32(0), self.u32(1));
         let limit = self.f32(REACH * REACH);
-        self.looped(Over::Within { index: INDEX, reach: REACH, from }, None, |make, it| {
+        self.looped(Over::Within { index: self.finder, reach: REACH, from }, None, |make, it| {
             let [dx, dy] = [0, 1].map(|axis| make.body.push(Scalar::F32, Op::Delta(it, axis)));
             let (xx, yy) = (make.two(Binary::Mul, dx, dx), make.two(Binary::Mul, dy, dy));
             let squared = make.two(Binary::Add, xx, yy);

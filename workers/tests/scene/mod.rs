@@ -5,7 +5,7 @@ use diptych_protocol::board::{Board, Halt};
 use diptych_protocol::body::{At, Binary, Body, Compare, Op, Over, Update};
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, RowRange, Tick};
 use diptych_protocol::layout::Layout;
-use diptych_protocol::program::When;
+use diptych_protocol::program::{Program, When};
 use diptych_protocol::segment::Segment;
 use diptych_protocol::space::Space;
 use diptych_protocol::track::Track;
@@ -34,17 +34,29 @@ pub struct Scene {
     /// Whether rows stand in spatial order, so that neighbours are long runs of rows.
     pub ordered: bool,
     pub when: When,
+    /// A grid, which then finds what is within reach, beside the tree.
+    pub grid: Option<Cells>,
+}
+
+/// The grid.
+#[derive(Clone, Copy)]
+pub struct Cells {
+    pub cell: f32,
+    /// Whether what loops read of the others stands in the order of its slots.
+    pub copied: bool,
 }
 
 impl Default for Scene {
     fn default() -> Self {
-        Self { bucket_rows: 32, batch_rows: 256, ordered: false, when: When::Prev }
+        Self { bucket_rows: 32, batch_rows: 256, ordered: false, when: When::Prev, grid: None }
     }
 }
 
 /// The columns of the last state.
 pub struct State {
     pub space: Space,
+    /// The rows of the points in the order in which those within reach are met.
+    pub met: Vec<u32>,
     pub x: Vec<f32>,
     pub y: Vec<f32>,
     pub mass: Vec<f32>,
@@ -66,6 +78,7 @@ pub struct State {
 
 const GROUPS: [GroupId; 2] = [GroupId(0), GroupId(1)];
 const INDEX: IndexId = IndexId(0);
+const GRID: IndexId = IndexId(1);
 const TO: InverseId = InverseId(0);
 
 /// Group, component, lanes, lane, type, owner.
@@ -99,7 +112,8 @@ pub fn column<T: Pod>(bytes: &[u8]) -> Vec<T> {
 
 impl Scene {
     fn bodies(&self) -> Vec<Body> {
-        let make = || Make { body: Body::default(), when: self.when };
+        let finder = if self.grid.is_some() { GRID } else { INDEX };
+        let make = || Make { body: Body::default(), when: self.when, finder };
         let mut bodies = vec![self.points(make()), watchers(make())];
         let mut pull = make();
         let it = pull.within([0, 1]);
@@ -193,6 +207,7 @@ impl Scene {
             .collect();
         State {
             space: program.space,
+            met: self.met(&program, &column(&bytes[0]), &column(&bytes[1])),
             x: column(&bytes[0]),
             y: column(&bytes[1]),
             mass: column(&bytes[2]),
@@ -210,6 +225,17 @@ impl Scene {
             closest: column(&bytes[14]),
             bytes,
         }
+    }
+}
+
+impl Scene {
+    /// By row, or by cell and then row.
+    fn met(&self, program: &Program, x: &[f32], y: &[f32]) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..POINTS).collect();
+        if let Some(lattice) = self.grid.and_then(|_| program.grid_shape(GRID)?.fixed) {
+            rows.sort_by_key(|row| lattice.cell_of([x[*row as usize], y[*row as usize]]));
+        }
+        rows
     }
 }
 

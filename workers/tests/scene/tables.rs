@@ -4,15 +4,15 @@ use diptych_protocol::body::Op;
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, SystemId};
 use diptych_protocol::kd;
 use diptych_protocol::program::{
-    Code, Column, Domain, Group, Index, IndexPhase, Inverse, InversePhase, Origin, Outputs, PROGRAM_VERSION, Program,
-    Reach, Read, Schedule, Span, Stage, StageKind, Step, System, When, Work,
+    Code, Column, Domain, Group, Index, IndexKind, IndexPhase, Inverse, InversePhase, Origin, Outputs, PROGRAM_VERSION,
+    Program, Reach, Read, Schedule, Span, Stage, StageKind, Step, System, When, Work,
 };
 use diptych_protocol::space::{Edge, Space};
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
 use diptych_protocol::verify::verify;
 
-use super::{COLUMNS, GROUPS, INDEX, MASS, POINTS, Scene, TO, WATCHERS, X, Y};
+use super::{COLUMNS, Cells, GRID, GROUPS, INDEX, MASS, POINTS, Scene, TO, WATCHERS, X, Y};
 
 impl Scene {
     /// The program.
@@ -74,17 +74,7 @@ impl Scene {
                 .into_iter()
                 .collect(),
             columns: columns.into_iter().collect(),
-            indexes: [Index {
-                name: "tree".into(),
-                group: GROUPS[0],
-                positions: vec![X, Y],
-                when: self.when,
-                bucket_rows: self.bucket_rows,
-                buckets: None,
-                span: Span::default(),
-            }]
-            .into_iter()
-            .collect(),
+            indexes: self.kinds().into_iter().map(|kind| self.index(kind)).collect(),
             inverses: [Inverse {
                 name: "to".into(),
                 group: GROUPS[0],
@@ -109,6 +99,27 @@ impl Scene {
         program
     }
 
+    fn kinds(&self) -> Vec<IndexKind> {
+        let tree = IndexKind::Tree { bucket_rows: self.bucket_rows };
+        let grid = self.grid.map(|Cells { cell, copied }| {
+            let copies = if copied { vec![(X, self.when), (MASS, When::Prev), (Y, self.when)] } else { Vec::new() };
+            IndexKind::Grid { cell, copies }
+        });
+        [tree].into_iter().chain(grid).collect()
+    }
+
+    fn index(&self, kind: IndexKind) -> Index {
+        Index {
+            name: "index".into(),
+            group: GROUPS[0],
+            positions: vec![X, Y],
+            when: self.when,
+            kind,
+            buckets: None,
+            span: Span::default(),
+        }
+    }
+
     fn system(&self, number: u32, columns: &[Column]) -> System {
         let owns: Vec<ColumnId> = (0..columns.len() as u32)
             .map(ColumnId)
@@ -125,7 +136,7 @@ impl Scene {
             group,
             owns,
             reads,
-            indexes: if number < 6 { vec![INDEX] } else { Vec::new() },
+            indexes: if number < 6 { [INDEX, GRID][..self.kinds().len()].to_vec() } else { Vec::new() },
             inverses: if number < 5 { vec![TO] } else { Vec::new() },
             code: Code::Body(BodyId(2 + number)),
             constants: Vec::new(),
@@ -153,15 +164,17 @@ impl Scene {
         if self.when == When::Fresh {
             frame.push(stage(StageKind::Systems, vec![pass(6..7, 0), pass(7..8, 1)]));
         }
-        for phase in IndexPhase::ALL {
-            let domain = match phase {
-                IndexPhase::Count | IndexPhase::Scatter => {
-                    Domain::Rows { group: GROUPS[0], batch_rows: kd::count_batch_rows(POINTS) }
-                }
-                IndexPhase::Build => Domain::Chunks(INDEX),
-                _ => Domain::Once,
-            };
-            frame.push(stage(StageKind::Index, vec![(Work::Index(INDEX, phase), domain)]));
+        for (id, index) in program.indexes.iter() {
+            for phase in index.phases(&program.space) {
+                let domain = match phase {
+                    IndexPhase::Count | IndexPhase::Scatter => {
+                        Domain::Rows { group: GROUPS[0], batch_rows: kd::count_batch_rows(POINTS) }
+                    }
+                    IndexPhase::Build => Domain::Chunks(id),
+                    _ => Domain::Once,
+                };
+                frame.push(stage(StageKind::Index, vec![(Work::Index(id, *phase), domain)]));
+            }
         }
         for phase in InversePhase::ALL {
             let domain = match phase {

@@ -3,8 +3,8 @@
 use diptych_protocol::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Unary, Update};
 use diptych_protocol::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
 use diptych_protocol::program::{
-    Column, Data, Group, Index, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Reduce, Reduction, Schedule,
-    Signal, Span, When,
+    Column, Data, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Reduce, Reduction,
+    Schedule, Signal, Span, When,
 };
 use diptych_protocol::space::{Edge, Space};
 use diptych_protocol::table::Table;
@@ -42,7 +42,7 @@ pub fn program(torus: bool) -> Program {
         group: GroupId(group),
         positions: vec![ColumnId(group * COLUMNS_A_GROUP + first), ColumnId(group * COLUMNS_A_GROUP + first + 1)],
         when: When::Prev,
-        bucket_rows: 64,
+        kind: IndexKind::Tree { bucket_rows: 64 },
         buckets: None,
         span,
     };

@@ -2,16 +2,16 @@
 
 use diptych_protocol::id::{ColumnId, GroupId, IndexId};
 use diptych_protocol::inverse_view::InverseView;
-use diptych_protocol::program::{Program, When};
+use diptych_protocol::program::{IndexKind, Program, When};
 use diptych_protocol::values::Values;
 use diptych_protocol::view::Batch;
 
 use super::bound::Surroundings;
-use super::runs;
+use super::candidates::{Asking, Candidates, Places};
 use crate::body::block::{Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::{Asker, KdTree, Nearest};
+use crate::index::{KdTree, Nearest};
 
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
@@ -27,16 +27,22 @@ pub(super) struct Around {
     slots: Vec<Slot>,
     /// Where each stands among the columns of all loops.
     whole: Vec<usize>,
-    /// That of the block's candidates, unless their columns are used in place.
+    /// What a grid has copied into its order; nothing of a tree.
+    copies: Option<Vec<(ColumnId, When)>>,
+    /// Whether all that the loops read stands there: then it is read there.
+    pub copied: bool,
+    /// That of the block's candidates, where they are listed.
     columns: Vec<Column>,
-    asker: Asker,
-    runs: Vec<Run>,
-    straight: bool,
-    pub in_place: bool,
+    candidates: Candidates,
+    places: Places,
 }
 
 impl Around {
     pub fn new(program: &Program, group: GroupId, index: IndexId) -> Self {
+        let copies = match &program.indexes[index].kind {
+            IndexKind::Grid { copies, .. } => Some(copies.clone()),
+            IndexKind::Tree { .. } => None,
+        };
         Self {
             index,
             when: program.indexes[index].when,
@@ -45,11 +51,11 @@ impl Around {
             reach: None,
             slots: Vec::new(),
             whole: Vec::new(),
+            copied: copies.is_some(),
+            copies,
             columns: Vec::new(),
-            asker: Asker::default(),
-            runs: Vec::new(),
-            straight: false,
-            in_place: false,
+            candidates: Candidates::default(),
+            places: Places::Rows,
         }
     }
 
@@ -57,6 +63,8 @@ impl Around {
     /// here.
     pub fn reaches(&mut self, reach: f32, slots: &[Slot], first: usize) -> Vec<usize> {
         self.reach = Some(self.reach.map_or(reach, |other| other.max(reach)));
+        let known = |slot: &Slot| self.copies.as_ref().is_some_and(|all| all.contains(&(slot.column, slot.when)));
+        self.copied &= slots.iter().all(known);
         let place = |(at, slot): (usize, &Slot)| match self.slots.iter().position(|known| known == slot) {
             Some(at) => at,
             None => {
@@ -78,23 +86,21 @@ impl Around {
             lo[axis] = rows.iter().map(at).fold(f32::INFINITY, |a, b| if b < a { b } else { a });
             hi[axis] = rows.iter().map(at).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
         }
-        self.straight = self.asker.ask(&space.tree, batch.space(), space.theirs.axes(), &lo, &hi, reach);
-        let candidates = self.asker.candidates();
         let own = if self.own { rows } else { &[] };
-        self.runs.clear();
-        self.in_place = !candidates.runs().is_empty();
-        if self.in_place {
-            for run in candidates.runs() {
-                runs::cut(run.start..run.end, own.iter().copied(), &mut self.runs);
-            }
-        } else {
-            let found = candidates.rows();
-            let places = own.iter().filter_map(|row| found.binary_search(row).ok()).map(|place| place as u32);
-            runs::cut(0..found.len() as u32, places, &mut self.runs);
+        let (from, first) = (space.own(), batch.rows.start);
+        let asking = Asking { space: batch.space(), own, from, first, lo, hi, reach };
+        self.places = self.candidates.find(space, &asking, self.copied);
+        if self.places == Places::Listed {
+            let rows = self.candidates.listed();
             for (&whole, column) in self.whole.iter().zip(&mut self.columns) {
-                column.gather(others[whole], found.iter().map(|row| *row as usize));
+                column.gather(others[whole], rows.iter().map(|row| *row as usize));
             }
         }
+    }
+
+    /// Whether the block's candidates are listed, and their columns gathered.
+    pub fn listed(&self) -> bool {
+        self.places == Places::Listed
     }
 
     /// A gathered column.
@@ -103,9 +109,13 @@ impl Around {
     }
 
     /// The candidates, for a loop with these columns.
-    pub fn shared<'k>(&'k self, columns: &'k [Values<'k>]) -> Shared<'k> {
-        let rows = (!self.in_place).then(|| self.asker.candidates().rows());
-        Shared { runs: &self.runs, rows, columns, straight: self.straight }
+    pub fn shared<'k>(&'k self, space: &Surroundings<'k>, columns: &'k [Values<'k>]) -> Shared<'k> {
+        let rows = match self.places {
+            Places::Rows => None,
+            Places::Slots => space.slot_rows(),
+            Places::Listed => Some(self.candidates.listed()),
+        };
+        Shared { runs: &self.candidates.runs, rows, columns, straight: self.candidates.straight }
     }
 }
 
@@ -149,7 +159,7 @@ impl LoopRoom {
             }
             let own = around.own.then_some(row);
             let theirs = space.theirs.axes();
-            self.nearest.ask(&space.tree, batch.space(), theirs, &from, own, count, &mut self.rows);
+            self.nearest.ask(space.tree(), batch.space(), theirs, &from, own, count, &mut self.rows);
         }
         self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
     }

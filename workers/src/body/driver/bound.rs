@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use diptych_protocol::program::Reach;
+use diptych_protocol::grid_view::GridView;
+use diptych_protocol::program::{IndexKind, Reach};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
-use super::around::Around;
+use super::core::Core;
 use crate::body::slots::Slots;
 use crate::index::{self, KdTree};
 
@@ -32,9 +33,15 @@ pub(super) struct Rooms {
     ranges: Vec<Range<usize>>,
 }
 
+/// A finished index.
+pub(super) enum Found<'b> {
+    Tree(KdTree<'b>),
+    Grid(GridView<'b>),
+}
+
 /// An index that is asked, and where the asking rows stand.
 pub(super) struct Surroundings<'b> {
-    pub tree: KdTree<'b>,
+    pub index: Found<'b>,
     pub theirs: Positions<'b>,
     own: [Cow<'b, [f32]>; 3],
 }
@@ -51,13 +58,32 @@ impl Surroundings<'_> {
     }
 }
 
+impl<'b> Surroundings<'b> {
+    /// The tree. Only within a reach a verified body asks a grid.
+    pub fn tree(&self) -> &KdTree<'b> {
+        match &self.index {
+            Found::Tree(tree) => tree,
+            Found::Grid(_) => unreachable!("a verified body asks a grid for no more than what is within a reach"),
+        }
+    }
+
+    /// The row in each slot of a grid.
+    pub fn slot_rows(&self) -> Option<&'b [u32]> {
+        match &self.index {
+            Found::Tree(_) => None,
+            Found::Grid(grid) => Some(grid.slot_rows),
+        }
+    }
+}
+
 /// The columns of one batch.
 pub(super) struct Bound<'b> {
     /// Of the batch's own rows.
     pub own: Vec<Values<'b>>,
     /// Whole.
     pub far: Vec<Values<'b>>,
-    /// Those of each loop's others, whole, one loop after another;
+    /// Those of each loop's others, whole, one loop after another (in the order of slots where a grid has copies of all
+    /// that is read);
     pub others: Vec<Values<'b>>,
     /// and which are whose.
     pub ranges: Vec<Range<usize>>,
@@ -66,7 +92,7 @@ pub(super) struct Bound<'b> {
 }
 
 impl<'b> Bound<'b> {
-    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, around: &[Around], rooms: &mut Rooms) -> Self {
+    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, core: &Core, rooms: &mut Rooms) -> Self {
         let mut bound = Bound {
             own: recycle(std::mem::take(&mut rooms.bound_own)),
             far: recycle(std::mem::take(&mut rooms.bound_far)),
@@ -77,12 +103,16 @@ impl<'b> Bound<'b> {
         bound.own.extend(slots.own.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Own)));
         bound.far.extend(slots.far.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
         bound.ranges.clear();
-        for it in &slots.loops {
+        for (number, it) in slots.loops.iter().enumerate() {
             let start = bound.others.len();
-            bound.others.extend(it.columns.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
+            let copies = core.copies(number);
+            bound.others.extend(it.columns.iter().map(|slot| {
+                let copy = copies.and_then(|index| batch.grid_copy(index, slot.column, slot.when));
+                copy.unwrap_or_else(|| batch.read_values(slot.column, slot.when, Reach::Any))
+            }));
             bound.ranges.push(start..bound.others.len());
         }
-        bound.spaces.extend(around.iter().map(|around| {
+        bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
             for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
                 match batch.read_values(column, around.when, Reach::Own) {
@@ -95,7 +125,11 @@ impl<'b> Bound<'b> {
                     _ => {}
                 }
             }
-            Surroundings { tree: KdTree(batch.kd(around.index)), theirs: batch.positions(around.index), own }
+            let index = match batch.program().indexes[around.index].kind {
+                IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
+                IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
+            };
+            Surroundings { index, theirs: batch.positions(around.index), own }
         }));
         bound
     }

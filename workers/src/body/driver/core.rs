@@ -100,6 +100,14 @@ impl Core {
         &self.around
     }
 
+    /// The grid whose copies a loop reads: it has all that the loops that ask it read.
+    pub fn copies(&self, number: usize) -> Option<IndexId> {
+        match &self.sources[number] {
+            Source::Within(at, _) if self.around[*at].copied => Some(self.around[*at].index),
+            _ => None,
+        }
+    }
+
     /// Finds what each loop goes over for a block's rows. Returns the row of each lane.
     pub fn ask(
         &mut self,
@@ -145,7 +153,7 @@ impl Core {
         let mut columns: Vec<Values<'_>> = recycle(std::mem::take(&mut self.columns));
         for (source, range) in sources.iter().zip(&bound.ranges) {
             match source {
-                Source::Within(at, picks) if !around[*at].in_place => {
+                Source::Within(at, picks) if around[*at].listed() => {
                     columns.extend(picks.iter().map(|&pick| around[*at].gathered(pick)));
                 }
                 _ => columns.extend_from_slice(&bound.others[range.clone()]),
@@ -155,7 +163,7 @@ impl Core {
         turns.extend(sources.iter().zip(&bound.ranges).zip(&*loops).map(|((source, range), room)| {
             let columns = &columns[range.clone()];
             match source {
-                Source::Within(at, _) => Turns::Shared(around[*at].shared(columns)),
+                Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
                 Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })

@@ -2,7 +2,8 @@
 //!
 //! Two ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
 //! where they stand. Else blocks are rows that are near each other: their columns are gathered, and so are those of
-//! the rows that may be within reach, unless these stand in long runs; what comes out is scattered.
+//! the rows that may be within reach, unless these stand in long runs, or a grid has them in its order; what comes out
+//! is scattered.
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
@@ -12,17 +13,19 @@ use diptych_protocol::program::{Code, Program};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
+use self::blocks::Blocks;
 use self::bound::{Bound, Rooms, recycle};
 use self::core::Core;
 use super::block::{Uniforms, padded};
 use super::column::Column;
 use super::slots::Slots;
 use super::{Backend, executor};
-use crate::index::Blocks;
 use crate::kernel::Kernel;
 
 mod around;
+mod blocks;
 mod bound;
+mod candidates;
 mod core;
 mod runs;
 
@@ -83,12 +86,7 @@ impl BodyKernel {
 
     /// Blocks are rows near each other.
     fn gathered(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [ValuesMut<'_>], forming: usize) {
-        let (around, space) = (self.core.around(forming), &bound.spaces[forming]);
-        if around.own {
-            self.blocks.form(&space.tree, space.theirs.axes(), batch.rows, around.reach.unwrap_or(0.0));
-        } else {
-            self.blocks.form_apart(&space.own()[..space.axes()], batch.rows);
-        }
+        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows);
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
@@ -114,7 +112,7 @@ impl BodyKernel {
 
 impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
-        let bound = Bound::new(batch, &self.slots, self.core.all_around(), &mut self.rooms);
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms);
         let mut panels: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.panels));
         panels.extend(self.stores.iter().map(|column| batch.write_values(*column)));
         match self.forming {

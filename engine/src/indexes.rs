@@ -1,0 +1,119 @@
+//! Choosing indexes: which kind each has that the scenario does not declare, how large the cells of grids are, and what
+//! of the rows stands in their order.
+//!
+//! **The rule.** An index that is made because rules look for neighbours is a grid if
+//!
+//! - all that asks it is loops `within` a radius: no `nearest`, nothing that needs its buckets, no kernel;
+//! - positions are of `f32`, and the space has edges: a box or a torus;
+//! - cells as long as the largest of those radii are at most [`GRID_CELLS_A_ROW`] for each row that the group can have:
+//!   in a world that is emptier than that a tree finds the few neighbours sooner.
+//!
+//! Else it is a k-d tree. The rule looks at the program and its parameters alone, and what it says is part of the
+//! program's hash.
+
+use std::collections::BTreeSet;
+
+use diptych_protocol::body::{At, Body, Op, Over};
+use diptych_protocol::grid;
+use diptych_protocol::id::{ColumnId, Id, IndexId, LoopId};
+use diptych_protocol::limits::GRID_CELLS_A_ROW;
+use diptych_protocol::program::{Code, Index, IndexKind, Origin, Program, When};
+use diptych_protocol::space::Edge;
+use diptych_protocol::types::Scalar;
+
+use crate::types::Model;
+
+/// What the scenario leaves open about indexes.
+pub fn choose(program: &mut Program, model: &Model<'_>) {
+    for (at, written) in model.indexes.iter().enumerate() {
+        let id = IndexId::new(at as u32);
+        let asked = Asked::of(program, id);
+        let index = &program.indexes[id];
+        let cell = match index.kind {
+            IndexKind::Grid { cell, .. } if cell > 0.0 => cell,
+            IndexKind::Grid { .. } => asked.reach.unwrap_or_else(|| longest_side(program)),
+            IndexKind::Tree { .. } => match asked.reach.filter(|_| !written.declared && !asked.otherwise) {
+                Some(reach) if suits(program, index, reach) => reach,
+                _ => continue,
+            },
+        };
+        let copies = copies(program, id, index);
+        program.indexes[id].kind = IndexKind::Grid { cell, copies };
+    }
+}
+
+/// Whether a grid serves an index that is asked for no more than what is within a reach.
+fn suits(program: &Program, index: &Index, reach: f32) -> bool {
+    let narrow = index.positions.iter().all(|column| program.columns[*column].scalar == Scalar::F32);
+    let cells_max = f64::from(program.groups[index.group].rows) * f64::from(GRID_CELLS_A_ROW);
+    narrow && program.space.edge != Edge::Open && grid::cells_wanted(&program.space, reach) <= cells_max
+}
+
+/// A cell for a grid that nobody asks.
+fn longest_side(program: &Program) -> f32 {
+    let sides = (0..usize::from(program.space.dimensions)).map(|axis| program.space.side(axis));
+    Some(sides.fold(0.0, f32::max)).filter(|side| *side > 0.0).unwrap_or(1.0)
+}
+
+/// What an index is asked for.
+struct Asked {
+    /// The largest radius of a loop.
+    reach: Option<f32>,
+    /// Whether there is anything else that asks it.
+    otherwise: bool,
+}
+
+impl Asked {
+    fn of(program: &Program, id: IndexId) -> Self {
+        let mut asked = Self { reach: None, otherwise: false };
+        asked.otherwise |= program.groups.values().any(|group| group.origin == Origin::Buckets(id));
+        for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
+            let Code::Body(body) = system.code else {
+                asked.otherwise = true;
+                continue;
+            };
+            for it in program.bodies[body].loops.values() {
+                match &it.over {
+                    Over::Within { index, reach, .. } if *index == id => {
+                        asked.reach = Some(asked.reach.map_or(*reach, |known| known.max(*reach)));
+                    }
+                    over => asked.otherwise |= over.index().or(over.buckets()) == Some(id),
+                }
+            }
+        }
+        asked
+    }
+}
+
+/// The columns that loops read of the others, as they are there when the index is built: of `fresh` ones its own
+/// positions. Those of a rule that also reads what is not there are left out: it gathers all that it reads.
+fn copies(program: &Program, id: IndexId, index: &Index) -> Vec<(ColumnId, When)> {
+    let mut all: BTreeSet<(u32, bool)> = BTreeSet::new();
+    for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
+        let Code::Body(body) = system.code else { continue };
+        let read = read_of_others(&program.bodies[body], id, index);
+        let there = |(column, when): &(ColumnId, When)| {
+            *when == When::Prev || (index.when == When::Fresh && index.positions.contains(column))
+        };
+        if read.iter().all(there) {
+            all.extend(read.iter().map(|(column, when)| (column.number(), *when == When::Fresh)));
+        }
+    }
+    all.into_iter()
+        .map(|(column, fresh)| (ColumnId::new(column), if fresh { When::Fresh } else { When::Prev }))
+        .collect()
+}
+
+/// What the loops of a body that are within a reach in an index read of the others.
+fn read_of_others(body: &Body, id: IndexId, index: &Index) -> Vec<(ColumnId, When)> {
+    let asks = |it: LoopId| matches!(&body.loops[it].over, Over::Within { index, .. } if *index == id);
+    let mut read = Vec::new();
+    for typed in body.ops.values() {
+        match typed.op {
+            Op::Read { column, when, at: At::Other(it) } if asks(it) => read.push((column, when)),
+            Op::Delta(it, _) if asks(it) => read.extend(index.positions.iter().map(|column| (*column, index.when))),
+            _ => {}
+        }
+    }
+    read
+}

@@ -1,0 +1,261 @@
+//! The shape of a grid in shared memory: which arrays it has, and how long each is. A pure function of the group's
+//! rows, the space and the cell that is asked for; how the arrays are filled and asked is the workers' business.
+//!
+//! Rows are sorted by *cell*, and by row within a cell: a *slot* is a place in that order. Cells are numbered line by
+//! line: x runs fastest, then y, then z. A row refers to its cell as to the target of a reference, and the cells'
+//! lists of rows are made as those of an inverse, in the same *chunks* ([`InverseShape`]): contiguous ranges of cells.
+
+use crate::id::ColumnId;
+use crate::inverse::{InversePlaces, InverseShape};
+use crate::layout::{Arena, Place};
+use crate::limits::{COUNTING, GRID_CELLS_A_ROW, GRID_CHUNK_ROWS, GRID_CHUNKS_MAX};
+use crate::program::{Program, When};
+use crate::space::{Edge, Space};
+use crate::types::Scalar;
+
+/// The most cells of a grid over so many rows.
+pub fn cells_max(rows: u32) -> u32 {
+    rows.clamp(1, u32::MAX / GRID_CELLS_A_ROW) * GRID_CELLS_A_ROW
+}
+
+/// How many cells of this edge fill a space that has edges, unless [`cells_max`] makes them fewer: whole ones, at least
+/// one along each axis.
+pub fn cells_wanted(space: &Space, cell: f32) -> f64 {
+    let wanted = |axis| (f64::from(space.side(axis)) / f64::from(cell)).trunc().max(1.0);
+    (0..usize::from(space.dimensions).min(3)).map(wanted).product()
+}
+
+/// Where cells lie: equal ones in a box.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Lattice {
+    /// The box's low corner.
+    pub lo: [f32; 3],
+    /// Cells a unit of length.
+    pub scale: [f32; 3],
+    /// Cells along each axis; 1 along unused ones.
+    pub counts: [u32; 3],
+}
+
+impl Lattice {
+    /// Cells with edges of at least `cell`, as many as fit whole into the box; longer edges, where they would be more
+    /// than [`cells_max`]. Along an axis without a length there is one.
+    pub fn new(axes: usize, lo: &[f32; 3], hi: &[f32; 3], rows: u32, cell: f32) -> Self {
+        let side = |axis: usize| f64::from(hi[axis]) - f64::from(lo[axis]);
+        let limit = f64::from(cells_max(rows));
+        let along = |axis: usize, edge: f64| {
+            let count = (side(axis) / edge).trunc();
+            // Also where it is no number.
+            if count >= 1.0 { count.min(limit) } else { 1.0 }
+        };
+        let mut edge = f64::from(cell).max(f64::MIN_POSITIVE);
+        while (0..axes).map(|axis| along(axis, edge)).product::<f64>() > limit && edge.is_finite() {
+            edge *= 1.125;
+        }
+        let mut lattice = Self { lo: [0.0; 3], scale: [0.0; 3], counts: [1; 3] };
+        for (axis, low) in lo.iter().enumerate().take(axes) {
+            let count = if edge.is_finite() { along(axis, edge) } else { 1.0 };
+            lattice.lo[axis] = *low;
+            lattice.scale[axis] = ((count / side(axis)) as f32).clamp(0.0, f32::MAX);
+            lattice.counts[axis] = count as u32;
+        }
+        lattice
+    }
+
+    /// How many cells there are.
+    #[inline]
+    pub fn cells(&self) -> u32 {
+        self.counts.iter().product()
+    }
+
+    /// Which cell along an axis a coordinate is in: outside of the box the first or the last. A greater coordinate is
+    /// never in a lower cell.
+    #[inline(always)]
+    pub fn along(&self, axis: usize, x: f32) -> u32 {
+        // Each step is monotone: the difference and the product are rounded so, and the conversion saturates.
+        (((x - self.lo[axis]) * self.scale[axis]) as u32).min(self.counts[axis] - 1)
+    }
+
+    /// The number of the cell at these places along the axes.
+    #[inline(always)]
+    pub fn number(&self, [x, y, z]: [u32; 3]) -> u32 {
+        (z * self.counts[1] + y) * self.counts[0] + x
+    }
+
+    /// The number of the cell that a point is in.
+    #[inline(always)]
+    pub fn cell_of<const K: usize>(&self, at: [f32; K]) -> u32 {
+        let mut places = [0; 3];
+        for axis in 0..K {
+            places[axis] = self.along(axis, at[axis]);
+        }
+        self.number(places)
+    }
+}
+
+/// The numbers that fix a grid's arrays.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct GridShape {
+    /// Rows of the group.
+    pub rows: u32,
+    /// 1, 2 or 3.
+    pub axes: usize,
+    /// The least edge of a cell.
+    pub cell: f32,
+    /// Where the cells lie; nothing in an open space, where the rows decide in each frame.
+    pub fixed: Option<Lattice>,
+    /// The most cells.
+    pub cells_max: u32,
+    /// The most chunks: so many batches the building has.
+    pub chunks: u32,
+    /// Rows of a counting batch.
+    pub count_batch_rows: u32,
+    /// Counting batches.
+    pub count_batches: u32,
+}
+
+impl GridShape {
+    /// The shape for a group of so many rows.
+    pub fn new(rows: u32, space: &Space, cell: f32) -> Self {
+        let axes = usize::from(space.dimensions).min(3);
+        let fixed = (space.edge != Edge::Open).then(|| Lattice::new(axes, &space.lo, &space.hi, rows, cell));
+        let count_batch_rows = COUNTING.batch_rows(rows);
+        Self {
+            rows,
+            axes,
+            cell,
+            fixed,
+            cells_max: fixed.map_or(cells_max(rows), |lattice| lattice.cells()),
+            chunks: fixed.map_or(chunks_max(rows), |lattice| lists(rows, lattice.cells()).chunks),
+            count_batch_rows,
+            count_batches: rows.div_ceil(count_batch_rows).max(1),
+        }
+    }
+
+    /// The lists of rows of a lattice's cells: at most [`GridShape::chunks`] chunks.
+    pub fn lists(&self, lattice: &Lattice) -> InverseShape {
+        lists(self.rows, lattice.cells())
+    }
+
+    /// Where the cells lie, from the bounds that each counting batch found (lows, then highs, `2 * axes` numbers a batch).
+    pub fn lattice(&self, bounds: &[f32]) -> Lattice {
+        self.fixed.unwrap_or_else(|| {
+            let (mut lo, mut hi) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+            for batch in bounds.chunks_exact(2 * self.axes) {
+                for axis in 0..self.axes {
+                    lo[axis] = lo[axis].min(batch[axis]);
+                    hi[axis] = hi[axis].max(batch[self.axes + axis]);
+                }
+            }
+            Lattice::new(self.axes, &lo, &hi, self.rows, self.cell)
+        })
+    }
+}
+
+fn chunks_max(rows: u32) -> u32 {
+    rows.div_ceil(GRID_CHUNK_ROWS).clamp(1, GRID_CHUNKS_MAX)
+}
+
+fn lists(rows: u32, cells: u32) -> InverseShape {
+    InverseShape::in_chunks(rows, cells, cells.div_ceil(chunks_max(rows)))
+}
+
+/// A column in the order of slots.
+#[derive(Clone, Copy, Debug)]
+pub struct CopyPlace {
+    /// Of which column.
+    pub column: ColumnId,
+    /// Of which panel.
+    pub when: When,
+    /// What it holds.
+    pub scalar: Scalar,
+    /// The values.
+    pub place: Place<u8>,
+}
+
+/// Where a grid's arrays stand.
+#[derive(Clone, Debug)]
+pub struct GridPlaces {
+    /// The numbers behind it.
+    pub shape: GridShape,
+    /// Bounds: lows, then highs of each batch's rows, `2 * axes` a batch; empty where the space has edges.
+    pub bounds: Place<f32>,
+    /// Count: each row's cell.
+    pub cell_of: Place<u32>,
+    /// Count to Build: the rows of each cell. What `starts` are of an inverse are here the first slots of cells, and
+    /// what is `listed` the row in each slot.
+    pub lists: InversePlaces,
+    /// Build: columns in the order of slots.
+    pub copies: Vec<CopyPlace>,
+}
+
+impl GridPlaces {
+    /// Takes room for a grid.
+    pub fn new(shape: GridShape, program: &Program, copies: &[(ColumnId, When)], arena: &mut Arena) -> Self {
+        let rows = shape.rows as usize;
+        let bounds = if shape.fixed.is_some() { 0 } else { 2 * shape.axes * shape.count_batches as usize };
+        let most = InverseShape { chunks: shape.chunks, ..lists(shape.rows, shape.cells_max) };
+        let copy = |arena: &mut Arena, (column, when): (ColumnId, When)| {
+            let scalar = program.columns[column].scalar;
+            CopyPlace { column, when, scalar, place: arena.place(rows * scalar.size()) }
+        };
+        Self {
+            shape,
+            bounds: arena.place(bounds),
+            cell_of: arena.place(rows),
+            lists: InversePlaces::new(most, arena),
+            copies: copies.iter().map(|slot| copy(arena, *slot)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::ROWS_MAX;
+
+    const SIDES: [f32; 9] = [1e-45, 1e-20, 0.3, 1.0, 7.5, 1e3, 1e9, 1e30, f32::MAX];
+
+    #[test]
+    fn cells_are_bounded_and_no_smaller_than_asked_for() {
+        for rows in [1, 2, 63, 1000, 1_000_000, ROWS_MAX, u32::MAX] {
+            for (axes, side) in (1..=3).flat_map(|axes| SIDES.map(|side| (axes, side))) {
+                for cell in SIDES.into_iter().chain([0.0, f32::INFINITY, f32::NAN]) {
+                    let mut hi = [side, 2.0, 0.7 * side];
+                    hi[axes..].fill(0.0);
+                    let lattice = Lattice::new(axes, &[0.0; 3], &hi, rows, cell);
+                    let cells: f64 = lattice.counts.iter().map(|count| f64::from(*count)).product();
+                    assert!(cells >= 1.0 && cells <= f64::from(cells_max(rows)), "{lattice:?}");
+                    for (side, count) in hi.iter().zip(lattice.counts).take(axes) {
+                        let small = f64::from(*side) / f64::from(count) < f64::from(cell);
+                        assert!(count == 1 || !small, "{lattice:?}, {cell}");
+                    }
+                    assert!(lists(rows, lattice.cells()).chunks <= chunks_max(rows));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_greater_coordinate_is_in_no_lower_cell() {
+        for side in SIDES {
+            let lattice = Lattice::new(1, &[-0.5 * side; 3], &[0.5 * side; 3], 1000, side / 100.0);
+            let steps = (-300..=300).map(|step| side * (step as f32 / 300.0));
+            let all = [f32::NEG_INFINITY, -f32::MAX].into_iter().chain(steps).chain([f32::MAX, f32::INFINITY]);
+            let mut cells: Vec<u32> = all.map(|x| lattice.along(0, x)).collect();
+            assert!(cells.is_sorted(), "{side}: {cells:?}");
+            cells.dedup();
+            assert!(cells.iter().copied().eq(0..lattice.counts[0]), "{side}: {cells:?}");
+        }
+    }
+
+    #[test]
+    fn a_lattice_of_no_rows_or_of_broken_bounds_is_some_lattice() {
+        let shape = GridShape::new(1000, &Space::open(2), 1.0);
+        for bounds in
+            [[f32::NAN; 4], [f32::INFINITY; 4], [0.0, 0.0, f32::INFINITY, 1.0], [0.0, 0.0, f32::MAX, f32::MAX]]
+        {
+            assert!(shape.lattice(&bounds).cells() <= shape.cells_max);
+        }
+        assert_eq!(shape.lattice(&[]).cells(), 1);
+    }
+}

@@ -1,0 +1,114 @@
+//! The candidates of a block, whatever index finds them.
+
+use diptych_protocol::grid_view::GridView;
+use diptych_protocol::space::Space;
+
+use super::bound::{Found, Surroundings};
+use super::runs;
+use crate::body::block::Run;
+use crate::{grid, index};
+
+/// What the places of candidates are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Places {
+    /// Rows: columns are used where they stand.
+    Rows,
+    /// Slots of a grid: columns are its copies.
+    Slots,
+    /// Places in the list of candidates: columns are gathered.
+    Listed,
+}
+
+/// Who asks.
+pub(super) struct Asking<'a> {
+    pub space: &'a Space,
+    /// The own rows, ascending, if they are in the index.
+    pub own: &'a [u32],
+    /// Their positions, an axis each, by their place among the batch's rows.
+    pub from: [&'a [f32]; 3],
+    /// The batch's first row.
+    pub first: u32,
+    /// The box around the own rows.
+    pub lo: [f32; 3],
+    pub hi: [f32; 3],
+    pub reach: f32,
+}
+
+/// The candidates of one block.
+#[derive(Default)]
+pub(super) struct Candidates {
+    tree: index::Asker,
+    grid: grid::Asker,
+    /// Where the own rows stand in a grid.
+    slots: Vec<u32>,
+    listed: Vec<u32>,
+    /// Stretches of places, cut where own rows stand.
+    pub runs: Vec<Run>,
+    /// Whether no way around a torus is shorter.
+    pub straight: bool,
+}
+
+impl Candidates {
+    /// Finds what may be within reach. `copied` says whether the columns that loops read stand in a grid's order.
+    pub fn find(&mut self, around: &Surroundings<'_>, asking: &Asking<'_>, copied: bool) -> Places {
+        self.runs.clear();
+        match &around.index {
+            Found::Tree(tree) => {
+                let Asking { space, lo, hi, reach, own, .. } = asking;
+                self.straight = self.tree.ask(tree, space, around.theirs.axes(), lo, hi, *reach);
+                let found = self.tree.candidates();
+                if found.runs().is_empty() {
+                    self.listed.clear();
+                    self.listed.extend_from_slice(found.rows());
+                    let places = own.iter().filter_map(|row| self.listed.binary_search(row).ok());
+                    runs::cut(0..self.listed.len() as u32, places.map(|place| place as u32), &mut self.runs);
+                    return Places::Listed;
+                }
+                for run in found.runs() {
+                    runs::cut(run.start..run.end, own.iter().copied(), &mut self.runs);
+                }
+                Places::Rows
+            }
+            Found::Grid(grid) => {
+                let Asking { space, lo, hi, reach, .. } = asking;
+                self.straight = self.grid.ask(grid, space, lo, hi, *reach);
+                self.find_slots(grid, asking, around.axes());
+                if copied {
+                    for run in self.grid.runs() {
+                        runs::cut(run.start..run.end, self.slots.iter().copied(), &mut self.runs);
+                    }
+                    return Places::Slots;
+                }
+                self.listed.clear();
+                for run in self.grid.runs() {
+                    let first = self.listed.len() as u32;
+                    let own = self.slots.iter().filter(|slot| (run.start..run.end).contains(slot));
+                    let own = own.map(|slot| slot - run.start + first);
+                    runs::cut(first..first + (run.end - run.start), own, &mut self.runs);
+                    self.listed.extend_from_slice(&grid.slot_rows[run.indices()]);
+                }
+                Places::Listed
+            }
+        }
+    }
+
+    /// The slots of the own rows, ascending.
+    fn find_slots(&mut self, grid: &GridView<'_>, asking: &Asking<'_>, axes: usize) {
+        self.slots.clear();
+        for &row in asking.own {
+            let mut places = [0; 3];
+            for (axis, (place, column)) in places.iter_mut().zip(asking.from).take(axes).enumerate() {
+                *place = grid.lattice.along(axis, column[(row - asking.first) as usize]);
+            }
+            let slots = grid::slots(grid, grid.lattice.number(places), 0, 0);
+            let rows = &grid.slot_rows[slots.start as usize..slots.end as usize];
+            self.slots.push(slots.start + rows.partition_point(|other| *other < row) as u32);
+        }
+        self.slots.sort_unstable();
+    }
+
+    /// The rows of listed candidates.
+    pub fn listed(&self) -> &[u32] {
+        &self.listed
+    }
+}
