@@ -147,6 +147,7 @@ fn batches(program: &Program, domain: Domain) -> String {
     let count = HumanCount(layout::batches_max(program, domain).into());
     match domain {
         Domain::Rows { batch_rows, .. } => format!("{count} x {} rows", HumanCount(batch_rows.into())),
+        Domain::Slots { batch_rows, .. } => format!("{count} x {} slots", HumanCount(batch_rows.into())),
         Domain::Chunks(_) | Domain::Targets(_) => format!("{count} x 1 chunk"),
         Domain::Once => "1".to_string(),
     }

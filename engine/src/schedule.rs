@@ -23,6 +23,9 @@
 //!   row costs hundreds of nanoseconds, and smaller batches level out dense places;
 //! - [`COUNTING`](diptych_protocol::limits::COUNTING) for the counting and scattering of an index;
 //! - what the smallest `batch` clause of the pass says overrides the first two.
+//!
+//! A pass of rules in text that asks a grid over its own group is cut by the grid's slots instead of by rows: whatever
+//! order rows stand in, those of a batch are near each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +33,8 @@ use diptych_protocol::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use diptych_protocol::kd;
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
-    Domain, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step, System, When,
-    Work,
+    Code, Domain, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step,
+    System, When, Work,
 };
 
 use crate::codes;
@@ -290,7 +293,26 @@ fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> S
     let said = members().filter_map(|system| system.batch_rows).min();
     let batch_rows = said.unwrap_or_else(|| grain.batch_rows(rows));
     let name = members().map(|system| system.name.as_str()).collect::<Vec<_>>().join(" + ");
-    program.steps.push(Step { name, work: Work::Pass(systems), domain: Domain::Rows { group, batch_rows } })
+    let domain = match slots_of(program, group, &systems) {
+        Some(index) => Domain::Slots { index, batch_rows },
+        None => Domain::Rows { group, batch_rows },
+    };
+    program.steps.push(Step { name, work: Work::Pass(systems), domain })
+}
+
+/// The grid over its own group that a pass of bodies asks for what is within a reach: then it goes by its slots.
+fn slots_of(program: &Program, group: GroupId, systems: &[SystemId]) -> Option<IndexId> {
+    let mut asked: Option<IndexId> = None;
+    for system in systems {
+        let Code::Body(body) = program.systems[*system].code else { return None };
+        for index in program.bodies[body].loops.values().filter_map(|it| it.over.index()) {
+            let found = &program.indexes[index];
+            if matches!(found.kind, IndexKind::Grid { .. }) && found.group == group {
+                asked = Some(asked.map_or(index, |known| known.min(index)));
+            }
+        }
+    }
+    asked
 }
 
 /// Whether a system looks beyond its own rows and their neighbours in memory.
@@ -304,12 +326,7 @@ fn is_spatial(program: &Program, system: &System) -> bool {
 
 /// How many batches a step has.
 fn batches(program: &Program, step: &Step) -> u64 {
-    match step.domain {
-        Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows)),
-        Domain::Chunks(index) => u64::from(program.index_chunks(index)),
-        Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
-        Domain::Once => 1,
-    }
+    diptych_protocol::layout::batches_max(program, step.domain).into()
 }
 
 /// Tells what a progress word cannot count.

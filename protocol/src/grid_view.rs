@@ -150,7 +150,9 @@ impl<'t> Batch<'t, '_> {
     }
 
     fn check_asks_grid(&self, index: IndexId) {
-        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
+        // All systems of a pass that goes by its slots may look at them: one of them has declared it (verified).
+        let slots = self.slots() == Some(index);
+        let declared = slots || self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
         assert!(declared, "a body asks an index that its system does not declare");
     }
 
@@ -171,6 +173,12 @@ impl<'t> Batch<'t, '_> {
                 slot_rows: self.array(p.lists.listed, 0..rows),
             }
         }
+    }
+
+    /// The copy of a column in the batch's own slots, where it is given by the slots of this grid.
+    pub fn grid_copy_here(&self, index: IndexId, column: ColumnId, when: When) -> Option<Values<'_>> {
+        let copy = (self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
+        Some(copy.range(self.rows.indices()))
     }
 
     /// A column in the order of slots, if it is copied.

@@ -310,10 +310,12 @@ pub fn batches_of_rows(rows: u32, batch_rows: u32) -> u32 {
 
 /// The most batches a step can have.
 pub fn batches_max(program: &Program, domain: Domain) -> u32 {
+    if let Some((group, batch_rows)) = domain.rows(program) {
+        return batches_of_rows(program.groups[group].rows, batch_rows);
+    }
     match domain {
-        Domain::Rows { group, batch_rows } => batches_of_rows(program.groups[group].rows, batch_rows),
         Domain::Chunks(index) => program.index_chunks(index),
         Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
-        Domain::Once => 1,
+        Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }
 }

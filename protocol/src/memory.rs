@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use bytemuck::Pod;
 
@@ -36,6 +36,9 @@ unsafe impl Sync for Memory {}
 pub trait Atomic {
     /// The plain type.
     type Plain: Pod;
+}
+impl Atomic for AtomicU8 {
+    type Plain = u8;
 }
 impl Atomic for AtomicU16 {
     type Plain = u16;
@@ -84,6 +87,19 @@ impl Memory {
         // SAFETY: in range and aligned (`at`); `Words` places are only ever seen as atomics, and an atomic has the
         // size and the validity of its plain type. The mapping outlives the borrow of `self`.
         unsafe { std::slice::from_raw_parts(start.as_ptr(), words.len) }
+    }
+
+    /// Elements at a byte offset, as atomics.
+    ///
+    /// # Safety
+    /// - While the slice lives, all processes that write these elements do so through such slices, and nobody holds a
+    ///   plain one.
+    #[inline]
+    pub(crate) unsafe fn atomics_at<A: Atomic>(&self, offset: usize, len: usize) -> &[A] {
+        let start = self.at::<A>(offset, len);
+        // SAFETY: in range and aligned (`at`); an atomic has the size and the validity of its plain type; no plain
+        // slice is about: the caller's duty. Lives as long as the mapping.
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
     /// Writes bytes into a segment that nobody has attached to yet.

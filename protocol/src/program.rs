@@ -15,7 +15,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 3;
+pub const PROGRAM_VERSION: u32 = 4;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -513,12 +513,31 @@ pub enum Domain {
         /// A multiple of [`crate::limits::ROW_ALIGN`].
         batch_rows: u32,
     },
+    /// The rows of a grid's group, so many slots at a time: rows of a batch are near each other, in whatever order they
+    /// stand.
+    Slots {
+        /// A grid.
+        index: IndexId,
+        /// A multiple of [`crate::limits::ROW_ALIGN`].
+        batch_rows: u32,
+    },
     /// The chunks of an index, one a batch.
     Chunks(IndexId),
     /// The chunks of the rows that an inverse is about, one a batch.
     Targets(InverseId),
     /// Nothing: one batch.
     Once,
+}
+
+impl Domain {
+    /// The group whose rows are divided, and how many a batch has.
+    pub fn rows(self, program: &Program) -> Option<(GroupId, u32)> {
+        match self {
+            Domain::Rows { group, batch_rows } => Some((group, batch_rows)),
+            Domain::Slots { index, batch_rows } => Some((program.indexes[index].group, batch_rows)),
+            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
+        }
+    }
 }
 
 /// A text that spans point into.

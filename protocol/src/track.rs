@@ -93,22 +93,29 @@ impl<'m> Track<'m> {
 
     /// How many batches a step has in this tick.
     pub fn step_batches(&self, step: StepId, tick: Tick) -> Option<u32> {
-        match self.program.steps[step].domain {
-            Domain::Rows { group, batch_rows } => Some(batches_of_rows(self.rows(group, tick)?, batch_rows)),
+        let domain = self.program.steps[step].domain;
+        match domain {
+            Domain::Rows { .. } | Domain::Slots { .. } => {
+                let (group, batch_rows) = domain.rows(self.program)?;
+                Some(batches_of_rows(self.rows(group, tick)?, batch_rows))
+            }
             Domain::Chunks(index) => Some(self.layout.indexes[index].chunks()),
             Domain::Targets(inverse) => Some(self.program.inverse_shape(inverse).chunks),
             Domain::Once => Some(1),
         }
     }
 
-    /// Which step's which batch a batch of a stage is, and its rows (a chunk's number, for chunks).
+    /// Which step's which batch a batch of a stage is, and its rows (slots where its domain is slots, a chunk's
+    /// number for chunks).
     #[inline]
     pub fn locate(&self, tick: Tick, stage: StageId, batch: u32) -> Option<(StepId, BatchId, RowRange)> {
         let mut left = batch;
         for &step in &self.program.stages(tick)[usize::from(stage.0)].steps {
-            let batches = match self.program.steps[step].domain {
+            let domain = self.program.steps[step].domain;
+            let batches = match domain {
                 // Told from its rows, without a division: this is asked for every batch.
-                Domain::Rows { group, batch_rows } => {
+                Domain::Rows { .. } | Domain::Slots { .. } => {
+                    let (group, batch_rows) = domain.rows(self.program)?;
                     let rows = self.rows(group, tick)?;
                     let start = u64::from(left) * u64::from(batch_rows);
                     if start < u64::from(rows) {

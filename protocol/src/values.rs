@@ -1,6 +1,7 @@
 //! Typed slices of columns whose type is known only when the program runs.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use crate::types::Scalar;
 
@@ -120,4 +121,46 @@ impl ValuesMut<'_> {
     pub fn range(&mut self, range: Range<usize>) -> ValuesMut<'_> {
         each!(self, ValuesMut to ValuesMut, v => &mut v[range])
     }
+}
+
+/// A column that several batches write at once, each its own rows, which lie anywhere: the bits of its values.
+#[derive(Clone, Copy, Debug)]
+pub enum Cells<'a> {
+    /// One byte a value.
+    One(&'a [AtomicU8]),
+    /// Two.
+    Two(&'a [AtomicU16]),
+    /// Four.
+    Four(&'a [AtomicU32]),
+    /// Eight.
+    Eight(&'a [AtomicU64]),
+}
+
+macro_rules! bits {
+    ($get:ident, $set:ident, $variant:ident, $t:ty) => {
+        /// The bits of the values at these rows, one after another.
+        ///
+        /// # Panics
+        /// If values have another size, or there is no such row.
+        pub fn $get(self, rows: impl Iterator<Item = usize>, mut to: impl FnMut($t)) {
+            let Cells::$variant(cells) = self else { unreachable!("a column's view") };
+            rows.for_each(|row| to(cells[row].load(Ordering::Relaxed)));
+        }
+
+        /// Writes bits to these rows, one after another.
+        ///
+        /// # Panics
+        /// If values have another size, or there is no such row.
+        pub fn $set(self, rows: impl Iterator<Item = usize>, values: impl Iterator<Item = $t>) {
+            let Cells::$variant(cells) = self else { unreachable!("a column's view") };
+            rows.zip(values).for_each(|(row, value)| cells[row].store(value, Ordering::Relaxed));
+        }
+    };
+}
+
+impl Cells<'_> {
+    bits!(get_one, set_one, One, u8);
+    bits!(get_two, set_two, Two, u16);
+    bits!(get_four, set_four, Four, u32);
+    bits!(get_eight, set_eight, Eight, u64);
 }

@@ -17,7 +17,7 @@ use crate::program::{Domain, IndexPhase, Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
-use crate::values::{Values, ValuesMut};
+use crate::values::{Cells, Values, ValuesMut};
 
 /// A batch that is being run: its place in the program, and its slices.
 ///
@@ -26,7 +26,8 @@ use crate::values::{Values, ValuesMut};
 ///   batch of the next tick, which begins when all of this tick's batches are done).
 /// - A `fresh` column that is read at any row was completed in an earlier stage (the verifier's duty).
 /// - Own rows of `next` are written by the batch that holds their range in the step that owns the column: one owner
-///   a column, one range a batch, one holder a ticket. Within the batch each column is handed out for writing once a
+///   a column, one range a batch, one holder a ticket. Where a pass goes by slots, rows lie anywhere: then all its
+///   batches see what the pass writes as atomics ([`Cells`]). Within the batch each column is handed out for writing once a
 ///   system ([`Self::enter`]).
 pub struct Batch<'t, 'm> {
     track: &'t Track<'m>,
@@ -36,7 +37,7 @@ pub struct Batch<'t, 'm> {
     pub step: StepId,
     /// Its number within the step.
     pub number: BatchId,
-    /// Its rows; for a chunk, the chunk's number.
+    /// Its rows; slots, where [`Self::slots`] says so; for a chunk, the chunk's number.
     pub rows: RowRange,
     system: Option<SystemId>,
     /// Which of the system's owned columns are handed out, a bit each, in the order of its `owns`.
@@ -54,6 +55,78 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub unsafe fn claimed(track: &'t Track<'m>, tick: Tick, stage: StageId, batch: u32) -> Option<Self> {
         let (step, number, rows) = track.locate(tick, stage, batch)?;
         Some(Self { track, tick, step, number, rows, system: None, taken: Cell::new(0), handed_out: Cell::new(false) })
+    }
+
+    /// The grid whose slots its rows are given by, if they are: [`Domain::Slots`].
+    #[inline]
+    pub fn slots(&self) -> Option<IndexId> {
+        match self.program().steps[self.step].domain {
+            Domain::Slots { index, .. } => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The rows of a batch that is given by slots, in their order.
+    pub fn slot_rows(&self) -> &[u32] {
+        self.slots().map_or(&[], |index| &self.grid(index).slot_rows[self.rows.indices()])
+    }
+
+    /// Whether another system of the same pass writes a column: its rows stand there as soon as it has returned, but only
+    /// those of this batch.
+    fn is_open(&self, column: ColumnId, when: When) -> bool {
+        let owner = self.program().columns[column].owner.filter(|_| when == When::Fresh);
+        let Work::Pass(systems) = &self.program().steps[self.step].work else { return false };
+        owner.is_some_and(|owner| systems.contains(&owner))
+    }
+
+    /// What [`Self::read_values`] gives of the own rows, where a batch is given by slots: the whole column, by row;
+    /// nothing where other batches are just writing it, then there are [`Self::read_cells`].
+    pub fn read_by_row(&self, column: ColumnId, when: When) -> Option<Values<'_>> {
+        assert!(self.may_read(column, when, Reach::Own), "a body reads what its system does not declare");
+        // SAFETY: declared. `prev` is written by nobody; a `next` that no system of this pass owns was completed in an
+        // earlier stage (verified).
+        (!self.is_open(column, when)).then(|| unsafe { self.typed(column, when, self.all_rows(column)) })
+    }
+
+    /// A column that an earlier system of the same pass has written for the own rows. Other rows mean nothing.
+    pub fn read_cells(&self, column: ColumnId) -> Cells<'_> {
+        assert!(self.may_read(column, When::Fresh, Reach::Own), "a body reads what its system does not declare");
+        self.cells(column)
+    }
+
+    /// As [`Self::write_values`], where a batch is given by slots: its rows lie anywhere.
+    ///
+    /// # Panics
+    /// If no system runs, it does not own the column, or it takes it twice.
+    pub fn write_cells(&self, column: ColumnId) -> Cells<'_> {
+        assert!(self.system.is_some(), "a body writes outside of its system");
+        self.system.into_iter().for_each(|system| self.take(system, column));
+        let cells = self.cells(column);
+        if cfg!(debug_assertions)
+            && let Cells::Four(_) = cells
+        {
+            let rows = || self.slot_rows().iter().map(|row| *row as usize);
+            cells.set_four(rows(), rows().map(|_| POISON));
+        }
+        cells
+    }
+
+    fn cells(&self, column: ColumnId) -> Cells<'_> {
+        assert!(self.slots().is_some() && self.is_open(column, When::Fresh), "a column that is not written by slots");
+        let place = &self.track.layout.columns[column];
+        let (offset, rows) = (self.panel(column, When::Fresh), self.all_rows(column).len());
+        assert!(rows <= place.capacity as usize, "a column's view");
+        let memory = self.track.memory;
+        // SAFETY: a system of this pass owns the column, and this pass goes by slots: all its batches see the column's
+        // `next` as atomics alone, and nobody else sees it before the stage is complete (verified).
+        unsafe {
+            match place.scalar.size() {
+                1 => Cells::One(memory.atomics_at(offset, rows)),
+                2 => Cells::Two(memory.atomics_at(offset, rows)),
+                4 => Cells::Four(memory.atomics_at(offset, rows)),
+                _ => Cells::Eight(memory.atomics_at(offset, rows)),
+            }
+        }
     }
 
     /// The program.
@@ -124,6 +197,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the claim and by `take`")]
     unsafe fn rows_of_next<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &mut [T] {
+        assert!(self.slots().is_none(), "a batch by slots has no stretch of rows");
         let place = &self.track.layout.columns[column];
         assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
         let offset = self.panel(column, When::Fresh) + rows.start * size_of::<T>();
@@ -236,6 +310,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// touches those.
     #[inline]
     fn own_lanes(&self) -> Range<usize> {
+        assert!(self.slots().is_none(), "a batch by slots has no stretch of rows");
         const { assert!((ROW_ALIGN as usize).is_multiple_of(LANES_MAX)) };
         self.rows.start as usize..(self.rows.end as usize).next_multiple_of(LANES_MAX)
     }
@@ -418,6 +493,12 @@ impl<'t, 'm> Batch<'t, 'm> {
             if self.program().columns[column].scalar != Scalar::F32 {
                 return None;
             }
+            if self.slots().is_some() {
+                let mut bits = Vec::new();
+                self.cells(column).get_four(self.slot_rows().iter().map(|row| *row as usize), |value| bits.push(value));
+                let row = bits.iter().position(|&bits| bits == POISON)?;
+                return Some((column, self.slot_rows()[row]));
+            }
             // SAFETY: the kernel is done with its slices: it has returned.
             let rows: &[u32] = unsafe { self.rows_of(column, When::Fresh, self.rows.indices()) };
             let row = rows.iter().position(|&bits| bits == POISON)?;
@@ -427,10 +508,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// The domain's group, if the batch has rows.
     pub fn group(&self) -> Option<GroupId> {
-        match self.program().steps[self.step].domain {
-            Domain::Rows { group, .. } => Some(group),
-            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
-        }
+        self.program().steps[self.step].domain.rows(self.program()).map(|(group, _)| group)
     }
 }
 

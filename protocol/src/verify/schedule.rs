@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
 use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
-use crate::program::{Domain, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work};
+use crate::program::{
+    Code, Domain, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work,
+};
 use crate::verify::Violation;
 
 /// Where a system runs in the frame: its stage, its step, its place in the pass.
@@ -23,7 +25,7 @@ struct Places {
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, step) in program.steps.iter() {
         violations.extend(domain(program, step).map(|what| Violation::Step(id, what)));
-        if let Domain::Rows { batch_rows: rows, .. } = step.domain
+        if let Domain::Rows { batch_rows: rows, .. } | Domain::Slots { batch_rows: rows, .. } = step.domain
             && (rows == 0 || rows % ROW_ALIGN != 0)
         {
             violations.push(Violation::BatchRows { of: format!("{id:?}"), rows });
@@ -89,6 +91,9 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
                 if systems.iter().any(|system| program.systems[*system].group != group) {
                     return Some("the systems of a pass run over one group");
                 }
+                if let Domain::Slots { index, .. } = step.domain {
+                    return of_slots(program, index, group, systems);
+                }
                 over(group)
             }
             None => return Some("a pass without systems"),
@@ -108,12 +113,27 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
     (!good).then_some("its domain is not what its work divides")
 }
 
+/// Whether a pass may go by the slots of a grid: of its own group, with bodies that know how, one of which waits for it.
+fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[SystemId]) -> Option<&'static str> {
+    let grid = &program.indexes[index];
+    if !matches!(grid.kind, IndexKind::Grid { .. }) || grid.group != group {
+        return Some("slots are those of a grid over the pass's own group");
+    }
+    if !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
+        return Some("slots are those of a grid that the pass asks");
+    }
+    let native = |system: &SystemId| matches!(program.systems[*system].code, Code::Native(_));
+    systems.iter().any(native).then_some("native systems run over rows as they stand")
+}
+
 fn batches(program: &Program, step: &Step) -> u64 {
+    if let Some((group, batch_rows)) = step.domain.rows(program) {
+        return u64::from(program.groups[group].rows.div_ceil(batch_rows.max(1)));
+    }
     match step.domain {
-        Domain::Rows { group, batch_rows } => u64::from(program.groups[group].rows.div_ceil(batch_rows.max(1))),
         Domain::Chunks(index) => u64::from(program.index_chunks(index)),
         Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
-        Domain::Once => 1,
+        Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         }
         match step.domain {
             Domain::Rows { group, .. } => check.id(groups, group, id),
-            Domain::Chunks(index) => check.id(indexes, index, id),
+            Domain::Slots { index, .. } | Domain::Chunks(index) => check.id(indexes, index, id),
             Domain::Targets(inverse) => check.id(inverses, inverse, id),
             Domain::Once => {}
         }

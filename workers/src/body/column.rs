@@ -1,7 +1,7 @@
 //! Room for the values of one column or operation, of whatever type.
 
 use diptych_protocol::types::{Scalar, Value};
-use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::values::{Cells, Values, ValuesMut};
 
 /// Values that are owned; they grow to a steady size, and stay.
 #[derive(Clone, Debug)]
@@ -134,4 +134,37 @@ impl Column {
             places.zip(from).for_each(|(place, value)| to[place] = *value);
         });
     }
+
+    /// The values of cells at these places, and nothing else.
+    pub fn gather_cells(&mut self, from: Cells<'_>, places: impl Iterator<Item = usize>) {
+        match self {
+            Column::F32(v) => take(v, |v| from.get_four(places, |bits| v.push(f32::from_bits(bits)))),
+            Column::F64(v) => take(v, |v| from.get_eight(places, |bits| v.push(f64::from_bits(bits)))),
+            Column::I8(v) => take(v, |v| from.get_one(places, |bits| v.push(bits as i8))),
+            Column::I16(v) => take(v, |v| from.get_two(places, |bits| v.push(bits as i16))),
+            Column::I32(v) => take(v, |v| from.get_four(places, |bits| v.push(bits as i32))),
+            Column::U8(v) | Column::Bool(v) => take(v, |v| from.get_one(places, |bits| v.push(bits))),
+            Column::U16(v) => take(v, |v| from.get_two(places, |bits| v.push(bits))),
+            Column::U32(v) => take(v, |v| from.get_four(places, |bits| v.push(bits))),
+        }
+    }
+
+    /// Writes values to these places of cells, in order.
+    pub fn scatter_cells(&self, to: Cells<'_>, places: impl Iterator<Item = usize>) {
+        match self {
+            Column::F32(v) => to.set_four(places, v.iter().map(|x| x.to_bits())),
+            Column::F64(v) => to.set_eight(places, v.iter().map(|x| x.to_bits())),
+            Column::I8(v) => to.set_one(places, v.iter().map(|x| *x as u8)),
+            Column::I16(v) => to.set_two(places, v.iter().map(|x| *x as u16)),
+            Column::I32(v) => to.set_four(places, v.iter().map(|x| *x as u32)),
+            Column::U8(v) | Column::Bool(v) => to.set_one(places, v.iter().copied()),
+            Column::U16(v) => to.set_two(places, v.iter().copied()),
+            Column::U32(v) => to.set_four(places, v.iter().copied()),
+        }
+    }
+}
+
+fn take<T>(list: &mut Vec<T>, fill: impl FnOnce(&mut Vec<T>)) {
+    list.clear();
+    fill(list);
 }

@@ -1,5 +1,7 @@
 //! Which rows of a batch ask a grid together.
 
+use std::ops::Range;
+
 use diptych_protocol::grid_view::GridView;
 use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
@@ -35,9 +37,21 @@ impl Blocks {
             let at = |row: u32| columns.map(|column| column[(row - rows.start) as usize]);
             self.keys.sort(rows, |row| lattice.cell_of(at(row)));
         });
+        self.join(grid, positions.len(), reach);
+    }
+
+    /// Forms the blocks of a batch that is given by the grid's own slots. `positions` are those of the rows in these
+    /// slots, in their order. Then [`Self::range`] says which slots a block has.
+    pub fn form_slots(&mut self, grid: &GridView<'_>, positions: &[&[f32]], slots: RowRange, reach: f32) {
+        self.form(grid, positions, slots, reach);
+    }
+
+    /// Joins sorted rows.
+    fn join(&mut self, grid: &GridView<'_>, axes: usize, reach: f32) {
+        let lattice = &grid.lattice;
         // How many cells a reach may go over along x, and how many lines are visited: only a measure of cost.
         let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
-        let lines: u32 = (1..positions.len()).map(|axis| (2 * over(axis) + 1).min(lattice.counts[axis])).product();
+        let lines: u32 = (1..axes).map(|axis| (2 * over(axis) + 1).min(lattice.counts[axis])).product();
         let (length, beside) = (lattice.counts[0], over(0));
         let visited = |line: u32, first: u32, last: u32| {
             let (first, last) = (first.saturating_sub(beside), last.saturating_add(beside).min(length - 1));
@@ -85,10 +99,14 @@ impl Blocks {
         self.ends.is_empty()
     }
 
+    /// Which of the batch's sorted rows a block has.
+    pub fn range(&self, block: usize) -> Range<usize> {
+        block.checked_sub(1).map_or(0, |before| self.ends[before]) as usize..self.ends[block] as usize
+    }
+
     /// A block's rows, ascending.
     pub fn rows<'a>(&self, block: usize, sorted: &'a mut [u32; BLOCK_ROWS_MAX]) -> &'a [u32] {
-        let start = block.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
-        let keys = &self.keys.sorted()[start..self.ends[block] as usize];
+        let keys = &self.keys.sorted()[self.range(block)];
         for (row, key) in sorted.iter_mut().zip(keys) {
             *row = *key as u32;
         }

@@ -1,5 +1,7 @@
 //! What is around a block's rows: candidates within reach, lists of the nearest, lists of those that refer.
 
+use std::ops::Range;
+
 use diptych_protocol::id::{ColumnId, GroupId, IndexId};
 use diptych_protocol::inverse_view::InverseView;
 use diptych_protocol::program::{IndexKind, Program, When};
@@ -78,17 +80,25 @@ impl Around {
     }
 
     /// Finds the candidates of a block's rows.
-    pub fn ask(&mut self, batch: &Batch<'_, '_>, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
+    pub fn ask(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        space: &Surroundings<'_>,
+        others: &[Values<'_>],
+        members: &Members<'_>,
+    ) {
         let Some(reach) = self.reach else { return };
         let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
         for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
-            let at = |row: &u32| column[(row - batch.rows.start) as usize];
-            lo[axis] = rows.iter().map(at).fold(f32::INFINITY, |a, b| if b < a { b } else { a });
-            hi[axis] = rows.iter().map(at).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            let at = |(number, row): (usize, &u32)| column[members.place(space, number, *row)];
+            let all = || members.rows.iter().enumerate().map(at);
+            lo[axis] = all().fold(f32::INFINITY, |a, b| if b < a { b } else { a });
+            hi[axis] = all().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
         }
-        let own = if self.own { rows } else { &[] };
-        let (from, first) = (space.own(), batch.rows.start);
-        let asking = Asking { space: batch.space(), own, from, first, lo, hi, reach };
+        let own = if self.own { members.ascending } else { &[] };
+        let (from, first) = (space.own(), members.first);
+        let slots = members.slots.clone().filter(|_| space.by_slot);
+        let asking = Asking { space: batch.space(), own, from, first, slots, lo, hi, reach };
         self.places = self.candidates.find(space, &asking, self.copied);
         if self.places == Places::Listed {
             let rows = self.candidates.listed();
@@ -119,6 +129,26 @@ impl Around {
     }
 }
 
+/// The rows of a block.
+pub(super) struct Members<'a> {
+    /// In the order of lanes.
+    pub rows: &'a [u32],
+    /// By their numbers.
+    pub ascending: &'a [u32],
+    /// Their slots, where the batch is given by slots, and where these begin among the batch's.
+    pub slots: Option<Range<u32>>,
+    pub offset: usize,
+    /// The row that the batch's columns begin with.
+    pub first: u32,
+}
+
+impl Members<'_> {
+    /// Where a row's own position stands.
+    pub fn place(&self, space: &Surroundings<'_>, number: usize, row: u32) -> usize {
+        if space.by_slot { self.offset + number } else { (row - self.first) as usize }
+    }
+}
+
 /// Which bucket's rows a loop goes over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Tie {
@@ -146,16 +176,17 @@ impl LoopRoom {
         batch: &Batch<'_, '_>,
         around: &Around,
         space: &Surroundings<'_>,
-        rows: &[u32],
+        members: &Members<'_>,
         count: usize,
     ) {
+        let rows = members.rows;
         self.starts.clear();
         self.rows.clear();
-        for &row in rows {
+        for (number, &row) in rows.iter().enumerate() {
             self.starts.push(self.rows.len() as u32);
             let mut from = [0.0; 3];
             for (from, column) in from.iter_mut().zip(space.own()).take(space.axes()) {
-                *from = column[(row - batch.rows.start) as usize];
+                *from = column[members.place(space, number, row)];
             }
             let own = around.own.then_some(row);
             let theirs = space.theirs.axes();

@@ -1,5 +1,7 @@
 //! Which rows of a batch ask together, whatever index they ask.
 
+use std::ops::Range;
+
 use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
@@ -25,6 +27,20 @@ impl Blocks {
             Found::Tree(tree) if around.own => self.tree.form(tree, space.theirs.axes(), rows, reach),
             Found::Tree(_) => self.tree.form_apart(own, rows),
         }
+    }
+
+    /// The same for a batch that is given by the slots of this grid.
+    pub fn form_slots(&mut self, around: &Around, space: &Surroundings<'_>, slots: RowRange) {
+        self.of_grid = true;
+        let own = space.own();
+        if let Found::Grid(grid) = &space.index {
+            self.grid.form_slots(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0));
+        }
+    }
+
+    /// Which of the batch's slots a block has.
+    pub fn range(&self, block: usize) -> Range<usize> {
+        self.grid.range(block)
     }
 
     pub fn len(&self) -> usize {

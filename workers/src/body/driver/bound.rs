@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use diptych_protocol::grid_view::GridView;
-use diptych_protocol::program::{IndexKind, Reach};
-use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::id::{ColumnId, IndexId};
+use diptych_protocol::program::{IndexKind, Reach, When};
+use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
 use super::core::Core;
+use super::slotted::Own;
 use crate::body::slots::Slots;
 use crate::index::{self, KdTree};
 
@@ -26,6 +28,8 @@ pub(super) struct Rooms {
     pub own: Vec<Values<'static>>,
     pub out: Vec<ValuesMut<'static>>,
     pub panels: Vec<ValuesMut<'static>>,
+    pub cells: Vec<Cells<'static>>,
+    pub(super) sources: Vec<Own<'static>>,
     bound_own: Vec<Values<'static>>,
     bound_far: Vec<Values<'static>>,
     bound_others: Vec<Values<'static>>,
@@ -44,6 +48,8 @@ pub(super) struct Surroundings<'b> {
     pub index: Found<'b>,
     pub theirs: Positions<'b>,
     own: [Cow<'b, [f32]>; 3],
+    /// Whether own positions stand in the order of the batch's slots, instead of by row.
+    pub by_slot: bool,
 }
 
 impl Surroundings<'_> {
@@ -100,7 +106,9 @@ impl<'b> Bound<'b> {
             ranges: std::mem::take(&mut rooms.ranges),
             spaces: recycle(std::mem::take(&mut rooms.bound_spaces)),
         };
-        bound.own.extend(slots.own.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Own)));
+        if batch.slots().is_none() {
+            bound.own.extend(slots.own.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Own)));
+        }
         bound.far.extend(slots.far.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
         bound.ranges.clear();
         for (number, it) in slots.loops.iter().enumerate() {
@@ -114,8 +122,9 @@ impl<'b> Bound<'b> {
         }
         bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
+            let by_slot = batch.slots() == Some(around.index);
             for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
-                match batch.read_values(column, around.when, Reach::Own) {
+                match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
                     Values::F64(values) => {
                         let rounded = axis.to_mut();
@@ -129,7 +138,7 @@ impl<'b> Bound<'b> {
                 IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
                 IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
             };
-            Surroundings { index, theirs: batch.positions(around.index), own }
+            Surroundings { index, theirs: batch.positions(around.index), own, by_slot }
         }));
         bound
     }
@@ -142,6 +151,16 @@ impl<'b> Bound<'b> {
         rooms.ranges = self.ranges;
         rooms.bound_spaces = recycle(self.spaces);
     }
+}
+
+/// A column of the own positions: of the batch's rows as they stand; of a batch that is given by slots, in that order
+/// where the index is that grid, which has copies of what distances are measured between, else whole.
+fn own_positions<'b>(batch: &'b Batch<'_, '_>, index: IndexId, column: ColumnId, when: When) -> Values<'b> {
+    if batch.slots().is_none() {
+        return batch.read_values(column, when, Reach::Own);
+    }
+    let copy = batch.grid_copy_here(index, column, when);
+    copy.or_else(|| batch.read_by_row(column, when)).unwrap_or(Values::F32(&[]))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The candidates of a block, whatever index finds them.
 
+use std::ops::Range;
+
 use diptych_protocol::grid_view::GridView;
 use diptych_protocol::space::Space;
 
@@ -26,8 +28,10 @@ pub(super) struct Asking<'a> {
     pub own: &'a [u32],
     /// Their positions, an axis each, by their place among the batch's rows.
     pub from: [&'a [f32]; 3],
-    /// The batch's first row.
+    /// The batch's first row, which these positions begin with.
     pub first: u32,
+    /// The own slots, where the batch is given by the grid's.
+    pub slots: Option<Range<u32>>,
     /// The box around the own rows.
     pub lo: [f32; 3],
     pub hi: [f32; 3],
@@ -72,7 +76,13 @@ impl Candidates {
             Found::Grid(grid) => {
                 let Asking { space, lo, hi, reach, .. } = asking;
                 self.straight = self.grid.ask(grid, space, lo, hi, *reach);
-                self.find_slots(grid, asking, around.axes());
+                match &asking.slots {
+                    Some(slots) => {
+                        self.slots.clear();
+                        self.slots.extend(slots.clone());
+                    }
+                    None => self.find_slots(grid, asking, around.axes()),
+                }
                 if copied {
                     for run in self.grid.runs() {
                         runs::cut(run.start..run.end, self.slots.iter().copied(), &mut self.runs);

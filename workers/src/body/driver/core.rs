@@ -1,12 +1,14 @@
 //! One block at a time: finds what its loops go over, and runs the body.
 
+use std::ops::Range;
+
 use diptych_protocol::body::{Body, Over};
 use diptych_protocol::id::{GroupId, IndexId, InverseId};
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
-use super::around::{Around, LoopRoom, Tie};
+use super::around::{Around, LoopRoom, Members, Tie};
 use super::bound::{Bound, recycle};
 use super::{STREAM_ROWS, fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
@@ -42,6 +44,9 @@ pub(super) struct Core {
     loops: Vec<LoopRoom>,
     /// The row of each lane.
     rows: Vec<u32>,
+    /// Whether anything asks for rows by their numbers, and room for them.
+    sorts: bool,
+    sorted: Vec<u32>,
     columns: Vec<Values<'static>>,
     turns: Vec<Turns<'static>>,
 }
@@ -77,8 +82,10 @@ impl Core {
             first += slots.columns.len();
         }
         let loops = sources.iter().map(|_| LoopRoom::default()).collect();
-        let (rows, columns, turns) = (Vec::new(), Vec::new(), Vec::new());
-        Self { executor, group, sources, around, loops, rows, columns, turns }
+        let over_own = |source: &Source| matches!(source, Source::Group(of) if *of == group);
+        let sorts = around.len() > 1 || sources.iter().any(over_own);
+        let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { executor, group, sources, around, loops, rows, sorts, sorted, columns, turns }
     }
 
     /// The index that forms blocks: one with a reach, of the own group if there is such a one.
@@ -90,6 +97,11 @@ impl Core {
     /// Rows of a block that is a stretch.
     pub fn stretch(&self) -> usize {
         if self.sources.is_empty() { STREAM_ROWS } else { LOOP_ROWS }
+    }
+
+    /// The index with a reach that is this one.
+    pub fn reaching(&self, index: IndexId) -> Option<usize> {
+        self.around.iter().position(|around| around.index == index && around.reach.is_some())
     }
 
     pub fn around(&self, at: usize) -> &Around {
@@ -115,22 +127,49 @@ impl Core {
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
     ) -> &[u32] {
+        self.ask_in(batch, bound, rows, None)
+    }
+
+    /// The same; for a batch that is given by slots, which of its slots the rows are in.
+    pub fn ask_in(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        rows: impl ExactSizeIterator<Item = u32>,
+        slots: Option<Range<usize>>,
+    ) -> &[u32] {
         let count = rows.len();
         fill_rows(&mut self.rows, rows);
         let rows = &self.rows[..count];
+        let ascending = if slots.is_some() && self.sorts {
+            self.sorted.clear();
+            self.sorted.extend_from_slice(rows);
+            self.sorted.sort_unstable();
+            &self.sorted
+        } else {
+            rows
+        };
+        let start = batch.rows.start;
+        let members = Members {
+            rows,
+            ascending,
+            offset: slots.as_ref().map_or(0, |slots| slots.start),
+            first: if slots.is_some() { 0 } else { start },
+            slots: slots.map(|slots| start + slots.start as u32..start + slots.end as u32),
+        };
         for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
-            around.ask(batch, space, &bound.others, rows);
+            around.ask(batch, space, &bound.others, &members);
         }
         for (source, room) in self.sources.iter().zip(&mut self.loops) {
             match source {
                 Source::Within(..) | Source::Count => {}
                 Source::Group(group) => {
-                    let own = if *group == self.group { rows } else { &[] };
+                    let own = if *group == self.group { members.ascending } else { &[] };
                     room.runs.clear();
                     runs::cut(0..batch.group_rows(*group), own.iter().copied(), &mut room.runs);
                 }
                 Source::Nearest { around, count } => {
-                    room.nearest(batch, &self.around[*around], &bound.spaces[*around], rows, *count);
+                    room.nearest(batch, &self.around[*around], &bound.spaces[*around], &members, *count);
                 }
                 Source::Inverse(inverse) => room.referring(&batch.inverse(*inverse), rows),
                 Source::Members(index, tie) => room.members(&KdTree(batch.kd(*index)), *tie, rows),

@@ -1,9 +1,9 @@
 //! The driver: brings a system's body its rows, a block at a time.
 //!
-//! Two ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
+//! Three ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
 //! where they stand. Else blocks are rows that are near each other: their columns are gathered, and so are those of
 //! the rows that may be within reach, unless these stand in long runs, or a grid has them in its order; what comes out
-//! is scattered.
+//! is scattered. Where a pass goes by the slots of a grid, blocks are stretches of those (`slotted`).
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
@@ -28,6 +28,7 @@ mod bound;
 mod candidates;
 mod core;
 mod runs;
+mod slotted;
 
 /// Rows of a block of a stream: a usual body's buffers stay in the second cache.
 pub(super) const STREAM_ROWS: usize = 512;
@@ -113,6 +114,11 @@ impl BodyKernel {
 impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms);
+        if let Some(index) = batch.slots() {
+            self.slotted(batch, &bound, index);
+            bound.give_back(&mut self.rooms);
+            return Ok(());
+        }
         let mut panels: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.panels));
         panels.extend(self.stores.iter().map(|column| batch.write_values(*column)));
         match self.forming {

@@ -1,0 +1,86 @@
+//! Blocks of a batch that is given by the slots of a grid: rows that are near each other, in whatever order they stand.
+
+use diptych_protocol::id::{ColumnId, IndexId};
+use diptych_protocol::program::When;
+use diptych_protocol::values::{Cells, Values, ValuesMut};
+use diptych_protocol::view::Batch;
+
+use super::BodyKernel;
+use super::bound::{Bound, recycle};
+use crate::body::block::padded;
+use crate::body::column::Column;
+
+/// Where a column of the own rows is read.
+#[derive(Clone, Copy)]
+pub(super) enum Own<'b> {
+    /// In the grid's order: the batch's slots.
+    BySlot(Values<'b>),
+    /// As rows stand.
+    ByRow(Values<'b>),
+    /// As rows stand, where other batches are just writing theirs.
+    Open(Cells<'b>),
+}
+
+impl<'b> Own<'b> {
+    fn new(batch: &'b Batch<'_, '_>, index: IndexId, column: ColumnId, when: When) -> Self {
+        match batch.grid_copy_here(index, column, when) {
+            Some(copy) => Own::BySlot(copy),
+            None => batch.read_by_row(column, when).map_or_else(|| Own::Open(batch.read_cells(column)), Own::ByRow),
+        }
+    }
+}
+
+impl BodyKernel {
+    /// Block by block.
+    pub(super) fn slotted(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, index: IndexId) {
+        let all = batch.slot_rows();
+        let forming = self.core.reaching(index);
+        if let Some(at) = forming {
+            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows);
+        }
+        let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
+        sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
+        let mut panels: Vec<Cells<'_>> = recycle(std::mem::take(&mut self.rooms.cells));
+        panels.extend(self.stores.iter().map(|column| batch.write_cells(*column)));
+        let step = self.core.stretch();
+        let blocks = if forming.is_some() { self.blocks.len() } else { all.len().div_ceil(step) };
+        for block in 0..blocks {
+            let range = match forming {
+                Some(_) => self.blocks.range(block),
+                None => block * step..all.len().min((block + 1) * step),
+            };
+            let rows = &all[range.clone()];
+            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()));
+            let places = || lanes.iter().map(|row| *row as usize);
+            let room = range.start..range.start + padded(rows.len());
+            let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
+            for (column, source) in self.own.iter_mut().zip(&sources) {
+                match *source {
+                    // Lanes without a row may hold anything.
+                    Own::BySlot(copy) if room.end <= copy.len() => {
+                        own.push(copy.range(room.clone()));
+                        continue;
+                    }
+                    Own::BySlot(copy) => {
+                        let last = range.end - 1;
+                        column.gather(copy, room.clone().map(|slot| slot.min(last)));
+                    }
+                    Own::ByRow(values) => column.gather(values, places()),
+                    Own::Open(cells) => column.gather_cells(cells, places()),
+                }
+                own.push(column.values());
+            }
+            self.out.iter_mut().for_each(|room| room.resize(lanes.len()));
+            let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
+            out.extend(self.out.iter_mut().map(Column::values_mut));
+            self.core.run(batch, bound, rows.len(), &own, &mut out);
+            self.rooms.own = recycle(own);
+            self.rooms.out = recycle(out);
+            for (column, panel) in self.out.iter().zip(&panels) {
+                column.scatter_cells(*panel, rows.iter().map(|row| *row as usize));
+            }
+        }
+        self.rooms.sources = recycle(sources);
+        self.rooms.cells = recycle(panels);
+    }
+}
