@@ -14,8 +14,8 @@ const BLOCK_COST: u32 = 48;
 /// The blocks of one batch.
 ///
 /// The rule: rows are sorted by cell, and consecutive ones of a line of cells are joined as long as that costs no more
-/// than a block of its own would: each vector of rows visits all candidates of its block. How rows are blocked never shows in the bits: each row sees its neighbours in the order of
-/// slots, whoever asks with it.
+/// than a block of its own would: each vector of rows visits all candidates of its block. How rows are blocked never
+/// shows in the bits: each row sees its neighbours in the order of slots, whoever asks with it.
 #[derive(Default)]
 pub struct Blocks {
     keys: Keys,
@@ -35,7 +35,8 @@ impl Blocks {
         });
         // How many cells a reach may go over along x, and how many lines are visited: only a measure of cost.
         let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
-        let lines: u32 = (1..positions.len()).map(|axis| (2 * over(axis) + 1).min(lattice.counts[axis])).product();
+        let across = |axis: usize| over(axis).saturating_mul(2).saturating_add(1).min(lattice.counts[axis]);
+        let lines: u32 = (1..positions.len()).map(across).product();
         let (length, beside) = (lattice.counts[0], over(0));
         let visited = |line: u32, first: u32, last: u32| {
             let (first, last) = (first.saturating_sub(beside), last.saturating_add(beside).min(length - 1));
