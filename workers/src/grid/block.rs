@@ -6,7 +6,7 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::slots;
 use crate::body::LANES;
-use crate::index::{Keys, per_axes};
+use crate::index::{Keys, ascend_few, per_axes};
 
 /// What a block costs beside the candidates that it visits, as if it were so many more, by one vector of rows.
 const BLOCK_COST: u32 = 48;
@@ -92,7 +92,7 @@ impl Blocks {
             *row = *key as u32;
         }
         let rows = &mut sorted[..keys.len()];
-        rows.sort_unstable();
+        ascend_few(rows);
         rows
     }
 }

@@ -106,7 +106,7 @@ impl Candidates {
             let rows = &grid.slot_rows[slots.start as usize..slots.end as usize];
             self.slots.push(slots.start + rows.partition_point(|other| *other < row) as u32);
         }
-        self.slots.sort_unstable();
+        index::ascend_few(&mut self.slots);
     }
 
     /// The rows of listed candidates.
