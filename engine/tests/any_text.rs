@@ -54,7 +54,7 @@ group points[n] {
 }
 index tree = kdtree of points { bucket = 32 }
 index later = kdtree of fresh points
-index cells = grid of points { cell = 0.5 }
+index cells = grid of fresh points { cell = 0.5 }
 group clusters = buckets of tree { Mass, Barycentre }
 system sums native "k" for clusters owns Mass, Barycentre reads points.Mass index tree
 system near native "k" for points
@@ -65,7 +65,7 @@ system near native "k" for points
     with { g = g, dt = dt, on_or_off = lively }
     batch 128
 system move native "k" for points owns Position, Velocity reads Velocity fresh Pull fresh others Hits
-system crowd for points owns Crowd { Crowd = count(x in points within 0.1) }
+system crowd for points owns Crowd { Crowd = count(x in points within 0.1 of fresh Position) }
 system after native "k" for points owns Mass index later
 "#;
 

@@ -62,7 +62,7 @@ fn what_is_within_a_radius_is_found_by_a_grid() {
     for space in [BOX, "torus (0, 0) .. (20, 20)"] {
         let program = compiled(&world(space, "vec2", "", NEAR), &[]);
         assert_eq!(cell(indexes(&program)[0]), 1.0);
-        assert_eq!(program.grid_shape(IndexId(0)).and_then(|shape| shape.fixed).map(|it| it.counts), Some([20, 20, 1]));
+        assert_eq!(program.grid_shape(IndexId(0)).and_then(|shape| shape.fixed).map(|it| it.counts), Some([80, 20, 1]));
     }
 }
 

@@ -2,13 +2,14 @@
 //! rows, the space and the cell that is asked for; how the arrays are filled and asked is the workers' business.
 //!
 //! Rows are sorted by *cell*, and by row within a cell: a *slot* is a place in that order. Cells are numbered line by
-//! line: x runs fastest, then y, then z. A row refers to its cell as to the target of a reference, and the cells'
+//! line: x runs fastest, then y, then z. Along x, where stretches of any length are read, they are shorter than along the
+//! other axes: fewer rows are read in vain, and it costs nothing. A row refers to its cell as to the target of a reference, and the cells'
 //! lists of rows are made as those of an inverse, in the same *chunks* ([`InverseShape`]): contiguous ranges of cells.
 
 use crate::id::ColumnId;
 use crate::inverse::{InversePlaces, InverseShape};
 use crate::layout::{Arena, Place};
-use crate::limits::{COUNTING, GRID_CELLS_A_ROW, GRID_CHUNK_ROWS, GRID_CHUNKS_MAX};
+use crate::limits::{COUNTING, GRID_CELLS_A_ROW, GRID_CHUNK_ROWS, GRID_CHUNKS_MAX, GRID_PARTS_X};
 use crate::program::{Program, When};
 use crate::space::{Edge, Space};
 use crate::types::Scalar;
@@ -37,8 +38,8 @@ pub struct Lattice {
 }
 
 impl Lattice {
-    /// Cells with edges of at least `cell`, as many as fit whole into the box; longer edges, where they would be more
-    /// than [`cells_max`]. Along an axis without a length there is one.
+    /// Cells with edges of at least `cell`, along x of [`GRID_PARTS_X`] at least a part of it, as many as fit whole into
+    /// the box; longer edges, where they would be more than [`cells_max`]. Along an axis without a length there is one.
     pub fn new(axes: usize, lo: &[f32; 3], hi: &[f32; 3], rows: u32, cell: f32) -> Self {
         let side = |axis: usize| f64::from(hi[axis]) - f64::from(lo[axis]);
         let limit = f64::from(cells_max(rows));
@@ -51,8 +52,12 @@ impl Lattice {
         while (0..axes).map(|axis| along(axis, edge)).product::<f64>() > limit && edge.is_finite() {
             edge *= 1.125;
         }
+        let others = (1..axes).map(|axis| along(axis, edge)).product::<f64>();
+        let fits = |parts: &u32| along(0, edge / f64::from(*parts)) * others <= limit;
+        let parts = GRID_PARTS_X.into_iter().find(fits).unwrap_or(1);
         let mut lattice = Self { lo: [0.0; 3], scale: [0.0; 3], counts: [1; 3] };
         for (axis, low) in lo.iter().enumerate().take(axes) {
+            let edge = if axis == 0 { edge / f64::from(parts) } else { edge };
             let count = if edge.is_finite() { along(axis, edge) } else { 1.0 };
             lattice.lo[axis] = *low;
             lattice.scale[axis] = ((count / side(axis)) as f32).clamp(0.0, f32::MAX);
@@ -225,8 +230,9 @@ mod tests {
                     let lattice = Lattice::new(axes, &[0.0; 3], &hi, rows, cell);
                     let cells: f64 = lattice.counts.iter().map(|count| f64::from(*count)).product();
                     assert!(cells >= 1.0 && cells <= f64::from(cells_max(rows)), "{lattice:?}");
-                    for (side, count) in hi.iter().zip(lattice.counts).take(axes) {
-                        let small = f64::from(*side) / f64::from(count) < f64::from(cell);
+                    for (axis, (side, count)) in hi.iter().zip(lattice.counts).take(axes).enumerate() {
+                        let parts = if axis == 0 { f64::from(GRID_PARTS_X[0]) } else { 1.0 };
+                        let small = f64::from(*side) / f64::from(count) < f64::from(cell) / parts;
                         assert!(count == 1 || !small, "{lattice:?}, {cell}");
                     }
                     assert!(lists(rows, lattice.cells()).chunks <= chunks_max(rows));
@@ -239,7 +245,7 @@ mod tests {
     fn a_greater_coordinate_is_in_no_lower_cell() {
         for side in SIDES {
             let lattice = Lattice::new(1, &[-0.5 * side; 3], &[0.5 * side; 3], 1000, side / 100.0);
-            let steps = (-300..=300).map(|step| side * (step as f32 / 300.0));
+            let steps = (-3000..=3000).map(|step| side * (step as f32 / 3000.0));
             let all = [f32::NEG_INFINITY, -f32::MAX].into_iter().chain(steps).chain([f32::MAX, f32::INFINITY]);
             let mut cells: Vec<u32> = all.map(|x| lattice.along(0, x)).collect();
             assert!(cells.is_sorted(), "{side}: {cells:?}");

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use crate::data::DataPlace;
-use crate::grid::GridPlaces;
+use crate::grid::{GridPlaces, GridShape};
 use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
@@ -94,16 +94,17 @@ pub enum IndexPlaces {
 
 impl IndexPlaces {
     fn new(program: &Program, index: IndexId, arena: &mut Arena) -> Self {
-        let places = &program.indexes[index];
-        match (&places.kind, program.grid_shape(index)) {
-            (IndexKind::Grid { copies, .. }, Some(shape)) => {
-                IndexPlaces::Grid(GridPlaces::new(shape, program, copies, arena))
-            }
-            (kind, _) => {
-                let bucket_rows = if let IndexKind::Tree { bucket_rows } = kind { *bucket_rows } else { 1 };
-                let shape = KdShape::new(program.groups[places.group].rows, places.positions.len(), bucket_rows);
-                let rounded = places.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
+        let index = &program.indexes[index];
+        let rows = program.groups[index.group].rows;
+        match &index.kind {
+            IndexKind::Tree { bucket_rows } => {
+                let shape = KdShape::new(rows, index.positions.len(), *bucket_rows);
+                let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
                 IndexPlaces::Tree(KdPlaces::new(shape, rounded, arena))
+            }
+            IndexKind::Grid { cell, copies } => {
+                let shape = GridShape::new(rows, &program.space, *cell);
+                IndexPlaces::Grid(GridPlaces::new(shape, program, copies, arena))
             }
         }
     }

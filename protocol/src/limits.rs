@@ -54,6 +54,9 @@ pub const KD_CHUNK_ROWS: u32 = 2_048;
 pub const KD_SAMPLE_PER_CHUNK: u32 = 32;
 /// A grid has at most so many cells for each of its rows: a sparse world does not pay for empty ones.
 pub const GRID_CELLS_A_ROW: u32 = 4;
+/// Into so many parts a grid's cells are cut along x, the first of these that leaves them few enough. Measured: with 4 a
+/// rule's loop has a tenth to a fifth fewer turns than with 1.
+pub const GRID_PARTS_X: [u32; 3] = [4, 2, 1];
 /// A grid is built in chunks of about this many rows, each a batch of its own,
 pub const GRID_CHUNK_ROWS: u32 = 2_048;
 /// and never in more of them: each counting batch has a count for every one.

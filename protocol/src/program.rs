@@ -177,7 +177,7 @@ pub enum IndexKind {
     },
     /// Rows sorted by the cells of a grid: for a constant reach, and rows spread over the space.
     Grid {
-        /// The least edge of a cell, above 0.
+        /// The least edge of a cell, above 0. Along x it is a part of that.
         cell: f32,
         /// What of the rows is copied into the order of cells, each once: what loops read of the others. Of `fresh`
         /// columns the index's own positions alone.

@@ -112,7 +112,7 @@ stage  level  kind     batches          work
     6      -  commit   1                commit: polarisation; 1 ensure; 1 record
 
 indexes
-  boids neighbours  grid of boids over prev Position, 100 x 100 cells, made for neighbours; built in
+  boids neighbours  grid of boids over prev Position, 400 x 100 cells, made for neighbours; built in
                     stages 0 to 3; asked by flock (stage 4)
 
 outputs, of each finished state

@@ -7,7 +7,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::slots;
-use crate::index::{Keys, per_axes};
+use crate::index::{Keys, ascend_few, per_axes};
 
 /// Rows of a vector, where vectors are wide.
 const LANES: usize = 8;
@@ -51,7 +51,8 @@ impl Blocks {
         let lattice = &grid.lattice;
         // How many cells a reach may go over along x, and how many lines are visited: only a measure of cost.
         let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
-        let lines: u32 = (1..axes).map(|axis| (2 * over(axis) + 1).min(lattice.counts[axis])).product();
+        let across = |axis: usize| over(axis).saturating_mul(2).saturating_add(1).min(lattice.counts[axis]);
+        let lines: u32 = (1..axes).map(across).product();
         let (length, beside) = (lattice.counts[0], over(0));
         let visited = |line: u32, first: u32, last: u32| {
             let (first, last) = (first.saturating_sub(beside), last.saturating_add(beside).min(length - 1));
@@ -111,7 +112,7 @@ impl Blocks {
             *row = *key as u32;
         }
         let rows = &mut sorted[..keys.len()];
-        rows.sort_unstable();
+        ascend_few(rows);
         rows
     }
 }

@@ -5,6 +5,7 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::cut::{Point, bounds, cut, greater, lesser, part, widest};
 use super::keys::Keys;
+use super::order::ascend_few;
 use super::tree::KdTree;
 
 /// Rows that ask together, and the box around them.
@@ -112,19 +113,16 @@ impl Blocks {
         (piece.lo, piece.hi)
     }
 
-    /// A block's rows, ascending, each placed by how many are below it: no branch.
+    /// A block's rows, ascending.
     pub fn rows<'a>(&self, block: usize, sorted: &'a mut [u32; BLOCK_ROWS_MAX]) -> &'a [u32] {
         let piece = &self.pieces[block];
         let points = &self.points[piece.start..piece.end];
-        let mut rows = [u32::MAX; BLOCK_ROWS_MAX];
-        for (row, point) in rows.iter_mut().zip(points) {
+        for (row, point) in sorted.iter_mut().zip(points) {
             *row = point.row;
         }
-        for &row in &rows[..points.len()] {
-            let below: u32 = rows.iter().map(|&other| u32::from(other < row)).sum();
-            sorted[below as usize % BLOCK_ROWS_MAX] = row;
-        }
-        &sorted[..points.len()]
+        let rows = &mut sorted[..points.len()];
+        ascend_few(rows);
+        rows
     }
 }
 

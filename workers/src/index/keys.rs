@@ -11,7 +11,7 @@ pub(crate) struct Keys {
 }
 
 /// Counting costs a number far less than comparing costs a row.
-const NUMBERS_A_ROW: usize = 16;
+const NUMBERS_A_ROW: usize = 32;
 
 impl Keys {
     /// What was sorted last.

@@ -45,6 +45,7 @@ pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};
 pub use nearest::Nearest;
 pub use neighbours::{Asker, Block, Neighbours};
+pub(crate) use order::ascend_few;
 pub use place::place;
 pub(crate) use place::sum;
 pub use round::round;

@@ -1,5 +1,22 @@
 //! Rows into ascending order, fast where they are near each other.
 
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
+
+/// Brings a block's distinct rows into ascending order, each placed by how many are below it: no branch.
+pub(crate) fn ascend_few(rows: &mut [u32]) {
+    let count = rows.len();
+    if count > BLOCK_ROWS_MAX {
+        rows.sort_unstable();
+        return;
+    }
+    let mut few = [u32::MAX; BLOCK_ROWS_MAX];
+    few[..count].copy_from_slice(rows);
+    for &row in &few[..count] {
+        let below: u32 = few.iter().map(|&other| u32::from(other < row)).sum();
+        rows[below as usize % BLOCK_ROWS_MAX] = row;
+    }
+}
+
 /// Sets of rows as bits: 64 rows a word, 64 words a summary word. All zero between uses.
 #[derive(Default)]
 pub(super) struct Order {
@@ -57,7 +74,18 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
-    use super::Order;
+    use super::{Order, ascend_few};
+
+    #[test]
+    fn ascends_few_rows() {
+        for count in [0, 1, 2, 7, 15, 16, 17, 40] {
+            let mut rows: Vec<u32> = (0..count).map(|row| (row * 2_654_435_761_u64 % 1_000_003) as u32).collect();
+            let mut expected = rows.clone();
+            expected.sort_unstable();
+            ascend_few(&mut rows);
+            assert_eq!(rows, expected);
+        }
+    }
 
     #[test]
     fn ascends_near_and_far_rows() {

@@ -7,8 +7,8 @@ use crate::id::{
 };
 use crate::limits::{NEAREST_MAX, REDUCE_ROWS};
 use crate::program::{
-    Code, Data, Domain, Ensure, Inverse, InversePhase, Outputs, Program, Reach, Record, Reduce, Reduction, Signal,
-    Span, Stage, StageKind, Step, When, Work,
+    Code, Data, Domain, Ensure, IndexKind, Inverse, InversePhase, Outputs, Program, Reach, Record, Reduce, Reduction,
+    Signal, Span, Stage, StageKind, Step, When, Work,
 };
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
@@ -201,6 +201,14 @@ fn what_a_loop_goes_over_makes_sense() {
     for count in [0, NEAREST_MAX + 1] {
         let from = vec![v(0), v(1)];
         broken(|p| it(p, 0).over = Over::Nearest { index: IndexId(0), count, from }, wrong);
+    }
+    // A grid answers within a reach, and nothing else.
+    for over in [Over::Nearest { index: IndexId(0), count: 3, from: vec![v(0), v(1)] }, Over::Members(IndexId(0))] {
+        let gridded = |p: &mut Program| {
+            p.indexes[IndexId(0)].kind = IndexKind::Grid { cell: 0.1, copies: Vec::new() };
+            it(p, 0).over = over;
+        };
+        broken(gridded, wrong);
     }
     broken(|p| it(p, 2).over = Over::Count { first: v(2), end: v(5) }, wrong);
     broken(|p| it(p, 2).over = Over::Count { first: v(4), end: v(17) }, wrong);

@@ -45,7 +45,9 @@ pub(super) struct Candidates {
     grid: grid::Asker,
     /// Where the own rows stand in a grid.
     slots: Vec<u32>,
+    /// A grid's candidates, where they are listed; a tree's own asker lists its.
     listed: Vec<u32>,
+    by_grid: bool,
     /// Stretches of places, cut where own rows stand.
     pub runs: Vec<Run>,
     /// Whether no way around a torus is shorter.
@@ -56,16 +58,16 @@ impl Candidates {
     /// Finds what may be within reach. `copied` says whether the columns that loops read stand in a grid's order.
     pub fn find(&mut self, around: &Surroundings<'_>, asking: &Asking<'_>, copied: bool) -> Places {
         self.runs.clear();
+        self.by_grid = matches!(around.index, Found::Grid(_));
         match &around.index {
             Found::Tree(tree) => {
                 let Asking { space, lo, hi, reach, own, .. } = asking;
                 self.straight = self.tree.ask(tree, space, around.theirs.axes(), lo, hi, *reach);
                 let found = self.tree.candidates();
                 if found.runs().is_empty() {
-                    self.listed.clear();
-                    self.listed.extend_from_slice(found.rows());
-                    let places = own.iter().filter_map(|row| self.listed.binary_search(row).ok());
-                    runs::cut(0..self.listed.len() as u32, places.map(|place| place as u32), &mut self.runs);
+                    let rows = found.rows();
+                    let places = own.iter().filter_map(|row| rows.binary_search(row).ok()).map(|place| place as u32);
+                    runs::cut(0..rows.len() as u32, places, &mut self.runs);
                     return Places::Listed;
                 }
                 for run in found.runs() {
@@ -114,11 +116,11 @@ impl Candidates {
             let rows = &grid.slot_rows[slots.start as usize..slots.end as usize];
             self.slots.push(slots.start + rows.partition_point(|other| *other < row) as u32);
         }
-        self.slots.sort_unstable();
+        index::ascend_few(&mut self.slots);
     }
 
     /// The rows of listed candidates.
     pub fn listed(&self) -> &[u32] {
-        &self.listed
+        if self.by_grid { &self.listed } else { self.tree.candidates().rows() }
     }
 }
