@@ -4,7 +4,7 @@ use diptych::compile::{KernelCatalog, Settings, compile};
 use diptych::source::Source;
 use diptych_protocol::id::{IndexId, SystemId};
 use diptych_protocol::limits::GRID_CELLS_A_ROW;
-use diptych_protocol::program::{Index, IndexKind, Program, When};
+use diptych_protocol::program::{Domain, Index, IndexKind, Program, When, Work};
 
 struct EveryKernel;
 
@@ -144,4 +144,24 @@ fn what_loops_read_of_others_is_copied_where_it_is_there() {
     assert_eq!(copies(&program, 1), ["P.x Prev", "P.x Fresh", "P.y Fresh", "M Prev"]);
     let program = compiled(&world(BOX, "vec2", moving, &of_fresh("fresh x.M")), &[]);
     assert_eq!(copies(&program, 1), [""; 0]);
+}
+
+#[test]
+fn a_pass_over_its_own_grid_goes_by_slots_and_no_other_does() {
+    let domain = |items: &str, rule: &str| {
+        let program = compiled(&world(BOX, "vec2", items, rule), &[]);
+        let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).unwrap();
+        (pass.domain, program.indexes.len())
+    };
+    assert!(matches!(domain("", NEAR).0, Domain::Slots { index: IndexId(0), .. }));
+    assert!(matches!(domain("index t = kdtree of g", NEAR).0, Domain::Rows { .. }));
+    assert!(matches!(domain("", "M + 1").0, Domain::Rows { .. }));
+    // Neighbours of another group are in another group's slots.
+    let others = "group h[9] { position P = vec2(0.5), M = 1 }";
+    assert!(matches!(domain(others, "sum(x in h within r : x.M)").0, Domain::Rows { .. }));
+    // A native system in the same pass runs over rows as they stand.
+    let native = "component B = f32\nsystem k native \"k\" for g owns B fresh A";
+    let text = world(BOX, "vec2", native, NEAR).replace("A = 0 }", "A = 0, B = 0 }");
+    let program = compiled(&text, &[]);
+    assert!(program.steps.values().all(|step| !matches!(step.domain, Domain::Slots { .. })));
 }

@@ -12,7 +12,7 @@ use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::layout::Layout;
 use diptych_protocol::limits::{DEATHS_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX};
 use diptych_protocol::message::{Death, Handoff, Patience};
-use diptych_protocol::program::{Program, Work};
+use diptych_protocol::program::{Domain, Program, Work};
 use diptych_protocol::segment::Segment;
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::bury;
@@ -308,7 +308,11 @@ pub(super) fn explain(program: &Program, blame: &Blame) -> String {
         }
         _ => format!("step {}", step.name),
     };
-    let rows = format!("rows {} .. {}", blame.rows.start, blame.rows.end);
+    let unit = match program.steps[blame.step].domain {
+        Domain::Slots { .. } => "slots",
+        _ => "rows",
+    };
+    let rows = format!("{unit} {} .. {}", blame.rows.start, blame.rows.end);
     let row = blame.entity.map_or_else(String::new, |e| format!(", entity {}", e.index));
     format!("{frame}, {rule}, {rows}{row}: {}", blame.fault.message)
 }

@@ -466,6 +466,30 @@ fn a_grid_has_cells_and_copies_that_make_sense() {
 }
 
 #[test]
+fn a_pass_goes_by_the_slots_of_a_grid_that_it_asks() {
+    let slots = |index, batch_rows| Domain::Slots { index: IndexId(index), batch_rows };
+    let violations = |change: &dyn Fn(&mut Program)| {
+        let mut program = gridded();
+        change(&mut program);
+        verify(&program).expect_err("it is broken")
+    };
+    let pass = StepId(5);
+    // Nobody asks it; it is a tree; there is no such index; batches of no rows; no pass.
+    for change in [
+        &(|p: &mut Program| p.steps[pass].domain = slots(0, 64)) as &dyn Fn(&mut Program),
+        &|p| (p.steps[pass].domain, p.indexes[IndexId(0)].kind) = (slots(0, 64), IndexKind::Tree { bucket_rows: 32 }),
+        &|p| p.steps[StepId(2)].domain = slots(0, 64),
+    ] {
+        let found = violations(change);
+        assert!(found.iter().any(|v| matches!(v, Violation::Step(..))), "{found:?}");
+    }
+    let found = violations(&|p| p.steps[pass].domain = slots(7, 64));
+    assert!(found.iter().any(|v| matches!(v, Violation::Id { .. })), "{found:?}");
+    let found = violations(&|p| p.steps[pass].domain = slots(0, 0));
+    assert!(found.iter().any(|v| matches!(v, Violation::BatchRows { .. })), "{found:?}");
+}
+
+#[test]
 fn the_phases_of_a_grid_stand_in_order() {
     for change in [(|p| p.schedule.frame.swap(0, 1)) as fn(&mut Program), |p| drop(p.schedule.frame.remove(2))] {
         let mut program = gridded();

@@ -90,10 +90,17 @@ impl Around {
         let Some(reach) = self.reach else { return };
         let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
         for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
-            let at = |(number, row): (usize, &u32)| column[members.place(space, number, *row)];
-            let all = || members.rows.iter().enumerate().map(at);
-            lo[axis] = all().fold(f32::INFINITY, |a, b| if b < a { b } else { a });
-            hi[axis] = all().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            let lesser = |a, b| if b < a { b } else { a };
+            let greater = |a, b| if b > a { b } else { a };
+            if space.by_slot {
+                let column = &column[members.offset..members.offset + members.rows.len()];
+                lo[axis] = column.iter().copied().fold(f32::INFINITY, lesser);
+                hi[axis] = column.iter().copied().fold(f32::NEG_INFINITY, greater);
+            } else {
+                let all = || members.rows.iter().map(|row| column[(row - members.first) as usize]);
+                lo[axis] = all().fold(f32::INFINITY, lesser);
+                hi[axis] = all().fold(f32::NEG_INFINITY, greater);
+            }
         }
         let own = if self.own { members.ascending } else { &[] };
         let (from, first) = (space.own(), members.first);

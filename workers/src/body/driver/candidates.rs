@@ -78,10 +78,16 @@ impl Candidates {
             Found::Grid(grid) => {
                 let Asking { space, lo, hi, reach, .. } = asking;
                 self.straight = self.grid.ask(grid, space, lo, hi, *reach);
+                if let (Some(own), true) = (&asking.slots, copied) {
+                    for run in self.grid.runs() {
+                        runs::part(run.start..run.end, own, &mut self.runs);
+                    }
+                    return Places::Slots;
+                }
                 match &asking.slots {
-                    Some(slots) => {
+                    Some(own) => {
                         self.slots.clear();
-                        self.slots.extend(slots.clone());
+                        self.slots.extend(own.clone());
                     }
                     None => self.find_slots(grid, asking, around.axes()),
                 }

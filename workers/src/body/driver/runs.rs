@@ -27,9 +27,37 @@ pub(super) fn cut(range: Range<u32>, own: impl Iterator<Item = u32>, runs: &mut 
     }
 }
 
+/// The same where the own places are one stretch.
+pub(super) fn part(range: Range<u32>, own: &Range<u32>, runs: &mut Vec<Run>) {
+    let (start, end) = (own.start.clamp(range.start, range.end), own.end.clamp(range.start, range.end));
+    for (piece, own) in [(range.start..start, false), (start..end, true), (end..range.end, false)] {
+        if !piece.is_empty() {
+            runs.push(Run { start: piece.start, end: piece.end, own });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Run, cut};
+    use super::{Run, cut, part};
+
+    #[test]
+    fn a_stretch_of_own_places_is_parted_off() {
+        let run = |start, end, own| Run { start, end, own };
+        for (range, own, expected) in [
+            (3..9, 4..6, vec![run(3, 4, false), run(4, 6, true), run(6, 9, false)]),
+            (3..9, 0..5, vec![run(3, 5, true), run(5, 9, false)]),
+            (3..9, 6..20, vec![run(3, 6, false), run(6, 9, true)]),
+            (3..9, 9..12, vec![run(3, 9, false)]),
+            (3..9, 0..3, vec![run(3, 9, false)]),
+            (3..9, 0..20, vec![run(3, 9, true)]),
+            (3..3, 0..20, vec![]),
+        ] {
+            let mut runs = Vec::new();
+            part(range, &own, &mut runs);
+            assert_eq!(runs, expected);
+        }
+    }
 
     #[test]
     fn own_places_are_in_flagged_stretches_and_nothing_is_lost() {
