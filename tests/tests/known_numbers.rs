@@ -350,3 +350,28 @@ fn lj_fluid_keeps_its_energy() {
     println!("energy {start:.6} an atom; after 2 units of time {coarse:+.2e} at dt 0.004, {fine:+.2e} at 0.002");
     assert!(coarse.abs() < 1e-4 && fine.abs() < 0.5 * coarse.abs());
 }
+
+// Traffic.
+
+#[test]
+fn traffic_at_one_cell_a_frame_flows_as_theory_says() {
+    // Schreckenberg, Schadschneider, Nagel and Ito, "Discrete stochastic models for traffic flow", Physical Review E 51,
+    // 1995: exact for parallel updates on an endless ring.
+    let source = std::fs::read_to_string(scenario("traffic.dip")).unwrap();
+    for (density, dawdle) in [(0.2f64, 0.5f64), (0.5, 0.5), (0.5, 0.1), (0.8, 0.25)] {
+        let (words, frames) = ((density.to_string(), dawdle.to_string()), 3_000);
+        let sets = [("cells", "20_000"), ("vmax", "1"), ("density", &*words.0), ("dawdle", &*words.1)];
+        let program = program(&source, &sets, frames);
+        let folder = tempfile::tempdir().unwrap();
+        run_with(&program, 0, BINARY, recording(folder.path())).unwrap();
+        let rows = text(folder.path(), "traffic.csv");
+        let head: Vec<&str> = rows.lines().next().unwrap().split(',').collect();
+        let column = head.iter().position(|name| *name == "flow").unwrap();
+        // A third of the frames to come from the even start to what lasts.
+        let rows = rows.lines().skip(101);
+        let flows: Vec<f64> = rows.map(|row| row.split(',').nth(column).unwrap().parse().unwrap()).collect();
+        assert_eq!(flows.len(), 201);
+        let theory = 0.5 * (1.0 - (1.0 - 4.0 * (1.0 - dawdle) * density * (1.0 - density)).sqrt());
+        near(&format!("flow at density {density}, dawdling {dawdle}"), mean(&flows), theory, 0.01 * theory);
+    }
+}

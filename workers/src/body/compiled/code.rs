@@ -19,7 +19,7 @@ pub(super) struct Code {
 }
 
 enum Memory {
-    Module(Option<JITModule>),
+    Module(Option<Box<JITModule>>),
     Map(#[expect(dead_code, reason = "holds the code")] Mmap),
 }
 
@@ -27,7 +27,7 @@ impl Code {
     /// The code of a function, which is defined, finished and takes one pointer to words.
     pub(super) fn of_module(module: JITModule, function: FuncId, len: usize) -> Self {
         let entry = entry(module.get_finalized_function(function));
-        Self { memory: Memory::Module(Some(module)), entry, len }
+        Self { memory: Memory::Module(Some(Box::new(module))), entry, len }
     }
 
     /// Code from bytes, which are made when their address is known: at most `room` of them. The function, which takes

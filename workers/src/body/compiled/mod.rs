@@ -3,7 +3,7 @@
 //! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
 //! those of [`diptych_protocol::eval`], whatever the number of lanes.
 //!
-//! `emit` ([`function`] and the modules beside it) writes a body down as instructions of a [`machine`]; there are two,
+//! `function` and the modules beside it write a body down as instructions of a `machine`; there are two,
 //! the `portable` one (Cranelift, 128 bits) and the `wide` one (x86-64 with AVX2, 256 bits). What does not depend on the
 //! machine either: the `plan` of what is needed, the `words` that the code finds its data in, the checks before each
 //! call (`arguments`), the registered functions (`calls`), the finished `code`.

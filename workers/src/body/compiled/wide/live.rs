@@ -38,7 +38,7 @@ pub(super) fn lives(text: &Text) -> Lives {
         after.each(|part| open[part] = 2 * block.end as u32);
         for at in (block.start..block.end).rev() {
             let inst = &text.insts[at];
-            let weight = 8f64.powi(depths[at].min(5) as i32);
+            let weight = f64::from(1u32 << (3 * depths[at].min(5)));
             let point = 2 * at as u32;
             if let Some(made) = inst.makes() {
                 let made = made.0 as usize;
