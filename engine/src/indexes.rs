@@ -4,7 +4,7 @@
 //! **The rule.** An index that is made because rules look for neighbours is a grid if
 //!
 //! - all that asks it is loops `within` a radius: no `nearest`, nothing that needs its buckets, no kernel;
-//! - positions are of `f32`, and the space has edges: a box or a torus;
+//! - the space has edges: a box or a torus;
 //! - cells as long as the largest of those radii are at most [`GRID_CELLS_A_ROW`] for each row that the group can have:
 //!   in a world that is emptier than that a tree finds the few neighbours sooner.
 //!
@@ -19,7 +19,6 @@ use diptych_protocol::id::{ColumnId, Id, IndexId, LoopId};
 use diptych_protocol::limits::GRID_CELLS_A_ROW;
 use diptych_protocol::program::{Code, Index, IndexKind, Origin, Program, When};
 use diptych_protocol::space::Edge;
-use diptych_protocol::types::Scalar;
 
 use crate::types::Model;
 
@@ -44,9 +43,8 @@ pub fn choose(program: &mut Program, model: &Model<'_>) {
 
 /// Whether a grid serves an index that is asked for no more than what is within a reach.
 fn suits(program: &Program, index: &Index, reach: f32) -> bool {
-    let narrow = index.positions.iter().all(|column| program.columns[*column].scalar == Scalar::F32);
     let cells_max = f64::from(program.groups[index.group].rows) * f64::from(GRID_CELLS_A_ROW);
-    narrow && program.space.edge != Edge::Open && grid::cells_wanted(&program.space, reach) <= cells_max
+    program.space.edge != Edge::Open && grid::cells_wanted(&program.space, reach) <= cells_max
 }
 
 /// A cell for a grid that nobody asks.

@@ -182,6 +182,9 @@ pub struct CopyPlace {
 pub struct GridPlaces {
     /// The numbers behind it.
     pub shape: GridShape,
+    /// The first phase: positions of `f64`, rounded to `f32`, an axis each; empty where they are `f32` themselves. The
+    /// cells are those of the rounded ones; the exact test of a distance is that of the rules, in `f64`.
+    pub rounded: Vec<Place<f32>>,
     /// Bounds: lows, then highs of each batch's rows, `2 * axes` a batch; empty where the space has edges.
     pub bounds: Place<f32>,
     /// Count: each row's cell.
@@ -195,7 +198,13 @@ pub struct GridPlaces {
 
 impl GridPlaces {
     /// Takes room for a grid.
-    pub fn new(shape: GridShape, program: &Program, copies: &[(ColumnId, When)], arena: &mut Arena) -> Self {
+    pub fn new(
+        shape: GridShape,
+        program: &Program,
+        rounded: bool,
+        copies: &[(ColumnId, When)],
+        arena: &mut Arena,
+    ) -> Self {
         let rows = shape.rows as usize;
         let bounds = if shape.fixed.is_some() { 0 } else { 2 * shape.axes * shape.count_batches as usize };
         let most = InverseShape { chunks: shape.chunks, ..lists(shape.rows, shape.cells_max) };
@@ -205,6 +214,7 @@ impl GridPlaces {
         };
         Self {
             shape,
+            rounded: (0..if rounded { shape.axes } else { 0 }).map(|_| arena.place(rows)).collect(),
             bounds: arena.place(bounds),
             cell_of: arena.place(rows),
             lists: InversePlaces::new(most, arena),

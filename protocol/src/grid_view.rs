@@ -24,6 +24,8 @@ pub struct CellsView<'b> {
     pub cell_of: &'b mut [u32],
     /// The batch's counts, one a chunk.
     pub counts: &'b mut [u32],
+    /// Room for the batch's own positions, where they are rounded in this phase: an axis each, else empty.
+    pub rounded: [&'b mut [f32]; 3],
 }
 
 /// A finished grid, all of it to read.
@@ -61,13 +63,27 @@ impl<'t> Batch<'t, '_> {
         (lattice, p.shape.lists(&lattice))
     }
 
-    /// For a batch that finds bounds: lows, then highs of its rows, an axis each.
+    /// For a batch that finds bounds: lows, then highs of its rows, an axis each; and room for rounded positions.
     #[expect(clippy::mut_from_ref, reason = "exclusive by the claim")]
-    pub fn grid_bounds(&self, index: IndexId) -> &mut [f32] {
+    pub fn grid_bounds(&self, index: IndexId) -> (&mut [f32], [&mut [f32]; 3]) {
         let p = self.grid_phase(index, IndexPhase::Bounds);
         let (batch, width) = (self.number.0 as usize, 2 * p.shape.axes);
-        // SAFETY: each batch writes its own row of the table.
-        unsafe { self.array_mut(p.bounds, batch * width..(batch + 1) * width) }
+        // SAFETY: each batch writes its own row of the table, and its own rows.
+        unsafe { (self.array_mut(p.bounds, batch * width..(batch + 1) * width), self.rounded_rows(index, p)) }
+    }
+
+    /// Room for the batch's own rounded positions; empty where they are not rounded in this phase.
+    ///
+    /// # Safety
+    /// It is taken once.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim")]
+    unsafe fn rounded_rows(&self, index: IndexId, p: &GridPlaces) -> [&mut [f32]; 3] {
+        let rounds = self.rounds(index);
+        std::array::from_fn(|axis| match p.rounded.get(axis) {
+            // SAFETY: each batch of the phase that rounds writes its own rows.
+            Some(place) if rounds => unsafe { self.array_mut(*place, self.rows.indices()) },
+            _ => Default::default(),
+        })
     }
 
     /// For a batch that counts.
@@ -81,6 +97,7 @@ impl<'t> Batch<'t, '_> {
                 lattice,
                 cell_of: self.array_mut(p.cell_of, self.rows.indices()),
                 counts: self.array_mut(p.lists.counts, batch * chunks..(batch + 1) * chunks),
+                rounded: self.rounded_rows(index, p),
                 shape,
             }
         }

@@ -96,15 +96,15 @@ impl IndexPlaces {
     fn new(program: &Program, index: IndexId, arena: &mut Arena) -> Self {
         let index = &program.indexes[index];
         let rows = program.groups[index.group].rows;
+        let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
         match &index.kind {
             IndexKind::Tree { bucket_rows } => {
                 let shape = KdShape::new(rows, index.positions.len(), *bucket_rows);
-                let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
                 IndexPlaces::Tree(KdPlaces::new(shape, rounded, arena))
             }
             IndexKind::Grid { cell, copies } => {
                 let shape = GridShape::new(rows, &program.space, *cell);
-                IndexPlaces::Grid(GridPlaces::new(shape, program, copies, arena))
+                IndexPlaces::Grid(GridPlaces::new(shape, program, rounded, copies, arena))
             }
         }
     }

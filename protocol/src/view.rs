@@ -13,7 +13,7 @@ use crate::board::Board;
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::{IndexPlaces, Place};
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
-use crate::program::{Domain, IndexPhase, Program, Reach, When, Work};
+use crate::program::{Domain, Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
@@ -425,9 +425,9 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn positions(&self, index: IndexId) -> Positions<'_> {
         let rounded = match &self.track.layout.indexes[index] {
             IndexPlaces::Tree(places) => places.rounded.as_slice(),
-            IndexPlaces::Grid(_) => &[],
+            IndexPlaces::Grid(places) => places.rounded.as_slice(),
         };
-        let rounding = self.program().steps[self.step].work == Work::Index(index, IndexPhase::Split);
+        let rounding = self.rounds(index);
         let index = &self.program().indexes[index];
         let mut axes: [&[f32]; 3] = [&[]; 3];
         if !rounded.is_empty() {
@@ -443,6 +443,12 @@ impl<'t, 'm> Batch<'t, 'm> {
             *axis = unsafe { self.rows_of(column, index.when, self.all_rows(column)) };
         }
         Positions { axes, count: index.positions.len() }
+    }
+
+    /// Whether the batch is of the phase of an index that rounds positions of `f64`: its first.
+    pub(crate) fn rounds(&self, index: IndexId) -> bool {
+        let first = self.program().indexes[index].phases(self.space())[0];
+        self.program().steps[self.step].work == Work::Index(index, first)
     }
 
     /// A position column of `f64` of an index, whole, as the index is declared.

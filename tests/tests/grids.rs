@@ -25,7 +25,7 @@ fn world(space: &str, vector: &str, wander: &str, index: &str) -> String {
          system crowd for points owns Crowd {{ Crowd = count(x in points within 1.5) }}\n\
          system friends for points owns Friends {{\n\
          \x20   Friends = sum(x in points within 0.8 where x.Kind == Kind : fresh x.Crowd)\n}}\n\
-         system gap for points owns Gap {{ Gap = min(x in points within 2.0 of fresh Position : distance(x)) }}\n\
+         system gap for points owns Gap {{ Gap = f32(min(x in points within 2.0 of fresh Position : distance(x))) }}\n\
          system watch for watchers owns Crowd {{ Crowd = sum(x in points within 1.5 : u32(x.Kind)) }}\n"
     )
 }
@@ -58,6 +58,9 @@ fn what_is_found_by_a_grid_is_found_by_a_tree() {
         ("torus (0, 0, 0) .. (14, 14, 14)", "vec3", room),
         ("torus (0, 0, 0) .. (14, 4.5, 14)", "vec3", "vec3(uniform(0, 14), uniform(0, 4.5), uniform(0, 14))"),
         ("open 3", "vec3", room),
+        ("torus (0, 0) .. (40, 40)", "dvec2", "dvec2(uniform(0, 40), exponential(9) % 40)"),
+        ("open 2", "dvec2", "dvec2(uniform(0, 40), exponential(9) % 40)"),
+        ("box (0, 0, 0) .. (14, 14, 14)", "dvec3", "dvec3(uniform(0, 14), uniform(0, 14), uniform(0, 14))"),
     ] {
         let [tree, grid] = [TREES, GRIDS].map(|index| program(&world(space, vector, wander, index), &[], 4));
         assert!(is_grid(&grid) && !is_grid(&tree));

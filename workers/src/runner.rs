@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::{Blame, Fault};
-use diptych_protocol::id::{GroupId, IndexId, InverseId, StageId, SystemId, Tick};
+use diptych_protocol::id::{GroupId, IndexId, InverseId, RowRange, StageId, SystemId, Tick};
 use diptych_protocol::program::{Code, IndexKind, IndexPhase, InversePhase, Origin, Program, Work};
 use diptych_protocol::table::Table;
 use diptych_protocol::track::Track;
@@ -129,14 +129,19 @@ impl Runner {
 
     fn grid(&mut self, index: IndexId, phase: IndexPhase, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let scratch = &mut self.inverse;
-        let positions = batch.positions(index);
-        let positions = positions.axes();
         match phase {
-            IndexPhase::Bounds => grid::bounds(positions, batch.rows, batch.grid_bounds(index)),
+            IndexPhase::Bounds => {
+                let (found, rounded) = batch.grid_bounds(index);
+                own_rows(batch, index, rounded, |positions, rows| {
+                    grid::bounds(positions, rows, found);
+                    Ok(())
+                })?;
+            }
             IndexPhase::Count => {
                 let v = batch.grid_count(index);
-                grid::count(&v.lattice, &v.shape, batch.space(), positions, batch.rows, v.cell_of, v.counts)
-                    .map_err(|bad| misplaced(batch, index, bad))?;
+                own_rows(batch, index, v.rounded, |positions, rows| {
+                    grid::count(&v.lattice, &v.shape, batch.space(), positions, rows, v.cell_of, v.counts)
+                })?;
             }
             IndexPhase::Place => {
                 let v = batch.grid_place(index);
@@ -216,6 +221,26 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Calls `f` with positions and the batch's rows among them: with those of the index as they stand, or, where there is
+/// room for rounded ones, with those of the batch alone, rounded.
+fn own_rows(
+    batch: &Batch<'_, '_>,
+    index: IndexId,
+    mut rounded: [&mut [f32]; 3],
+    f: impl FnOnce(&[&[f32]], RowRange) -> Result<(), BadPosition>,
+) -> Result<(), Fault> {
+    if rounded[0].is_empty() {
+        let done = f(batch.positions(index).axes(), batch.rows);
+        return done.map_err(|bad| misplaced(batch, index, bad));
+    }
+    let axes = batch.program().indexes[index].positions.len();
+    for (axis, rounded) in rounded.iter_mut().enumerate().take(axes) {
+        index::round(batch.space(), axis, &batch.wide_position(index, axis)[batch.rows.indices()], rounded);
+    }
+    let done = f(&rounded.each_ref().map(|axis| &**axis)[..axes], RowRange::new(0, batch.rows.len() as u32));
+    done.map_err(|bad| misplaced(batch, index, BadPosition { row: batch.rows.start + bad.row, ..bad }))
 }
 
 fn misplaced(batch: &Batch<'_, '_>, index: IndexId, bad: BadPosition) -> Fault {

@@ -281,9 +281,6 @@ impl<'a> Checker<'a, '_> {
                 (Origin::Blueprint, None) => {
                     Some(("has no position", "mark one in the group: `position Position = ...`"))
                 }
-                (Origin::Blueprint, Some(position)) if index.grid && position.ty.scalar != Scalar::F32 => {
-                    Some(("has positions of `f64`: a grid is over those of `f32`", "use `kdtree of GROUP`"))
-                }
                 (Origin::Blueprint, Some(_)) => None,
             };
             if let Some((what, help)) = problem {

@@ -305,8 +305,6 @@ fn grid(program: &Program, index: &Index) -> Option<&'static str> {
     }
     if !(cell.is_finite() && *cell > 0.0) {
         Some("no such length of a cell")
-    } else if index.positions.iter().any(|column| program.columns[*column].scalar != Scalar::F32) {
-        Some("a grid is over positions of f32")
     } else if index.buckets.is_some() {
         Some("a grid has no buckets")
     } else {

@@ -456,10 +456,6 @@ fn a_grid_has_cells_and_copies_that_make_sense() {
     wrong(|p| p.indexes[IndexId(0)].kind = grid(0.1, vec![(PULL, When::Fresh)]));
     wrong(|p| p.indexes[IndexId(0)].kind = grid(0.1, vec![(X, When::Fresh)]));
     wrong(|p| p.systems[SystemId(0)].indexes = vec![IndexId(0)]);
-    wrong(|p| {
-        p.columns[X].component_type = Type::vector(Scalar::F64, 2);
-        p.columns[X].scalar = Scalar::F64;
-    });
     let mut program = gridded();
     program.indexes[IndexId(0)].kind = grid(0.1, vec![(ColumnId(9), When::Prev)]);
     assert!(verify(&program).expect_err("it is broken").iter().all(|v| matches!(v, Violation::Id { .. })));

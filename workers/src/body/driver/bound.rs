@@ -35,6 +35,8 @@ pub(super) struct Rooms {
     bound_others: Vec<Values<'static>>,
     bound_spaces: Vec<Surroundings<'static>>,
     ranges: Vec<Range<usize>>,
+    /// Room for rounded positions.
+    rounded: Vec<Vec<f32>>,
 }
 
 /// A finished index.
@@ -127,9 +129,10 @@ impl<'b> Bound<'b> {
                 match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
                     Values::F64(values) => {
-                        let rounded = axis.to_mut();
+                        let mut rounded = rooms.rounded.pop().unwrap_or_default();
                         rounded.resize(values.len(), 0.0);
-                        index::round(batch.space(), number, values, rounded);
+                        index::round(batch.space(), number, values, &mut rounded);
+                        *axis = Cow::Owned(rounded);
                     }
                     _ => {}
                 }
@@ -149,7 +152,12 @@ impl<'b> Bound<'b> {
         rooms.bound_far = recycle(self.far);
         rooms.bound_others = recycle(self.others);
         rooms.ranges = self.ranges;
-        rooms.bound_spaces = recycle(self.spaces);
+        let mut spaces = self.spaces;
+        for space in &mut spaces {
+            let owned = space.own.iter_mut().filter(|axis| matches!(axis, Cow::Owned(_)));
+            rooms.rounded.extend(owned.map(|axis| std::mem::take(axis).into_owned()));
+        }
+        rooms.bound_spaces = recycle(spaces);
     }
 }
 
