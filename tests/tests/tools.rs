@@ -102,14 +102,14 @@ boids
 (prev: as the frame started; fresh: as this frame made it; * of any row, else of the own one)
 
 frame: 5 levels in 7 stages
-stage  level  kind     batches          work
-    0      0  index    63 x 1,600 rows  boids neighbours: count
-    1      1  index    1                boids neighbours: place
-    2      2  index    63 x 1,600 rows  boids neighbours: scatter
-    3      3  index    40 x 1 chunk     boids neighbours: build
-    4      4  systems  63 x 1,600 rows  pass over boids: flock, move
-    5      -  reduce   13 x 8,192 rows  boids: mean, mean, count
-    6      -  commit   1                commit: polarisation; 1 ensure; 1 record
+stage  level  kind     batches           work
+    0      0  index    63 x 1,600 rows   boids neighbours: count
+    1      1  index    1                 boids neighbours: place
+    2      2  index    63 x 1,600 rows   boids neighbours: scatter
+    3      3  index    40 x 1 chunk      boids neighbours: build
+    4      4  systems  63 x 1,600 slots  pass over boids: flock, move
+    5      -  reduce   13 x 8,192 rows   boids: mean, mean, count
+    6      -  commit   1                 commit: polarisation; 1 ensure; 1 record
 
 indexes
   boids neighbours  grid of boids over prev Position, 400 x 100 cells, made for neighbours; built in
