@@ -1,24 +1,13 @@
 //! Whatever the bytes: the compiler answers, with a program that verifies or with errors that render. It never panics.
 
-use diptych::compile::{KernelCatalog, Settings, compile, params, scenario_line};
+mod support;
+
+use diptych::compile::{Settings, compile, params, scenario_line};
 use diptych::diagnostic::Severity;
 use diptych::source::Source;
-use diptych_protocol::id::SystemId;
-use diptych_protocol::program::Program;
 use diptych_protocol::verify::verify;
 use proptest::prelude::*;
-
-struct EveryKernel;
-
-impl KernelCatalog for EveryKernel {
-    fn names(&self) -> Vec<String> {
-        vec!["k".into()]
-    }
-
-    fn check(&self, _: &Program, _: SystemId) -> Result<(), String> {
-        Ok(())
-    }
-}
+use support::EveryKernel;
 
 /// A scenario with everything in it.
 const WHOLE: &str = r#"/// Everything.

@@ -1,22 +1,13 @@
 //! Which index a rule's neighbours are found by: the written rule, from program and parameters alone.
 
-use diptych::compile::{KernelCatalog, Settings, compile};
+mod support;
+
+use diptych::compile::{Settings, compile};
 use diptych::source::Source;
-use diptych_protocol::id::{IndexId, SystemId};
+use diptych_protocol::id::IndexId;
 use diptych_protocol::limits::GRID_CELLS_A_ROW;
 use diptych_protocol::program::{Domain, Index, IndexKind, Program, When, Work};
-
-struct EveryKernel;
-
-impl KernelCatalog for EveryKernel {
-    fn names(&self) -> Vec<String> {
-        vec!["k".into()]
-    }
-
-    fn check(&self, _: &Program, _: SystemId) -> Result<(), String> {
-        Ok(())
-    }
-}
+use support::EveryKernel;
 
 #[track_caller]
 fn compiled(text: &str, sets: &[(&str, &str)]) -> Program {

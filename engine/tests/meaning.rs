@@ -2,24 +2,15 @@
 
 #![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
 
-use diptych::compile::{Compiled, KernelCatalog, Settings, compile};
+mod support;
+
+use diptych::compile::{Compiled, Settings, compile};
 use diptych::source::Source;
 use diptych_protocol::eval::{self, Here};
 use diptych_protocol::id::{ColumnId, GroupId, SystemId, Tick};
 use diptych_protocol::program::{IndexPhase, Origin, Program, StageKind, Work};
 use diptych_protocol::types::Value;
-
-struct EveryKernel;
-
-impl KernelCatalog for EveryKernel {
-    fn names(&self) -> Vec<String> {
-        vec!["k".into()]
-    }
-
-    fn check(&self, _: &Program, _: SystemId) -> Result<(), String> {
-        Ok(())
-    }
-}
+use support::EveryKernel;
 
 #[track_caller]
 fn compiled(text: &str) -> Compiled {
