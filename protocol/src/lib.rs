@@ -30,6 +30,7 @@ pub mod random;
 pub mod reader;
 pub mod record;
 pub mod segment;
+pub mod slots_view;
 pub mod space;
 pub mod state_view;
 pub mod table;

@@ -13,11 +13,11 @@ use crate::board::Board;
 use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
 use crate::layout::{IndexPlaces, Place};
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
-use crate::program::{Domain, Program, Reach, When, Work};
+use crate::program::{Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
-use crate::values::{Cells, Values, ValuesMut};
+use crate::values::{Values, ValuesMut};
 
 /// A batch that is being run: its place in the program, and its slices.
 ///
@@ -27,7 +27,7 @@ use crate::values::{Cells, Values, ValuesMut};
 /// - A `fresh` column that is read at any row was completed in an earlier stage (the verifier's duty).
 /// - Own rows of `next` are written by the batch that holds their range in the step that owns the column: one owner
 ///   a column, one range a batch, one holder a ticket. Where a pass goes by slots, rows lie anywhere: then all its
-///   batches see what the pass writes as atomics ([`Cells`]). Within the batch each column is handed out for writing once a
+///   batches see what the pass writes as atomics ([`crate::values::Cells`]). Within the batch each column is handed out for writing once a
 ///   system ([`Self::enter`]).
 pub struct Batch<'t, 'm> {
     track: &'t Track<'m>,
@@ -55,78 +55,6 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub unsafe fn claimed(track: &'t Track<'m>, tick: Tick, stage: StageId, batch: u32) -> Option<Self> {
         let (step, number, rows) = track.locate(tick, stage, batch)?;
         Some(Self { track, tick, step, number, rows, system: None, taken: Cell::new(0), handed_out: Cell::new(false) })
-    }
-
-    /// The grid whose slots its rows are given by, if they are: [`Domain::Slots`].
-    #[inline]
-    pub fn slots(&self) -> Option<IndexId> {
-        match self.program().steps[self.step].domain {
-            Domain::Slots { index, .. } => Some(index),
-            _ => None,
-        }
-    }
-
-    /// The rows of a batch that is given by slots, in their order.
-    pub fn slot_rows(&self) -> &[u32] {
-        self.slots().map_or(&[], |index| &self.grid(index).slot_rows[self.rows.indices()])
-    }
-
-    /// Whether another system of the same pass writes a column: its rows stand there as soon as it has returned, but only
-    /// those of this batch.
-    fn is_open(&self, column: ColumnId, when: When) -> bool {
-        let owner = self.program().columns[column].owner.filter(|_| when == When::Fresh);
-        let Work::Pass(systems) = &self.program().steps[self.step].work else { return false };
-        owner.is_some_and(|owner| systems.contains(&owner))
-    }
-
-    /// What [`Self::read_values`] gives of the own rows, where a batch is given by slots: the whole column, by row;
-    /// nothing where other batches are just writing it, then there are [`Self::read_cells`].
-    pub fn read_by_row(&self, column: ColumnId, when: When) -> Option<Values<'_>> {
-        assert!(self.may_read(column, when, Reach::Own), "a body reads what its system does not declare");
-        // SAFETY: declared. `prev` is written by nobody; a `next` that no system of this pass owns was completed in an
-        // earlier stage (verified).
-        (!self.is_open(column, when)).then(|| unsafe { self.typed(column, when, self.all_rows(column)) })
-    }
-
-    /// A column that an earlier system of the same pass has written for the own rows. Other rows mean nothing.
-    pub fn read_cells(&self, column: ColumnId) -> Cells<'_> {
-        assert!(self.may_read(column, When::Fresh, Reach::Own), "a body reads what its system does not declare");
-        self.cells(column)
-    }
-
-    /// As [`Self::write_values`], where a batch is given by slots: its rows lie anywhere.
-    ///
-    /// # Panics
-    /// If no system runs, it does not own the column, or it takes it twice.
-    pub fn write_cells(&self, column: ColumnId) -> Cells<'_> {
-        assert!(self.system.is_some(), "a body writes outside of its system");
-        self.system.into_iter().for_each(|system| self.take(system, column));
-        let cells = self.cells(column);
-        if cfg!(debug_assertions)
-            && let Cells::Four(_) = cells
-        {
-            let rows = || self.slot_rows().iter().map(|row| *row as usize);
-            cells.set_four(rows(), rows().map(|_| POISON));
-        }
-        cells
-    }
-
-    fn cells(&self, column: ColumnId) -> Cells<'_> {
-        assert!(self.slots().is_some() && self.is_open(column, When::Fresh), "a column that is not written by slots");
-        let place = &self.track.layout.columns[column];
-        let (offset, rows) = (self.panel(column, When::Fresh), self.all_rows(column).len());
-        assert!(rows <= place.capacity as usize, "a column's view");
-        let memory = self.track.memory;
-        // SAFETY: a system of this pass owns the column, and this pass goes by slots: all its batches see the column's
-        // `next` as atomics alone, and nobody else sees it before the stage is complete (verified).
-        unsafe {
-            match place.scalar.size() {
-                1 => Cells::One(memory.atomics_at(offset, rows)),
-                2 => Cells::Two(memory.atomics_at(offset, rows)),
-                4 => Cells::Four(memory.atomics_at(offset, rows)),
-                _ => Cells::Eight(memory.atomics_at(offset, rows)),
-            }
-        }
     }
 
     /// The program.
@@ -173,7 +101,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     }
 
     #[inline]
-    fn panel(&self, column: ColumnId, when: When) -> usize {
+    pub(crate) fn panel(&self, column: ColumnId, when: When) -> usize {
         let record = self.track.record();
         let panel = match when {
             When::Prev => record.prev_panel(column),
@@ -215,7 +143,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// Marks an owned column as handed out.
     #[inline]
-    fn take(&self, system: SystemId, column: ColumnId) {
+    pub(crate) fn take(&self, system: SystemId, column: ColumnId) {
         let bit = self.owned_bit(system, column);
         assert!(self.taken.get() & bit == 0, "a kernel takes the same owned component twice");
         self.taken.set(self.taken.get() | bit);
@@ -331,7 +259,7 @@ impl<'t, 'm> Batch<'t, 'm> {
         unsafe { self.typed(column, when, rows) }
     }
 
-    fn may_read(&self, column: ColumnId, when: When, reach: Reach) -> bool {
+    pub(crate) fn may_read(&self, column: ColumnId, when: When, reach: Reach) -> bool {
         let Some(id) = self.system else { return false };
         let system = &self.program().systems[id];
         let own = self.program().columns[column].group == system.group;
@@ -548,7 +476,7 @@ impl<'b> Positions<'b> {
 }
 
 /// A NaN that no arithmetic makes.
-const POISON: u32 = 0x7fa5_a5a5;
+pub(crate) const POISON: u32 = 0x7fa5_a5a5;
 
 /// In debug builds, marks rows as unwritten.
 fn poison<T: Pod>(rows: &mut [T]) {
