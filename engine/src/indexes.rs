@@ -84,7 +84,8 @@ impl Asked {
 }
 
 /// The columns that loops read of the others, as they are there when the index is built: of `fresh` ones its own
-/// positions. Those of a rule that also reads what is not there are left out: it gathers all that it reads.
+/// positions. Those of a rule that also reads what is not there are left out: it gathers all that it reads, and
+/// needs no more than where the own rows are.
 fn copies(program: &Program, id: IndexId, index: &Index) -> Vec<(ColumnId, When)> {
     let mut all: BTreeSet<(u32, bool)> = BTreeSet::new();
     for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
@@ -95,6 +96,9 @@ fn copies(program: &Program, id: IndexId, index: &Index) -> Vec<(ColumnId, When)
         };
         if read.iter().all(there) {
             all.extend(read.iter().map(|(column, when)| (column.number(), *when == When::Fresh)));
+        } else if system.group == index.group {
+            // Its pass goes by slots, and asks from where these are.
+            all.extend(index.positions.iter().map(|column| (column.number(), index.when == When::Fresh)));
         }
     }
     all.into_iter()

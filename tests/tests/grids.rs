@@ -145,3 +145,20 @@ fn a_position_that_no_grid_can_hold_is_blamed() {
         }
     }
 }
+
+/// A rule that reads a fresh column of the others gathers what it reads: only own positions are in the grid's order.
+#[test]
+fn a_rule_that_gathers_all_it_reads_finds_the_same() {
+    let [tree, grid] = ["kdtree", "grid"].map(|kind| {
+        let text = format!(
+            "scenario gathering\nspace torus (0, 0) .. (40, 40)\ncomponent P = vec2\ncomponent A = u32\ncomponent B = u32\n\
+             group g[3_000] {{ position P = uniform(space), A = row, B = 0 }}\nindex i = {kind} of g\n\
+             system a for g owns A {{ A = A + 1 }}\n\
+             system b for g owns B {{ B = sum(x in g within 1.5 : fresh x.A) }}\n"
+        );
+        program(&text, &[], 3)
+    });
+    assert!(is_grid(&grid) && !is_grid(&tree));
+    let [by_tree, by_grid] = [&tree, &grid].map(|program| digest(program, Backend::Compiled, 0).content);
+    assert_eq!(by_tree, by_grid);
+}

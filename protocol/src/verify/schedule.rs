@@ -116,8 +116,12 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
 /// Whether a pass may go by the slots of a grid: of its own group, with bodies that know how, one of which waits for it.
 fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[SystemId]) -> Option<&'static str> {
     let grid = &program.indexes[index];
-    if !matches!(grid.kind, IndexKind::Grid { .. }) || grid.group != group {
+    let IndexKind::Grid { copies, .. } = &grid.kind else { return Some("slots are those of a grid") };
+    if grid.group != group {
         return Some("slots are those of a grid over the pass's own group");
+    }
+    if !grid.positions.iter().all(|column| copies.contains(&(*column, grid.when))) {
+        return Some("a grid whose slots are gone by has copies of its positions");
     }
     if !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
         return Some("slots are those of a grid that the pass asks");

@@ -28,8 +28,8 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Forms the blocks of a batch's rows, of the grid's own group or of another. `positions` are those of the batch's
-    /// rows alone.
+    /// Forms the blocks of a batch's rows, of the grid's own group or of another; or, where it is given by the grid's own
+    /// slots, of those, and [`Self::range`] says which a block has. `positions` are those of the batch alone.
     pub fn form(&mut self, grid: &GridView<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
         let lattice = &grid.lattice;
         per_axes!(positions, |columns| {
@@ -38,12 +38,6 @@ impl Blocks {
             self.keys.sort(rows, |row| lattice.cell_of(at(row)));
         });
         self.join(grid, positions.len(), reach);
-    }
-
-    /// Forms the blocks of a batch that is given by the grid's own slots. `positions` are those of the rows in these
-    /// slots, in their order. Then [`Self::range`] says which slots a block has.
-    pub fn form_slots(&mut self, grid: &GridView<'_>, positions: &[&[f32]], slots: RowRange, reach: f32) {
-        self.form(grid, positions, slots, reach);
     }
 
     /// Joins sorted rows.

@@ -34,7 +34,7 @@ impl Blocks {
         self.of_grid = true;
         let own = space.own();
         if let Found::Grid(grid) = &space.index {
-            self.grid.form_slots(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0));
+            self.grid.form(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0));
         }
     }
 
