@@ -9,7 +9,7 @@ use diptych_protocol::verify;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::syntax::ast::{Item, Scenario};
-use crate::{indexes, lower, resolve, schedule, stale, syntax, types};
+use crate::{indexes, lower, order, resolve, schedule, stale, syntax, types};
 
 /// What a compilation is told from outside the text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -64,6 +64,8 @@ pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog
     });
     let mut program = lower::lower(name(&scenario), &model, enums.collect(), source);
     indexes::choose(&mut program, &model);
+    order::keep(&mut program);
+    indexes::copy(&mut program);
     schedule::schedule(&mut program, &mut diagnostics);
     if !diagnostics.failed() {
         check_kernels(&program, &model, kernels, &mut diagnostics);

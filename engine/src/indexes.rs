@@ -36,8 +36,17 @@ pub fn choose(program: &mut Program, model: &Model<'_>) {
                 _ => continue,
             },
         };
-        let copies = copies(program, id, index);
-        program.indexes[id].kind = IndexKind::Grid { cell, copies };
+        program.indexes[id].kind = IndexKind::Grid { cell, copies: Vec::new() };
+    }
+}
+
+/// What each grid copies into the order of its slots.
+pub fn copy(program: &mut Program) {
+    for id in program.indexes.ids() {
+        let found = copies(program, id, &program.indexes[id]);
+        if let IndexKind::Grid { copies, .. } = &mut program.indexes[id].kind {
+            *copies = found;
+        }
     }
 }
 
@@ -85,12 +94,19 @@ impl Asked {
 
 /// The columns that loops read of the others, as they are there when the index is built: of `fresh` ones its own
 /// positions. Those of a rule that also reads what is not there are left out: it gathers all that it reads, and
-/// needs no more than where the own rows are.
+/// needs no more than where the own rows are. Of rows that are kept in the grid's order, `fresh` ones need no copy.
 fn copies(program: &Program, id: IndexId, index: &Index) -> Vec<(ColumnId, When)> {
+    let ordered = program.groups[index.group].order.is_some();
     let mut all: BTreeSet<(u32, bool)> = BTreeSet::new();
     for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
         let Code::Body(body) = system.code else { continue };
-        let read = read_of_others(&program.bodies[body], id, index);
+        let mut read = read_of_others(&program.bodies[body], id, index);
+        if ordered {
+            read.retain(|(_, when)| *when == When::Prev);
+            if system.group == index.group {
+                read.extend(index.positions.iter().map(|column| (*column, When::Prev)));
+            }
+        }
         let there = |(column, when): &(ColumnId, When)| {
             *when == When::Prev || (index.when == When::Fresh && index.positions.contains(column))
         };

@@ -16,6 +16,7 @@ pub mod lower;
 pub mod resolve;
 pub mod schedule;
 pub mod shown;
+pub mod order;
 mod signals;
 pub mod source;
 mod stale;

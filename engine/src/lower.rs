@@ -136,7 +136,7 @@ fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
         let position = group.members.iter().position(|member| member.position);
         let position = position.map_or(Vec::new(), |member| world.places.of(Place { group: at, member }));
         let _: GroupId =
-            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, span: group.span });
+            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, order: None, span: group.span });
     }
     groups
 }

@@ -7,7 +7,8 @@
 //! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Each of its phases takes a level:
 //!   six of a k-d tree, four of a grid, five where the space is open.
 //! - An inverse of references: as an index; its four phases take four levels.
-//! - A system that asks an index or an inverse, or runs over an index's buckets: a level after the last phase.
+//! - A system that asks an index or an inverse, or runs over an index's buckets, or over rows that are kept in the order
+//!   of a grid: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
 //! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the
@@ -25,7 +26,7 @@
 //! - what the smallest `batch` clause of the pass says overrides the first two.
 //!
 //! A pass of rules in text that asks a grid over its own group is cut by the grid's slots instead of by rows: whatever
-//! order rows stand in, those of a batch are near each other.
+//! order rows stand in, those of a batch are near each other. So is each pass over a group that is kept in such an order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,6 +110,7 @@ fn needs(program: &Program) -> Needs {
         if let Origin::Buckets(index) = program.groups[system.group].origin {
             asked.push(index);
         }
+        asked.extend(program.groups[system.group].order.map(|order| order.index));
         let phases = |index: IndexId| program.indexes[index].phases(&program.space).len() as u32;
         own.extend(asked.into_iter().map(|index| (Node::Index(index), phases(index))));
         own.extend(system.inverses.iter().map(|inverse| (Node::Inverse(*inverse), listed)));
@@ -293,7 +295,8 @@ fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> S
     let said = members().filter_map(|system| system.batch_rows).min();
     let batch_rows = said.unwrap_or_else(|| grain.batch_rows(rows));
     let name = members().map(|system| system.name.as_str()).collect::<Vec<_>>().join(" + ");
-    let domain = match slots_of(program, group, &systems) {
+    let order = program.groups[group].order.map(|order| order.index);
+    let domain = match order.or_else(|| slots_of(program, group, &systems)) {
         Some(index) => Domain::Slots { index, batch_rows },
         None => Domain::Rows { group, batch_rows },
     };

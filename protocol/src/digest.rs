@@ -72,7 +72,9 @@ fn content_hash(track: &Track<'_>) -> u128 {
     for group in lasting_groups(track) {
         let rows = track.record().rows(group);
         let name = &track.program.groups[group].name;
+        let entities = track.program.groups[group].order.map(|order| order.entities);
         let mut columns = columns_of(track, group);
+        columns.retain(|column| Some(*column) != entities);
         columns.sort_by_key(|&c| track.program.columns[c].name());
         let names: Vec<String> = columns.iter().map(|&c| track.program.columns[c].name()).collect();
         let salt = xxh3_64(format!("{name}({})", names.join(",")).as_bytes());
@@ -88,6 +90,8 @@ fn content_hash(track: &Track<'_>) -> u128 {
                         (track.program.columns[column].scalar.size(), bytes)
                     })
                     .collect();
+                let mut named = Vec::new();
+                entities.into_iter().for_each(|column| append_canonical(track, column, block, &mut named));
                 let mut row = Vec::new();
                 let mut sum = 0u128;
                 for at in 0..block.len() {
@@ -95,9 +99,12 @@ fn content_hash(track: &Track<'_>) -> u128 {
                     for (size, bytes) in &lanes {
                         row.extend_from_slice(&bytes[at * size..(at + 1) * size]);
                     }
-                    // The entity: its index is the row as long as rows do not move, its generation 0.
-                    let entity = u64::from(block.start + at as u32) << 32;
-                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ entity));
+                    // The entity: its index is the row unless rows move; its generation is 0.
+                    let index = match named.get(4 * at..4 * at + 4) {
+                        Some(bytes) => u32::from_le_bytes(std::array::from_fn(|byte| bytes[byte])),
+                        None => block.start + at as u32,
+                    };
+                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ (u64::from(index) << 32)));
                 }
                 sum
             })

@@ -9,7 +9,7 @@ use crate::id::{ColumnId, IndexId};
 use crate::inverse::InverseShape;
 use crate::inverse_view::{ListView, PlaceView, ScatterView};
 use crate::layout::IndexPlaces;
-use crate::program::{IndexPhase, When, Work};
+use crate::program::{IndexPhase, Reach, When, Work};
 use crate::types::Scalar;
 use crate::values::{Values, ValuesMut};
 use crate::view::Batch;
@@ -194,16 +194,23 @@ impl<'t> Batch<'t, '_> {
 
     /// The copy of a column in the batch's own slots, where it is given by the slots of this grid.
     pub fn grid_copy_here(&self, index: IndexId, column: ColumnId, when: When) -> Option<Values<'_>> {
+        if when == When::Fresh && self.in_order() {
+            return None;
+        }
         let copy = (self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
         Some(copy.range(self.rows.indices()))
     }
 
-    /// A column in the order of slots, if it is copied.
+    /// A column in the order of slots, if it is copied, or if its rows of `next` are kept in this order.
     ///
     /// # Panics
     /// If the running system did not declare the index.
     pub fn grid_copy(&self, index: IndexId, column: ColumnId, when: When) -> Option<Values<'_>> {
         self.check_asks_grid(index);
+        let order = self.program().groups[self.program().columns[column].group].order;
+        if when == When::Fresh && order.is_some_and(|order| order.index == index) {
+            return Some(self.read_values(column, when, Reach::Any));
+        }
         let copy = self.grid_places(index).copies.iter().find(|copy| copy.column == column && copy.when == when)?;
         let rows = self.group_rows(self.program().indexes[index].group) as usize;
         let (memory, offset) = (self.track().memory, copy.place.offset);

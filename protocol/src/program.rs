@@ -15,7 +15,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 4;
+pub const PROGRAM_VERSION: u32 = 5;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -97,6 +97,8 @@ pub struct Group {
     pub origin: Origin,
     /// The component that is the position, as its columns (one to three of one float type); empty if it has none.
     pub position: Vec<ColumnId>,
+    /// In which order its rows are kept; without one they stay where set-up put them.
+    pub order: Option<Order>,
     /// Where it was written.
     pub span: Span,
 }
@@ -106,6 +108,16 @@ impl Group {
     pub fn derived(&self) -> bool {
         matches!(self.origin, Origin::Buckets(_))
     }
+}
+
+/// An order that a group's rows are kept in: those of `next` stand in the slots of a grid over `prev`. So what is near
+/// in space is near in memory, and rows move each frame, all columns of the group together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// The grid.
+    pub index: IndexId,
+    /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers.
+    pub entities: ColumnId,
 }
 
 /// Where a group's rows come from.
@@ -368,6 +380,9 @@ pub enum Code {
     Native(String),
     /// Compiled text.
     Body(BodyId),
+    /// What it owns stays as it is, and moves with its rows: what nobody else writes of a group that is kept in an
+    /// [`Order`].
+    Carry,
 }
 
 /// What runs when, for set-up and for every frame after it. A stage begins when the one before is complete.

@@ -18,7 +18,18 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// The rows of a batch that is given by slots, in their order.
+    /// Whether its slots are its rows of `next` as well: its group is kept in this order ([`crate::program::Order`]).
+    /// Then the batch has a stretch of `next`, and its rows of `prev` lie anywhere.
+    #[inline]
+    pub fn in_order(&self) -> bool {
+        let order = |index: IndexId| {
+            let group = self.program().indexes[index].group;
+            self.program().groups[group].order.is_some_and(|order| order.index == index)
+        };
+        self.slots().is_some_and(order)
+    }
+
+    /// The rows of a batch that is given by slots, in their order; where it is [`Self::in_order`], those of `prev`.
     pub fn slot_rows(&self) -> &[u32] {
         self.slots().map_or(&[], |index| &self.grid(index).slot_rows[self.rows.indices()])
     }
@@ -33,8 +44,12 @@ impl Batch<'_, '_> {
 
     /// What [`Self::read_values`] gives of the own rows, where a batch is given by slots: the whole column, by row;
     /// nothing where other batches are just writing it, then there are [`Self::read_cells`].
+    ///
+    /// # Panics
+    /// If `next` is asked for of a group that is kept in order: [`Self::read_values`] has it.
     pub fn read_by_row(&self, column: ColumnId, when: When) -> Option<Values<'_>> {
         assert!(self.may_read(column, when, Reach::Own), "a body reads what its system does not declare");
+        assert!(when == When::Prev || !self.in_order(), "rows of `next` are in order");
         // SAFETY: declared. `prev` is written by nobody; a `next` that no system of this pass owns was completed in an
         // earlier stage (verified).
         (!self.is_open(column, when)).then(|| unsafe { self.typed(column, when, self.all_rows(column)) })
@@ -64,7 +79,8 @@ impl Batch<'_, '_> {
     }
 
     pub(crate) fn cells(&self, column: ColumnId) -> Cells<'_> {
-        assert!(self.slots().is_some() && self.is_open(column, When::Fresh), "a column that is not written by slots");
+        assert!(self.slots().is_some() && !self.in_order(), "a batch that has a stretch of rows");
+        assert!(self.is_open(column, When::Fresh), "a column that is not written by slots");
         let place = &self.track().layout.columns[column];
         let (offset, rows) = (self.panel(column, When::Fresh), self.all_rows(column).len());
         assert!(rows <= place.capacity as usize, "a column's view");

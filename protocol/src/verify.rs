@@ -33,6 +33,13 @@
 //! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
 //!   their type, from outside of all loops.
 //!
+//! Orders (`verify/order.rs`):
+//!
+//! - The order of a group is that of a grid over its rows of `prev`, the only index over them. Each of its columns has an
+//!   owner; that of its entities is carried, and nothing is carried in a group without an order.
+//! - Its rules are bodies that go by the slots of that grid. Nobody sees its rows by their numbers: no reference, no
+//!   inverse, no loop over all of them, no native system.
+//!
 //! Schedule (`verify/schedule.rs`):
 //!
 //! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each; no stage is empty.
@@ -47,6 +54,7 @@
 //! - Groups with reductions are aggregated once, at set-up and in each frame, in the stage before the commit.
 
 mod bodies;
+mod order;
 mod schedule;
 mod tables;
 #[cfg(test)]
@@ -89,6 +97,8 @@ pub enum Violation {
     Outputs(&'static str),
     #[error("{0:?}: {1}")]
     Derived(GroupId, &'static str),
+    #[error("{0:?}: {1}")]
+    Order(GroupId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
     #[error("{0:?} owns nothing")]
@@ -142,6 +152,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         bodies::check(program, &mut violations);
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
+        order::check(program, &mut violations);
     }
     if violations.is_empty() { Ok(()) } else { Err(violations) }
 }

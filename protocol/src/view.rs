@@ -27,7 +27,8 @@ use crate::values::{Values, ValuesMut};
 /// - A `fresh` column that is read at any row was completed in an earlier stage (the verifier's duty).
 /// - Own rows of `next` are written by the batch that holds their range in the step that owns the column: one owner
 ///   a column, one range a batch, one holder a ticket. Where a pass goes by slots, rows lie anywhere: then all its
-///   batches see what the pass writes as atomics ([`crate::values::Cells`]). Within the batch each column is handed out for writing once a
+///   batches see what the pass writes as atomics ([`crate::values::Cells`]), unless its group is kept in that order,
+///   where a batch's slots are its rows of `next`. Within the batch each column is handed out for writing once a
 ///   system ([`Self::enter`]).
 pub struct Batch<'t, 'm> {
     track: &'t Track<'m>,
@@ -82,9 +83,17 @@ impl<'t, 'm> Batch<'t, 'm> {
         self.system
     }
 
-    /// The row's stable name. Rows do not move yet: its index is the row.
+    /// The stable name of a row of `prev` of the batch's group: its number, unless the group is kept in an order.
     pub fn entity(&self, row: u32) -> Entity {
-        Entity { index: row, generation: 0 }
+        let order = self.group().and_then(|group| self.program().groups[group].order);
+        let index = match order {
+            // SAFETY: nobody writes `prev` while the tick runs.
+            Some(order) if self.tick != Tick::SETUP => unsafe {
+                self.rows_of::<u32>(order.entities, When::Prev, self.all_rows(order.entities))[row as usize]
+            },
+            _ => row,
+        };
+        Entity { index, generation: 0 }
     }
 
     /// Begins the next system of the pass. All slices handed out before are gone: this takes the batch exclusively.
@@ -125,7 +134,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the claim and by `take`")]
     unsafe fn rows_of_next<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &mut [T] {
-        assert!(self.slots().is_none(), "a batch by slots has no stretch of rows");
+        assert!(self.slots().is_none() || self.in_order(), "a batch by slots has no stretch of rows");
         let place = &self.track.layout.columns[column];
         assert!(place.scalar.size() == size_of::<T>() && rows.end <= place.capacity as usize, "a column's view");
         let offset = self.panel(column, When::Fresh) + rows.start * size_of::<T>();
@@ -238,7 +247,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// touches those.
     #[inline]
     fn own_lanes(&self) -> Range<usize> {
-        assert!(self.slots().is_none(), "a batch by slots has no stretch of rows");
+        assert!(self.slots().is_none() || self.in_order(), "a batch by slots has no stretch of rows");
         const { assert!((ROW_ALIGN as usize).is_multiple_of(LANES_MAX)) };
         self.rows.start as usize..(self.rows.end as usize).next_multiple_of(LANES_MAX)
     }
@@ -251,7 +260,10 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn read_values(&self, column: ColumnId, when: When, reach: Reach) -> Values<'_> {
         assert!(self.may_read(column, when, reach), "a body reads what its system does not declare");
         let rows = match reach {
-            Reach::Own => self.own_lanes(),
+            Reach::Own => {
+                assert!(when == When::Fresh || !self.in_order(), "rows of `prev` lie anywhere");
+                self.own_lanes()
+            }
             Reach::Any => self.all_rows(column),
         };
         // SAFETY: declared. `prev` is written by nobody. `next` was completed in an earlier stage (verified), or, of the
@@ -411,7 +423,8 @@ impl<'t, 'm> Batch<'t, 'm> {
         unsafe { self.track.memory.write(place, range) }
     }
 
-    /// In debug builds: the first own row, of all the columns that the system owns, that its kernel did not write.
+    /// In debug builds: the first own row (as [`Self::entity`] takes it), of all the columns that the system owns, that
+    /// its kernel did not write.
     #[inline]
     pub fn unwritten(&self) -> Option<(ColumnId, u32)> {
         if !cfg!(debug_assertions) {
@@ -420,14 +433,15 @@ impl<'t, 'm> Batch<'t, 'm> {
         let id = self.system?;
         let system = &self.program().systems[id];
         let untaken = |c: &&ColumnId| self.taken.get() & self.owned_bit(id, **c) == 0;
+        let name = |at: usize| if self.slots().is_some() { self.slot_rows()[at] } else { self.rows.start + at as u32 };
         if let Some(&column) = system.owns.iter().find(untaken) {
-            return Some((column, self.rows.start));
+            return Some((column, name(0)));
         }
         system.owns.iter().find_map(|&column| {
             if self.program().columns[column].scalar != Scalar::F32 {
                 return None;
             }
-            if self.slots().is_some() {
+            if self.slots().is_some() && !self.in_order() {
                 let mut bits = Vec::new();
                 self.cells(column).get_four(self.slot_rows().iter().map(|row| *row as usize), |value| bits.push(value));
                 let row = bits.iter().position(|&bits| bits == POISON)?;
@@ -436,7 +450,7 @@ impl<'t, 'm> Batch<'t, 'm> {
             // SAFETY: the kernel is done with its slices: it has returned.
             let rows: &[u32] = unsafe { self.rows_of(column, When::Fresh, self.rows.indices()) };
             let row = rows.iter().position(|&bits| bits == POISON)?;
-            Some((column, self.rows.start + row as u32))
+            Some((column, name(row)))
         })
     }
 

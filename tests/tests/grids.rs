@@ -103,7 +103,9 @@ fn a_steady_frame_with_grids_allocates_nothing() {
     for space in ["open 2", "torus (0, 0) .. (40, 40)"] {
         let text = format!(
             "scenario steady\nspace {space}\ncomponent Position = vec2\ncomponent Crowd = u32\ncomponent Sum = u32\n\
-             group points[5_000] {{ position Position = vec2(uniform(0, 40), uniform(0, 40)), Crowd = 0, Sum = 0 }}\n\
+             component To = entity of points\n\
+             group points[5_000] {{\n    position Position = vec2(uniform(0, 40), uniform(0, 40))\n    Crowd = 0\n    Sum = 0\n\
+             \x20   To = points[0]\n}}\n\
              group counters[64] {{ Position = vec2(0) }}\nindex cells = grid of points\n\
              system crowd for points owns Crowd {{ Crowd = count(x in points within 1) }}\n\
              system total for points owns Sum {{ Sum = sum(x in points within 1 : fresh x.Crowd) }}\n\

@@ -45,8 +45,9 @@ fn the_summary_of_a_check_agrees_with_a_run() {
         assert_eq!(check[key], run[key], "{key}");
     }
     assert_eq!(check["groups"][0]["rows"], 2_000);
-    assert_eq!(check["groups"][0]["bytes_a_row"], 16);
-    assert_eq!(check["groups"][0]["bytes_a_row_in_memory"], 32);
+    assert_eq!((&check["groups"][0]["columns_owned"], &check["groups"][0]["in_order"]), (&4.into(), &true.into()));
+    assert_eq!(check["groups"][0]["bytes_a_row"], 20);
+    assert_eq!(check["groups"][0]["bytes_a_row_in_memory"], 40);
     assert_eq!(check["systems"], serde_json::json!({ "text": 2, "native": 0 }));
     let indexes = serde_json::json!({ "declared": [], "made_for_neighbours": ["boids neighbours"] });
     assert_eq!(check["indexes"], indexes);
@@ -107,13 +108,13 @@ stage  level  kind     batches           work
     1      1  index    1                 boids neighbours: place
     2      2  index    63 x 1,600 rows   boids neighbours: scatter
     3      3  index    40 x 1 chunk      boids neighbours: build
-    4      4  systems  63 x 1,600 slots  pass over boids: flock, move
+    4      4  systems  63 x 1,600 slots  pass over boids: flock, move, boids in order
     5      -  reduce   13 x 8,192 rows   boids: mean, mean, count
     6      -  commit   1                 commit: polarisation; 1 ensure; 1 record
 
 indexes
   boids neighbours  grid of boids over prev Position, 400 x 100 cells, made for neighbours; built in
-                    stages 0 to 3; asked by flock (stage 4)
+                    stages 0 to 3; asked by flock (stage 4); rows are kept in its order
 
 outputs, of each finished state
   signal  polarisation: f64

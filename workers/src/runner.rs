@@ -13,7 +13,7 @@ use diptych_protocol::view::Batch;
 use crate::body::Backend;
 use crate::body::blueprint::Blueprint;
 use crate::body::driver::BodyKernel;
-use crate::grid;
+use crate::grid::{self, Carry};
 use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
@@ -36,6 +36,7 @@ impl Runner {
         let kernel = |id| match program.systems[id].code {
             Code::Native(_) => registry.bind(program, id),
             Code::Body(_) => Ok(Some(Box::new(BodyKernel::new(program, id, backend)?) as Box<dyn Kernel>)),
+            Code::Carry => Ok(Some(Box::new(Carry) as Box<dyn Kernel>)),
         };
         let blueprint = |origin| match origin {
             Origin::Blueprint(body) => Blueprint::new(program, body, backend).map(Some),

@@ -84,6 +84,8 @@ struct GroupReport<'a> {
     derived: bool,
     columns_owned: usize,
     columns_constant: usize,
+    /// Whether rows are kept in the order of a grid: then a column more says which entity each is.
+    in_order: bool,
     bytes_a_row: usize,
     /// With both panels of what is owned.
     bytes_a_row_in_memory: usize,
@@ -106,7 +108,7 @@ impl<'a> Report<'a> {
         let program = &compiled.program;
         let shm_bytes = Layout::new(program, workers).bytes as u64;
         let fits = segment::fits(shm_bytes, &program.scenario);
-        let native = program.systems.values().filter(|system| matches!(system.code, Code::Native(_))).count();
+        let of = |kind: fn(&Code) -> bool| program.systems.values().filter(|system| kind(&system.code)).count();
         let mut levels: Vec<u32> = schedule::stage_levels(program).into_iter().flatten().collect();
         levels.dedup();
         let (made, declared) = program.indexes.values().partition::<Vec<_>, _>(|index| made_for_neighbours(index));
@@ -121,7 +123,10 @@ impl<'a> Report<'a> {
             warnings: compiled.warnings.len(),
             compile_ms,
             groups: groups(program),
-            systems: Systems { text: program.systems.len() - native, native },
+            systems: Systems {
+                text: of(|code| matches!(code, Code::Body(_))),
+                native: of(|code| matches!(code, Code::Native(_))),
+            },
             indexes: Indexes { declared: names(declared), made_for_neighbours: names(made) },
             inverses: program.inverses.len(),
             signals: program.signals.values().filter(|signal| signal.named).count(),
@@ -147,9 +152,10 @@ impl<'a> Report<'a> {
         for group in &self.groups {
             let most = if group.derived { "at most " } else { "" };
             text += &format!(
-                "group    {}: {most}{} rows; {} owned, {} constant; {} bytes a row, {} with both panels\n",
+                "group    {}: {most}{} rows{}; {} owned, {} constant; {} bytes a row, {} with both panels\n",
                 group.name,
                 HumanCount(group.rows.into()),
+                if group.in_order { " in order" } else { "" },
                 counted(group.columns_owned, "column"),
                 group.columns_constant,
                 group.bytes_a_row,
@@ -189,13 +195,16 @@ fn groups(program: &Program) -> Vec<GroupReport<'_>> {
     let report = |(id, group)| {
         let group: &diptych_protocol::program::Group = group;
         let columns: Vec<_> = program.columns.values().filter(|column| column.group == id).collect();
-        let owned = columns.iter().filter(|column| column.owner.is_some()).count();
+        let is_owned = |owner| program.systems[owner].code != Code::Carry;
+        let owned = columns.iter().filter(|column| column.owner.is_some_and(is_owned)).count();
+        let in_order = group.order.is_some();
         GroupReport {
             name: &group.name,
             rows: group.rows,
             derived: group.derived(),
             columns_owned: owned,
-            columns_constant: columns.len() - owned,
+            columns_constant: columns.len() - owned - usize::from(in_order),
+            in_order,
             bytes_a_row: columns.iter().map(|column| column.scalar.size()).sum(),
             bytes_a_row_in_memory: columns
                 .iter()

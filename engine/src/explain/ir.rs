@@ -53,6 +53,7 @@ fn system(program: &Program, name: &str) -> Option<Result<String, String>> {
         Code::Native(kernel) => {
             Err(format!("system `{name}` is the native kernel {kernel:?}: it was compiled with its program"))
         }
+        Code::Carry => Err(format!("`{name}` has no code: what it owns moves with its rows")),
     })
 }
 

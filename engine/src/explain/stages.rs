@@ -64,7 +64,9 @@ pub fn indexes(program: &Program) -> Option<String> {
         );
         let built = built(program, |work| matches!(work, Work::Index(it, _) if *it == id));
         let asked = asked(program, |system| indexes_of(program, system).contains(&id));
-        rows.push(vec![format!("  {}", index.name), format!("{what} {built}; {asked}")]);
+        let ordered = program.groups[index.group].order.is_some_and(|order| order.index == id);
+        let order = if ordered { "; rows are kept in its order" } else { "" };
+        rows.push(vec![format!("  {}", index.name), format!("{what} {built}; {asked}{order}")]);
     }
     for (id, inverse) in program.inverses.iter() {
         let column = components(program, [inverse.column], Some(inverse.group)).join("");

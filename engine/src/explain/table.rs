@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use diptych_protocol::id::{ColumnId, GroupId, SystemId};
-use diptych_protocol::program::{Code, Program, Reach, When};
+use diptych_protocol::program::{Code, Column, Program, Reach, When};
 
 use super::{WIDTH, aligned, column_name, components, indexes_of, wrapped};
 
@@ -23,7 +23,7 @@ const MARKS: [(Option<(When, Reach)>, &str); 5] = [
 pub fn table(program: &Program) -> String {
     let text = matrix(program);
     let wide = text.lines().any(|line| line.chars().count() > WIDTH);
-    let text = if wide || program.systems.len() > SYSTEMS_MAX { lists(program) } else { text };
+    let text = if wide || rules(program).count() > SYSTEMS_MAX { lists(program) } else { text };
     let legend = "prev: as the frame started; fresh: as this frame made it; * of any row, else of the own one";
     format!("{text}({legend})\n")
 }
@@ -45,12 +45,17 @@ fn cells(program: &Program, column: ColumnId) -> Vec<String> {
         let marks: Vec<&str> = marks.collect();
         if marks.is_empty() { "-".to_string() } else { marks.join(" ") }
     };
-    program.systems.ids().map(cell).collect()
+    rules(program).map(cell).collect()
+}
+
+/// The systems that a scenario has: without those that carry what moves with its rows.
+fn rules(program: &Program) -> impl Iterator<Item = SystemId> {
+    program.systems.iter().filter(|(_, system)| system.code != Code::Carry).map(|(id, _)| id)
 }
 
 fn matrix(program: &Program) -> String {
-    let mut rows =
-        vec![std::iter::once(String::new()).chain(program.systems.values().map(|it| it.name.clone())).collect()];
+    let names = rules(program).map(|id| program.systems[id].name.clone());
+    let mut rows = vec![std::iter::once(String::new()).chain(names).collect()];
     for group in program.groups.ids() {
         rows.push(vec![program.groups[group].name.clone()]);
         for (name, cells) in lines(program, group) {
@@ -64,7 +69,9 @@ fn matrix(program: &Program) -> String {
 
 /// A line a component; a line a lane where lanes differ.
 fn lines(program: &Program, group: GroupId) -> Vec<(String, Vec<String>)> {
-    let columns: Vec<ColumnId> = program.columns.iter().filter(|(_, it)| it.group == group).map(|(id, _)| id).collect();
+    let entities = program.groups[group].order.map(|order| order.entities);
+    let of = |(id, column): &(ColumnId, &Column)| column.group == group && Some(*id) != entities;
+    let columns: Vec<ColumnId> = program.columns.iter().filter(of).map(|(id, _)| id).collect();
     let mut lines = Vec::new();
     for lanes in columns.chunk_by(|&a, &b| program.columns[a].component == program.columns[b].component) {
         let all: Vec<Vec<String>> = lanes.iter().map(|lane| cells(program, *lane)).collect();
@@ -84,10 +91,11 @@ fn lines(program: &Program, group: GroupId) -> Vec<(String, Vec<String>)> {
 
 fn lists(program: &Program) -> String {
     let mut text = String::new();
-    for (id, system) in program.systems.iter() {
+    for id in rules(program) {
+        let system = &program.systems[id];
         let native = match &system.code {
             Code::Native(kernel) => format!(" (native {kernel:?})"),
-            Code::Body(_) => String::new(),
+            Code::Body(_) | Code::Carry => String::new(),
         };
         let _ = writeln!(text, "{} over {}{native}", system.name, program.groups[system.group].name);
         for (mark, word) in MARKS {

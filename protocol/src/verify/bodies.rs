@@ -106,6 +106,9 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
             (Op::Signal(_), _) => false,
             (Op::Reduced(_), user) => matches!(user, User::State),
             (Op::Row | Op::Draw { .. }, User::State) => false,
+            // Where rows move, a row's number is not its entity.
+            (Op::Row, User::System(system)) => program.groups[program.systems[*system].group].order.is_none(),
+            (Op::Row, User::Rows(group)) => program.groups[*group].order.is_none(),
             (Op::Draw { .. }, User::Rows(_)) => false,
             (Op::Loop(it), User::System(system)) => {
                 let system = &program.systems[*system];

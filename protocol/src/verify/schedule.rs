@@ -123,7 +123,8 @@ fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[System
     if !grid.positions.iter().all(|column| copies.contains(&(*column, grid.when))) {
         return Some("a grid whose slots are gone by has copies of its positions");
     }
-    if !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
+    let ordered = program.groups[group].order.is_some_and(|order| order.index == index);
+    if !ordered && !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
         return Some("slots are those of a grid that the pass asks");
     }
     let native = |system: &SystemId| matches!(program.systems[*system].code, Code::Native(_));
@@ -220,7 +221,8 @@ fn systems(program: &Program, places: &Places, violations: &mut Vec<Violation>) 
             Origin::Buckets(index) => Some(index),
             Origin::Blueprint(_) => None,
         };
-        for index in system.indexes.iter().copied().chain(buckets) {
+        let order = program.groups[system.group].order.map(|order| order.index);
+        for index in system.indexes.iter().copied().chain(buckets).chain(order) {
             let sealed = places.phases.get(&index).and_then(|phases| phases.last());
             if sealed.is_none_or(|(stage, _)| *stage >= own.0) {
                 violations.push(Violation::AskedTooEarly(id, index));

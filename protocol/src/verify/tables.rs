@@ -25,6 +25,10 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Origin::Buckets(index) => check.id(indexes, index, id),
         }
         group.position.iter().for_each(|column| check.id(columns, *column, id));
+        if let Some(order) = group.order {
+            check.id(indexes, order.index, id);
+            check.id(columns, order.entities, id);
+        }
     }
     for (id, column) in columns.iter() {
         check.id(groups, column.group, id);

@@ -71,7 +71,7 @@ pub(crate) fn sound() -> Program {
         .map(|(column, value)| Store { column, value, span: Span::default() })
         .to_vec();
     let group =
-        |name: &str, rows, origin, position| Group { name: name.into(), rows, origin, position, span: Span::default() };
+        |name: &str, rows, origin, position| Group { name: name.into(), rows, origin, position, order: None, span: Span::default() };
     let mut steps = Table::default();
     let mut stage = |kind, all: Vec<(Work, Domain)>| Stage {
         kind,

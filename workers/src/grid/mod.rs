@@ -15,6 +15,7 @@
 
 mod block;
 mod build;
+mod carry;
 mod cells;
 mod local;
 mod window;
@@ -23,6 +24,7 @@ use diptych_protocol::grid_view::GridView;
 
 pub use block::Blocks;
 pub use build::copy;
+pub use carry::Carry;
 pub use cells::{bounds, count};
 pub use local::LocalGrid;
 pub use window::Asker;

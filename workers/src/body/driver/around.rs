@@ -31,6 +31,8 @@ pub(super) struct Around {
     whole: Vec<usize>,
     /// What a grid has copied into its order; nothing of a tree.
     copies: Option<Vec<(ColumnId, When)>>,
+    /// Whether its rows of `next` are kept in its order.
+    ordered: bool,
     /// Whether all that the loops read stands there: then it is read there.
     pub copied: bool,
     /// That of the block's candidates, where they are listed.
@@ -55,6 +57,7 @@ impl Around {
             whole: Vec::new(),
             copied: copies.is_some(),
             copies,
+            ordered: program.groups[program.indexes[index].group].order.is_some(),
             columns: Vec::new(),
             candidates: Candidates::default(),
             places: Places::Rows,
@@ -65,7 +68,10 @@ impl Around {
     /// here.
     pub fn reaches(&mut self, reach: f32, slots: &[Slot], first: usize) -> Vec<usize> {
         self.reach = Some(self.reach.map_or(reach, |other| other.max(reach)));
-        let known = |slot: &Slot| self.copies.as_ref().is_some_and(|all| all.contains(&(slot.column, slot.when)));
+        let known = |slot: &Slot| match &self.copies {
+            Some(_) if self.ordered && slot.when == When::Fresh => true,
+            copies => copies.as_ref().is_some_and(|all| all.contains(&(slot.column, slot.when))),
+        };
         self.copied &= slots.iter().all(known);
         let place = |(at, slot): (usize, &Slot)| match self.slots.iter().position(|known| known == slot) {
             Some(at) => at,
@@ -104,7 +110,7 @@ impl Around {
         }
         let own = if self.own { members.ascending } else { &[] };
         let (from, first) = (space.own(), members.first);
-        let slots = members.slots.clone().filter(|_| space.by_slot);
+        let slots = members.slots.clone().filter(|_| space.own_slots);
         let asking = Asking { space: batch.space(), own, from, first, slots, lo, hi, reach };
         self.places = self.candidates.find(space, &asking, self.copied);
         if self.places == Places::Listed {

@@ -7,11 +7,11 @@ use std::ops::Range;
 use diptych_protocol::grid_view::GridView;
 use diptych_protocol::id::{ColumnId, IndexId};
 use diptych_protocol::program::{IndexKind, Reach, When};
-use diptych_protocol::values::{Cells, Values, ValuesMut};
+use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
 use super::core::Core;
-use super::slotted::Own;
+use super::slotted::{Own, Room};
 use crate::body::slots::Slots;
 use crate::index::{self, KdTree};
 
@@ -28,7 +28,7 @@ pub(super) struct Rooms {
     pub own: Vec<Values<'static>>,
     pub out: Vec<ValuesMut<'static>>,
     pub panels: Vec<ValuesMut<'static>>,
-    pub cells: Vec<Cells<'static>>,
+    pub(super) rooms: Vec<Room<'static>>,
     pub(super) sources: Vec<Own<'static>>,
     bound_own: Vec<Values<'static>>,
     bound_far: Vec<Values<'static>>,
@@ -52,6 +52,8 @@ pub(super) struct Surroundings<'b> {
     own: [Cow<'b, [f32]>; 3],
     /// Whether own positions stand in the order of the batch's slots, instead of by row.
     pub by_slot: bool,
+    /// Whether these slots are those of the index.
+    pub own_slots: bool,
 }
 
 impl Surroundings<'_> {
@@ -124,7 +126,8 @@ impl<'b> Bound<'b> {
         }
         bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
-            let by_slot = batch.slots() == Some(around.index);
+            let own_slots = batch.slots() == Some(around.index);
+            let by_slot = own_slots || (batch.in_order() && around.when == When::Fresh);
             for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
                 match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
@@ -141,7 +144,7 @@ impl<'b> Bound<'b> {
                 IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
                 IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
             };
-            Surroundings { index, theirs: batch.positions(around.index), own, by_slot }
+            Surroundings { index, theirs: batch.positions(around.index), own, by_slot, own_slots }
         }));
         bound
     }
@@ -164,7 +167,7 @@ impl<'b> Bound<'b> {
 /// A column of the own positions: of the batch's rows as they stand; of a batch that is given by slots, in that order
 /// where the index is that grid, which has copies of what distances are measured between, else whole.
 fn own_positions<'b>(batch: &'b Batch<'_, '_>, index: IndexId, column: ColumnId, when: When) -> Values<'b> {
-    if batch.slots().is_none() {
+    if batch.slots().is_none() || (batch.in_order() && when == When::Fresh) {
         return batch.read_values(column, when, Reach::Own);
     }
     let copy = batch.grid_copy_here(index, column, when);

@@ -1,14 +1,13 @@
 //! Blocks of a batch that is given by the slots of a grid: rows that are near each other, in whatever order they stand.
 
 use diptych_protocol::id::{ColumnId, IndexId};
-use diptych_protocol::program::When;
+use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::BodyKernel;
 use super::bound::{Bound, recycle};
 use crate::body::block::padded;
-use crate::body::column::Column;
 
 /// Where a column of the own rows is read.
 #[derive(Clone, Copy)]
@@ -21,8 +20,29 @@ pub(super) enum Own<'b> {
     Open(Cells<'b>),
 }
 
+/// Where a column of the own rows is written.
+pub(super) enum Room<'b> {
+    /// In order: the batch's slots.
+    BySlot(ValuesMut<'b>),
+    /// As rows stand.
+    ByRow(Cells<'b>),
+}
+
+impl<'b> Room<'b> {
+    fn new(batch: &'b Batch<'_, '_>, column: ColumnId) -> Self {
+        if batch.in_order() {
+            Room::BySlot(batch.write_values(column))
+        } else {
+            Room::ByRow(batch.write_cells(column))
+        }
+    }
+}
+
 impl<'b> Own<'b> {
     fn new(batch: &'b Batch<'_, '_>, index: IndexId, column: ColumnId, when: When) -> Self {
+        if when == When::Fresh && batch.in_order() {
+            return Own::BySlot(batch.read_values(column, when, Reach::Own));
+        }
         match batch.grid_copy_here(index, column, when) {
             Some(copy) => Own::BySlot(copy),
             None => batch.read_by_row(column, when).map_or_else(|| Own::Open(batch.read_cells(column)), Own::ByRow),
@@ -40,8 +60,8 @@ impl BodyKernel {
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
-        let mut panels: Vec<Cells<'_>> = recycle(std::mem::take(&mut self.rooms.cells));
-        panels.extend(self.stores.iter().map(|column| batch.write_cells(*column)));
+        let mut panels: Vec<Room<'_>> = recycle(std::mem::take(&mut self.rooms.rooms));
+        panels.extend(self.stores.iter().map(|column| Room::new(batch, *column)));
         let step = self.core.stretch();
         let blocks = if forming.is_some() { self.blocks.len() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
@@ -70,17 +90,29 @@ impl BodyKernel {
                 }
                 own.push(column.values());
             }
-            self.out.iter_mut().for_each(|room| room.resize(lanes.len()));
             let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
-            out.extend(self.out.iter_mut().map(Column::values_mut));
+            for (column, panel) in self.out.iter_mut().zip(&mut panels) {
+                match panel {
+                    // Lanes without a row write what later blocks of the batch write again.
+                    Room::BySlot(panel) if room.end <= panel.len() => out.push(panel.range(room.clone())),
+                    _ => {
+                        column.resize(lanes.len());
+                        out.push(column.values_mut());
+                    }
+                }
+            }
             self.core.run(batch, bound, rows.len(), &own, &mut out);
             self.rooms.own = recycle(own);
             self.rooms.out = recycle(out);
-            for (column, panel) in self.out.iter().zip(&panels) {
-                column.scatter_cells(*panel, rows.iter().map(|row| *row as usize));
+            for (column, panel) in self.out.iter().zip(&mut panels) {
+                match panel {
+                    Room::BySlot(panel) if room.end <= panel.len() => {}
+                    Room::BySlot(panel) => column.scatter(panel, range.clone()),
+                    Room::ByRow(cells) => column.scatter_cells(*cells, rows.iter().map(|row| *row as usize)),
+                }
             }
         }
         self.rooms.sources = recycle(sources);
-        self.rooms.cells = recycle(panels);
+        self.rooms.rooms = recycle(panels);
     }
 }

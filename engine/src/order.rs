@@ -1,0 +1,131 @@
+//! Keeping rows in spatial order.
+//!
+//! A group whose rules look around by a grid has its rows of `next` written in the order of that grid's slots, each frame:
+//! what is near in space is near in memory, and nothing is brought back to where it stood. **The rule:** the rows of a
+//! group are kept in the order of a grid if
+//!
+//! - it is over the state that the frame starts from, and the only index over the group;
+//! - a rule over the group asks it;
+//! - all rules over the group are text, and no native rule reads its rows;
+//! - nobody needs to find a row by its number: no component refers to rows of the group, no rule reads through such a
+//!   reference or goes over all rows, or over those that refer to it.
+//!
+//! The rule looks at the program alone. What it decides is data: a column of entities, and a system that carries what
+//! nobody writes. Draws, marks and the content hash go by entities: order changes none of them.
+
+use diptych_protocol::body::{At, Body, Op, Over, Store};
+use diptych_protocol::id::{ColumnId, GroupId, IndexId, LoopId, SystemId};
+use diptych_protocol::limits::OWNS_MAX;
+use diptych_protocol::program::{Code, Column, IndexKind, Order, Origin, Program, Reach, Read, System, When};
+use diptych_protocol::types::{Scalar, Sort, Type};
+
+/// What the column of entities is called: a word that no component can have.
+const ENTITIES: &str = "entity";
+
+/// Decides for each group, and makes its program so.
+pub fn keep(program: &mut Program) {
+    for group in program.groups.ids() {
+        if let Some(index) = grid_of(program, group).filter(|_| may_move(program, group)) {
+            put_in_order(program, group, index);
+        }
+    }
+}
+
+/// The grid that its rows could stand in the order of.
+fn grid_of(program: &Program, group: GroupId) -> Option<IndexId> {
+    let mut over = program.indexes.iter().filter(|(_, index)| index.group == group);
+    let (id, index) = over.next()?;
+    let only = over.next().is_none() && index.when == When::Prev && matches!(index.kind, IndexKind::Grid { .. });
+    let asks = |system: &System| system.group == group && system.indexes.contains(&id);
+    (only && program.systems.values().any(asks)).then_some(id)
+}
+
+/// Whether nobody needs its rows to stay where they are.
+fn may_move(program: &Program, group: GroupId) -> bool {
+    let of = |column: ColumnId| program.columns[column].group == group;
+    let unowned = program.columns.values().filter(|column| column.group == group && column.owner.is_none()).count();
+    let referred = program.columns.values().any(|column| column.component_type.sort == Sort::Entity(group))
+        || program.inverses.values().any(|inverse| inverse.group == group || inverse.to == group);
+    let stays = |system: &System| match system.code {
+        Code::Native(_) => system.group == group || system.reads.iter().any(|read| of(read.column)),
+        Code::Body(body) => finds_rows(&program.bodies[body], group, of),
+        Code::Carry => false,
+    };
+    unowned < OWNS_MAX && !referred && !program.systems.values().any(stays)
+}
+
+/// Whether a body finds rows by their numbers.
+fn finds_rows(body: &Body, group: GroupId, of: impl Fn(ColumnId) -> bool) -> bool {
+    let far = |op: Op| matches!(op, Op::Read { column, at: At::Row(_), .. } if of(column));
+    body.ops.values().any(|typed| far(typed.op)) || body.loops.values().any(|it| it.over == Over::Group(group))
+}
+
+fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
+    let Origin::Blueprint(blueprint) = program.groups[group].origin else { return };
+    let system = SystemId(program.systems.len() as u32);
+    let entities = program.columns.push(Column {
+        group,
+        component: ENTITIES.into(),
+        component_type: Type::scalar(Scalar::U32),
+        lane: 0,
+        scalar: Scalar::U32,
+        owner: None,
+    });
+    let carried: Vec<ColumnId> =
+        program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();
+    carried.iter().for_each(|column| program.columns[*column].owner = Some(system));
+    let span = program.groups[group].span;
+    let made = &mut program.bodies[blueprint];
+    let value = made.push(Scalar::U32, Op::Row);
+    made.stores.push(Store { column: entities, value, span });
+    program.groups[group].order = Some(Order { index, entities });
+    name_entities(program, group, index, entities);
+    finish(program, group, entities, &carried);
+    program.systems.push(System {
+        name: format!("{} in order", program.groups[group].name),
+        group,
+        owns: carried,
+        reads: Vec::new(),
+        indexes: Vec::new(),
+        inverses: Vec::new(),
+        code: Code::Carry,
+        constants: Vec::new(),
+        batch_rows: None,
+        span,
+    });
+}
+
+/// In rules: a row's entity is what its column says.
+fn name_entities(program: &mut Program, group: GroupId, index: IndexId, entities: ColumnId) {
+    for (_, system) in program.systems.iter_mut() {
+        let Code::Body(body) = system.code else { continue };
+        let body = &mut program.bodies[body];
+        let around = |it: LoopId| body.loops[it].over.index() == Some(index);
+        let mut others = false;
+        for (_, typed) in body.ops.iter_mut() {
+            let at = match typed.op {
+                Op::Row if system.group == group => At::Own,
+                Op::Other(it) if around(it) => At::Other(it),
+                _ => continue,
+            };
+            others |= at != At::Own;
+            typed.op = Op::Read { column: entities, when: When::Prev, at };
+        }
+        if others {
+            system.reads.push(Read { column: entities, when: When::Prev, reach: Reach::Any });
+        }
+    }
+}
+
+/// In what is measured of finished rows: what is carried stands in `next`.
+fn finish(program: &mut Program, group: GroupId, entities: ColumnId, carried: &[ColumnId]) {
+    for reduction in program.reductions.values().filter(|reduction| reduction.group == group) {
+        for (_, typed) in program.bodies[reduction.body].ops.iter_mut() {
+            match &mut typed.op {
+                Op::Row => typed.op = Op::Read { column: entities, when: When::Fresh, at: At::Own },
+                Op::Read { column, when, .. } if carried.contains(column) => *when = When::Fresh,
+                _ => {}
+            }
+        }
+    }
+}

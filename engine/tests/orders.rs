@@ -1,0 +1,224 @@
+//! Which groups have their rows kept in the order of a grid: the written rule, from the program alone; and what the
+//! verifier asks of such a program.
+
+mod support;
+
+use diptych::compile::{Settings, compile};
+use diptych::source::Source;
+use diptych_protocol::body::{Op, Over};
+use diptych_protocol::id::{ColumnId, GroupId, IndexId, SystemId};
+use diptych_protocol::program::{Code, Domain, Inverse, IndexKind, Order, Program, Reach, Read, Span, When, Work};
+use diptych_protocol::types::{Scalar, Type};
+use diptych_protocol::verify::{Violation, verify};
+use support::EveryKernel;
+
+#[track_caller]
+fn compiled(text: &str) -> Program {
+    let source = Source { path: "test.dip".into(), text: format!("scenario test\n{text}") };
+    match compile(&source, &Settings::default(), &EveryKernel) {
+        Ok(compiled) => compiled.program,
+        Err(errors) => panic!("{}", diptych::diagnostic::render(&source, &errors, false)),
+    }
+}
+
+/// A world of points with a constant column and a rule that looks around, and another group.
+fn world(items: &str) -> String {
+    format!(
+        "space torus (0, 0) .. (30, 30)\ncomponent P = vec2\ncomponent M = f32\ncomponent A = f32\ncomponent B = f32\n\
+         group g[1_000] {{ position P = uniform(space), M = row, A = 0 }}\n\
+         group h[100] {{ position P = uniform(space), B = 0 }}\n\
+         system s for g owns A {{ A = sum(x in g within 1 : x.M) + chance_of(x_or(row)) }}\n\
+         fn x_or(row: u32) -> f32 {{ f32(row) }}\nfn chance_of(p: f32) -> f32 {{ if chance(p) {{ 1 }} else {{ 0 }} }}\n{items}\n"
+    )
+}
+
+fn order(program: &Program) -> Option<Order> {
+    program.groups[GroupId(0)].order
+}
+
+#[test]
+fn rows_that_nobody_needs_where_they_are_are_kept_in_order() {
+    let program = compiled(&world(""));
+    let order = order(&program).expect("an order");
+    assert_eq!(order.index, IndexId(0));
+    let column = &program.columns[order.entities];
+    assert_eq!((column.component.as_str(), column.scalar), ("entity", Scalar::U32));
+    // What nobody wrote is carried now, by a system that is no rule of the scenario.
+    let carries = program.systems.iter().find(|(_, it)| it.code == Code::Carry).expect("a system that carries");
+    let mass = program.column(GroupId(0), "M", 0).expect("a column");
+    assert_eq!(carries.1.owns, [mass, order.entities]);
+    assert_eq!(program.columns[mass].owner, Some(carries.0));
+    // It is in the pass of the rule, which goes by slots.
+    let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).expect("a pass");
+    assert!(matches!(pass.domain, Domain::Slots { index, .. } if index == order.index));
+    // The other group has no rule of its own that looks around.
+    assert_eq!(program.groups[GroupId(1)].order, None);
+}
+
+#[test]
+fn who_looks_at_rows_from_elsewhere_is_no_hindrance() {
+    for items in [
+        "system t for h owns B { B = sum(x in g within 2 : x.M) }",
+        "signal mean = mean(g: M)\nsignal some = count(g where row < 5)",
+        "system move for g owns P { P = wrap(P + vec2(fresh A, 0)) }",
+        "component Seen = entity of h\ngroup k[5] { Seen = h[1] }",
+    ] {
+        assert!(order(&compiled(&world(items))).is_some(), "{items}");
+    }
+}
+
+#[test]
+fn rows_that_somebody_needs_where_they_are_stay() {
+    for items in [
+        "index other = kdtree of g { bucket = 64 }",
+        "index other = grid of fresh g { cell = 1 }\nsystem move for g owns P { P = wrap(P) }",
+        "system t for h owns B { B = min(x in g nearest 1 : distance(x)) }",
+        "system t for h owns B { B = sum(x in g : x.M) }",
+        "system t for h owns B { B = g[3].M }",
+        "system t for h owns B { let x = argmax(x in g within 2 : x.M)  B = x.M }",
+        "component To = entity of g\ngroup k[5] { To = g[1] }",
+        "component Size = f32\ngroup k[5] { Size = 0 }\nsystem t native \"test\" for k owns Size reads g.M",
+    ] {
+        assert_eq!(order(&compiled(&world(items))), None, "{items}");
+    }
+    // A native rule over the rows themselves, and rows that no rule of their own looks around from.
+    let native = world("").replace("A = 0 }", "A = 0, B = 0 }") + "system t native \"test\" for g owns B reads A";
+    assert_eq!(order(&compiled(&native)), None);
+    let watched = world("system t for h owns B { B = sum(x in g within 1 : x.M) }").replace("sum(x in g within 1 : x.M)", "M");
+    assert_eq!(order(&compiled(&watched.replacen("B = M", "B = sum(x in g within 1 : x.M)", 1))), None);
+}
+
+#[track_caller]
+fn broken(spoil: impl Fn(&mut Program), with: &str) {
+    let text = world(
+        "system t for h owns B { B = sum(x in g within 2 : x.M) }\nsignal mean = mean(g: M)\nsystem p for g owns P { P = wrap(P) }",
+    );
+    let mut program = compiled(&text);
+    assert_eq!(verify(&program), Ok(()));
+    spoil(&mut program);
+    let violations = verify(&program).expect_err("a broken program");
+    assert!(violations.iter().any(|it| it.to_string().contains(with)), "{violations:?}");
+}
+
+const G: GroupId = GroupId(0);
+const S: SystemId = SystemId(0);
+const T: SystemId = SystemId(1);
+
+fn column(program: &Program, group: u32, name: &str) -> ColumnId {
+    program.column(GroupId(group), name, 0).expect("a column")
+}
+
+fn body(program: &mut Program, system: SystemId) -> &mut diptych_protocol::body::Body {
+    let Code::Body(body) = program.systems[system].code else { panic!("a system in text") };
+    &mut program.bodies[body]
+}
+
+fn spoil_op(program: &mut Program, system: SystemId, spoil: impl Fn(&mut Op) -> bool) {
+    assert!(body(program, system).ops.iter_mut().any(|(_, typed)| spoil(&mut typed.op)), "nothing was spoiled");
+}
+
+#[test]
+fn an_order_is_that_of_a_grid_over_the_rows() {
+    let wrong = "its order is that of a grid over its own rows";
+    broken(|p| p.groups[G].order = p.groups[G].order.map(|order| Order { index: IndexId(9), ..order }), "does not exist");
+    broken(|p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: ColumnId(99), ..o }), "does not exist");
+    broken(|p| p.indexes[IndexId(0)].when = When::Fresh, wrong);
+    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 64 }, wrong);
+    broken(
+        |p| {
+            let other = p.indexes[IndexId(0)].clone();
+            p.indexes.push(other);
+        },
+        "another index is over rows that move",
+    );
+}
+
+#[test]
+fn each_column_moves() {
+    let entities = |p: &Program| p.groups[G].order.expect("an order").entities;
+    broken(|p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: column(p, 0, "A"), ..o }), "is carried");
+    broken(
+        |p| {
+            let mass = column(p, 0, "M");
+            p.columns[mass].owner = None;
+        },
+        "each of its columns moves",
+    );
+    broken(
+        |p| {
+            let entities = entities(p);
+            p.columns[entities].component_type = Type::scalar(Scalar::I32);
+            p.columns[entities].scalar = Scalar::I32;
+        },
+        "is carried",
+    );
+    broken(|p| p.groups[G].order = None, "its rows stay where they are");
+}
+
+#[test]
+fn who_sees_rows_that_move_knows_it() {
+    broken(|p| p.systems[SystemId(2)].code = Code::Native("k".into()), "native systems run over rows that stay");
+    broken(
+        |p| {
+            let step = p.steps.iter().find(|(_, it)| matches!(it.work, Work::Pass(ref all) if all.contains(&S))).map(|it| it.0);
+            p.steps[step.expect("a pass")].domain = Domain::Rows { group: G, batch_rows: 64 };
+        },
+        "its passes go by the slots of its order",
+    );
+    let entity = |p: &Program, op: &Op| matches!(op, Op::Read { column, .. } if Some(*column) == p.groups[G].order.map(|o| o.entities));
+    broken(
+        |p| {
+            let known = p.clone();
+            spoil_op(p, S, |op| entity(&known, op) && { *op = Op::Row; true });
+        },
+        "what its user may not touch",
+    );
+    broken(
+        |p| {
+            let it = body(p, T).loops.ids().next().expect("a loop");
+            let mass = column(p, 0, "M");
+            let is = |op: &Op| matches!(op, Op::Read { column, .. } if *column == mass);
+            spoil_op(p, T, |op| is(op) && { *op = Op::Other(it); true });
+            body(p, T).ops.iter_mut().for_each(|(_, typed)| if typed.op == Op::Other(it) { typed.scalar = Scalar::U32 });
+        },
+        "a neighbour's number",
+    );
+    broken(
+        |p| {
+            if let IndexKind::Grid { copies, .. } = &mut p.indexes[IndexId(0)].kind {
+                copies.retain(|(column, _)| *column != ColumnId(2));
+            }
+        },
+        "stands in the order of slots",
+    );
+    broken(
+        |p| {
+            let it = body(p, T).loops.ids().next().expect("a loop");
+            body(p, T).loops[it].over = Over::Group(G);
+        },
+        "a loop goes over rows as they stand",
+    );
+    broken(
+        |p| {
+            let mass = column(p, 1, "B");
+            p.columns[mass].component_type = Type::entity(G);
+        },
+        "references need rows that stay",
+    );
+    broken(
+        |p| {
+            let column = column(p, 0, "M");
+            p.inverses.push(Inverse { name: "i".into(), group: G, column, when: When::Prev, to: GroupId(1), span: Span::default() });
+        },
+        "references need rows that stay",
+    );
+    broken(
+        |p| {
+            let column = column(p, 0, "M");
+            p.systems[T].code = Code::Native("k".into());
+            p.systems[T].reads.push(Read { column, when: When::Prev, reach: Reach::Any });
+        },
+        "a native system reads its rows",
+    );
+    let _ = |violation: &Violation| matches!(violation, Violation::Order(..));
+}
