@@ -135,8 +135,14 @@ fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
         };
         let position = group.members.iter().position(|member| member.position);
         let position = position.map_or(Vec::new(), |member| world.places.of(Place { group: at, member }));
-        let _: GroupId =
-            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, order: None, span: group.span });
+        let _: GroupId = groups.push(Group {
+            name: group.name.to_string(),
+            rows: group.rows,
+            origin,
+            position,
+            order: None,
+            span: group.span,
+        });
     }
     groups
 }

@@ -7,9 +7,9 @@ use diptych::compile::{Settings, compile};
 use diptych::source::Source;
 use diptych_protocol::body::{Op, Over};
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, SystemId};
-use diptych_protocol::program::{Code, Domain, Inverse, IndexKind, Order, Program, Reach, Read, Span, When, Work};
+use diptych_protocol::program::{Code, Domain, IndexKind, Inverse, Order, Program, Reach, Read, Span, When, Work};
 use diptych_protocol::types::{Scalar, Type};
-use diptych_protocol::verify::{Violation, verify};
+use diptych_protocol::verify::verify;
 use support::EveryKernel;
 
 #[track_caller]
@@ -27,8 +27,7 @@ fn world(items: &str) -> String {
         "space torus (0, 0) .. (30, 30)\ncomponent P = vec2\ncomponent M = f32\ncomponent A = f32\ncomponent B = f32\n\
          group g[1_000] {{ position P = uniform(space), M = row, A = 0 }}\n\
          group h[100] {{ position P = uniform(space), B = 0 }}\n\
-         system s for g owns A {{ A = sum(x in g within 1 : x.M) + chance_of(x_or(row)) }}\n\
-         fn x_or(row: u32) -> f32 {{ f32(row) }}\nfn chance_of(p: f32) -> f32 {{ if chance(p) {{ 1 }} else {{ 0 }} }}\n{items}\n"
+         system s for g owns A {{ A = sum(x in g within 1 : x.M) + f32(row) + uniform(0, 1) }}\n{items}\n"
     )
 }
 
@@ -46,7 +45,7 @@ fn rows_that_nobody_needs_where_they_are_are_kept_in_order() {
     // What nobody wrote is carried now, by a system that is no rule of the scenario.
     let carries = program.systems.iter().find(|(_, it)| it.code == Code::Carry).expect("a system that carries");
     let mass = program.column(GroupId(0), "M", 0).expect("a column");
-    assert_eq!(carries.1.owns, [mass, order.entities]);
+    assert_eq!(carries.1.owns, [ColumnId(0), ColumnId(1), mass, order.entities]);
     assert_eq!(program.columns[mass].owner, Some(carries.0));
     // It is in the pass of the rule, which goes by slots.
     let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).expect("a pass");
@@ -77,15 +76,15 @@ fn rows_that_somebody_needs_where_they_are_stay() {
         "system t for h owns B { B = g[3].M }",
         "system t for h owns B { let x = argmax(x in g within 2 : x.M)  B = x.M }",
         "component To = entity of g\ngroup k[5] { To = g[1] }",
-        "component Size = f32\ngroup k[5] { Size = 0 }\nsystem t native \"test\" for k owns Size reads g.M",
+        "component Size = f32\ngroup k[5] { Size = 0 }\nsystem t native \"k\" for k owns Size reads g.M",
     ] {
         assert_eq!(order(&compiled(&world(items))), None, "{items}");
     }
     // A native rule over the rows themselves, and rows that no rule of their own looks around from.
-    let native = world("").replace("A = 0 }", "A = 0, B = 0 }") + "system t native \"test\" for g owns B reads A";
+    let native = world("").replace("A = 0 }", "A = 0, B = 0 }") + "system t native \"k\" for g owns B reads A";
     assert_eq!(order(&compiled(&native)), None);
-    let watched = world("system t for h owns B { B = sum(x in g within 1 : x.M) }").replace("sum(x in g within 1 : x.M)", "M");
-    assert_eq!(order(&compiled(&watched.replacen("B = M", "B = sum(x in g within 1 : x.M)", 1))), None);
+    let watched = world("system t for h owns B { B = sum(x in g within 2 : x.M) }");
+    assert_eq!(order(&compiled(&watched.replace("sum(x in g within 1 : x.M)", "M"))), None);
 }
 
 #[track_caller]
@@ -96,7 +95,7 @@ fn broken(spoil: impl Fn(&mut Program), with: &str) {
     let mut program = compiled(&text);
     assert_eq!(verify(&program), Ok(()));
     spoil(&mut program);
-    let violations = verify(&program).expect_err("a broken program");
+    let violations = verify(&program).err().unwrap_or_default();
     assert!(violations.iter().any(|it| it.to_string().contains(with)), "{violations:?}");
 }
 
@@ -105,7 +104,7 @@ const S: SystemId = SystemId(0);
 const T: SystemId = SystemId(1);
 
 fn column(program: &Program, group: u32, name: &str) -> ColumnId {
-    program.column(GroupId(group), name, 0).expect("a column")
+    program.column(GroupId(group), name, 0).unwrap_or_else(|| panic!("no column {name}"))
 }
 
 fn body(program: &mut Program, system: SystemId) -> &mut diptych_protocol::body::Body {
@@ -120,7 +119,10 @@ fn spoil_op(program: &mut Program, system: SystemId, spoil: impl Fn(&mut Op) -> 
 #[test]
 fn an_order_is_that_of_a_grid_over_the_rows() {
     let wrong = "its order is that of a grid over its own rows";
-    broken(|p| p.groups[G].order = p.groups[G].order.map(|order| Order { index: IndexId(9), ..order }), "does not exist");
+    broken(
+        |p| p.groups[G].order = p.groups[G].order.map(|order| Order { index: IndexId(9), ..order }),
+        "does not exist",
+    );
     broken(|p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: ColumnId(99), ..o }), "does not exist");
     broken(|p| p.indexes[IndexId(0)].when = When::Fresh, wrong);
     broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 64 }, wrong);
@@ -160,7 +162,11 @@ fn who_sees_rows_that_move_knows_it() {
     broken(|p| p.systems[SystemId(2)].code = Code::Native("k".into()), "native systems run over rows that stay");
     broken(
         |p| {
-            let step = p.steps.iter().find(|(_, it)| matches!(it.work, Work::Pass(ref all) if all.contains(&S))).map(|it| it.0);
+            let step = p
+                .steps
+                .iter()
+                .find(|(_, it)| matches!(it.work, Work::Pass(ref all) if all.contains(&S)))
+                .map(|it| it.0);
             p.steps[step.expect("a pass")].domain = Domain::Rows { group: G, batch_rows: 64 };
         },
         "its passes go by the slots of its order",
@@ -169,17 +175,31 @@ fn who_sees_rows_that_move_knows_it() {
     broken(
         |p| {
             let known = p.clone();
-            spoil_op(p, S, |op| entity(&known, op) && { *op = Op::Row; true });
+            spoil_op(p, S, |op| {
+                entity(&known, op) && {
+                    *op = Op::Row;
+                    true
+                }
+            });
         },
-        "what its user may not touch",
+        "it uses what is not declared, or not there",
     );
     broken(
         |p| {
             let it = body(p, T).loops.ids().next().expect("a loop");
             let mass = column(p, 0, "M");
             let is = |op: &Op| matches!(op, Op::Read { column, .. } if *column == mass);
-            spoil_op(p, T, |op| is(op) && { *op = Op::Other(it); true });
-            body(p, T).ops.iter_mut().for_each(|(_, typed)| if typed.op == Op::Other(it) { typed.scalar = Scalar::U32 });
+            spoil_op(p, T, |op| {
+                is(op) && {
+                    *op = Op::Other(it);
+                    true
+                }
+            });
+            body(p, T).ops.iter_mut().for_each(|(_, typed)| {
+                if typed.op == Op::Other(it) {
+                    typed.scalar = Scalar::U32
+                }
+            });
         },
         "a neighbour's number",
     );
@@ -208,7 +228,14 @@ fn who_sees_rows_that_move_knows_it() {
     broken(
         |p| {
             let column = column(p, 0, "M");
-            p.inverses.push(Inverse { name: "i".into(), group: G, column, when: When::Prev, to: GroupId(1), span: Span::default() });
+            p.inverses.push(Inverse {
+                name: "i".into(),
+                group: G,
+                column,
+                when: When::Prev,
+                to: GroupId(1),
+                span: Span::default(),
+            });
         },
         "references need rows that stay",
     );
@@ -220,5 +247,4 @@ fn who_sees_rows_that_move_knows_it() {
         },
         "a native system reads its rows",
     );
-    let _ = |violation: &Violation| matches!(violation, Violation::Order(..));
 }

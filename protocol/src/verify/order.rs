@@ -53,7 +53,8 @@ fn rules(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
             Code::Native(_) => return Some("native systems run over rows that stay where they are"),
             Code::Body(_) | Code::Carry => {}
         }
-        let mut steps = program.steps.values().filter(|step| matches!(&step.work, Work::Pass(all) if all.contains(&number)));
+        let mut steps =
+            program.steps.values().filter(|step| matches!(&step.work, Work::Pass(all) if all.contains(&number)));
         if !steps.all(|step| matches!(step.domain, Domain::Slots { index, .. } if index == order.index)) {
             return Some("its passes go by the slots of its order");
         }

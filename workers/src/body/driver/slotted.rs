@@ -30,11 +30,7 @@ pub(super) enum Room<'b> {
 
 impl<'b> Room<'b> {
     fn new(batch: &'b Batch<'_, '_>, column: ColumnId) -> Self {
-        if batch.in_order() {
-            Room::BySlot(batch.write_values(column))
-        } else {
-            Room::ByRow(batch.write_cells(column))
-        }
+        if batch.in_order() { Room::BySlot(batch.write_values(column)) } else { Room::ByRow(batch.write_cells(column)) }
     }
 }
 
