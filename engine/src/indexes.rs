@@ -3,7 +3,8 @@
 //!
 //! **The rule.** An index that is made because rules look for neighbours is a grid if
 //!
-//! - all that asks it is loops `within` a radius: no `nearest`, nothing that needs its buckets, no kernel;
+//! - all that asks it is loops `within` a radius, the same for all rows, of the own position: no `nearest`, nothing that
+//!   needs its buckets, no kernel;
 //! - the space has edges: a box or a torus;
 //! - cells as long as the largest of those radii are at most [`GRID_CELLS_A_ROW`] for each row that the group can have:
 //!   in a world that is emptier than that a tree finds the few neighbours sooner.
@@ -81,7 +82,7 @@ impl Asked {
             };
             for it in program.bodies[body].loops.values() {
                 match &it.over {
-                    Over::Within { index, reach, .. } if *index == id => {
+                    Over::Within { index, reach, .. } if *index == id && it.question.is_none() => {
                         asked.reach = Some(asked.reach.map_or(*reach, |known| known.max(*reach)));
                     }
                     over => asked.otherwise |= over.index().or(over.buckets()) == Some(id),

@@ -56,7 +56,7 @@ impl Bodies {
         flattener.sites = std::mem::take(&mut self.sites);
         fill(&mut flattener);
         self.sites = flattener.sites;
-        self.bodies.push(flattener.builder.finish())
+        flattener.builder.finish(&mut self.bodies)
     }
 }
 

@@ -97,22 +97,23 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
 
 /// In rules: a row's entity is what its column says.
 fn name_entities(program: &mut Program, group: GroupId, index: IndexId, entities: ColumnId) {
-    for (_, system) in program.systems.iter_mut() {
-        let Code::Body(body) = system.code else { continue };
-        let body = &mut program.bodies[body];
-        let around = |it: LoopId| body.loops[it].over.index() == Some(index);
+    for id in program.systems.ids() {
         let mut others = false;
-        for (_, typed) in body.ops.iter_mut() {
-            let at = match typed.op {
-                Op::Row if system.group == group => At::Own,
-                Op::Other(it) if around(it) => At::Other(it),
-                _ => continue,
-            };
-            others |= at != At::Own;
-            typed.op = Op::Read { column: entities, when: When::Prev, at };
+        for body in program.bodies_of(id) {
+            let body = &mut program.bodies[body];
+            let around = |it: LoopId| body.loops[it].over.index() == Some(index);
+            for (_, typed) in body.ops.iter_mut() {
+                let at = match typed.op {
+                    Op::Row if program.systems[id].group == group => At::Own,
+                    Op::Other(it) if around(it) => At::Other(it),
+                    _ => continue,
+                };
+                others |= at != At::Own;
+                typed.op = Op::Read { column: entities, when: When::Prev, at };
+            }
         }
         if others {
-            system.reads.push(Read { column: entities, when: When::Prev, reach: Reach::Any });
+            program.systems[id].reads.push(Read { column: entities, when: When::Prev, reach: Reach::Any });
         }
     }
 }

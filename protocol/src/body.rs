@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
+use crate::id::{BodyId, ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
 use crate::program::{Span, When};
 use crate::table::Table;
 use crate::types::{Scalar, Value};
@@ -148,6 +148,10 @@ pub struct Loop {
     pub over: Over,
     /// Rows where this is false make no turn. Stands before the loop.
     pub mask: Option<ValueId>,
+    /// Of a spatial loop: the body whose results are the point that the own row measures from, and then, of
+    /// [`Over::Within`], the radius (`f32`) if the rows have radii of their own. Its number is below that of the body that
+    /// the loop is in. Without one the point is the own position, and the radius the same for all rows.
+    pub question: Option<BodyId>,
     /// Its [`Op::Loop`].
     pub at: ValueId,
     /// One past the last operation of its body, which begins right behind `at`.
@@ -167,10 +171,10 @@ pub enum Over {
     Within {
         /// The index.
         index: IndexId,
-        /// A radius that is not below what `active` lets pass.
+        /// A radius that is not below what `active` lets pass; 0 where the loop's question gives one a row.
         reach: f32,
-        /// The point that distances are measured from, an axis a value: the own position, `prev` or fresh as the
-        /// index is.
+        /// The point that distances are measured from, an axis a value: what the loop's question gives, or the own
+        /// position, `prev` or fresh as the index is.
         from: Vec<ValueId>,
     },
     /// The nearest rows of the index's group, fewer if it has not so many; never the own row. By distance (squared,

@@ -595,6 +595,23 @@ impl Program {
         self.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| id)
     }
 
+    /// The bodies that a system runs: its own, if its code is one, and the questions of its loops.
+    pub fn bodies_of(&self, system: SystemId) -> Vec<BodyId> {
+        let mut all: Vec<BodyId> = match self.systems[system].code {
+            Code::Body(body) => vec![body],
+            Code::Native(_) | Code::Carry => Vec::new(),
+        };
+        let mut at = 0;
+        while let Some(&body) = all.get(at) {
+            let asked = self.bodies[body].loops.values().filter_map(|it| it.question);
+            all.extend(asked.filter(|question| *question < body));
+            at += 1;
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// How large an inverse is.
     pub fn inverse_shape(&self, inverse: InverseId) -> InverseShape {
         let Inverse { group, to, .. } = self.inverses[inverse];

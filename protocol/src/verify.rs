@@ -30,6 +30,8 @@
 //!   where [`crate::body::Loop`] says. A loop's own values are used in its body, its results after it.
 //! - What a body reads is declared by its system, and asked of indexes and inverses that the system names; a body at
 //!   set-up reads no column, asks nothing; one about a finished state has no loop.
+//! - A spatial loop measures from the own position; or from what its question gives, an earlier body without stores whose
+//!   results are a point and perhaps a radius. Only trees are asked so.
 //! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
 //!   their type, from outside of all loops.
 //!

@@ -46,10 +46,17 @@ pub fn named(program: &Program, name: &str) -> Result<String, String> {
 }
 
 fn system(program: &Program, name: &str) -> Option<Result<String, String>> {
-    let system = program.systems.values().find(|system| system.name == name)?;
+    let (id, system) = program.systems.iter().find(|(_, system)| system.name == name)?;
     let group = &program.groups[system.group].name;
     Some(match &system.code {
-        Code::Body(body) => Ok(text(program, &format!("system {name} for {group}"), &program.bodies[*body])),
+        Code::Body(body) => {
+            let mut parts = vec![text(program, &format!("system {name} for {group}"), &program.bodies[*body])];
+            for question in program.bodies_of(id).into_iter().filter(|question| question != body) {
+                let head = format!("question {} of system {name}", question.number());
+                parts.push(text(program, &head, &program.bodies[question]));
+            }
+            Ok(parts.join("\n"))
+        }
         Code::Native(kernel) => {
             Err(format!("system `{name}` is the native kernel {kernel:?}: it was compiled with its program"))
         }
@@ -188,6 +195,9 @@ fn head(program: &Program, id: LoopId, it: &Loop) -> String {
         Over::Holder(over) => format!("holder, the bucket of {}", index(*over)),
         Over::Count { first, end } => format!("count {} .. {}", value(*first), value(*end)),
     };
+    if let Some(question) = it.question {
+        let _ = write!(text, " by question {}", question.number());
+    }
     if let Some(mask) = it.mask {
         let _ = write!(text, " mask {}", value(mask));
     }

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use diptych_protocol::body::{At, Binary, Body, Carried, Loop, Op, Over, Store, Typed, Update};
 use diptych_protocol::eval;
-use diptych_protocol::id::{Id, LoopId, ValueId};
+use diptych_protocol::id::{BodyId, Id, LoopId, ValueId};
+use diptych_protocol::table::Table;
 use diptych_protocol::types::{Scalar, Value};
 
 /// Builds one body. The ids that it gives out are its own; [`Builder::finish`] numbers anew.
@@ -37,6 +38,8 @@ struct Scope {
 /// A loop in the making.
 struct Draft {
     over: Over,
+    /// The point and the radius, where they are its own.
+    question: Option<Vec<ValueId>>,
     mask: Option<ValueId>,
     at: ValueId,
     parent: Option<LoopId>,
@@ -184,13 +187,29 @@ impl Builder {
     }
 
     /// Opens a loop that carries these values: what follows is its body, until it is closed.
-    pub fn open(&mut self, over: Over, mask: Option<ValueId>, starts: Vec<ValueId>) -> LoopId {
+    pub fn open(
+        &mut self,
+        over: Over,
+        question: Option<Vec<ValueId>>,
+        mask: Option<ValueId>,
+        starts: Vec<ValueId>,
+    ) -> LoopId {
         let it = LoopId::new(self.loops.len() as u32);
         let parent = self.scopes.last().and_then(|scope| scope.home);
         // It takes its place when it is closed: behind what its body turns out to need from before it.
         let at = ValueId::new(self.nodes.len() as u32);
         self.nodes.push(Node { typed: Typed { scalar: Scalar::Bool, op: Op::Loop(it) }, home: parent });
-        self.loops.push(Draft { over, mask, at, parent, active: None, starts, updates: Vec::new(), items: Vec::new() });
+        self.loops.push(Draft {
+            over,
+            question,
+            mask,
+            at,
+            parent,
+            active: None,
+            starts,
+            updates: Vec::new(),
+            items: Vec::new(),
+        });
         self.scopes.push(Scope { home: Some(it), ..Scope::default() });
         it
     }
@@ -286,17 +305,31 @@ impl Builder {
         draft.mask == Some(mask) && draft.starts[usize::from(place)] == start
     }
 
-    /// The body, of all that is needed.
-    pub fn finish(mut self) -> Body {
-        let root = self.scopes.pop().map(|scope| scope.items).unwrap_or_default();
-        let live = Live::of(&self);
-        let mut numbering = Numbering { builder: &self, live: &live, body: Body::default(), new: HashMap::new() };
+    /// The body, of all that is needed, behind those of its loops' questions.
+    pub fn finish(mut self, bodies: &mut Table<BodyId, Body>) -> BodyId {
+        let (stores, results) = (std::mem::take(&mut self.stores), std::mem::take(&mut self.results));
+        self.body_of(&stores, &results, bodies)
+    }
+
+    /// A body that gives these values: a part of what was built.
+    fn body_of(&self, stores: &[Store], results: &[ValueId], bodies: &mut Table<BodyId, Body>) -> BodyId {
+        let root = self.scopes.first().map_or(&[][..], |scope| &scope.items);
+        let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()));
+        let mut numbering = Numbering { builder: self, live: &live, body: Body::default(), new: HashMap::new() };
         let mut loops = HashMap::new();
-        numbering.emit(&root, &mut loops);
+        numbering.emit(root, &mut loops);
         let Numbering { mut body, new, .. } = numbering;
-        body.stores = self.stores.iter().map(|store| Store { value: new[&store.value], ..*store }).collect();
-        body.results = self.results.iter().map(|value| new[value]).collect();
-        body
+        body.stores = stores.iter().map(|store| Store { value: new[&store.value], ..*store }).collect();
+        body.results = results.iter().map(|value| new[value]).collect();
+        let mut asking: Vec<(LoopId, LoopId)> = loops.into_iter().collect();
+        asking.sort_unstable();
+        for (draft, made) in asking {
+            if let Some(question) = &self.loops[draft.index()].question {
+                // What it is made of stands before the loop: this comes to an end.
+                body.loops[made].question = Some(self.body_of(&[], question, bodies));
+            }
+        }
+        bodies.push(body)
     }
 }
 
@@ -321,13 +354,12 @@ struct Live {
 }
 
 impl Live {
-    fn of(builder: &Builder) -> Self {
+    fn of(builder: &Builder, roots: impl Iterator<Item = ValueId>) -> Self {
         let mut live = Self {
             values: vec![false; builder.nodes.len()],
             carried: builder.loops.iter().map(|it| vec![false; it.starts.len()]).collect(),
         };
-        let mut open: Vec<ValueId> = builder.stores.iter().map(|store| store.value).collect();
-        open.extend(&builder.results);
+        let mut open: Vec<ValueId> = roots.collect();
         while let Some(value) = open.pop() {
             if std::mem::replace(&mut live.values[value.index()], true) {
                 continue;
@@ -388,7 +420,7 @@ impl Numbering<'_> {
             // Its place is taken now, so that loops are numbered in the order of their operations.
             let over = self.over(&draft.over);
             let mask = draft.mask.map(|mask| self.new[&mask]);
-            self.body.loops.push(Loop { over, mask, at, end: at, active: None, carried: Vec::new() });
+            self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new() });
             self.emit(&draft.items, loops);
             let kept = (draft.starts.iter().zip(&draft.updates)).zip(&self.live.carried[it.index()]);
             let carried = kept.filter(|(_, live)| **live).map(|((start, update), _)| Carried {

@@ -83,8 +83,8 @@ impl Flattener<'_> {
         changed.sort_unstable();
         changed.dedup();
         let starts: Vec<ValueId> = changed.iter().flat_map(|local| self.locals[local].clone()).collect();
-        let over = self.over(&walk.over);
-        let it = self.builder.open(over, self.reached, starts);
+        let (over, question) = self.over(&walk.over);
+        let it = self.builder.open(over, question, self.reached, starts);
         self.turns.insert(walk.turn, it);
         self.open.push(walk.turn);
         let mut place = 0;
@@ -115,8 +115,9 @@ impl Flattener<'_> {
         }
     }
 
-    fn over(&mut self, over: &typed::Over) -> Over {
-        match over {
+    /// What a loop goes over, and what it asks with, where that is not the same for all rows.
+    fn over(&mut self, over: &typed::Over) -> (Over, Option<Vec<ValueId>>) {
+        let over = match over {
             typed::Over::Range { first, end } => {
                 let zero = self.builder.constant(Value::I32(0));
                 let first = self.lanes(first).first().copied().unwrap_or(zero);
@@ -124,21 +125,38 @@ impl Flattener<'_> {
                 Over::Count { first, end }
             }
             typed::Over::Group(group) => Over::Group(GroupId::new(*group as u32)),
-            typed::Over::Within { index, radius } => Over::Within {
-                index: IndexId::new(*index as u32),
-                reach: radius.as_f64() as f32,
-                from: self.own_position(*index),
-            },
-            typed::Over::Nearest { index, count } => {
-                Over::Nearest { index: IndexId::new(*index as u32), count: *count, from: self.own_position(*index) }
+            typed::Over::Within { index, radius, point } => {
+                let from = self.point(*index, point.as_ref());
+                let (constant, radius) = (radius.scalar(), self.lanes(radius));
+                let mut question = from.clone();
+                if constant.is_none() {
+                    question.extend(radius);
+                }
+                let reach = constant.map_or(0.0, |radius| radius.as_f64() as f32);
+                let asks = constant.is_none() || point.is_some();
+                let over = Over::Within { index: IndexId::new(*index as u32), reach, from };
+                return (over, asks.then_some(question));
+            }
+            typed::Over::Nearest { index, count, point } => {
+                let from = self.point(*index, point.as_ref());
+                let question = point.as_ref().map(|_| from.clone());
+                return (Over::Nearest { index: IndexId::new(*index as u32), count: *count, from }, question);
             }
             typed::Over::Members(index) => Over::Members(IndexId::new(*index as u32)),
             typed::Over::Holder(index) => Over::Holder(IndexId::new(*index as u32)),
             typed::Over::By { inverse } => Over::Inverse(InverseId::new(*inverse as u32)),
+        };
+        (over, None)
+    }
+
+    /// Where distances are measured from: a point of the space, or the own position.
+    fn point(&mut self, index: usize, point: Option<&Typed>) -> Vec<ValueId> {
+        match point {
+            Some(point) => self.lanes(point),
+            None => self.own_position(index),
         }
     }
 
-    /// Where distances are measured from.
     fn own_position(&mut self, index: usize) -> Vec<ValueId> {
         let Some(world) = self.world else { return Vec::new() };
         let when = world.model.indexes[index].when;
@@ -149,16 +167,26 @@ impl Flattener<'_> {
 
     /// The exact test of a radius: squares, summed in the order of the axes, against the radius squared.
     fn within(&mut self, walk: &Walk) -> Option<ValueId> {
-        let typed::Over::Within { index, radius } = &walk.over else { return None };
+        let typed::Over::Within { index, radius, .. } = &walk.over else { return None };
         let world = self.world?;
         let group = world.model.indexes[*index].group;
         let ty = world.model.groups[group].members.iter().find(|member| member.position)?.ty;
         let it = self.turns[&walk.turn];
         let delta: Vec<ValueId> = (0..ty.lanes).map(|axis| self.push(ty.scalar, Op::Delta(it, axis))).collect();
         let squared = self.dot(ty.scalar, &delta, &delta)?;
-        let radius = self.builder.constant(diptych_protocol::eval::convert(*radius, ty.scalar));
+        if let Some(radius) = radius.scalar() {
+            let radius = self.builder.constant(diptych_protocol::eval::convert(radius, ty.scalar));
+            let limit = self.binary(ty.scalar, Binary::Mul, radius, radius);
+            return Some(self.compare(Compare::Le, squared, limit));
+        }
+        let own = *self.lanes(radius).first()?;
+        let radius = self.push(ty.scalar, Op::Convert(own));
         let limit = self.binary(ty.scalar, Binary::Mul, radius, radius);
-        Some(self.compare(Compare::Le, squared, limit))
+        let near = self.compare(Compare::Le, squared, limit);
+        // Nothing is within a radius below 0, or one that is no number.
+        let zero = self.builder.constant(diptych_protocol::eval::convert(Value::F32(0.0), ty.scalar));
+        let sound = self.compare(Compare::Ge, radius, zero);
+        self.builder.both(Some(sound), Some(near))
     }
 
     /// The lanes of a component of some row.

@@ -71,11 +71,15 @@ pub enum Over {
     Group(usize),
     Within {
         index: usize,
-        radius: Value,
+        /// `f32`: a constant, or of the row.
+        radius: Typed,
+        /// Where distances are measured from, if not from the own position.
+        point: Option<Typed>,
     },
     Nearest {
         index: usize,
         count: u16,
+        point: Option<Typed>,
     },
     By {
         inverse: usize,

@@ -14,7 +14,7 @@ use crate::syntax::ast::{self, Expr, ExprKind, Fold, Query};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rules::{LocalInfo, Named, TurnInfo};
-use crate::types::typed::{Checked, Draw, Kind, Local, Over, Step, Turn, Typed, Walk};
+use crate::types::typed::{Checked, Draw, Function, Kind, Local, Over, Step, Turn, Typed, Walk};
 use crate::types::{Index, IndexKind, Inverse, Origin, Place, Read};
 
 /// How deep loops nest.
@@ -114,16 +114,19 @@ impl<'a> Checker<'a, '_> {
                 Some(Over::Group(group))
             }
             Query::Within { radius, of } => {
-                let when = self.measured_from(name, group, own, of.as_deref(), "within", span)?;
+                let (when, point) = self.measured_from(name, group, own, of.as_deref(), "within", span)?;
                 let ty = Type::scalar(Scalar::F32);
                 let checked = self.check(radius, Some(Scalar::F32));
                 let typed = coerce(checked, ty, radius.span, "a radius", self.diagnostics)?;
                 let Some(value) = typed.scalar() else {
-                    let error = wrong(radius.span, "a radius is a constant".into());
-                    self.diagnostics.push(
-                        error.help("take the largest one, and leave out what is too far: `where distance(x) <= r`"),
-                    );
-                    return None;
+                    if self.in_a_loop() {
+                        let error = wrong(radius.span, "in another loop, a radius is a constant".into());
+                        let all = "take the largest one, and leave out what is too far: `where distance(x) <= r`";
+                        self.diagnostics.push(error.help(all));
+                        return None;
+                    }
+                    let index = self.index_over(group, when, span, true);
+                    return Some(Over::Within { index, radius: typed, point });
                 };
                 let reach = value.as_f64();
                 if !(reach > 0.0 && reach.is_finite()) {
@@ -132,11 +135,11 @@ impl<'a> Checker<'a, '_> {
                     return None;
                 }
                 self.fits_torus(reach, radius.span)?;
-                let index = self.index_over(group, when, span, false);
-                Some(Over::Within { index, radius: value })
+                let index = self.index_over(group, when, span, point.is_some());
+                Some(Over::Within { index, radius: typed, point })
             }
             Query::Nearest { count, of } => {
-                let when = self.measured_from(name, group, own, of.as_deref(), "nearest", span)?;
+                let (when, point) = self.measured_from(name, group, own, of.as_deref(), "nearest", span)?;
                 let wide = |member: &&super::Member| member.position && member.ty.scalar == Scalar::F64;
                 if self.model.groups[group].members.iter().any(|member| wide(&member)) {
                     let error = wrong(span, "`nearest` among positions of `f64` is not supported yet".into());
@@ -157,7 +160,7 @@ impl<'a> Checker<'a, '_> {
                 let most = u64::from(NEAREST_MAX);
                 let count = self.integer(count, "the number of nearest rows", 1..=most, codes::E0518)?;
                 let index = self.index_over(group, when, span, true);
-                Some(Over::Nearest { index, count: count as u16 })
+                Some(Over::Nearest { index, count: count as u16, point })
             }
             Query::By { fresh, column } => match self.names.meaning(&column.text) {
                 Some(Meaning::Index(index)) => self.bucket_over(name, group, own, index, *fresh, column),
@@ -182,7 +185,31 @@ impl<'a> Checker<'a, '_> {
         None
     }
 
-    /// Checks that both groups have positions, and says which ones distances are between.
+    /// Whether a loop is open around what is checked now.
+    fn in_a_loop(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| !rule.open.is_empty())
+    }
+
+    /// A point that distances are measured from.
+    fn point(&mut self, of: &Expr, ty: Type) -> Option<Typed> {
+        if self.in_a_loop() {
+            let error = Diagnostic::error(
+                codes::E0518,
+                of.span,
+                "in another loop, distances are measured from the own position",
+            );
+            let all = "let another system compute what is around the point, or look around outside of the loop";
+            self.diagnostics.push(error.help(all));
+            return None;
+        }
+        let checked = self.check(of, Some(ty.scalar));
+        let typed = coerce(checked, ty, of.span, "the point that distances are measured from", self.diagnostics)?;
+        let torus = self.space.is_some_and(|space| space.edge == Edge::Torus);
+        Some(if torus { Typed { ty, kind: Kind::Call(Function::Wrap, vec![typed]) } } else { typed })
+    }
+
+    /// Checks that there are positions, and says which ones distances are between: of which state, and the point that
+    /// they are measured from if that is not the own position.
     fn measured_from(
         &mut self,
         name: &ast::Name,
@@ -191,7 +218,20 @@ impl<'a> Checker<'a, '_> {
         of: Option<&Expr>,
         word: &str,
         span: Span,
-    ) -> Option<When> {
+    ) -> Option<(When, Option<Typed>)> {
+        let has_position =
+            |it: usize, checker: &Self| checker.model.groups[it].members.iter().any(|member| member.position);
+        if let Some(of) = of.filter(|of| !self.is_own_position(own, of))
+            && has_position(group, self)
+        {
+            let found = self.model.groups[group].members.iter().position(|member| member.position)?;
+            let ty = self.model.groups[group].members[found].ty;
+            let point = self.point(of, ty)?;
+            if let Some(rule) = &mut self.rule {
+                rule.note(Read { place: Place { group, member: found }, when: When::Prev, reach: Reach::Any, span });
+            }
+            return Some((When::Prev, Some(point)));
+        }
         for (it, whose) in [(group, "the rows that are looked for"), (own, "the system's own rows")] {
             if !self.model.groups[it].members.iter().any(|member| member.position) {
                 let message = format!("`{word}`: group `{}`, {whose}, has no position", self.model.groups[it].name);
@@ -201,10 +241,6 @@ impl<'a> Checker<'a, '_> {
                 return None;
             }
         }
-        let position = |group: usize, checker: &Self| {
-            checker.model.groups[group].members.iter().find(|member| member.position).map(|m| m.component.clone())
-        };
-        let mine = position(own, self)?;
         let ty = |group: usize| self.model.groups[group].members.iter().find(|member| member.position).map(|m| m.ty);
         if ty(own) != ty(group) {
             let message = format!("`{word}`: the positions of both groups have one type");
@@ -213,15 +249,8 @@ impl<'a> Checker<'a, '_> {
             return None;
         }
         let when = match of.map(|of| &of.kind) {
-            None => When::Prev,
-            Some(ExprKind::Name(name)) if *name == mine => When::Prev,
-            Some(ExprKind::Fresh(inner)) if matches!(&inner.kind, ExprKind::Name(name) if *name == mine) => When::Fresh,
-            Some(_) => {
-                let at = of.map_or(span, |of| of.span);
-                let error = Diagnostic::error(codes::E0518, at, "distances are measured from the own position");
-                self.diagnostics.push(error.help(format!("say `of {mine}`, or `of fresh {mine}`, or leave it out")));
-                return None;
-            }
+            Some(ExprKind::Fresh(_)) => When::Fresh,
+            _ => When::Prev,
         };
         for it in [group, own] {
             let at = self.model.groups[it].members.iter().position(|member| member.position)?;
@@ -252,7 +281,17 @@ impl<'a> Checker<'a, '_> {
                 }
             }
         }
-        Some(when)
+        Some((when, None))
+    }
+
+    /// Whether an expression is the own position, or what this frame makes of it.
+    fn is_own_position(&self, own: usize, of: &Expr) -> bool {
+        let Some(mine) = self.model.groups[own].members.iter().find(|member| member.position) else { return false };
+        let named = |of: &Expr| matches!(&of.kind, ExprKind::Name(name) if *name == *mine.component);
+        match &of.kind {
+            ExprKind::Fresh(inner) => named(inner),
+            _ => named(of),
+        }
     }
 
     /// The index over a group's positions: a declared one, or one that is made for the purpose. The nearest are found by

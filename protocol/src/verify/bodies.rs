@@ -39,8 +39,9 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, system) in program.systems.iter() {
         if let Code::Body(body) = system.code {
             stores(program, body, &system.owns.iter().copied().collect(), true, violations);
-            uses(program, body, &User::System(id), violations);
         }
+        program.bodies_of(id).into_iter().for_each(|body| uses(program, body, &User::System(id), violations));
+        questions(program, id, violations);
     }
     for reduction in program.reductions.values() {
         uses(program, reduction.body, &User::Rows(reduction.group), violations);
@@ -66,6 +67,36 @@ fn stores(program: &Program, id: BodyId, columns: &BTreeSet<ColumnId>, all: bool
     if all {
         violations.extend(missing.into_iter().map(|column| Violation::Store(id, column, "never")));
     }
+}
+
+/// What each loop of a system asks with: a point, and perhaps a radius.
+fn questions(program: &Program, system: SystemId, violations: &mut Vec<Violation>) {
+    for id in program.bodies_of(system) {
+        for (it, walked) in program.bodies[id].loops.iter() {
+            let Some(question) = walked.question else { continue };
+            let what = problem_of_question(program, id, walked, question);
+            violations.extend(what.map(|what| Violation::Loop(id, it, what)));
+        }
+    }
+}
+
+fn problem_of_question(program: &Program, id: BodyId, walked: &Loop, question: BodyId) -> Option<&'static str> {
+    if question >= id {
+        return Some("its question is no earlier body");
+    }
+    let body = &program.bodies[question];
+    let Some(index) = walked.over.index() else { return Some("it asks no index, and has a question") };
+    let index = &program.indexes[index];
+    if index.bucket_rows().is_none() {
+        return Some("questions are for trees");
+    }
+    let found: Vec<Scalar> = body.results.iter().map(|value| body.ops[*value].scalar).collect();
+    let axes = index.positions.iter().map(|column| program.columns[*column].scalar);
+    let mut wanted: Vec<Scalar> = axes.collect();
+    let point = found == wanted;
+    wanted.push(Scalar::F32);
+    let radius = found == wanted && matches!(walked.over, Over::Within { .. });
+    if !body.stores.is_empty() || !(point || radius) { Some("its question gives no point, or no radius") } else { None }
 }
 
 /// Whose body it is: what it may touch.
@@ -152,6 +183,9 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
 fn from_elsewhere(program: &Program, body: &Body, it: &Loop, own: &[ColumnId]) -> Option<&'static str> {
     let index = &program.indexes[it.over.index()?];
     let from = it.over.from();
+    if it.question.is_some() {
+        return (from.len() != index.positions.len()).then_some("its point has not the axes of the index");
+    }
     let right = from.len() == index.positions.len()
         && from.len() == own.len()
         && from.iter().zip(own).all(|(value, &column)| {

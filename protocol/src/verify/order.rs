@@ -71,11 +71,8 @@ fn others(program: &Program, id: GroupId) -> Option<&'static str> {
     {
         return Some("references need rows that stay where they are");
     }
-    let bodies = program.systems.values().filter_map(|system| match system.code {
-        Code::Body(body) => Some(&program.bodies[body]),
-        Code::Native(_) | Code::Carry => None,
-    });
-    for body in bodies {
+    for body in program.systems.ids().flat_map(|system| program.bodies_of(system)) {
+        let body = &program.bodies[body];
         if body.ops.values().any(|typed| matches!(typed.op, Op::Read { column, at: At::Row(_), .. } if of(column))) {
             return Some("a row is read by its number");
         }

@@ -91,6 +91,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         }
         for (it, walked) in body.loops.iter() {
             check.id(&body.ops, walked.at, it);
+            walked.question.iter().for_each(|question| check.id(bodies, *question, it));
             match &walked.over {
                 Over::Within { index, .. }
                 | Over::Nearest { index, .. }

@@ -18,6 +18,8 @@ use crate::index::{KdTree, Nearest};
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
     pub index: IndexId,
+    /// Where it is asked with points, and perhaps radii, that the rows compute: which of the body's questions gives them.
+    pub question: Option<usize>,
     pub when: When,
     /// The own group's position.
     pub from: Vec<ColumnId>,
@@ -42,13 +44,14 @@ pub(super) struct Around {
 }
 
 impl Around {
-    pub fn new(program: &Program, group: GroupId, index: IndexId) -> Self {
+    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<usize>) -> Self {
         let copies = match &program.indexes[index].kind {
             IndexKind::Grid { copies, .. } => Some(copies.clone()),
             IndexKind::Tree { .. } => None,
         };
         Self {
             index,
+            question,
             when: program.indexes[index].when,
             from: program.groups[group].position.clone(),
             own: program.indexes[index].group == group,
@@ -93,7 +96,13 @@ impl Around {
         others: &[Values<'_>],
         members: &Members<'_>,
     ) {
-        let Some(reach) = self.reach else { return };
+        let Some(mut reach) = self.reach else { return };
+        if let Some(radii) = space.radii {
+            let places = members.rows.iter().enumerate().map(|(number, row)| members.place(space, number, *row));
+            // Rows without a radius, or with none that is a number, ask for nothing.
+            reach =
+                places.map(|place| radii[place]).fold(0.0, |most, radius| if radius > most { radius } else { most });
+        }
         let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
         for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
             let lesser = |a, b| if b < a { b } else { a };

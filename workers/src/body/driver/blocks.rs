@@ -24,7 +24,9 @@ impl Blocks {
         self.of_grid = matches!(space.index, Found::Grid(_));
         match &space.index {
             Found::Grid(grid) => self.grid.form(grid, own, rows, reach),
-            Found::Tree(tree) if around.own => self.tree.form(tree, space.theirs.axes(), rows, reach),
+            Found::Tree(tree) if around.own && around.question.is_none() => {
+                self.tree.form(tree, space.theirs.axes(), rows, reach)
+            }
             Found::Tree(_) => self.tree.form_apart(own, rows),
         }
     }

@@ -11,7 +11,8 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
 use super::core::Core;
-use super::slotted::{Own, Room};
+use super::question::Question;
+use super::slotted::Own;
 use crate::body::slots::Slots;
 use crate::index::{self, KdTree};
 
@@ -27,8 +28,6 @@ pub(in crate::body) fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
 pub(super) struct Rooms {
     pub own: Vec<Values<'static>>,
     pub out: Vec<ValuesMut<'static>>,
-    pub panels: Vec<ValuesMut<'static>>,
-    pub(super) rooms: Vec<Room<'static>>,
     pub(super) sources: Vec<Own<'static>>,
     bound_own: Vec<Values<'static>>,
     bound_far: Vec<Values<'static>>,
@@ -54,10 +53,12 @@ pub(super) struct Surroundings<'b> {
     pub by_slot: bool,
     /// Whether these slots are those of the index.
     pub own_slots: bool,
+    /// The radii of the batch's own rows, where they have radii of their own, as the positions stand.
+    pub radii: Option<&'b [f32]>,
 }
 
 impl Surroundings<'_> {
-    /// The positions of the batch's own rows, an axis each.
+    /// The positions of the batch's own rows, or the points that they ask with, an axis each.
     pub fn own(&self) -> [&[f32]; 3] {
         self.own.each_ref().map(|axis| &**axis)
     }
@@ -102,7 +103,13 @@ pub(super) struct Bound<'b> {
 }
 
 impl<'b> Bound<'b> {
-    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, core: &Core, rooms: &mut Rooms) -> Self {
+    pub fn new(
+        batch: &'b Batch<'_, '_>,
+        slots: &Slots,
+        core: &Core,
+        rooms: &mut Rooms,
+        questions: &'b [Question],
+    ) -> Self {
         let mut bound = Bound {
             own: recycle(std::mem::take(&mut rooms.bound_own)),
             far: recycle(std::mem::take(&mut rooms.bound_far)),
@@ -126,6 +133,16 @@ impl<'b> Bound<'b> {
         }
         bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
+            let index = match batch.program().indexes[around.index].kind {
+                IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
+                IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
+            };
+            let theirs = batch.positions(around.index);
+            if let Some(question) = around.question {
+                let own = questions[question].points().map(Cow::Borrowed);
+                let (by_slot, radii) = (batch.slots().is_some(), questions[question].radii());
+                return Surroundings { index, theirs, own, by_slot, own_slots: false, radii };
+            }
             let own_slots = batch.slots() == Some(around.index);
             let by_slot = own_slots || (batch.in_order() && around.when == When::Fresh);
             for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
@@ -140,11 +157,7 @@ impl<'b> Bound<'b> {
                     _ => {}
                 }
             }
-            let index = match batch.program().indexes[around.index].kind {
-                IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
-                IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
-            };
-            Surroundings { index, theirs: batch.positions(around.index), own, by_slot, own_slots }
+            Surroundings { index, theirs, own, by_slot, own_slots, radii: None }
         }));
         bound
     }

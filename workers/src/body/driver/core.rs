@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use diptych_protocol::body::{Body, Over};
+use diptych_protocol::body::{Body, Loop, Over};
 use diptych_protocol::id::{GroupId, IndexId, InverseId};
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
@@ -54,14 +54,20 @@ pub(super) struct Core {
 impl Core {
     pub fn new(program: &Program, group: GroupId, body: &Body, slots: &Slots, executor: Box<dyn Executor>) -> Self {
         let mut around: Vec<Around> = Vec::new();
-        let mut place = |index: IndexId| match around.iter().position(|a| a.index == index) {
-            Some(at) => at,
-            None => {
-                around.push(Around::new(program, group, index));
+        let mut questions = 0;
+        let mut place = |it: &Loop| {
+            let index = it.over.index()?;
+            let question = it.question.map(|_| {
+                questions += 1;
+                questions - 1
+            });
+            let known = |a: &Around| a.index == index && question.is_none() && a.question.is_none();
+            Some(around.iter().position(known).unwrap_or_else(|| {
+                around.push(Around::new(program, group, index, question));
                 around.len() - 1
-            }
+            }))
         };
-        let asked: Vec<Option<usize>> = body.loops.values().map(|it| it.over.index().map(&mut place)).collect();
+        let asked: Vec<Option<usize>> = body.loops.values().map(&mut place).collect();
         let mut sources = Vec::new();
         let mut first = 0;
         for ((it, at), slots) in body.loops.values().zip(asked).zip(&slots.loops) {
@@ -88,10 +94,11 @@ impl Core {
         Self { executor, group, sources, around, loops, rows, sorts, sorted, columns, turns }
     }
 
-    /// The index that forms blocks: one with a reach, of the own group if there is such a one.
+    /// The index that forms blocks: one with a reach, of the own group if there is such a one; rather one that is asked
+    /// from where rows are.
     pub fn forming(&self) -> Option<usize> {
-        let reaching = |own: bool| self.around.iter().position(|a| a.reach.is_some() && (a.own || !own));
-        reaching(true).or_else(|| reaching(false))
+        let first = |fits: fn(&Around) -> bool| self.around.iter().position(|a| a.reach.is_some() && fits(a));
+        first(|a| a.own && a.question.is_none()).or_else(|| first(|a| a.question.is_none())).or_else(|| first(|_| true))
     }
 
     /// Rows of a block that is a stretch.
@@ -101,7 +108,8 @@ impl Core {
 
     /// The index with a reach that is this one.
     pub fn reaching(&self, index: IndexId) -> Option<usize> {
-        self.around.iter().position(|around| around.index == index && around.reach.is_some())
+        let forms = |it: &Around| it.index == index && it.reach.is_some() && it.question.is_none();
+        self.around.iter().position(forms)
     }
 
     pub fn around(&self, at: usize) -> &Around {

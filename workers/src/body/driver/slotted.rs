@@ -5,8 +5,9 @@ use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
-use super::BodyKernel;
 use super::bound::{Bound, recycle};
+use super::panel::Panel;
+use super::rule::Rule;
 use crate::body::block::padded;
 
 /// Where a column of the own rows is read.
@@ -18,20 +19,6 @@ pub(super) enum Own<'b> {
     ByRow(Values<'b>),
     /// As rows stand, where other batches are just writing theirs.
     Open(Cells<'b>),
-}
-
-/// Where a column of the own rows is written.
-pub(super) enum Room<'b> {
-    /// In order: the batch's slots.
-    BySlot(ValuesMut<'b>),
-    /// As rows stand.
-    ByRow(Cells<'b>),
-}
-
-impl<'b> Room<'b> {
-    fn new(batch: &'b Batch<'_, '_>, column: ColumnId) -> Self {
-        if batch.in_order() { Room::BySlot(batch.write_values(column)) } else { Room::ByRow(batch.write_cells(column)) }
-    }
 }
 
 impl<'b> Own<'b> {
@@ -46,9 +33,15 @@ impl<'b> Own<'b> {
     }
 }
 
-impl BodyKernel {
+impl Rule {
     /// Block by block.
-    pub(super) fn slotted(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, index: IndexId) {
+    pub(super) fn slotted(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        panels: &mut [Panel<'_>],
+        index: IndexId,
+    ) {
         let all = batch.slot_rows();
         let forming = self.core.reaching(index);
         if let Some(at) = forming {
@@ -56,8 +49,6 @@ impl BodyKernel {
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
-        let mut panels: Vec<Room<'_>> = recycle(std::mem::take(&mut self.rooms.rooms));
-        panels.extend(self.stores.iter().map(|column| Room::new(batch, *column)));
         let step = self.core.stretch();
         let blocks = if forming.is_some() { self.blocks.len() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
@@ -87,10 +78,10 @@ impl BodyKernel {
                 own.push(column.values());
             }
             let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
-            for (column, panel) in self.out.iter_mut().zip(&mut panels) {
+            for (column, panel) in self.out.iter_mut().zip(&mut *panels) {
                 match panel {
                     // Lanes without a row write what later blocks of the batch write again.
-                    Room::BySlot(panel) if room.end <= panel.len() => out.push(panel.range(room.clone())),
+                    Panel::Here(panel) if room.end <= panel.len() => out.push(panel.range(room.clone())),
                     _ => {
                         column.resize(lanes.len());
                         out.push(column.values_mut());
@@ -100,15 +91,14 @@ impl BodyKernel {
             self.core.run(batch, bound, rows.len(), &own, &mut out);
             self.rooms.own = recycle(own);
             self.rooms.out = recycle(out);
-            for (column, panel) in self.out.iter().zip(&mut panels) {
+            for (column, panel) in self.out.iter().zip(&mut *panels) {
                 match panel {
-                    Room::BySlot(panel) if room.end <= panel.len() => {}
-                    Room::BySlot(panel) => column.scatter(panel, range.clone()),
-                    Room::ByRow(cells) => column.scatter_cells(*cells, rows.iter().map(|row| *row as usize)),
+                    Panel::Here(panel) if room.end <= panel.len() => {}
+                    Panel::Here(panel) => column.scatter(panel, range.clone()),
+                    Panel::ByRow(cells) => column.scatter_cells(*cells, rows.iter().map(|row| *row as usize)),
                 }
             }
         }
         self.rooms.sources = recycle(sources);
-        self.rooms.rooms = recycle(panels);
     }
 }

@@ -1,0 +1,109 @@
+//! A body with all that it needs to run over the rows of a batch, whatever becomes of what it gives.
+
+use diptych_protocol::access::AccessError;
+use diptych_protocol::id::{BodyId, GroupId};
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
+use diptych_protocol::program::Program;
+use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::view::Batch;
+
+use super::blocks::Blocks;
+use super::bound::{Bound, Rooms, recycle};
+use super::core::Core;
+use super::panel::Panel;
+use super::question::Question;
+use crate::body::block::padded;
+use crate::body::column::Column;
+use crate::body::slots::Slots;
+use crate::body::{Backend, executor};
+
+/// A body that runs over rows of a group.
+pub(super) struct Rule {
+    pub core: Core,
+    pub slots: Slots,
+    /// The index that forms the blocks; without one blocks are stretches.
+    forming: Option<usize>,
+    pub blocks: Blocks,
+    pub rooms: Rooms,
+    pub own: Vec<Column>,
+    pub out: Vec<Column>,
+    /// What its loops ask with, in their order.
+    questions: Vec<Question>,
+}
+
+impl Rule {
+    /// For a verified body. Its questions have lower numbers: this comes to an end.
+    pub fn new(program: &Program, group: GroupId, body: BodyId, backend: Backend) -> Result<Self, AccessError> {
+        let body = &program.bodies[body];
+        let slots = Slots::of(program, body);
+        let core = Core::new(program, group, body, &slots, executor(program, body, backend)?);
+        let asked = body.loops.values().filter_map(|it| it.question);
+        Ok(Self {
+            forming: core.forming(),
+            core,
+            blocks: Blocks::default(),
+            rooms: Rooms::default(),
+            own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
+            out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
+            questions: asked.map(|body| Question::new(program, group, body, backend)).collect::<Result<_, _>>()?,
+            slots,
+        })
+    }
+
+    /// Runs over a batch; what it gives, stores then results, goes to `panels`.
+    pub fn run(&mut self, batch: &Batch<'_, '_>, panels: &mut [Panel<'_>]) {
+        let mut questions = std::mem::take(&mut self.questions);
+        questions.iter_mut().for_each(|question| question.ask(batch));
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, &questions);
+        match (batch.slots(), self.forming) {
+            (Some(index), _) => self.slotted(batch, &bound, panels, index),
+            (None, Some(forming)) => self.gathered(batch, &bound, panels, forming),
+            (None, None) => self.stream(batch, &bound, panels),
+        }
+        bound.give_back(&mut self.rooms);
+        self.questions = questions;
+    }
+
+    /// Blocks are stretches.
+    fn stream(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>]) {
+        let step = self.core.stretch();
+        for first in batch.rows.indices().step_by(step) {
+            let count = step.min(batch.rows.end as usize - first);
+            let at = first - batch.rows.start as usize;
+            let lanes = at..at + padded(count);
+            self.core.ask(batch, bound, first as u32..(first + count) as u32);
+            let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
+            own.extend(bound.own.iter().map(|column| column.range(lanes.clone())));
+            let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
+            out.extend(panels.iter_mut().map(|panel| panel.here().range(lanes.clone())));
+            self.core.run(batch, bound, count, &own, &mut out);
+            self.rooms.own = recycle(own);
+            self.rooms.out = recycle(out);
+        }
+    }
+
+    /// Blocks are rows near each other.
+    fn gathered(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>], forming: usize) {
+        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows);
+        let place = |row: &u32| (row - batch.rows.start) as usize;
+        for i in 0..self.blocks.len() {
+            let mut rows = [0; BLOCK_ROWS_MAX];
+            let rows = self.blocks.rows(i, &mut rows);
+            let lanes = self.core.ask(batch, bound, rows.iter().copied());
+            for (room, column) in self.own.iter_mut().zip(&bound.own) {
+                room.gather(*column, lanes.iter().map(place));
+            }
+            self.out.iter_mut().for_each(|room| room.resize(lanes.len()));
+            let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
+            own.extend(self.own.iter().map(Column::values));
+            let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
+            out.extend(self.out.iter_mut().map(Column::values_mut));
+            self.core.run(batch, bound, rows.len(), &own, &mut out);
+            self.rooms.own = recycle(own);
+            self.rooms.out = recycle(out);
+            for (room, panel) in self.out.iter().zip(&mut *panels) {
+                room.scatter(panel.here(), rows.iter().map(place));
+            }
+        }
+    }
+}
