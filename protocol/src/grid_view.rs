@@ -9,7 +9,7 @@ use crate::id::{ColumnId, IndexId};
 use crate::inverse::InverseShape;
 use crate::inverse_view::{ListView, PlaceView, ScatterView};
 use crate::layout::IndexPlaces;
-use crate::program::{IndexPhase, When, Work};
+use crate::program::{IndexKind, IndexPhase, When, Work};
 use crate::types::Scalar;
 use crate::values::{Values, ValuesMut};
 use crate::view::Batch;
@@ -194,7 +194,8 @@ impl<'t> Batch<'t, '_> {
 
     /// The copy of a column in the batch's own slots, where it is given by the slots of this grid.
     pub fn grid_copy_here(&self, index: IndexId, column: ColumnId, when: When) -> Option<Values<'_>> {
-        let copy = (self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
+        let grid = matches!(self.program().indexes[index].kind, IndexKind::Grid { .. });
+        let copy = (grid && self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
         Some(copy.range(self.rows.indices()))
     }
 

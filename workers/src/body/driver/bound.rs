@@ -124,8 +124,16 @@ impl<'b> Bound<'b> {
         }
         bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
-            let by_slot = batch.slots() == Some(around.index);
-            for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
+            let theirs = batch.positions(around.index);
+            let tree = batch.program().indexes[around.index].bucket_rows().is_some();
+            let by_slot = !tree && batch.slots() == Some(around.index);
+            // The tree has the own positions, rounded already.
+            let known = tree && around.own && batch.slots().is_some();
+            if known {
+                own.iter_mut().zip(theirs.axes()).for_each(|(axis, values)| *axis = Cow::Borrowed(*values));
+            }
+            let unknown = own.iter_mut().zip(&around.from).enumerate().filter(|_| !known);
+            for (number, (axis, &column)) in unknown {
                 match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
                     Values::F64(values) => {
@@ -141,7 +149,7 @@ impl<'b> Bound<'b> {
                 IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
                 IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
             };
-            Surroundings { index, theirs: batch.positions(around.index), own, by_slot }
+            Surroundings { index, theirs, own, by_slot }
         }));
         bound
     }

@@ -3,7 +3,8 @@
 //! Three ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
 //! where they stand. Else blocks are rows that are near each other: their columns are gathered, and so are those of
 //! the rows that may be within reach, unless these stand in long runs, or a grid has them in its order; what comes out
-//! is scattered. Where a pass goes by the slots of a grid, blocks are stretches of those (`slotted`).
+//! is scattered. Where a pass goes by the slots of an index, blocks are stretches of those (`slotted`). Rows that ask for
+//! summaries of what is far do it bucket by bucket: then no block lies across buckets.
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
@@ -27,6 +28,7 @@ mod blocks;
 mod bound;
 mod candidates;
 mod core;
+mod far;
 mod runs;
 mod slotted;
 
@@ -87,7 +89,8 @@ impl BodyKernel {
 
     /// Blocks are rows near each other.
     fn gathered(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [ValuesMut<'_>], forming: usize) {
-        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows);
+        let by_buckets = self.core.by_buckets();
+        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_buckets);
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];

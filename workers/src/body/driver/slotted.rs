@@ -1,4 +1,4 @@
-//! Blocks of a batch that is given by the slots of a grid: rows that are near each other, in whatever order they stand.
+//! Blocks of a batch that is given by the slots of an index: rows that are near each other, in whatever order they stand.
 
 use diptych_protocol::id::{ColumnId, IndexId};
 use diptych_protocol::program::When;
@@ -13,7 +13,7 @@ use crate::body::column::Column;
 /// Where a column of the own rows is read.
 #[derive(Clone, Copy)]
 pub(super) enum Own<'b> {
-    /// In the grid's order: the batch's slots.
+    /// In a grid's order: the batch's slots.
     BySlot(Values<'b>),
     /// As rows stand.
     ByRow(Values<'b>),
@@ -43,7 +43,7 @@ impl BodyKernel {
         let mut panels: Vec<Cells<'_>> = recycle(std::mem::take(&mut self.rooms.cells));
         panels.extend(self.stores.iter().map(|column| batch.write_cells(*column)));
         let step = self.core.stretch();
-        let blocks = if forming.is_some() { self.blocks.len() } else { all.len().div_ceil(step) };
+        let blocks = if forming.is_some() { self.blocks.ranges() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
             let range = match forming {
                 Some(_) => self.blocks.range(block),
