@@ -2,12 +2,11 @@
 //! for all of them.
 //!
 //! A *summary* has the sums of some columns over the rows of a node, and their barycentre, weighed by the first of these
-//! columns. The nodes are a binary tree over the buckets of each chunk, in the order of the buckets, and above it the
-//! implicit tree over the chunks.
+//! columns. The nodes are the binary tree of each chunk, whose leaves are the buckets, and above it the implicit tree over
+//! the chunks. Boxes are halved in it, not rows, so that no bucket is long for the few of its rows that lie far out.
 //!
 //! A chunk's nodes stand in preorder: a node, all of its left half, all of its right half. Over so many buckets there are
-//! twice as many nodes less one; the left half has half of a node's buckets, rounded up. So what follows a node's whole
-//! tree is found from the number of its buckets alone.
+//! twice as many nodes less one, so that where a node's whole tree ends is known from the number of its buckets.
 //!
 //! A node is taken as a whole for a box of rows that is further from its barycentre than the node's *reach*,
 //! `s / angle + d`, with `s` the longest side of the box around the node's rows and `d` the distance of the barycentre

@@ -206,6 +206,7 @@ impl Runner {
                     bucket_box: &mut v.bucket_box[..2 * v.shape.axes],
                     chunk_box: v.chunk_box,
                     chunk_buckets: v.chunk_buckets,
+                    leaves: v.summary.as_mut().map(|summary| &mut *summary.leaves),
                 };
                 index::build(&v.shape, positions, v.rows_of_chunk, scratch, arrays)
                     .map_err(|e| Fault::new(format!("an index could not be built: {e}")))?;

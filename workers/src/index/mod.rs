@@ -21,6 +21,7 @@ mod candidates;
 mod count;
 mod cut;
 mod far;
+mod halve;
 mod keys;
 mod leaves;
 mod local;

@@ -34,14 +34,14 @@ pub struct SummaryScratch {
 }
 
 /// Summarises the nodes of one chunk. `column` gives the whole columns that summaries are made of: the positions, an axis
-/// each, then those that are summed. `nodes` and `leaves` are the chunk's own, behind its last node they stay as they are.
+/// each, then those that are summed. `nodes` and `leaves` are the chunk's own; behind its last node they mean nothing.
 pub fn summarise<'c>(
     shape: &SummaryShape,
     buckets: ChunkBuckets<'_>,
     column: impl Fn(usize) -> Values<'c>,
     scratch: &mut SummaryScratch,
     nodes: &mut [f64],
-    leaves: &mut [u32],
+    leaves: &[u32],
 ) {
     let count = buckets.bucket_start.len();
     if count == 0 {
@@ -49,8 +49,7 @@ pub fn summarise<'c>(
     }
     let (axes, width) = (shape.axes, shape.width());
     let nodes = &mut nodes[..(2 * count - 1) * width];
-    let leaves = &mut leaves[..2 * count - 1];
-    spread(leaves);
+    let leaves = &leaves[..2 * count - 1];
     let rows = |bucket: usize| {
         let slots = buckets.bucket_start[bucket] - buckets.first_slot..buckets.bucket_end[bucket] - buckets.first_slot;
         &buckets.slot_rows[slots.start as usize..slots.end as usize]
@@ -113,18 +112,6 @@ pub fn summarise_top(
         join(shape, node, of(2 * at), of(2 * at + 1));
         let sides = &node_box[at * 2 * axes..(at + 1) * 2 * axes];
         close(shape, node, |axis| sides[axis]..sides[axes + axis]);
-    }
-}
-
-/// How many buckets each node has, in preorder, from those of the first.
-fn spread(leaves: &mut [u32]) {
-    leaves[0] = leaves.len().div_ceil(2) as u32;
-    for at in 0..leaves.len() {
-        if leaves[at] > 1 {
-            let left = leaves[at].div_ceil(2);
-            leaves[at + 1] = left;
-            leaves[at + 2 * left as usize] = leaves[at] - left;
-        }
     }
 }
 
@@ -195,30 +182,16 @@ fn close(shape: &SummaryShape, node: &mut [f64], side: impl Fn(usize) -> Range<f
 
 #[cfg(test)]
 mod tests {
-    use super::{ChunkBuckets, SummaryScratch, spread, summarise};
+    use super::{ChunkBuckets, SummaryScratch, summarise};
     use diptych_protocol::summary::SummaryShape;
     use diptych_protocol::values::Values;
-
-    #[test]
-    fn halves_stand_behind_what_they_are_of() {
-        for count in 1..40_usize {
-            let mut leaves = vec![0; 2 * count - 1];
-            spread(&mut leaves);
-            assert_eq!(leaves[0] as usize, count);
-            assert_eq!(leaves.iter().filter(|leaves| **leaves == 1).count(), count);
-            for at in (0..leaves.len()).filter(|at| leaves[*at] > 1) {
-                let (left, right) = (leaves[at + 1], leaves[at + 2 * leaves[at + 1] as usize]);
-                assert_eq!(left + right, leaves[at]);
-            }
-        }
-    }
 
     /// Three buckets on a line: of one row, of two, and of one without weight.
     #[test]
     fn nodes_have_sums_barycentres_and_a_reach() {
         let (x, weight) = ([4.0, 0.0, 1.0, 8.0_f32], [1.0, 1.0, 3.0, 0.0_f64]);
         let shape = SummaryShape { axes: 1, sums: 1, angle: 0.5, wide: false };
-        let (mut nodes, mut leaves) = (vec![0.0; 5 * shape.width()], vec![0; 5]);
+        let (mut nodes, leaves) = (vec![0.0; 5 * shape.width()], [3, 2, 1, 1, 1]);
         let buckets = ChunkBuckets {
             slot_rows: &[1, 2, 0, 3],
             first_slot: 10,
@@ -227,8 +200,7 @@ mod tests {
             bucket_box: &[&[0.0, 4.0, 8.0], &[1.0, 4.0, 8.0]],
         };
         let column = |number| if number == 0 { Values::F32(&x) } else { Values::F64(&weight) };
-        summarise(&shape, buckets, column, &mut SummaryScratch::default(), &mut nodes, &mut leaves);
-        assert_eq!(leaves, [3, 2, 1, 1, 1]);
+        summarise(&shape, buckets, column, &mut SummaryScratch::default(), &mut nodes, &leaves);
         let expected = [
             (1.4, 8.0 / 0.5 + (4.0 - 1.4), 5.0),
             (1.4, 4.0 / 0.5 + (2.0 - 1.4), 5.0),
