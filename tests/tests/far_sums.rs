@@ -80,8 +80,8 @@ fn errors(state: &State, axes: usize, soft: f64) -> Vec<f64> {
 #[test]
 fn far_sums_are_as_near_to_the_exact_force_as_is_said() {
     for (what, axes, place, limits) in [
-        ("sphere", 3, PLUMMER, [(0.3, 1.0, 1.0), (0.5, 1.0, 1.0), (0.7, 1.0, 1.0), (1.0, 1.0, 1.0)]),
-        ("disc", 2, DISC, [(0.3, 1.0, 1.0), (0.5, 1.0, 1.0), (0.7, 1.0, 1.0), (1.0, 1.0, 1.0)]),
+        ("sphere", 3, PLUMMER, [(0.3, 2.0e-4, 8.5e-4), (0.5, 1.0e-3, 3.0e-3), (0.7, 2.9e-3, 1.0e-2), (1.0, 6.5e-3, 2.7e-2)]),
+        ("disc", 2, DISC, [(0.3, 4.6e-3, 3.0e-2), (0.5, 1.4e-2, 8.0e-2), (0.7, 2.9e-2, 0.24), (1.0, 6.2e-2, 0.6)]),
     ] {
         let text = world("f32", axes, place, "f32(1) / f32(n)", "bucket = 32");
         for (angle, median, worst) in limits {
@@ -114,7 +114,7 @@ fn each_row_is_counted_once_whatever_rows_lie_like() {
         ("vec3(row / 7 % 3, 0, row / 500)", "3_000", 0.3),
         ("vec3(U, V, W)", "1", 0.0),
         ("vec3(U, V, W)", "2", 1e-5),
-        ("vec3(U, V, W)", "31", 1e-5),
+        ("vec3(U, V, W)", "31", 0.2),
         ("vec3(U, V, W)", "2_049", 0.1),
     ] {
         for angle in ["0", "0.6", "1.5"] {
@@ -165,7 +165,7 @@ fn digest(program: &Program, backend: Backend, workers: u16) -> Digest {
 #[test]
 fn far_sums_are_the_same_bits_by_every_back_end_at_any_number_of_workers_in_any_batches() {
     for float in ["f32", "f64"] {
-        let by_slots = program(&moving(float), &[("n", "3_000")], 3);
+        let by_slots = program(&moving(float), &[("n", "1_500")], 2);
         let (mut by_rows, mut small) = (by_slots.clone(), by_slots.clone());
         let mut passes = 0;
         for (program, rows) in [(&mut by_rows, true), (&mut small, false)] {
@@ -192,10 +192,12 @@ fn far_sums_are_the_same_bits_by_every_back_end_at_any_number_of_workers_in_any_
 
 #[test]
 fn a_steady_frame_with_far_sums_allocates_nothing() {
-    // The count that a worker writes in one frame it still finds in the next; nothing else changes.
-    let text = moving("f32").replace("Pull * 0.001", "Pull * 0").replace("U += fresh Met + f32(uniform(0, 1))", "U = fresh Met")
-        + "group counters[64] { Position = vec3(0) }\n\
-           system counts native \"test.allocations\" for counters owns Position reads Position\n";
+    // The count that a worker writes in one frame it still finds in the next.
+    let text = "scenario steady\nspace open 2\ncomponent Position = vec2\ncomponent Mass = f32\ncomponent Met = u32\n\
+         group points[5_000] { position Position = vec2(exponential(9), uniform(0, 40)), Mass = 1, Met = 0 }\n\
+         group counters[64] { Position = vec2(0) }\nindex masses = kdtree of points { bucket = 16, sum = Mass }\n\
+         system meet for points owns Met { Met = u32(sum(x in points far masses : x.Mass)) }\n\
+         system counts native \"test.allocations\" for counters owns Position reads Position\n";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("steady.dip");
     std::fs::write(&path, text).unwrap();
