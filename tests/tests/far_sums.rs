@@ -47,7 +47,8 @@ fn column(state: &State, name: &str) -> Vec<f64> {
 }
 
 fn vectors(state: &State, name: &str, axes: usize) -> Vec<[f64; 3]> {
-    let lanes: Vec<Vec<f64>> = (0..axes).map(|axis| column(state, &format!("{name}.{}", ["x", "y", "z"][axis]))).collect();
+    let lanes: Vec<Vec<f64>> =
+        (0..axes).map(|axis| column(state, &format!("{name}.{}", ["x", "y", "z"][axis]))).collect();
     (0..lanes[0].len()).map(|row| std::array::from_fn(|axis| lanes.get(axis).map_or(0.0, |lane| lane[row]))).collect()
 }
 
@@ -80,7 +81,12 @@ fn errors(state: &State, axes: usize, soft: f64) -> Vec<f64> {
 #[test]
 fn far_sums_are_as_near_to_the_exact_force_as_is_said() {
     for (what, axes, place, limits) in [
-        ("sphere", 3, PLUMMER, [(0.3, 2.0e-4, 8.5e-4), (0.5, 1.0e-3, 3.0e-3), (0.7, 2.9e-3, 1.0e-2), (1.0, 6.5e-3, 2.7e-2)]),
+        (
+            "sphere",
+            3,
+            PLUMMER,
+            [(0.3, 2.0e-4, 8.5e-4), (0.5, 1.0e-3, 3.0e-3), (0.7, 2.9e-3, 1.0e-2), (1.0, 6.5e-3, 2.7e-2)],
+        ),
         ("disc", 2, DISC, [(0.3, 4.6e-3, 3.0e-2), (0.5, 1.4e-2, 8.0e-2), (0.7, 2.9e-2, 0.24), (1.0, 6.2e-2, 0.6)]),
     ] {
         let text = world("f32", axes, place, "f32(1) / f32(n)", "bucket = 32");
@@ -174,14 +180,17 @@ fn far_sums_are_the_same_bits_by_every_back_end_at_any_number_of_workers_in_any_
                 assert!(matches!(step.work, Work::Pass(_)));
                 let group = program.indexes[index].group;
                 let batch_rows = if rows { 192 } else { 64 };
-                step.domain = if rows { Domain::Rows { group, batch_rows } } else { Domain::Slots { index, batch_rows } };
+                step.domain =
+                    if rows { Domain::Rows { group, batch_rows } } else { Domain::Slots { index, batch_rows } };
                 passes += 1;
             }
         }
         assert!(passes >= 2, "no pass goes by slots");
         let expected = digest(&by_slots, Backend::Interpreter, 0);
         for (how, program) in [("by slots", &by_slots), ("by rows", &by_rows), ("in small batches", &small)] {
-            for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 2, 3].map(|workers| (backend, workers))) {
+            for (backend, workers) in
+                BACKENDS.into_iter().flat_map(|backend| [0, 2, 3].map(|workers| (backend, workers)))
+            {
                 // Which batches there are is part of the program, and of its hash: the content is not.
                 let found = digest(program, backend, workers).content;
                 assert_eq!(found, expected.content, "{float}, {how}, {}, {workers} workers", backend.name());

@@ -153,11 +153,20 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn no_single_row(&mut self, turn: Turn, span: Span) -> Option<Diagnostic> {
         self.turns[turn.0].far?;
         let error = Diagnostic::error(codes::E0518, span, "what is far is no single row: it may stand for many");
-        Some(error.help("of it `delta`, `distance` and what its index sums are known; a row is found by `within` or `nearest`"))
+        Some(error.help(
+            "of it `delta`, `distance` and what its index sums are known; a row is found by `within` or `nearest`",
+        ))
     }
 
     /// Says so where a component of what may stand for many rows is read that has no sum.
-    pub(super) fn no_sum(&self, member: usize, leaf: &str, whose: &Whose, span: Span, fresh: bool) -> Option<Diagnostic> {
+    pub(super) fn no_sum(
+        &self,
+        member: usize,
+        leaf: &str,
+        whose: &Whose,
+        span: Span,
+        fresh: bool,
+    ) -> Option<Diagnostic> {
         let Whose::Other(turn) = whose else { return None };
         let index = &self.model.indexes[self.turns[turn.0].far?];
         let it = &self.model.groups[index.group].members[member];

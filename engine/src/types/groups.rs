@@ -272,8 +272,7 @@ impl<'a> Checker<'a, '_> {
     fn index(&mut self, index: &'a ast::Index, groups: &[Group<'a>]) -> Index {
         let kind = if index.grid { self.grid(index) } else { self.tree(index) };
         let group = self.names.group(&index.group, self.diagnostics);
-        let summary =
-            if index.grid { None } else { self.summary(index, group.and_then(|group| groups.get(group))) };
+        let summary = if index.grid { None } else { self.summary(index, group.and_then(|group| groups.get(group))) };
         if let Some(group) = group.and_then(|group| groups.get(group)) {
             let position = group.members.iter().find(|member| member.position);
             let problem = match (group.origin, position) {

@@ -278,7 +278,16 @@ impl<'a> Checker<'a, '_> {
                 When::Fresh => format!("{} fresh neighbours", self.model.groups[group].name),
             };
             let kind = IndexKind::Tree { bucket_rows: super::groups::BUCKET_NEIGHBOURS };
-            self.model.indexes.push(Index { name, span, group, when, kind, summary: None, buckets: None, declared: false });
+            self.model.indexes.push(Index {
+                name,
+                span,
+                group,
+                when,
+                kind,
+                summary: None,
+                buckets: None,
+                declared: false,
+            });
             self.model.indexes.len() - 1
         });
         self.asks_index(index);

@@ -66,7 +66,12 @@ impl FarList {
     }
 
     /// One of the numbers of each summary: its barycentre along an axis, or behind these and one more a sum.
-    pub fn numbers<'a>(&'a self, tree: &KdTree<'a>, summary: &SummaryView<'a>, number: usize) -> impl Iterator<Item = f64> + 'a {
+    pub fn numbers<'a>(
+        &'a self,
+        tree: &KdTree<'a>,
+        summary: &SummaryView<'a>,
+        number: usize,
+    ) -> impl Iterator<Item = f64> + 'a {
         let (chunks, width) = (tree.shape.chunks, summary.shape.width());
         let (top, nodes) = (summary.top, summary.nodes);
         self.nodes.iter().map(move |&node| match node.checked_sub(chunks) {

@@ -42,7 +42,7 @@ pub fn program(torus: bool) -> Program {
         group: GroupId(group),
         positions: vec![ColumnId(group * COLUMNS_A_GROUP + first), ColumnId(group * COLUMNS_A_GROUP + first + 1)],
         when: When::Prev,
-        kind: IndexKind::Tree { bucket_rows: 64 },
+        kind: IndexKind::Tree { bucket_rows: 64, summary: None },
         buckets: None,
         span,
     };

@@ -56,7 +56,9 @@ impl Far {
         }
         let own = self.list.own();
         self.runs.clear();
-        for (start, end, own) in [(0, own.start, false), (own.start, own.end, true), (own.end, self.list.rows().len(), false)] {
+        for (start, end, own) in
+            [(0, own.start, false), (own.start, own.end, true), (own.end, self.list.rows().len(), false)]
+        {
             if start < end {
                 self.runs.push(Run { start: start as u32, end: end as u32, own });
             }
