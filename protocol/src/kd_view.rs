@@ -177,8 +177,6 @@ pub struct KdView<'b> {
     pub bucket_box: [&'b [f32]; 6],
     /// Boxes of the tree over the chunks.
     pub node_box: &'b [f32],
-    /// What its nodes keep of their rows, if anything.
-    pub summary: Option<SummaryView<'b>>,
 }
 
 impl<'t> Batch<'t, '_> {
@@ -352,8 +350,7 @@ impl<'t> Batch<'t, '_> {
     /// # Panics
     /// If the running system did not declare the index.
     pub fn kd(&self, index: IndexId) -> KdView<'_> {
-        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
-        assert!(declared, "a kernel asks an index that its system does not declare");
+        self.check_declared(index);
         let p = self.tree_places(index);
         let chunks = p.shape.chunks as usize;
         let buckets = p.shape.buckets_max as usize;
@@ -374,13 +371,29 @@ impl<'t> Batch<'t, '_> {
                 bucket_end: self.array(p.bucket_end, 0..buckets),
                 bucket_box,
                 node_box: self.array(p.node_box, 0..p.node_box.len),
-                summary: p.summary.as_ref().map(|s| SummaryView {
-                    shape: s.shape,
-                    nodes: self.array(s.nodes, 0..s.nodes.len),
-                    leaves: self.array(s.leaves, 0..s.leaves.len),
-                    top: self.array(s.top, 0..s.top.len),
-                }),
             }
         }
+    }
+
+    /// The summaries of the sealed index, if it has any, for a system that declared it.
+    ///
+    /// # Panics
+    /// As [`Self::kd`].
+    pub fn kd_summary(&self, index: IndexId) -> Option<SummaryView<'_>> {
+        self.check_declared(index);
+        // SAFETY: as in `kd`.
+        self.tree_places(index).summary.as_ref().map(|s| unsafe {
+            SummaryView {
+                shape: s.shape,
+                nodes: self.array(s.nodes, 0..s.nodes.len),
+                leaves: self.array(s.leaves, 0..s.leaves.len),
+                top: self.array(s.top, 0..s.top.len),
+            }
+        })
+    }
+
+    fn check_declared(&self, index: IndexId) {
+        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
+        assert!(declared, "a kernel asks an index that its system does not declare");
     }
 }

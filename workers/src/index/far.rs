@@ -149,8 +149,8 @@ impl<const K: usize> Asking<K> {
     #[inline(always)]
     fn is_far(&self, node: &[f64]) -> bool {
         let mut squared = 0.0;
-        for axis in 0..K {
-            let gap = (self.lo[axis] - node[axis]).max(node[axis] - self.hi[axis]).max(0.0);
+        for (centre, (lo, hi)) in node.iter().zip(self.lo.iter().zip(&self.hi)) {
+            let gap = (lo - centre).max(centre - hi).max(0.0);
             squared += gap * gap;
         }
         squared > node[K]

@@ -186,7 +186,6 @@ impl LocalIndex {
             bucket_end: &self.bucket_end,
             bucket_box: std::array::from_fn(|i| self.bucket_box.get(i).map_or(&[][..], |array| array)),
             node_box: &self.node_box,
-            summary: None,
         })
     }
 }

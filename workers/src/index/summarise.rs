@@ -9,6 +9,8 @@ use std::ops::Range;
 use diptych_protocol::summary::SummaryShape;
 use diptych_protocol::values::Values;
 
+use super::cut::{greater, lesser};
+
 /// The box of a node: an axis each.
 type Sides = [Range<f32>; 3];
 
@@ -72,15 +74,16 @@ pub fn summarise<'c>(
     for at in (0..leaves.len()).rev() {
         if leaves[at] == 1 {
             bucket -= 1;
-            for axis in 0..axes {
-                sides[at][axis] = buckets.bucket_box[axis][bucket]..buckets.bucket_box[axes + axis][bucket];
+            let (lows, highs) = buckets.bucket_box.split_at(axes);
+            for (side, (low, high)) in sides[at].iter_mut().zip(lows.iter().zip(highs)) {
+                *side = low[bucket]..high[bucket];
             }
         } else {
             let (left, right) = (at + 1, at + 2 * leaves[at + 1] as usize);
-            for axis in 0..axes {
+            sides[at] = std::array::from_fn(|axis| {
                 let (l, r) = (&sides[left][axis], &sides[right][axis]);
-                sides[at][axis] = l.start.min(r.start)..l.end.max(r.end);
-            }
+                lesser(l.start, r.start)..greater(l.end, r.end)
+            });
             let (above, below) = nodes.split_at_mut((at + 1) * width);
             let (left, right) = (&below[..width], &below[(right - left) * width..(right - left + 1) * width]);
             join(shape, &mut above[at * width..], Some(left), Some(right));
@@ -152,12 +155,9 @@ fn weighed(values: Values<'_>, weight: Values<'_>, rows: &[u32]) -> f64 {
 fn join(shape: &SummaryShape, node: &mut [f64], left: Option<&[f64]>, right: Option<&[f64]>) {
     let number = |half: Option<&[f64]>, at: usize| half.map_or(0.0, |half| half[at]);
     let (axes, first) = (shape.axes, shape.axes + 1);
-    for sum in first..shape.width() {
-        node[sum] = number(left, sum) + number(right, sum);
-    }
-    for axis in 0..axes {
-        let moment = |half| number(half, first) * number(half, axis);
-        node[axis] = moment(left) + moment(right);
+    for (at, value) in node.iter_mut().enumerate().take(shape.width()) {
+        let part = |half| if at < axes { number(half, first) * number(half, at) } else { number(half, at) };
+        *value = part(left) + part(right);
     }
 }
 
@@ -166,12 +166,12 @@ fn join(shape: &SummaryShape, node: &mut [f64], left: Option<&[f64]>, right: Opt
 fn close(shape: &SummaryShape, node: &mut [f64], side: impl Fn(usize) -> Range<f32>) {
     let weight = node[shape.axes + 1];
     let (mut longest, mut squared) = (0.0_f64, 0.0);
-    for axis in 0..shape.axes {
+    for (axis, moment) in node.iter_mut().enumerate().take(shape.axes) {
         let side = shape.widened(side(axis));
         let middle = 0.5 * (side.start + side.end);
-        let centre = node[axis] / weight;
-        node[axis] = if centre.is_finite() { centre } else { middle };
-        let off = node[axis] - middle;
+        let centre = *moment / weight;
+        *moment = if centre.is_finite() { centre } else { middle };
+        let off = *moment - middle;
         longest = longest.max(side.end - side.start);
         squared += off * off;
     }

@@ -201,7 +201,9 @@ impl Maker<'_> {
 
     fn group(&self, it: LoopId) -> Option<GroupId> {
         match self.body.loops[it].over {
-            Over::Within { index, .. } | Over::Nearest { index, .. } => Some(GroupId(index.0)),
+            Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } => {
+                Some(GroupId(index.0))
+            }
             Over::Group(group) => Some(group),
             Over::Inverse(_) => Some(GroupId(1)),
             Over::Count { .. } => None,

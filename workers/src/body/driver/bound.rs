@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use diptych_protocol::grid_view::GridView;
 use diptych_protocol::id::{ColumnId, IndexId};
+use diptych_protocol::kd_view::SummaryView;
 use diptych_protocol::program::{IndexKind, Reach, When};
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
@@ -52,6 +53,8 @@ pub(super) struct Surroundings<'b> {
     own: [Cow<'b, [f32]>; 3],
     /// Whether own positions stand in the order of the batch's slots, instead of by row.
     pub by_slot: bool,
+    /// What the nodes of a tree keep of their rows, if anything.
+    pub summary: Option<SummaryView<'b>>,
 }
 
 impl Surroundings<'_> {
@@ -126,6 +129,7 @@ impl<'b> Bound<'b> {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
             let theirs = batch.positions(around.index);
             let tree = batch.program().indexes[around.index].bucket_rows().is_some();
+            let summary = if tree { batch.kd_summary(around.index) } else { None };
             let by_slot = !tree && batch.slots() == Some(around.index);
             // The tree has the own positions, rounded already.
             let known = tree && around.own && batch.slots().is_some();
@@ -149,7 +153,7 @@ impl<'b> Bound<'b> {
                 IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
                 IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
             };
-            Surroundings { index, theirs, own, by_slot }
+            Surroundings { index, theirs, own, by_slot, summary }
         }));
         bound
     }

@@ -180,7 +180,7 @@ impl Core {
             around.ask(batch, space, &bound.others, &members);
         }
         if let Some(at) = self.far_at {
-            self.far.ask(bound.spaces[at].tree(), &bound.others, rows);
+            self.far.ask(&bound.spaces[at], &bound.others, rows);
         }
         for (source, room) in self.sources.iter().zip(&mut self.loops) {
             match source {

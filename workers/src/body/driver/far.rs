@@ -5,10 +5,11 @@ use diptych_protocol::id::{Id, IndexId};
 use diptych_protocol::program::Program;
 use diptych_protocol::values::Values;
 
+use super::bound::Surroundings;
 use crate::body::block::{Run, Shared};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::{FarList, KdTree};
+use crate::index::FarList;
 
 /// One of the columns that loops read of the others.
 struct Gathered {
@@ -43,8 +44,9 @@ impl Far {
     }
 
     /// Finds the others of a block whose rows are all of one bucket, and gathers their columns.
-    pub fn ask(&mut self, tree: &KdTree<'_>, others: &[Values<'_>], rows: &[u32]) {
-        let (Some(summary), Some(&row)) = (&tree.summary, rows.first()) else { return };
+    pub fn ask(&mut self, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
+        let (Some(summary), Some(&row)) = (&space.summary, rows.first()) else { return };
+        let tree = space.tree();
         let bucket = tree.bucket_of(row);
         debug_assert!(rows.iter().all(|row| tree.bucket_of(*row) == bucket), "a block across buckets");
         self.list.find(tree, summary, bucket);
