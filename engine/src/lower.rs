@@ -11,7 +11,7 @@ use diptych_protocol::body::{Body, Op, Over, Store};
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Ensure, Enum, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read,
-    Record, Reduction, Schedule, Signal, Source, System,
+    Record, Reduction, Schedule, Signal, Source, Summary, System,
 };
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
@@ -85,7 +85,15 @@ pub fn lower(
         positions: groups[GroupId::new(index.group as u32)].position.clone(),
         when: index.when,
         kind: match index.kind {
-            types::IndexKind::Tree { bucket_rows } => IndexKind::Tree { bucket_rows },
+            types::IndexKind::Tree { bucket_rows } => IndexKind::Tree {
+                bucket_rows,
+                summary: index.summary.as_ref().map(|summary| Summary {
+                    sums: (summary.sums.iter())
+                        .flat_map(|&member| world.places.of(Place { group: index.group, member }))
+                        .collect(),
+                    angle: summary.angle,
+                }),
+            },
             types::IndexKind::Grid { cell } => IndexKind::Grid { cell: cell.unwrap_or(0.0), copies: Vec::new() },
         },
         buckets: index.buckets.map(|group| GroupId::new(group as u32)),

@@ -26,7 +26,8 @@
 //! - what the smallest `batch` clause of the pass says overrides the first two.
 //!
 //! A pass of rules in text that asks a grid over its own group is cut by the grid's slots instead of by rows: whatever
-//! order rows stand in, those of a batch are near each other. So is each pass over a group that is kept in such an order.
+//! order rows stand in, those of a batch are near each other. So is each pass over a group that is kept in such an order,
+//! and one that asks a tree for what is far: rows of a bucket share the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -303,8 +304,14 @@ fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> S
     program.steps.push(Step { name, work: Work::Pass(systems), domain })
 }
 
-/// The grid over its own group that a pass of bodies asks for what is within a reach: then it goes by its slots.
+/// The index over its own group by whose slots a pass of bodies goes: the tree that it asks for summaries of what is far, if
+/// that is one; else a grid that it asks for what is within a reach.
 fn slots_of(program: &Program, group: GroupId, systems: &[SystemId]) -> Option<IndexId> {
+    let far = far_of(program, systems);
+    if !far.is_empty() {
+        let native = systems.iter().any(|system| matches!(program.systems[*system].code, Code::Native(_)));
+        return far.first().copied().filter(|_| far.len() == 1 && !native);
+    }
     let mut asked: Option<IndexId> = None;
     for system in systems {
         let Code::Body(body) = program.systems[*system].code else { return None };
@@ -316,6 +323,15 @@ fn slots_of(program: &Program, group: GroupId, systems: &[SystemId]) -> Option<I
         }
     }
     asked
+}
+
+/// The trees that a pass of bodies asks for summaries.
+fn far_of(program: &Program, systems: &[SystemId]) -> BTreeSet<IndexId> {
+    let loops = systems.iter().filter_map(|system| match program.systems[*system].code {
+        Code::Body(body) => Some(program.bodies[body].loops.values()),
+        Code::Native(_) | Code::Carry => None,
+    });
+    loops.flatten().filter_map(|it| it.over.far()).collect()
 }
 
 /// Whether a system looks beyond its own rows and their neighbours in memory.

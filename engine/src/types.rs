@@ -4,6 +4,7 @@
 mod calls;
 pub mod convert;
 pub mod expressions;
+mod far;
 mod functions;
 mod groups;
 mod lints;
@@ -179,7 +180,16 @@ pub struct Index {
     pub group: usize,
     pub when: When,
     pub kind: IndexKind,
+    pub summary: Option<Summary>,
     pub buckets: Option<usize>,
+}
+
+/// What a tree sums: members of its group, by their places.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Summary {
+    pub sums: Vec<usize>,
+    pub angle: f32,
 }
 
 /// How an index finds rows, as far as the scenario says. Of those that it does not declare [`crate::indexes`] decides.

@@ -67,6 +67,28 @@ system look for people owns Far {
 system walk for people owns Position { Position = wrap(Position + vec2(0.1, 0.0)) }
 ";
 
+/// A tree that sums, over fresh positions.
+const FAR: &str = "
+scenario far
+space open 2
+component Position = vec2
+component Mass = f32
+component Deep = f32
+group stars[100] { position Position = vec2(row, 0)\n Mass = 1\n Deep = 0 }
+index masses = kdtree of fresh stars { bucket = 16, sum = Mass, angle = 0.5 }
+system walk for stars owns Position { Position += vec2(0.1, 0.0) }
+system fall for stars owns Deep { Deep = sum(x in stars far masses : x.Mass / distance(x)) }
+";
+
+#[test]
+fn sums_of_a_tree_are_shown() {
+    let program = compiled(FAR);
+    let text = explain::ir::all(&program);
+    assert!(text.contains("  loop L0 far and near in masses from (%0 %1) carry ("), "{text}");
+    let indexes = explain::stages::indexes(&program).expect("has one");
+    assert!(indexes.contains("buckets of 16 rows, sums of Mass, opening angle 0.5"), "{indexes}");
+}
+
 #[test]
 fn loops_of_every_kind_are_shown() {
     let program = compiled(LOOPS);

@@ -125,7 +125,7 @@ fn an_order_is_that_of_a_grid_over_the_rows() {
     );
     broken(|p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: ColumnId(99), ..o }), "does not exist");
     broken(|p| p.indexes[IndexId(0)].when = When::Fresh, wrong);
-    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 64 }, wrong);
+    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 64, summary: None }, wrong);
     broken(
         |p| {
             let other = p.indexes[IndexId(0)].clone();

@@ -187,6 +187,18 @@ pub enum Over {
         /// As for `Within`.
         from: Vec<ValueId>,
     },
+    /// All rows of the index's group but the own one, near ones by themselves, far ones by summaries that stand for them
+    /// ([`crate::summary`]). The others are first the summaries in the order of the tree, then rows in the order of the tree's
+    /// slots; which they are is the same for all rows of a bucket. Of a summary [`At::Other`] reads the sum of a column,
+    /// rounded to the column's type, and [`Op::Delta`] goes to the barycentre, rounded as well. What both have can be read:
+    /// the summed columns of `prev`, and deltas. In an open space or a box, in a body over the index's group; all such
+    /// loops of a body ask one index.
+    Far {
+        /// A k-d tree with summaries.
+        index: IndexId,
+        /// As for `Within`.
+        from: Vec<ValueId>,
+    },
     /// All rows of a group but the own one, in order; of a derived group those of this frame.
     Group(GroupId),
     /// The rows of the index's group that are in one bucket, in order. For a system over that group: in the own row's
@@ -209,7 +221,7 @@ impl Over {
     /// The spatial index it asks.
     pub fn index(&self) -> Option<IndexId> {
         match self {
-            Over::Within { index, .. } | Over::Nearest { index, .. } => Some(*index),
+            Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } => Some(*index),
             _ => None,
         }
     }
@@ -222,10 +234,18 @@ impl Over {
         }
     }
 
+    /// The index whose summaries it asks for.
+    pub fn far(&self) -> Option<IndexId> {
+        match self {
+            Over::Far { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
     /// The point that distances are measured from.
     pub fn from(&self) -> &[ValueId] {
         match self {
-            Over::Within { from, .. } | Over::Nearest { from, .. } => from,
+            Over::Within { from, .. } | Over::Nearest { from, .. } | Over::Far { from, .. } => from,
             _ => &[],
         }
     }

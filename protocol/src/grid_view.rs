@@ -9,7 +9,7 @@ use crate::id::{ColumnId, IndexId};
 use crate::inverse::InverseShape;
 use crate::inverse_view::{ListView, PlaceView, ScatterView};
 use crate::layout::IndexPlaces;
-use crate::program::{IndexPhase, Reach, When, Work};
+use crate::program::{IndexKind, IndexPhase, Reach, When, Work};
 use crate::types::Scalar;
 use crate::values::{Values, ValuesMut};
 use crate::view::Batch;
@@ -197,7 +197,8 @@ impl<'t> Batch<'t, '_> {
         if when == When::Fresh && self.in_order() {
             return None;
         }
-        let copy = (self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
+        let grid = matches!(self.program().indexes[index].kind, IndexKind::Grid { .. });
+        let copy = (grid && self.slots() == Some(index)).then(|| self.grid_copy(index, column, when)).flatten()?;
         Some(copy.range(self.rows.indices()))
     }
 

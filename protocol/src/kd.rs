@@ -6,6 +6,7 @@
 
 use crate::layout::{Arena, Place, Words};
 use crate::limits::{COUNTING, KD_CHUNK_ROWS};
+use crate::summary::{SummaryPlaces, SummaryShape};
 
 /// Chunks are numbered in 16 bits, and the counting step's table is batches times chunks.
 pub const CHUNKS_MAX: u32 = 1 << 14;
@@ -117,11 +118,13 @@ pub struct KdPlaces {
     /// Seal: boxes of the implicit binary tree over the chunks (heap order, 1-based), `2 * axes` values a node,
     /// `2 * chunks` nodes; chunk c is node `chunks + c`.
     pub node_box: Place<f32>,
+    /// Build and Seal: what its nodes keep of their rows, if anything.
+    pub summary: Option<SummaryPlaces>,
 }
 
 impl KdPlaces {
     /// Takes room for an index.
-    pub fn new(shape: KdShape, rounded: bool, arena: &mut Arena) -> Self {
+    pub fn new(shape: KdShape, rounded: bool, summary: Option<SummaryShape>, arena: &mut Arena) -> Self {
         let rows = shape.rows as usize;
         let chunks = shape.chunks as usize;
         let buckets = shape.buckets_max as usize;
@@ -146,6 +149,7 @@ impl KdPlaces {
             chunk_box: arena.place(chunks * 2 * shape.axes),
             chunk_base: arena.place(chunks + 1),
             node_box: arena.place(2 * chunks * 2 * shape.axes),
+            summary: summary.map(|summary| SummaryPlaces::new(summary, shape, arena)),
         }
     }
 }

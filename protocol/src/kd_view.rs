@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU16, AtomicU32};
 use crate::id::IndexId;
 use crate::kd::{KdPlaces, KdShape};
 use crate::layout::IndexPlaces;
-use crate::program::{IndexPhase, Work};
+use crate::program::{IndexPhase, When, Work};
+use crate::summary::SummaryShape;
+use crate::values::Values;
 use crate::view::Batch;
 
 /// What choosing the planes writes.
@@ -97,6 +99,18 @@ pub struct BuildView<'b> {
     pub chunk_box: &'b mut [f32],
     /// How many buckets it has.
     pub chunk_buckets: &'b mut u32,
+    /// Its nodes, if they are summarised.
+    pub summary: Option<NodesView<'b>>,
+}
+
+/// The summaries of a chunk's nodes in the making.
+pub struct NodesView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: SummaryShape,
+    /// [`SummaryShape::width`] numbers a node.
+    pub nodes: &'b mut [f64],
+    /// Buckets of each node.
+    pub leaves: &'b mut [u32],
 }
 
 /// What numbering the buckets reads and writes.
@@ -111,6 +125,33 @@ pub struct SealView<'b> {
     pub chunk_base: &'b mut [u32],
     /// Boxes of the tree over the chunks.
     pub node_box: &'b mut [f32],
+    /// The nodes above the chunks, if they are summarised.
+    pub summary: Option<TopView<'b>>,
+}
+
+/// The summaries above the chunks in the making.
+pub struct TopView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: SummaryShape,
+    /// Where each chunk's buckets stand, and the end: its first node is at twice that.
+    pub chunk_places: &'b [u32],
+    /// The chunks' nodes.
+    pub nodes: &'b [f64],
+    /// The nodes above.
+    pub top: &'b mut [f64],
+}
+
+/// The summaries of a sealed index.
+#[derive(Clone, Copy, Debug)]
+pub struct SummaryView<'b> {
+    /// The numbers behind the arrays.
+    pub shape: SummaryShape,
+    /// The chunks' nodes.
+    pub nodes: &'b [f64],
+    /// Buckets of each of them.
+    pub leaves: &'b [u32],
+    /// The nodes above the chunks.
+    pub top: &'b [f64],
 }
 
 /// A sealed index, all of it to read.
@@ -228,7 +269,7 @@ impl<'t> Batch<'t, '_> {
         let p = self.phase(index, IndexPhase::Build);
         let chunk = self.number.0 as usize;
         let axes = p.shape.axes;
-        // SAFETY: Place is complete; slots, bucket places, box and count of a chunk are its own batch's alone.
+        // SAFETY: Place is complete; slots, bucket places, nodes, box and count of a chunk are its own batch's alone.
         unsafe {
             let slots = self.array(p.chunk_slots, chunk..chunk + 2);
             let slots = slots[0] as usize..slots[1] as usize;
@@ -248,8 +289,39 @@ impl<'t> Batch<'t, '_> {
                 }),
                 chunk_box: self.array_mut(p.chunk_box, chunk * 2 * axes..(chunk + 1) * 2 * axes),
                 chunk_buckets: &mut self.array_mut(p.chunk_buckets, chunk..chunk + 1)[0],
+                summary: p.summary.as_ref().map(|s| {
+                    let (nodes, width) = (2 * places.start..2 * places.end, s.shape.width());
+                    NodesView {
+                        shape: s.shape,
+                        nodes: self.array_mut(s.nodes, nodes.start * width..nodes.end * width),
+                        leaves: self.array_mut(s.leaves, nodes),
+                    }
+                }),
             }
         }
+    }
+
+    /// What the nodes of an index are made of, for a batch that builds its chunk: whole columns, those of its positions, an
+    /// axis each (as the index is declared, not rounded), then those that are summed, by their place among them.
+    pub fn kd_column(&self, index: IndexId, number: usize) -> Values<'_> {
+        let built = Work::Index(index, IndexPhase::Build);
+        assert_eq!(self.program().steps[self.step].work, built, "another phase's batch");
+        let index = &self.program().indexes[index];
+        let sums = index.summary().map_or(&[][..], |summary| &summary.sums);
+        let (column, when) = match index.positions.get(number) {
+            Some(&position) => (position, index.when),
+            None => (sums[number - index.positions.len()], When::Prev),
+        };
+        // SAFETY: `prev` is written by nobody; `next` positions were completed in an earlier stage (verified).
+        unsafe { self.typed(column, when, self.all_rows(column)) }
+    }
+
+    /// The row in each slot, for a batch that is given by the slots of this index.
+    pub(crate) fn kd_slot_rows(&self, index: IndexId) -> &[u32] {
+        assert_eq!(self.slots(), Some(index), "a batch that is not given by these slots");
+        let p = self.tree_places(index);
+        // SAFETY: the index was sealed in an earlier stage (verified); nothing writes it before the next tick.
+        unsafe { self.array(p.slot_rows, 0..p.slot_rows.len) }
     }
 
     /// For the batch that numbers the buckets.
@@ -263,6 +335,12 @@ impl<'t> Batch<'t, '_> {
                 chunk_box: self.array(p.chunk_box, 0..p.chunk_box.len),
                 chunk_base: self.array_mut(p.chunk_base, 0..p.chunk_base.len),
                 node_box: self.array_mut(p.node_box, 0..p.node_box.len),
+                summary: p.summary.as_ref().map(|s| TopView {
+                    shape: s.shape,
+                    chunk_places: self.array(p.chunk_places, 0..p.chunk_places.len),
+                    nodes: self.array(s.nodes, 0..s.nodes.len),
+                    top: self.array_mut(s.top, 0..s.top.len),
+                }),
             }
         }
     }
@@ -272,8 +350,7 @@ impl<'t> Batch<'t, '_> {
     /// # Panics
     /// If the running system did not declare the index.
     pub fn kd(&self, index: IndexId) -> KdView<'_> {
-        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
-        assert!(declared, "a kernel asks an index that its system does not declare");
+        self.check_declared(index);
         let p = self.tree_places(index);
         let chunks = p.shape.chunks as usize;
         let buckets = p.shape.buckets_max as usize;
@@ -296,5 +373,27 @@ impl<'t> Batch<'t, '_> {
                 node_box: self.array(p.node_box, 0..p.node_box.len),
             }
         }
+    }
+
+    /// The summaries of the sealed index, if it has any, for a system that declared it.
+    ///
+    /// # Panics
+    /// As [`Self::kd`].
+    pub fn kd_summary(&self, index: IndexId) -> Option<SummaryView<'_>> {
+        self.check_declared(index);
+        // SAFETY: as in `kd`.
+        self.tree_places(index).summary.as_ref().map(|s| unsafe {
+            SummaryView {
+                shape: s.shape,
+                nodes: self.array(s.nodes, 0..s.nodes.len),
+                leaves: self.array(s.leaves, 0..s.leaves.len),
+                top: self.array(s.top, 0..s.top.len),
+            }
+        })
+    }
+
+    fn check_declared(&self, index: IndexId) {
+        let declared = self.system().is_some_and(|s| self.program().systems[s].indexes.contains(&index));
+        assert!(declared, "a kernel asks an index that its system does not declare");
     }
 }

@@ -14,6 +14,7 @@ use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
 use crate::outputs::OutputPlaces;
 use crate::program::{Domain, IndexKind, Program, Stage};
+use crate::summary::SummaryShape;
 use crate::table::Table;
 use crate::types::Scalar;
 
@@ -98,9 +99,15 @@ impl IndexPlaces {
         let rows = program.groups[index.group].rows;
         let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
         match &index.kind {
-            IndexKind::Tree { bucket_rows } => {
+            IndexKind::Tree { bucket_rows, summary } => {
                 let shape = KdShape::new(rows, index.positions.len(), *bucket_rows);
-                IndexPlaces::Tree(KdPlaces::new(shape, rounded, arena))
+                let summary = summary.as_ref().map(|summary| SummaryShape {
+                    axes: shape.axes,
+                    sums: summary.sums.len(),
+                    angle: f64::from(summary.angle),
+                    wide: rounded,
+                });
+                IndexPlaces::Tree(KdPlaces::new(shape, rounded, summary, arena))
             }
             IndexKind::Grid { cell, copies } => {
                 let shape = GridShape::new(rows, &program.space, *cell);

@@ -33,6 +33,7 @@ pub mod segment;
 pub mod slots_view;
 pub mod space;
 pub mod state_view;
+pub mod summary;
 pub mod table;
 pub mod ticket;
 pub mod track;

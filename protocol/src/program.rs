@@ -186,6 +186,8 @@ pub enum IndexKind {
     Tree {
         /// Rows of a bucket, one of [`crate::limits::KD_BUCKETS`].
         bucket_rows: u32,
+        /// What its nodes keep of their rows, for [`Over::Far`](crate::body::Over::Far).
+        summary: Option<Summary>,
     },
     /// Rows sorted by the cells of a grid: for a constant reach, and rows spread over the space.
     Grid {
@@ -195,6 +197,18 @@ pub enum IndexKind {
         /// columns the index's own positions alone.
         copies: Vec<(ColumnId, When)>,
     },
+}
+
+/// What the nodes of a tree keep of their rows, so that one can stand for all of them; see [`crate::summary`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Columns of the index's group, floats, none of them twice or a position: each node has the sum of their `prev` values
+    /// over its rows, whatever positions the index is built over. The first is a component of its own, and weighs the
+    /// barycentre.
+    pub sums: Vec<ColumnId>,
+    /// The opening angle, 0 to [`ANGLE_MAX`](crate::limits::ANGLE_MAX), a ratio of lengths: the smaller, the nearer to the
+    /// sum over all rows.
+    pub angle: f32,
 }
 
 impl Index {
@@ -210,7 +224,15 @@ impl Index {
     /// Rows of a bucket; nothing where it has no buckets.
     pub fn bucket_rows(&self) -> Option<u32> {
         match self.kind {
-            IndexKind::Tree { bucket_rows } => Some(bucket_rows),
+            IndexKind::Tree { bucket_rows, .. } => Some(bucket_rows),
+            IndexKind::Grid { .. } => None,
+        }
+    }
+
+    /// What its nodes keep of their rows; nothing of a grid.
+    pub fn summary(&self) -> Option<&Summary> {
+        match &self.kind {
+            IndexKind::Tree { summary, .. } => summary.as_ref(),
             IndexKind::Grid { .. } => None,
         }
     }
@@ -476,10 +498,10 @@ pub enum IndexPhase {
     Place,
     /// Bring rows to their chunk (batches of rows).
     Scatter,
-    /// Tree: build each chunk's tree and write its buckets. Grid: sort each chunk's rows by cell, and copy what is read of
+    /// Tree: build each chunk's tree and write its buckets, and the summaries of its nodes. Grid: sort each chunk's rows by cell, and copy what is read of
     /// them into that order (batches of one chunk).
     Build,
-    /// Tree: number the buckets through (one batch).
+    /// Tree: number the buckets through, and summarise the nodes above the chunks (one batch).
     Seal,
 }
 
@@ -528,10 +550,10 @@ pub enum Domain {
         /// A multiple of [`crate::limits::ROW_ALIGN`].
         batch_rows: u32,
     },
-    /// The rows of a grid's group, so many slots at a time: rows of a batch are near each other, in whatever order they
+    /// The rows of an index's group, so many slots at a time: rows of a batch are near each other, in whatever order they
     /// stand.
     Slots {
-        /// A grid.
+        /// A grid, or a k-d tree whose summaries the pass asks for.
         index: IndexId,
         /// A multiple of [`crate::limits::ROW_ALIGN`].
         batch_rows: u32,

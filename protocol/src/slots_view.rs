@@ -1,15 +1,15 @@
-//! What a batch may touch that is given by the slots of a grid: rows that lie anywhere. One of the few modules with
+//! What a batch may touch that is given by the slots of an index: rows that lie anywhere. One of the few modules with
 //! `unsafe`.
 
 #![expect(unsafe_code, reason = "typed slices and atomics of shared columns, exclusive by claim")]
 
 use crate::id::{ColumnId, IndexId};
-use crate::program::{Domain, Reach, When, Work};
+use crate::program::{Domain, IndexKind, Reach, When, Work};
 use crate::values::{Cells, Values};
 use crate::view::{Batch, POISON};
 
 impl Batch<'_, '_> {
-    /// The grid whose slots its rows are given by, if they are: [`Domain::Slots`].
+    /// The index whose slots its rows are given by, if they are: [`Domain::Slots`].
     #[inline]
     pub fn slots(&self) -> Option<IndexId> {
         match self.program().steps[self.step].domain {
@@ -31,7 +31,12 @@ impl Batch<'_, '_> {
 
     /// The rows of a batch that is given by slots, in their order; where it is [`Self::in_order`], those of `prev`.
     pub fn slot_rows(&self) -> &[u32] {
-        self.slots().map_or(&[], |index| &self.grid(index).slot_rows[self.rows.indices()])
+        let Some(index) = self.slots() else { return &[] };
+        let all = match self.program().indexes[index].kind {
+            IndexKind::Tree { .. } => self.kd_slot_rows(index),
+            IndexKind::Grid { .. } => self.grid(index).slot_rows,
+        };
+        &all[self.rows.indices()]
     }
 
     /// Whether another system of the same pass writes a column: its rows stand there as soon as it has returned, but only

@@ -351,6 +351,36 @@ fn lj_fluid_keeps_its_energy() {
     assert!(coarse.abs() < 1e-4 && fine.abs() < 0.5 * coarse.abs());
 }
 
+// A star cluster.
+
+/// Plummer's sphere in its units has a kinetic energy of 1/4 and a potential of -1/2; what chance does to both goes with
+/// one by the root of the number.
+#[test]
+fn nbody_begins_as_plummers_sphere_in_balance() {
+    let outcome = end("nbody.dip", &[("n", "20_000"), ("cutoff", "100"), ("soft", "0.001")], 1, 3);
+    near("kinetic energy", signal(&outcome, "kinetic"), 0.25, 0.004);
+    near("potential energy", signal(&outcome, "potential"), -0.5, 0.006);
+    // Half of the mass is within 1.3048 scale lengths: (2^(2/3) - 1)^(-1/2).
+    let column = |axis| outcome.state.column::<f32>("bodies", &format!("Position.{axis}")).unwrap();
+    let (x, y, z) = (column("x"), column("y"), column("z"));
+    let scale = 3.0 * std::f32::consts::PI / 16.0;
+    let within = |r: f32| (0..x.len()).filter(|&i| x[i] * x[i] + y[i] * y[i] + z[i] * z[i] <= r * r).count();
+    near("mass within the half-mass radius", within(1.304_766 * scale) as f64 / x.len() as f64, 0.5, 0.015);
+}
+
+/// In a crossing time, at the angle that it has if nothing is said.
+#[test]
+fn nbody_keeps_its_energy_and_momentum_over_a_crossing_time() {
+    let sets = [("n", "2_000")];
+    let (start, done) = (end("nbody.dip", &sets, 1, 1), end("nbody.dip", &sets, 567, 1));
+    let energy = signal(&start, "energy");
+    let drift = (signal(&done, "energy") - energy) / energy;
+    let moved = signal(&done, "momentum") - signal(&start, "momentum");
+    println!("energy {energy:.5}, after a crossing time {drift:+.1e} of it more; momentum {moved:+.1e} more");
+    assert!(drift.abs() < 5e-4 && moved.abs() < 5e-4);
+    near("the virial ratio", signal(&done, "virial"), -1.0, 0.05);
+}
+
 // Traffic.
 
 #[test]

@@ -207,13 +207,31 @@ impl Runner {
                     bucket_box: &mut v.bucket_box[..2 * v.shape.axes],
                     chunk_box: v.chunk_box,
                     chunk_buckets: v.chunk_buckets,
+                    leaves: v.summary.as_mut().map(|summary| &mut *summary.leaves),
                 };
                 index::build(&v.shape, positions, v.rows_of_chunk, scratch, arrays)
                     .map_err(|e| Fault::new(format!("an index could not be built: {e}")))?;
+                if let Some(summary) = v.summary {
+                    let count = *v.chunk_buckets as usize;
+                    let bucket_box = v.bucket_box.each_ref().map(|side| &**side);
+                    let buckets = index::ChunkBuckets {
+                        slot_rows: v.slot_rows,
+                        first_slot: v.first_slot,
+                        bucket_start: &v.bucket_start[..count],
+                        bucket_end: &v.bucket_end[..count],
+                        bucket_box: &bucket_box[..2 * v.shape.axes],
+                    };
+                    let column = |number| batch.kd_column(index, number);
+                    let (nodes, leaves) = (summary.nodes, summary.leaves);
+                    index::summarise(&summary.shape, buckets, column, &mut scratch.summary, nodes, leaves);
+                }
             }
             IndexPhase::Seal => {
                 let v = batch.kd_seal(index);
                 let buckets = index::seal(&v.shape, v.chunk_buckets, v.chunk_box, v.chunk_base, v.node_box);
+                if let Some(s) = v.summary {
+                    index::summarise_top(&s.shape, s.chunk_places, v.chunk_buckets, v.node_box, s.nodes, s.top);
+                }
                 if let Some(group) = batch.program().indexes[index].buckets {
                     batch.track().set_derived_rows(group, batch.tick, buckets);
                 }

@@ -189,6 +189,7 @@ fn head(program: &Program, id: LoopId, it: &Loop) -> String {
         Over::Nearest { index: over, count, from } => {
             format!("nearest {count} in {} from ({})", index(*over), values(from))
         }
+        Over::Far { index: over, from } => format!("far and near in {} from ({})", index(*over), values(from)),
         Over::Group(group) => format!("group {}", program.groups[*group].name),
         Over::Inverse(over) => format!("inverse {}", inverse(*over)),
         Over::Members(over) => format!("members of a bucket of {}", index(*over)),

@@ -82,7 +82,13 @@ pub fn indexes(program: &Program) -> Option<String> {
 /// How large a tree's buckets or a grid's cells are.
 fn size(program: &Program, index: IndexId) -> String {
     match &program.indexes[index].kind {
-        IndexKind::Tree { bucket_rows } => format!("buckets of {}", counted(*bucket_rows as usize, "row")),
+        IndexKind::Tree { bucket_rows, summary } => {
+            let buckets = format!("buckets of {}", counted(*bucket_rows as usize, "row"));
+            summary.as_ref().map_or(buckets.clone(), |summary| {
+                let sums = components(program, summary.sums.iter().copied(), Some(program.indexes[index].group));
+                format!("{buckets}, sums of {}, opening angle {}", sums.join(" "), summary.angle)
+            })
+        }
         IndexKind::Grid { cell, .. } => match program.grid_shape(index).and_then(|shape| shape.fixed) {
             Some(lattice) => format!("{} cells", cells(&lattice.counts[..index_axes(program, index)])),
             None => format!("cells of {cell}"),

@@ -448,6 +448,7 @@ impl Numbering<'_> {
             Over::Nearest { index, count, from: point } => {
                 Over::Nearest { index: *index, count: *count, from: from(point) }
             }
+            Over::Far { index, from: point } => Over::Far { index: *index, from: from(point) },
             Over::Count { first, end } => Over::Count { first: self.new[first], end: self.new[end] },
             Over::Group(group) => Over::Group(*group),
             Over::Members(index) => Over::Members(*index),

@@ -142,6 +142,9 @@ impl Flattener<'_> {
                 let question = point.as_ref().map(|_| from.clone());
                 return (Over::Nearest { index: IndexId::new(*index as u32), count: *count, from }, question);
             }
+            typed::Over::Far(index) => {
+                Over::Far { index: IndexId::new(*index as u32), from: self.own_position(*index) }
+            }
             typed::Over::Members(index) => Over::Members(IndexId::new(*index as u32)),
             typed::Over::Holder(index) => Over::Holder(IndexId::new(*index as u32)),
             typed::Over::By { inverse } => Over::Inverse(InverseId::new(*inverse as u32)),

@@ -219,7 +219,7 @@ pub struct Member {
     pub value: Option<Expr>,
 }
 
-/// `index NAME = kdtree of [fresh] GROUP { bucket = N }`, `index NAME = grid of [fresh] GROUP { cell = LENGTH }`
+/// `index NAME = kdtree of [fresh] GROUP { bucket = N, sum = COMPONENT, angle = A }`, `index NAME = grid of [fresh] GROUP { cell = LENGTH }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Index {
@@ -311,6 +311,8 @@ pub enum Query {
         count: Box<Expr>,
         of: Option<Box<Expr>>,
     },
+    /// `far TREE`
+    Far(Name),
     /// `by [fresh] COLUMN`
     By {
         fresh: bool,

@@ -14,7 +14,7 @@ impl Parser<'_> {
         let group = self.ahead(2).kind == Kind::Name;
         let walks = match self.ahead(3).kind {
             Kind::In | Kind::Colon | Kind::Within | Kind::By => true,
-            Kind::Name => self.is_word(3, "where") || self.is_word(3, "nearest"),
+            Kind::Name => self.is_word(3, "where") || self.is_word(3, "nearest") || self.is_word(3, "far"),
             Kind::ParenClose => matches!(fold, Fold::Count | Fold::Any | Fold::All | Fold::Pick),
             _ => false,
         };
@@ -81,6 +81,9 @@ impl Parser<'_> {
         if self.eat_word("nearest") {
             let (count, of, depth) = self.reach()?;
             return Some((Query::Nearest { count, of }, depth));
+        }
+        if self.eat_word("far") {
+            return Some((Query::Far(self.name("a k-d tree with sums")?), 0));
         }
         if self.eat(Kind::By) {
             let fresh = self.eat(Kind::Fresh);

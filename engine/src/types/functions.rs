@@ -119,6 +119,11 @@ impl Checker<'_, '_> {
         {
             return self.outside(&format!("the draw `{}`", name.text), span);
         }
+        if let Callee::Draw(_) = callee
+            && let Some(error) = self.no_draw(span)
+        {
+            return self.error(error);
+        }
         if let (Callee::Draw(Draw::Uniform), [Expr { kind: ExprKind::Space, span, .. }]) = (callee, arguments) {
             return self.uniform_in_space(*span);
         }

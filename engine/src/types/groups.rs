@@ -272,6 +272,7 @@ impl<'a> Checker<'a, '_> {
     fn index(&mut self, index: &'a ast::Index, groups: &[Group<'a>]) -> Index {
         let kind = if index.grid { self.grid(index) } else { self.tree(index) };
         let group = self.names.group(&index.group, self.diagnostics);
+        let summary = if index.grid { None } else { self.summary(index, group.and_then(|group| groups.get(group))) };
         if let Some(group) = group.and_then(|group| groups.get(group)) {
             let position = group.members.iter().find(|member| member.position);
             let problem = match (group.origin, position) {
@@ -295,6 +296,7 @@ impl<'a> Checker<'a, '_> {
             group: group.unwrap_or(0),
             when: if index.fresh { When::Fresh } else { When::Prev },
             kind,
+            summary,
             buckets: None,
         }
     }
@@ -315,7 +317,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn tree(&mut self, index: &'a ast::Index) -> IndexKind {
-        self.known_settings(&index.settings, &["bucket"], "a k-d tree");
+        self.known_settings(&index.settings, &["bucket", "sum", "angle"], "a k-d tree");
         let mut bucket_rows = BUCKET_DEFAULT;
         if let Some(setting) = index.settings.iter().find(|setting| setting.name.text == "bucket") {
             let given = self.integer(&setting.value, "the bucket", 1..=u64::from(ROWS_MAX), codes::E0411);

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Constant, Names};
-use crate::types::{Model, Place};
+use crate::types::{Index, Model, Place};
+
+/// What an index sums.
+fn summed(index: &Index) -> impl Iterator<Item = Place> {
+    let sums = index.summary.iter().flat_map(|summary| &summary.sums);
+    sums.map(|&member| Place { group: index.group, member })
+}
 
 /// Looks over a scenario without errors.
 pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnostics: &mut Diagnostics) {
@@ -28,6 +34,7 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
         .iter()
         .flat_map(|system| system.reads.iter().map(|read| read.place))
         .chain(model.finished.iter().copied())
+        .chain(model.indexes.iter().flat_map(summed))
         .collect();
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {

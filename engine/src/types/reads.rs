@@ -47,6 +47,9 @@ impl Checker<'_, '_> {
             self.model.finished.push(place);
             return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });
         }
+        if let Some(error) = self.no_sum(member, leaf, &whose, span, fresh.is_some()) {
+            return self.error(error);
+        }
         let when = if fresh.is_some() { When::Fresh } else { When::Prev };
         let mine = owner.is_some() && owner == system;
         if mine && own {

@@ -72,7 +72,7 @@ impl<'a> Checker<'a, '_> {
                     self.behind(value, &segments, fresh)
                 }
                 Some(Named::Known(value)) => self.behind(value, &segments, fresh),
-                Some(Named::Turn(turn)) => self.of_turn(turn, &segments, fresh),
+                Some(Named::Turn(turn)) => self.of_turn(turn, root.span, &segments, fresh),
                 None => self.global(name, root.span, &segments, fresh, expected),
             },
             ExprKind::This => {
@@ -376,7 +376,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A turn's variable, or something of it.
-    fn of_turn(&mut self, turn: Turn, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
+    fn of_turn(&mut self, turn: Turn, root: Span, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
         let (group, own) = (self.turns[turn.0].group, self.turns[turn.0].own);
         match (group, segments) {
             (None, _) => {
@@ -389,6 +389,9 @@ impl<'a> Checker<'a, '_> {
                 self.component(group, component, component.span, rest, whose, fresh)
             }
             (Some(group), _) => {
+                if let Some(error) = self.no_single_row(turn, root) {
+                    return self.error(error);
+                }
                 let ty = Type::entity(GroupId::new(group as u32));
                 let kind = if own { Kind::Row } else { Kind::Other(turn) };
                 self.behind(Checked::Typed(Typed { ty, kind }), segments, fresh)

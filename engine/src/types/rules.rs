@@ -44,6 +44,8 @@ pub(super) struct TurnInfo {
     pub own: bool,
     /// Whether it asks an index: deltas come with its turns.
     pub spatial: bool,
+    /// The index whose summaries it meets: what it goes over may stand for many rows.
+    pub far: Option<usize>,
 }
 
 /// What is being checked: the body of a system, or something about a finished state.
@@ -59,6 +61,8 @@ pub(super) struct Rule {
     pub reads: Vec<Read>,
     pub indexes: Vec<usize>,
     pub inverses: Vec<usize>,
+    /// The index that is asked for summaries of what is far: one a rule, since rows of its buckets ask together.
+    pub far: Option<usize>,
     /// Loops that are open, outermost first.
     pub open: Vec<Turn>,
 }
@@ -204,7 +208,7 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false });
+        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

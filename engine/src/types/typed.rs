@@ -84,6 +84,8 @@ pub enum Over {
     By {
         inverse: usize,
     },
+    /// Near rows, and summaries of what is far, of this index.
+    Far(usize),
     /// The rows of a bucket of this index.
     Members(usize),
     /// The bucket of this index that holds the own row.

@@ -49,8 +49,9 @@ impl<'a> Checker<'a, '_> {
                 (self.query(name, group, own?, query, walk.span)?, Some(group))
             }
         };
-        let spatial = matches!(over, Over::Within { .. } | Over::Nearest { .. });
-        self.turns.push(TurnInfo { group, own: false, spatial });
+        let spatial = matches!(over, Over::Within { .. } | Over::Nearest { .. } | Over::Far(_));
+        let far = if let Over::Far(index) = over { Some(index) } else { None };
+        self.turns.push(TurnInfo { group, own: false, spatial, far });
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
@@ -162,6 +163,7 @@ impl<'a> Checker<'a, '_> {
                 let index = self.index_over(group, when, span, true);
                 Some(Over::Nearest { index, count: count as u16, point })
             }
+            Query::Far(tree) => self.far_over(name, group, own, tree),
             Query::By { fresh, column } => match self.names.meaning(&column.text) {
                 Some(Meaning::Index(index)) => self.bucket_over(name, group, own, index, *fresh, column),
                 _ => self.inverse_over(group, own, *fresh, column, span),
@@ -252,6 +254,12 @@ impl<'a> Checker<'a, '_> {
             Some(ExprKind::Fresh(_)) => When::Fresh,
             _ => When::Prev,
         };
+        self.note_positions(group, own, when, of.map_or(span, |of| of.span))?;
+        Some((when, None))
+    }
+
+    /// Notes that distances are between these positions of two groups, `prev` or fresh; says so where they cannot be.
+    pub(super) fn note_positions(&mut self, group: usize, own: usize, when: When, span: Span) -> Option<()> {
         for it in [group, own] {
             let at = self.model.groups[it].members.iter().position(|member| member.position)?;
             let member = &self.model.groups[it].members[at];
@@ -263,7 +271,7 @@ impl<'a> Checker<'a, '_> {
                     None => format!("no system owns `{name}`: there are no fresh positions"),
                     Some(_) => format!("`{name}` is what the system itself makes"),
                 };
-                let error = Diagnostic::error(codes::E0518, of.map_or(span, |of| of.span), message);
+                let error = Diagnostic::error(codes::E0518, span, message);
                 self.diagnostics.push(error.help(match owner {
                     None => "leave `of fresh` out",
                     Some(_) => "leave `of fresh` out, or look around in a second system",
@@ -281,7 +289,7 @@ impl<'a> Checker<'a, '_> {
                 }
             }
         }
-        Some((when, None))
+        Some(())
     }
 
     /// Whether an expression is the own position, or what this frame makes of it.
@@ -309,7 +317,16 @@ impl<'a> Checker<'a, '_> {
                 When::Fresh => format!("{} fresh neighbours", self.model.groups[group].name),
             };
             let kind = IndexKind::Tree { bucket_rows: super::groups::BUCKET_NEIGHBOURS };
-            self.model.indexes.push(Index { name, span, group, when, kind, buckets: None, declared: false });
+            self.model.indexes.push(Index {
+                name,
+                span,
+                group,
+                when,
+                kind,
+                summary: None,
+                buckets: None,
+                declared: false,
+            });
             self.model.indexes.len() - 1
         });
         self.asks_index(index);
@@ -317,7 +334,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// Notes that an index is asked.
-    fn asks_index(&mut self, index: usize) {
+    pub(super) fn asks_index(&mut self, index: usize) {
         if let Some(rule) = &mut self.rule
             && !rule.indexes.contains(&index)
         {
@@ -453,6 +470,12 @@ impl<'a> Checker<'a, '_> {
         expected: Option<Scalar>,
     ) -> Option<Typed> {
         let (bool, u32) = (Type::scalar(Scalar::Bool), Type::scalar(Scalar::U32));
+        let one = matches!(fold, Fold::ArgMin | Fold::ArgMax | Fold::Pick);
+        let single = one.then(|| self.no_single_row(walk.turn, span)).flatten();
+        if let Some(error) = single.or_else(|| (fold == Fold::Pick).then(|| self.no_draw(span)).flatten()) {
+            self.diagnostics.push(error);
+            return None;
+        }
         let value = match (fold, value) {
             (Fold::Any | Fold::All, Some(value)) => Some(self.truth(value, "what `any` and `all` ask")?),
             (Fold::Count | Fold::Pick, Some(value)) => {

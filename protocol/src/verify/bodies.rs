@@ -145,6 +145,9 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 let system = &program.systems[*system];
                 match &body.loops[it].over {
                     Over::Within { index, .. } | Over::Nearest { index, .. } => system.indexes.contains(index),
+                    Over::Far { index, .. } => {
+                        program.indexes[*index].group == system.group && system.indexes.contains(index)
+                    }
                     Over::Inverse(inverse) => {
                         system.inverses.contains(inverse) && program.inverses[*inverse].to == system.group
                     }
@@ -295,6 +298,12 @@ fn problem_of_loop(program: &Program, body: &Body, homes: &Homes, it: &Loop) -> 
             reach.is_finite() && *reach >= 0.0 && half && program.indexes.contains(*index)
         }
         Over::Nearest { index, count, .. } => (1..=NEAREST_MAX).contains(count) && tree(index),
+        Over::Far { index, .. } => {
+            let one = body.loops.values().filter_map(|it| it.over.far()).all(|other| other == *index);
+            let around = program.space.edge == crate::space::Edge::Torus;
+            let summed = program.indexes.get(*index).is_some_and(|index| index.summary().is_some());
+            summed && one && !around
+        }
         Over::Count { first, end } => {
             let integer = |value: ValueId| before(value) && scalar(value) == Some(Scalar::I32);
             integer(*first) && integer(*end)
@@ -376,6 +385,9 @@ fn op(body: &Body, homes: &Homes, at: ValueId, typed: &Typed) -> Option<&'static
             if !inside(it) {
                 return Some(LOOP);
             }
+            if body.loops[it].over.far().is_some() {
+                return Some("it asks which row it is that stands for many");
+            }
             let counts = matches!(body.loops[it].over, Over::Count { .. });
             result == if counts { Scalar::I32 } else { Scalar::U32 }
         }
@@ -396,13 +408,19 @@ pub(super) fn held(program: &Program, violations: &mut Vec<Violation>) {
     for (id, body) in program.bodies.iter() {
         for (value, typed) in body.ops.iter() {
             let scalar = match typed.op {
-                Op::Read { column, at, .. } => {
+                Op::Read { column, when, at } => {
                     let other = match at {
                         At::Other(it) => group_of(program, &body.loops[it].over),
                         _ => None,
                     };
                     if matches!(at, At::Other(_)) && other != Some(program.columns[column].group) {
                         violations.push(Violation::Op(id, value, "it reads another group's column of the other"));
+                    }
+                    if let At::Other(it) = at
+                        && let Some(index) = body.loops[it].over.far()
+                        && !(when == When::Prev && summed(program, index, column))
+                    {
+                        violations.push(Violation::Op(id, value, "it reads what has no sum"));
                     }
                     program.columns[column].scalar
                 }
@@ -417,10 +435,15 @@ pub(super) fn held(program: &Program, violations: &mut Vec<Violation>) {
     }
 }
 
+/// Whether the nodes of an index have the sum of a column.
+fn summed(program: &Program, index: IndexId, column: ColumnId) -> bool {
+    program.indexes[index].summary().is_some_and(|summary| summary.sums.contains(&column))
+}
+
 /// The group whose rows a loop goes over.
 fn group_of(program: &Program, over: &Over) -> Option<GroupId> {
     match over {
-        Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Members(index) => {
+        Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } | Over::Members(index) => {
             Some(program.indexes[*index].group)
         }
         Over::Holder(index) => program.indexes[*index].buckets,

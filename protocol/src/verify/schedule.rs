@@ -92,7 +92,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
                     return Some("the systems of a pass run over one group");
                 }
                 if let Domain::Slots { index, .. } = step.domain {
-                    return of_slots(program, index, group, systems);
+                    return of_slots(program, index, group, systems).or_else(|| of_summaries(program, index, systems));
                 }
                 over(group)
             }
@@ -113,22 +113,38 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
     (!good).then_some("its domain is not what its work divides")
 }
 
-/// Whether a pass may go by the slots of a grid: of its own group, with bodies that know how, one of which waits for it.
+/// Whether a pass may go by the slots of an index: of its own group, with bodies that know how, one of which waits for it.
 fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[SystemId]) -> Option<&'static str> {
-    let grid = &program.indexes[index];
-    let IndexKind::Grid { copies, .. } = &grid.kind else { return Some("slots are those of a grid") };
-    if grid.group != group {
-        return Some("slots are those of a grid over the pass's own group");
+    let gone_by = &program.indexes[index];
+    match &gone_by.kind {
+        IndexKind::Tree { summary, .. } if summary.is_none() => {
+            return Some("slots are those of a grid, or of a tree with summaries");
+        }
+        IndexKind::Grid { copies, .. }
+            if !gone_by.positions.iter().all(|column| copies.contains(&(*column, gone_by.when))) =>
+        {
+            return Some("a grid whose slots are gone by has copies of its positions");
+        }
+        IndexKind::Tree { .. } | IndexKind::Grid { .. } => {}
     }
-    if !grid.positions.iter().all(|column| copies.contains(&(*column, grid.when))) {
-        return Some("a grid whose slots are gone by has copies of its positions");
+    if gone_by.group != group {
+        return Some("slots are those of an index over the pass's own group");
     }
     let ordered = program.groups[group].order.is_some_and(|order| order.index == index);
     if !ordered && !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
-        return Some("slots are those of a grid that the pass asks");
+        return Some("slots are those of an index that the pass asks");
     }
     let native = |system: &SystemId| matches!(program.systems[*system].code, Code::Native(_));
     systems.iter().any(native).then_some("native systems run over rows as they stand")
+}
+
+/// Whether a pass by the slots of an index asks for the summaries of another one: its blocks lie across those buckets.
+fn of_summaries(program: &Program, index: IndexId, systems: &[SystemId]) -> Option<&'static str> {
+    let asks = |system: &SystemId| {
+        let Code::Body(body) = program.systems[*system].code else { return false };
+        program.bodies[body].loops.values().filter_map(|it| it.over.far()).any(|other| other != index)
+    };
+    systems.iter().any(asks).then_some("a pass by slots asks for the summaries of that index alone")
 }
 
 fn batches(program: &Program, step: &Step) -> u64 {

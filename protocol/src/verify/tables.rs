@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::body::{At, Op, Over};
 use crate::id::{ColumnId, GroupId, Id, IndexId, SignalId, SystemId};
 use crate::kd;
-use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
+use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
     Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work,
 };
@@ -40,6 +40,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         if let IndexKind::Grid { copies, .. } = &index.kind {
             copies.iter().for_each(|(column, _)| check.id(columns, *column, id));
         }
+        index.summary().iter().flat_map(|s| &s.sums).for_each(|column| check.id(columns, *column, id));
         index.buckets.iter().for_each(|group| check.id(groups, *group, id));
     }
     for (id, system) in systems.iter() {
@@ -95,6 +96,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             match &walked.over {
                 Over::Within { index, .. }
                 | Over::Nearest { index, .. }
+                | Over::Far { index, .. }
                 | Over::Members(index)
                 | Over::Holder(index) => check.id(indexes, *index, it),
                 Over::Group(group) => check.id(groups, *group, it),
@@ -283,7 +285,7 @@ fn index(program: &Program, id: IndexId) -> Option<&'static str> {
         Some("its positions are not those of its group")
     } else if index.bucket_rows().is_some_and(|rows| !KD_BUCKETS.contains(&rows)) {
         Some("no such size of buckets")
-    } else if let Some(what) = grid(program, index) {
+    } else if let Some(what) = grid(program, index).or_else(|| summary(program, index)) {
         Some(what)
     } else if index.when == When::Fresh && index.positions.iter().any(|c| program.columns[*c].owner.is_none()) {
         Some("its positions are fresh, but nobody makes them")
@@ -312,6 +314,27 @@ fn grid(program: &Program, index: &Index) -> Option<&'static str> {
         Some("no such length of a cell")
     } else if index.buckets.is_some() {
         Some("a grid has no buckets")
+    } else {
+        None
+    }
+}
+
+fn summary(program: &Program, index: &Index) -> Option<&'static str> {
+    let summary = index.summary()?;
+    for (at, column) in summary.sums.iter().enumerate() {
+        let it = &program.columns[*column];
+        if it.group != index.group || !it.scalar.is_float() || index.positions.contains(column) {
+            return Some("it sums what is no float of its group, or a position");
+        }
+        if summary.sums[..at].contains(column) {
+            return Some("it sums a column twice");
+        }
+    }
+    let weight = summary.sums.first().map(|column| program.columns[*column].component_type.lanes);
+    if weight != Some(1) {
+        Some("nothing weighs its barycentres, or a part of a vector")
+    } else if !(0.0..=ANGLE_MAX).contains(&summary.angle) {
+        Some("no such opening angle")
     } else {
         None
     }

@@ -17,6 +17,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
 
+mod far;
 mod loops;
 
 const ROWS: u32 = 1000;
@@ -136,7 +137,7 @@ pub(crate) fn sound() -> Program {
             group: GroupId(0),
             positions: vec![X, ColumnId(1)],
             when: When::Prev,
-            kind: IndexKind::Tree { bucket_rows: 64 },
+            kind: IndexKind::Tree { bucket_rows: 64, summary: None },
             buckets: Some(GroupId(1)),
             span: Span::default(),
         }]
@@ -254,7 +255,7 @@ fn indexes_and_derived_groups_fit_each_other() {
     broken(|p| p.indexes[IndexId(0)].group = GroupId(1), index);
     broken(|p| p.indexes[IndexId(0)].positions.clear(), index);
     broken(|p| p.indexes[IndexId(0)].positions.reverse(), index);
-    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 0 }, index);
+    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 0, summary: None }, index);
     broken(|p| p.indexes[IndexId(0)].buckets = Some(GroupId(0)), index);
     broken(
         |p| {
@@ -479,7 +480,10 @@ fn a_pass_goes_by_the_slots_of_a_grid_that_it_asks() {
     // Nobody asks it; it is a tree; there is no such index; batches of no rows; no pass.
     for change in [
         &(|p: &mut Program| p.steps[pass].domain = slots(0, 64)) as &dyn Fn(&mut Program),
-        &|p| (p.steps[pass].domain, p.indexes[IndexId(0)].kind) = (slots(0, 64), IndexKind::Tree { bucket_rows: 32 }),
+        &|p| {
+            (p.steps[pass].domain, p.indexes[IndexId(0)].kind) =
+                (slots(0, 64), IndexKind::Tree { bucket_rows: 32, summary: None })
+        },
         &|p| p.steps[StepId(2)].domain = slots(0, 64),
     ] {
         let found = violations(change);

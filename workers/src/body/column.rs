@@ -128,6 +128,27 @@ impl Column {
         });
     }
 
+    /// Sums of floats, rounded to the column's type (to the nearest, ties to even), behind them the values at these
+    /// places, and nothing else.
+    pub fn gather_behind(
+        &mut self,
+        sums: impl Iterator<Item = f64>,
+        from: Values<'_>,
+        places: impl Iterator<Item = usize>,
+    ) {
+        match (self, from) {
+            (Column::F32(to), Values::F32(from)) => {
+                to.clear();
+                to.extend(sums.map(|sum| sum as f32).chain(places.map(|place| from[place])));
+            }
+            (Column::F64(to), Values::F64(from)) => {
+                to.clear();
+                to.extend(sums.chain(places.map(|place| from[place])));
+            }
+            _ => unreachable!("a verified body sums floats, and mixes no types"),
+        }
+    }
+
     /// Writes values to these places, in order.
     pub fn scatter(&self, to: &mut ValuesMut<'_>, places: impl Iterator<Item = usize>) {
         pair!(Column, ValuesMut, self, to, (from, to) => {

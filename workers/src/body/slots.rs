@@ -1,7 +1,7 @@
 //! What a body touches, as numbered slots: the contract between a back end, which finds everything in a
 //! [`Block`](super::block::Block) by its slot, and the driver, which fills the slots.
 
-use diptych_protocol::body::{At, Body, Op, Over};
+use diptych_protocol::body::{At, Body, Op};
 use diptych_protocol::id::{ColumnId, DataId, Id, LoopId};
 use diptych_protocol::program::{Program, When};
 use diptych_protocol::types::Scalar;
@@ -73,9 +73,9 @@ impl Slots {
 
     fn deltas(&mut self, program: &Program, body: &Body, it: LoopId) {
         let loop_slots = &mut self.loops[it.index()];
-        let (Over::Within { index, .. } | Over::Nearest { index, .. }) = &body.loops[it].over else { return };
+        let Some(index) = body.loops[it].over.index() else { return };
         if loop_slots.position.is_empty() {
-            let index = &program.indexes[*index];
+            let index = &program.indexes[index];
             for &column in &index.positions {
                 let slot = Slot { column, when: index.when, scalar: program.columns[column].scalar };
                 let at = place(&mut loop_slots.columns, slot);

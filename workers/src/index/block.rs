@@ -62,6 +62,21 @@ impl Blocks {
         self.join(volume);
     }
 
+    /// Forms blocks of a batch's rows that are of one bucket each, in the order of buckets, then rows.
+    pub fn form_by_buckets(&mut self, tree: &KdTree<'_>, rows: RowRange) {
+        self.keys.sort(rows, |row| tree.bucket_of(row));
+        self.points.clear();
+        self.pieces.clear();
+        for group in self.keys.sorted().chunk_by(|a, b| a >> 32 == b >> 32) {
+            for keys in group.chunks(BLOCK_ROWS_MAX) {
+                let start = self.points.len();
+                self.points.extend(keys.iter().map(|&key| Point { at: [0.0; 3], row: key as u32 }));
+                let nowhere = [0.0; 3];
+                self.pieces.push(Piece { start, end: self.points.len(), lo: nowhere, hi: nowhere });
+            }
+        }
+    }
+
     fn join(&mut self, volume: Volume) {
         let mut kept = 0;
         for i in 1..self.pieces.len() {

@@ -1,4 +1,5 @@
-//! The fifth phase: a kiddo tree over one chunk, whose leaves become the buckets.
+//! The fifth phase: a tree over one chunk, whose leaves become the buckets: kiddo's, or one of halved boxes where its nodes
+//! are summarised.
 
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
@@ -6,6 +7,7 @@ use diptych_protocol::kd::KdShape;
 use kiddo::kd_tree::ConstructionError;
 
 use super::cut::{Point, cut, greater, lesser};
+use super::halve::halve;
 use super::leaves::{Leaves, with_leaves};
 use super::per_axes;
 use super::scratch::KdScratch;
@@ -29,6 +31,8 @@ pub struct ChunkArrays<'a, 'b> {
     pub chunk_box: &'a mut [f32],
     /// How many buckets it has.
     pub chunk_buckets: &'a mut u32,
+    /// Where its nodes are summarised: how many buckets each has, in preorder. The tree is then one of halved boxes.
+    pub leaves: Option<&'a mut [u32]>,
 }
 
 /// Why a chunk could not be built: never the scenario's fault.
@@ -96,14 +100,24 @@ fn build_in<const K: usize>(
     shape: &KdShape,
     columns: [&[f32]; K],
     scratch: &mut KdScratch,
-    arrays: ChunkArrays<'_, '_>,
+    mut arrays: ChunkArrays<'_, '_>,
 ) -> Result<(), BuildError> {
     scratch.coordinates.clear();
     for &row in &scratch.rows {
         scratch.coordinates.extend(columns.map(|column| column[row as usize]));
     }
-    let KdScratch { coordinates, rows, bucket_of, points: spare, next, .. } = scratch;
+    let KdScratch { coordinates, rows, bucket_of, points: spare, next, leaves, .. } = scratch;
     let (points, _) = coordinates.as_chunks::<K>();
+    if let Some(nodes) = arrays.leaves.take() {
+        spare.clear();
+        spare.extend(points.iter().zip(0..).map(|(point, place)| {
+            let mut at = [0.0; 3];
+            at[..K].copy_from_slice(point);
+            Point { at, row: place }
+        }));
+        halve(spare, shape.bucket_rows as usize, arrays.bucket_start.len(), leaves, nodes);
+        return Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 }.fill(leaves);
+    }
     with_leaves(points, shape.bucket_rows, |leaves| {
         let buckets = Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 };
         buckets.fill(leaves)

@@ -163,6 +163,7 @@ impl LocalIndex {
             bucket_box: &mut bucket_box[..width],
             chunk_box: &mut self.chunk_box[chunk * width..(chunk + 1) * width],
             chunk_buckets: &mut self.chunk_buckets[chunk],
+            leaves: None,
         };
         build(&self.shape, positions, &self.scattered[slots], scratch, arrays)
     }

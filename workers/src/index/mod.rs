@@ -8,11 +8,11 @@
 //! 2. [`count()`] finds each row's chunk and checks its position,
 //! 3. [`place()`] sums the counts to places,
 //! 4. [`scatter()`] lists the rows of each chunk,
-//! 5. [`build()`] builds a tree over one chunk; its leaves are the buckets,
-//! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks.
+//! 5. [`build()`] builds a tree over one chunk; its leaves are the buckets; [`summarise()`] sums over its nodes,
+//! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks; [`summarise_top()`] sums over these.
 //!
 //! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it; [`Asker`] for rows of any group,
-//! [`Nearest`] for a number of neighbours. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
+//! [`Nearest`] for a number of neighbours, [`FarList`] for everything, what is far in summaries. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
 //! benchmarks and tools.
 
 mod block;
@@ -20,6 +20,8 @@ mod build;
 mod candidates;
 mod count;
 mod cut;
+mod far;
+mod halve;
 mod keys;
 mod leaves;
 mod local;
@@ -32,6 +34,7 @@ mod scatter;
 mod scratch;
 mod seal;
 mod split;
+mod summarise;
 mod tree;
 mod window;
 
@@ -41,6 +44,7 @@ pub use candidates::Candidates;
 pub(crate) use count::check;
 pub use count::{BadPosition, Splits, count};
 pub(crate) use cut::{greater, lesser};
+pub use far::FarList;
 pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};
 pub use nearest::Nearest;
@@ -53,6 +57,7 @@ pub use scatter::scatter;
 pub use scratch::KdScratch;
 pub use seal::seal;
 pub use split::split;
+pub use summarise::{ChunkBuckets, SummaryScratch, summarise, summarise_top};
 pub use tree::KdTree;
 pub(crate) use window::Window;
 

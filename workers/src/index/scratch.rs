@@ -2,6 +2,8 @@
 
 use super::count::Plane;
 use super::cut::Point;
+use super::leaves::Leaves;
+use super::summarise::SummaryScratch;
 
 /// Room that the phases work in. Holds no state: what is in it never shows in what they write.
 #[derive(Default)]
@@ -18,4 +20,8 @@ pub struct KdScratch {
     pub(super) coordinates: Vec<f32>,
     /// Build: the bucket of each of the chunk's rows.
     pub(super) bucket_of: Vec<u16>,
+    /// Build: the leaves of a tree of halved boxes.
+    pub(super) leaves: Leaves,
+    /// Build: the boxes of the chunk's nodes.
+    pub summary: SummaryScratch,
 }

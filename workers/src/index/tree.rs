@@ -36,9 +36,14 @@ impl<'a> KdTree<'a> {
 
     /// The rows of a bucket, ascending.
     pub fn bucket_rows(&self, bucket: u32) -> &'a [u32] {
+        self.rows_at(self.place_of(bucket).1)
+    }
+
+    /// The chunk that a bucket is in, and its place in the bucket arrays.
+    pub(super) fn place_of(&self, bucket: u32) -> (u32, u32) {
         // The chunk before the first that starts behind the bucket; empty chunks start with their successor.
         let chunk = self.chunk_base[..self.shape.chunks as usize].partition_point(|&base| base <= bucket) - 1;
-        self.rows_at(self.chunk_places[chunk] + (bucket - self.chunk_base[chunk]))
+        (chunk as u32, self.chunk_places[chunk] + (bucket - self.chunk_base[chunk]))
     }
 
     /// The rows of the bucket at a place.

@@ -101,7 +101,7 @@ impl Scene {
     }
 
     fn kinds(&self) -> Vec<IndexKind> {
-        let tree = IndexKind::Tree { bucket_rows: self.bucket_rows };
+        let tree = IndexKind::Tree { bucket_rows: self.bucket_rows, summary: None };
         let grid = self.grid.map(|Cells { cell, copied }| {
             let copies = if copied { vec![(X, self.when), (MASS, When::Prev), (Y, self.when)] } else { Vec::new() };
             IndexKind::Grid { cell, copies }

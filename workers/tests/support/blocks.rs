@@ -125,7 +125,7 @@ impl Data {
                 it.columns.push(column(numbers, slot, places));
             }
             match walked.over {
-                Over::Within { .. } | Over::Group(_) => {
+                Over::Within { .. } | Over::Group(_) | Over::Far { .. } => {
                     for _ in 0..numbers.below(4) {
                         let (a, b) = (numbers.below(places + 1) as u32, numbers.below(places + 1) as u32);
                         it.runs.push(Run { start: a.min(b), end: a.max(b), own: numbers.once_in(2) });
@@ -194,7 +194,7 @@ impl Data {
             .zip(&self.others)
             .zip(&columns)
             .map(|((walked, it), columns)| match walked.over {
-                Over::Within { .. } | Over::Group(_) => {
+                Over::Within { .. } | Over::Group(_) | Over::Far { .. } => {
                     Turns::Shared(Shared { runs: &it.runs, rows: it.rows.as_deref(), columns, straight: self.straight })
                 }
                 Over::Count { .. } => Turns::Count,

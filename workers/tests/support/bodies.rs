@@ -43,7 +43,7 @@ pub fn program(torus: bool) -> Program {
         group: GroupId(group),
         positions: vec![ColumnId(group * COLUMNS_A_GROUP + first), ColumnId(group * COLUMNS_A_GROUP + first + 1)],
         when: When::Prev,
-        kind: IndexKind::Tree { bucket_rows: 64 },
+        kind: IndexKind::Tree { bucket_rows: 64, summary: None },
         buckets: None,
         span,
     };
@@ -202,7 +202,9 @@ impl Maker<'_> {
 
     fn group(&self, it: LoopId) -> Option<GroupId> {
         match self.body.loops[it].over {
-            Over::Within { index, .. } | Over::Nearest { index, .. } => Some(GroupId(index.0)),
+            Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } => {
+                Some(GroupId(index.0))
+            }
             Over::Group(group) => Some(group),
             Over::Inverse(_) => Some(GroupId(1)),
             Over::Count { .. } => None,

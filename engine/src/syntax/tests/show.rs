@@ -43,6 +43,7 @@ pub fn walk(walk: &Walk) -> String {
                 Query::All => String::new(),
                 Query::Within { radius, of: point } => format!(" within {}{}", expr(radius), of(point)),
                 Query::Nearest { count, of: point } => format!(" nearest {}{}", expr(count), of(point)),
+                Query::Far(tree) => format!(" far {}", tree.text),
                 Query::By { fresh, column } => format!(" by {}{}", if *fresh { "fresh " } else { "" }, column.text),
             };
             format!("{}{query}", group.text)

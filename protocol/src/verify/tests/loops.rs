@@ -15,13 +15,13 @@ use crate::verify::{Violation, verify};
 
 const TO: ColumnId = ColumnId(5);
 const NEAR: ColumnId = ColumnId(6);
-const ASKS: SystemId = SystemId(3);
+pub(super) const ASKS: SystemId = SystemId(3);
 const ASKING: BodyId = BodyId(1);
 const ADDED: BodyId = BodyId(2);
 const SAID: BodyId = BodyId(3);
 const ALL: ReductionId = ReductionId(0);
 
-fn v(number: u32) -> ValueId {
+pub(super) fn v(number: u32) -> ValueId {
     ValueId(number)
 }
 
@@ -68,7 +68,7 @@ fn asking() -> Body {
 }
 
 /// The sound program, and a system that asks an index and an inverse; the masses are summed, and the sum ends the run.
-fn sound() -> Program {
+pub(super) fn sound() -> Program {
     let mut p = plain();
     p.columns.push(super::column(0, "To", Type::entity(GroupId(0)), 0, None));
     p.columns.push(super::column(0, "Near", Type::scalar(Scalar::F32), 0, Some(ASKS.0)));
@@ -129,11 +129,11 @@ fn broken(change: impl FnOnce(&mut Program), expected: impl Fn(&Violation) -> bo
     assert!(violations.iter().any(expected), "{violations:?}");
 }
 
-fn op(p: &mut Program, at: u32, op: Op) {
+pub(super) fn op(p: &mut Program, at: u32, op: Op) {
     p.bodies[ASKING].ops[v(at)].op = op;
 }
 
-fn it(p: &mut Program, number: u32) -> &mut Loop {
+pub(super) fn it(p: &mut Program, number: u32) -> &mut Loop {
     &mut p.bodies[ASKING].loops[LoopId(number)]
 }
 

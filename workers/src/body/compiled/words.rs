@@ -56,7 +56,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(it: &Loop) -> Self {
         match it.over {
-            Over::Within { .. } | Over::Group(_) => Kind::Shared,
+            Over::Within { .. } | Over::Group(_) | Over::Far { .. } => Kind::Shared,
             Over::Nearest { .. } | Over::Inverse(_) | Over::Members(_) | Over::Holder(_) => Kind::Lists,
             Over::Count { .. } => Kind::Count,
         }

@@ -15,38 +15,57 @@ pub(super) struct Blocks {
     tree: index::Blocks,
     grid: grid::Blocks,
     of_grid: bool,
+    /// Of a batch by the slots of a tree: stretches of them, each of one bucket.
+    stretches: Vec<Range<usize>>,
 }
 
 impl Blocks {
-    pub fn form(&mut self, around: &Around, space: &Surroundings<'_>, rows: RowRange) {
+    /// `by_buckets` says that no block may lie across the buckets of a tree over the own group.
+    pub fn form(&mut self, around: &Around, space: &Surroundings<'_>, rows: RowRange, by_buckets: bool) {
         let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));
         let own = &own[..space.axes()];
         self.of_grid = matches!(space.index, Found::Grid(_));
         match &space.index {
             Found::Grid(grid) => self.grid.form(grid, own, rows, reach),
+            Found::Tree(tree) if by_buckets => self.tree.form_by_buckets(tree, rows),
             Found::Tree(tree) if around.own && around.question.is_none() => {
-                self.tree.form(tree, space.theirs.axes(), rows, reach)
+                self.tree.form(tree, space.theirs.axes(), rows, reach);
             }
             Found::Tree(_) => self.tree.form_apart(own, rows),
         }
     }
 
-    /// The same for a batch that is given by the slots of this grid.
+    /// The same for a batch that is given by the slots of this index. Those of a tree are whole buckets, as far as they are
+    /// in the batch.
     pub fn form_slots(&mut self, around: &Around, space: &Surroundings<'_>, slots: RowRange) {
-        self.of_grid = true;
+        self.of_grid = matches!(space.index, Found::Grid(_));
         let own = space.own();
-        if let Found::Grid(grid) = &space.index {
-            self.grid.form(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0));
+        match &space.index {
+            Found::Grid(grid) => self.grid.form(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0)),
+            Found::Tree(tree) => {
+                self.stretches.clear();
+                let rows = &tree.slot_rows[slots.indices()];
+                let mut start = 0;
+                for stretch in rows.chunk_by(|a, b| tree.bucket_of(*a) == tree.bucket_of(*b)) {
+                    self.stretches.push(start..start + stretch.len());
+                    start += stretch.len();
+                }
+            }
         }
     }
 
     /// Which of the batch's slots a block has.
     pub fn range(&self, block: usize) -> Range<usize> {
-        self.grid.range(block)
+        if self.of_grid { self.grid.range(block) } else { self.stretches[block].clone() }
     }
 
     pub fn len(&self) -> usize {
         if self.of_grid { self.grid.len() } else { self.tree.len() }
+    }
+
+    /// How many there are in a batch that is given by slots.
+    pub fn ranges(&self) -> usize {
+        if self.of_grid { self.grid.len() } else { self.stretches.len() }
     }
 
     /// A block's rows, ascending.

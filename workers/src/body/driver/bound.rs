@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use diptych_protocol::grid_view::GridView;
 use diptych_protocol::id::{ColumnId, IndexId};
-use diptych_protocol::program::{IndexKind, Reach, When};
+use diptych_protocol::kd_view::SummaryView;
+use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
@@ -55,6 +56,8 @@ pub(super) struct Surroundings<'b> {
     pub own_slots: bool,
     /// The radii of the batch's own rows, where they have radii of their own, as the positions stand.
     pub radii: Option<&'b [f32]>,
+    /// What the nodes of a tree keep of their rows, if anything.
+    pub summary: Option<SummaryView<'b>>,
 }
 
 impl Surroundings<'_> {
@@ -133,19 +136,27 @@ impl<'b> Bound<'b> {
         }
         bound.spaces.extend(core.all_around().iter().map(|around| {
             let mut own = [const { Cow::Borrowed(&[] as &[f32]) }; 3];
-            let index = match batch.program().indexes[around.index].kind {
-                IndexKind::Tree { .. } => Found::Tree(KdTree(batch.kd(around.index))),
-                IndexKind::Grid { .. } => Found::Grid(batch.grid(around.index)),
+            let tree = batch.program().indexes[around.index].bucket_rows().is_some();
+            let (index, summary) = if tree {
+                (Found::Tree(KdTree(batch.kd(around.index))), batch.kd_summary(around.index))
+            } else {
+                (Found::Grid(batch.grid(around.index)), None)
             };
             let theirs = batch.positions(around.index);
             if let Some(question) = around.question {
                 let own = questions[question].points().map(Cow::Borrowed);
                 let (by_slot, radii) = (batch.slots().is_some(), questions[question].radii());
-                return Surroundings { index, theirs, own, by_slot, own_slots: false, radii };
+                return Surroundings { index, theirs, own, by_slot, own_slots: false, radii, summary };
             }
-            let own_slots = batch.slots() == Some(around.index);
+            let own_slots = !tree && batch.slots() == Some(around.index);
             let by_slot = own_slots || (batch.in_order() && around.when == When::Fresh);
-            for (number, (axis, &column)) in own.iter_mut().zip(&around.from).enumerate() {
+            // The tree has the own positions, rounded already.
+            let known = tree && around.own && batch.slots().is_some();
+            if known {
+                own.iter_mut().zip(theirs.axes()).for_each(|(axis, values)| *axis = Cow::Borrowed(*values));
+            }
+            let unknown = own.iter_mut().zip(&around.from).enumerate().filter(|_| !known);
+            for (number, (axis, &column)) in unknown {
                 match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
                     Values::F64(values) => {
@@ -157,7 +168,7 @@ impl<'b> Bound<'b> {
                     _ => {}
                 }
             }
-            Surroundings { index, theirs, own, by_slot, own_slots, radii: None }
+            Surroundings { index, theirs, own, by_slot, own_slots, radii: None, summary }
         }));
         bound
     }

@@ -10,6 +10,7 @@ use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
 use super::bound::{Bound, recycle};
+use super::far::Far;
 use super::{STREAM_ROWS, fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
@@ -22,6 +23,8 @@ const LOOP_ROWS: usize = 64;
 enum Source {
     /// What is around, by the place of its index; and where in the gathered columns the loop's own stand.
     Within(usize, Vec<usize>),
+    /// What is far and near; and where in its columns the loop's own stand.
+    Far(Vec<usize>),
     Nearest {
         around: usize,
         count: usize,
@@ -41,6 +44,9 @@ pub(super) struct Core {
     sources: Vec<Source>,
     /// The indexes that its spatial loops ask.
     around: Vec<Around>,
+    /// What loops over far and near share, and which index they ask.
+    far: Far,
+    far_at: Option<usize>,
     loops: Vec<LoopRoom>,
     /// The row of each lane.
     rows: Vec<u32>,
@@ -68,12 +74,16 @@ impl Core {
             }))
         };
         let asked: Vec<Option<usize>> = body.loops.values().map(&mut place).collect();
-        let mut sources = Vec::new();
+        let (mut sources, mut far, mut far_at) = (Vec::new(), Far::default(), None);
         let mut first = 0;
         for ((it, at), slots) in body.loops.values().zip(asked).zip(&slots.loops) {
             sources.push(match (&it.over, at) {
                 (Over::Within { reach, .. }, Some(at)) => {
                     Source::Within(at, around[at].reaches(*reach, &slots.columns, first))
+                }
+                (Over::Far { index, .. }, Some(at)) => {
+                    far_at = Some(at);
+                    Source::Far(far.takes(program, *index, &slots.columns, first))
                 }
                 (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
                 (Over::Group(group), _) => Source::Group(*group),
@@ -89,16 +99,20 @@ impl Core {
         }
         let loops = sources.iter().map(|_| LoopRoom::default()).collect();
         let over_own = |source: &Source| matches!(source, Source::Group(of) if *of == group);
-        let sorts = around.len() > 1 || sources.iter().any(over_own);
+        // A grid says itself where own rows are among its candidates.
+        let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
+        let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { executor, group, sources, around, loops, rows, sorts, sorted, columns, turns }
+        Self { executor, group, sources, around, far, far_at, loops, rows, sorts, sorted, columns, turns }
     }
 
-    /// The index that forms blocks: one with a reach, of the own group if there is such a one; rather one that is asked
-    /// from where rows are.
+    /// The index that forms blocks: one whose summaries are asked for, else one with a reach, of the own group if there is
+    /// such a one; rather one that is asked from where rows are.
     pub fn forming(&self) -> Option<usize> {
         let first = |fits: fn(&Around) -> bool| self.around.iter().position(|a| a.reach.is_some() && fits(a));
-        first(|a| a.own && a.question.is_none()).or_else(|| first(|a| a.question.is_none())).or_else(|| first(|_| true))
+        (self.far_at.or_else(|| first(|a| a.own && a.question.is_none())))
+            .or_else(|| first(|a| a.question.is_none()))
+            .or_else(|| first(|_| true))
     }
 
     /// Rows of a block that is a stretch.
@@ -106,10 +120,16 @@ impl Core {
         if self.sources.is_empty() { STREAM_ROWS } else { LOOP_ROWS }
     }
 
-    /// The index with a reach that is this one.
+    /// Whether the blocks that an index forms must not lie across its buckets.
+    pub fn by_buckets(&self) -> bool {
+        self.far_at.is_some()
+    }
+
+    /// The index with a reach, or with summaries that are asked for, that is this one.
     pub fn reaching(&self, index: IndexId) -> Option<usize> {
-        let forms = |it: &Around| it.index == index && it.reach.is_some() && it.question.is_none();
-        self.around.iter().position(forms)
+        let forms = |at: usize| self.around[at].reach.is_some() || self.far_at == Some(at);
+        let is = |it: &Around| it.index == index && it.question.is_none();
+        self.around.iter().position(is).filter(|at| forms(*at))
     }
 
     pub fn around(&self, at: usize) -> &Around {
@@ -168,9 +188,12 @@ impl Core {
         for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
             around.ask(batch, space, &bound.others, &members);
         }
+        if let Some(at) = self.far_at {
+            self.far.ask(&bound.spaces[at], &bound.others, rows);
+        }
         for (source, room) in self.sources.iter().zip(&mut self.loops) {
             match source {
-                Source::Within(..) | Source::Count => {}
+                Source::Within(..) | Source::Far(_) | Source::Count => {}
                 Source::Group(group) => {
                     let own = if *group == self.group { members.ascending } else { &[] };
                     room.runs.clear();
@@ -196,13 +219,14 @@ impl Core {
         own: &[Values<'_>],
         out: &mut [ValuesMut<'_>],
     ) {
-        let Self { executor, sources, around, loops, rows, .. } = self;
+        let Self { executor, sources, around, far, loops, rows, .. } = self;
         let mut columns: Vec<Values<'_>> = recycle(std::mem::take(&mut self.columns));
         for (source, range) in sources.iter().zip(&bound.ranges) {
             match source {
                 Source::Within(at, picks) if around[*at].listed() => {
                     columns.extend(picks.iter().map(|&pick| around[*at].gathered(pick)));
                 }
+                Source::Far(picks) => columns.extend(picks.iter().map(|&pick| far.gathered(pick))),
                 _ => columns.extend_from_slice(&bound.others[range.clone()]),
             }
         }
@@ -211,6 +235,7 @@ impl Core {
             let columns = &columns[range.clone()];
             match source {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
+                Source::Far(_) => Turns::Shared(far.shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
                 Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })

@@ -1,4 +1,4 @@
-//! Blocks of a batch that is given by the slots of a grid: rows that are near each other, in whatever order they stand.
+//! Blocks of a batch that is given by the slots of an index: rows that are near each other, in whatever order they stand.
 
 use diptych_protocol::id::{ColumnId, IndexId};
 use diptych_protocol::program::{Reach, When};
@@ -13,7 +13,7 @@ use crate::body::block::padded;
 /// Where a column of the own rows is read.
 #[derive(Clone, Copy)]
 pub(super) enum Own<'b> {
-    /// In the grid's order: the batch's slots.
+    /// In a grid's order: the batch's slots.
     BySlot(Values<'b>),
     /// As rows stand.
     ByRow(Values<'b>),
@@ -50,7 +50,7 @@ impl Rule {
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
         let step = self.core.stretch();
-        let blocks = if forming.is_some() { self.blocks.len() } else { all.len().div_ceil(step) };
+        let blocks = if forming.is_some() { self.blocks.ranges() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
             let range = match forming {
                 Some(_) => self.blocks.range(block),

@@ -1,0 +1,183 @@
+//! Asking a tree for everything: near rows by themselves, far ones by the summaries of nodes.
+//!
+//! All rows of a bucket ask together, and what they get depends on the tree and the bucket alone, so that it is the same
+//! whichever of them are in a block or batch.
+
+use std::ops::Range;
+
+use diptych_protocol::kd_view::SummaryView;
+use diptych_protocol::types::NO_ROW;
+
+use super::tree::KdTree;
+
+/// The others of a bucket. Room, no state.
+#[derive(Default)]
+pub struct FarList {
+    /// The nodes that are taken as a whole: those above the chunks by their number, then the chunks' by their place.
+    nodes: Vec<u32>,
+    /// [`NO_ROW`] for each of the nodes, then the rows of all other buckets, the own one's among them.
+    rows: Vec<u32>,
+    /// Rows in the making.
+    found: Vec<u32>,
+    /// Where in `rows` the own bucket's stand.
+    own: Range<usize>,
+    /// Nodes above the chunks to be looked at.
+    open: Vec<u32>,
+}
+
+/// A bucket that asks: where it is, and its box.
+struct Asking<const K: usize> {
+    chunk: u32,
+    /// Counted within its chunk.
+    bucket: u32,
+    lo: [f64; K],
+    hi: [f64; K],
+}
+
+impl FarList {
+    /// Finds the others of a bucket in a tree with summaries.
+    pub fn find(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, bucket: u32) {
+        self.nodes.clear();
+        self.found.clear();
+        match tree.shape.axes {
+            1 => self.walk::<1>(tree, summary, bucket),
+            2 => self.walk::<2>(tree, summary, bucket),
+            _ => self.walk::<3>(tree, summary, bucket),
+        }
+        self.rows.clear();
+        self.rows.resize(self.nodes.len(), NO_ROW);
+        self.rows.extend_from_slice(&self.found);
+        self.own = self.own.start + self.nodes.len()..self.own.end + self.nodes.len();
+    }
+
+    /// The row of each of the others, [`NO_ROW`] for summaries, which come first.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// How many of the others are summaries.
+    pub fn summaries(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Where the own bucket's rows stand among the others.
+    pub fn own(&self) -> Range<usize> {
+        self.own.clone()
+    }
+
+    /// One of the numbers of each summary: its barycentre along an axis, or behind these and one more a sum.
+    pub fn numbers<'a>(
+        &'a self,
+        tree: &KdTree<'a>,
+        summary: &SummaryView<'a>,
+        number: usize,
+    ) -> impl Iterator<Item = f64> + 'a {
+        let (chunks, width) = (tree.shape.chunks, summary.shape.width());
+        let (top, nodes) = (summary.top, summary.nodes);
+        self.nodes.iter().map(move |&node| match node.checked_sub(chunks) {
+            Some(place) => nodes[place as usize * width + number],
+            None => top[node as usize * width + number],
+        })
+    }
+
+    fn walk<const K: usize>(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, bucket: u32) {
+        let chunks = tree.shape.chunks;
+        let (chunk, place) = tree.place_of(bucket);
+        let (lo, hi) = tree.box_at::<K>(place);
+        let sides: [Range<f64>; K] = std::array::from_fn(|axis| summary.shape.widened(lo[axis]..hi[axis]));
+        let asking = Asking::<K> {
+            chunk,
+            bucket: place - tree.chunk_places[chunk as usize],
+            lo: std::array::from_fn(|axis| sides[axis].start),
+            hi: std::array::from_fn(|axis| sides[axis].end),
+        };
+        let width = summary.shape.width();
+        self.open.clear();
+        self.open.push(1);
+        while let Some(node) = self.open.pop() {
+            if node >= chunks {
+                self.walk_chunk(tree, summary, &asking, node - chunks);
+            } else if !is_above(node, chunks + chunk) && asking.is_far(&summary.top[node as usize * width..]) {
+                self.nodes.push(node);
+            } else {
+                self.open.extend([2 * node + 1, 2 * node]);
+            }
+        }
+    }
+
+    fn walk_chunk<const K: usize>(
+        &mut self,
+        tree: &KdTree<'_>,
+        summary: &SummaryView<'_>,
+        asking: &Asking<K>,
+        chunk: u32,
+    ) {
+        let places = tree.places(chunk as usize);
+        let Some(count) = (2 * places.len()).checked_sub(1) else { return };
+        let width = summary.shape.width();
+        let leaves = &summary.leaves[2 * places.start..][..count];
+        let nodes = &summary.nodes[2 * places.start * width..][..count * width];
+        let first = tree.shape.chunks + 2 * places.start as u32;
+        // The bucket that is nowhere is below no node.
+        let own = if chunk == asking.chunk { asking.bucket } else { u32::MAX };
+        let (mut at, mut bucket) = (0, 0);
+        while at < count {
+            let below = leaves[at];
+            let holds_own = own.wrapping_sub(bucket) < below;
+            if !holds_own && asking.is_far(&nodes[at * width..]) {
+                self.nodes.push(first + at as u32);
+                at += 2 * below as usize - 1;
+                bucket += below;
+                continue;
+            }
+            at += 1;
+            if below == 1 {
+                let start = self.found.len();
+                self.found.extend_from_slice(tree.rows_at(places.start as u32 + bucket));
+                if holds_own {
+                    self.own = start..self.found.len();
+                }
+                bucket += 1;
+            }
+        }
+    }
+}
+
+impl<const K: usize> Asking<K> {
+    /// Whether a node may be taken as a whole: its barycentre is beyond its reach from every point of the box. Never where
+    /// one of them is no number.
+    #[inline(always)]
+    fn is_far(&self, node: &[f64]) -> bool {
+        let mut squared = 0.0;
+        for (centre, (lo, hi)) in node.iter().zip(self.lo.iter().zip(&self.hi)) {
+            let gap = (lo - centre).max(centre - hi).max(0.0);
+            squared += gap * gap;
+        }
+        squared > node[K]
+    }
+}
+
+/// Whether one node of a tree in heap order is above another.
+fn is_above(node: u32, other: u32) -> bool {
+    other >> (other.ilog2() - node.ilog2()) == node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_above;
+
+    #[test]
+    fn a_node_is_above_what_halves_lead_to_from_it() {
+        for other in 8..16 {
+            let mut above = other;
+            let mut all = Vec::new();
+            while above > 1 {
+                above /= 2;
+                all.push(above);
+            }
+            for node in 1..8 {
+                assert_eq!(is_above(node, other), all.contains(&node), "{node} over {other}");
+            }
+        }
+    }
+}
