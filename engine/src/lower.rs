@@ -1,6 +1,7 @@
 //! Lowering: a checked scenario to the program's tables. No side effects, no mistakes left to tell.
 
 pub mod builder;
+mod cells;
 pub mod expressions;
 mod geometry;
 mod rules;
@@ -135,8 +136,14 @@ fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
         };
         let position = group.members.iter().position(|member| member.position);
         let position = position.map_or(Vec::new(), |member| world.places.of(Place { group: at, member }));
-        let _: GroupId =
-            groups.push(Group { name: group.name.to_string(), rows: group.rows, origin, position, span: group.span });
+        let _: GroupId = groups.push(Group {
+            name: group.name.to_string(),
+            rows: group.rows,
+            origin,
+            position,
+            raster: cells::raster(at, group, &world.places),
+            span: group.span,
+        });
     }
     groups
 }

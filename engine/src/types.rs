@@ -2,6 +2,7 @@
 //! name looked up.
 
 mod calls;
+pub mod cells;
 pub mod convert;
 pub mod expressions;
 mod functions;
@@ -28,6 +29,7 @@ use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
+use crate::types::cells::Raster;
 use crate::types::expressions::Checker;
 use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
@@ -140,6 +142,8 @@ pub struct Group<'a> {
     /// Of a derived group: the most it can have.
     pub rows: u32,
     pub origin: Origin,
+    /// How its rows stand as cells, if it is a grid.
+    pub raster: Option<Raster>,
     pub members: Vec<Member>,
 }
 

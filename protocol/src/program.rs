@@ -10,12 +10,13 @@ use crate::id::{
 use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
+use crate::raster::Raster;
 use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 4;
+pub const PROGRAM_VERSION: u32 = 5;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -97,6 +98,8 @@ pub struct Group {
     pub origin: Origin,
     /// The component that is the position, as its columns (one to three of one float type); empty if it has none.
     pub position: Vec<ColumnId>,
+    /// How its rows stand as cells, if they do.
+    pub raster: Option<Raster>,
     /// Where it was written.
     pub span: Span,
 }

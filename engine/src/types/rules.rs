@@ -44,6 +44,8 @@ pub(super) struct TurnInfo {
     pub own: bool,
     /// Whether it asks an index: deltas come with its turns.
     pub spatial: bool,
+    /// Over the cells around the own one: how many.
+    pub cells: Option<u32>,
 }
 
 /// What is being checked: the body of a system, or something about a finished state.
@@ -204,7 +206,7 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false });
+        self.turns.push(TurnInfo { group, own: false, spatial: false, cells: None });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

@@ -1,6 +1,6 @@
 //! Checking loops over rows and ranges, and loops as values.
 
-use diptych_protocol::body::{Binary, Compare};
+use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::limits::NEAREST_MAX;
 use diptych_protocol::program::{Reach, Span, When};
@@ -50,7 +50,11 @@ impl<'a> Checker<'a, '_> {
             }
         };
         let spatial = matches!(over, Over::Within { .. } | Over::Nearest { .. });
-        self.turns.push(TurnInfo { group, own: false, spatial });
+        let cells = match &over {
+            Over::Around(offsets) => Some(offsets.len() as u32),
+            _ => None,
+        };
+        self.turns.push(TurnInfo { group, own: false, spatial, cells });
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
@@ -159,6 +163,7 @@ impl<'a> Checker<'a, '_> {
                 let index = self.index_over(group, when, span, true);
                 Some(Over::Nearest { index, count: count as u16 })
             }
+            Query::Around { beside, steps } => self.cells_around(name, group, own, *beside, steps),
             Query::By { fresh, column } => match self.names.meaning(&column.text) {
                 Some(Meaning::Index(index)) => self.bucket_over(name, group, own, index, *fresh, column),
                 _ => self.inverse_over(group, own, *fresh, column, span),
@@ -196,7 +201,10 @@ impl<'a> Checker<'a, '_> {
             if !self.model.groups[it].members.iter().any(|member| member.position) {
                 let message = format!("`{word}`: group `{}`, {whose}, has no position", self.model.groups[it].name);
                 let error = Diagnostic::error(codes::E0518, name.span, message);
-                let all = "mark one in the group, `position Position = ...`, or leave the query out to meet all rows";
+                let all = match self.rasters.get(it) {
+                    Some(Some(_)) => "neighbours of cells are `around` and `beside` them",
+                    _ => "mark one in the group, `position Position = ...`, or leave the query out to meet all rows",
+                };
                 self.diagnostics.push(error.help(all));
                 return None;
             }
@@ -409,7 +417,7 @@ impl<'a> Checker<'a, '_> {
         &mut self,
         fold: Fold,
         span: Span,
-        walk: Walk,
+        mut walk: Walk,
         value: Option<&Expr>,
         expected: Option<Scalar>,
     ) -> Option<Typed> {
@@ -449,6 +457,10 @@ impl<'a> Checker<'a, '_> {
             Typed { ty, kind: Kind::Binary(op, Box::new(a), Box::new(b)) }
         };
         let one = Typed::value(Value::U32(1));
+        // Turns that are unrolled need no choice where a truth value says as much.
+        let filter = walk
+            .filter
+            .take_if(|_| matches!(walk.over, Over::Around(_)) && matches!(fold, Fold::Count | Fold::Any | Fold::All));
         let turn = walk.turn;
         let mut before = Vec::new();
         let mut turns = Vec::new();
@@ -456,6 +468,7 @@ impl<'a> Checker<'a, '_> {
             (Fold::Count, _) => {
                 let count = self.hidden("count", span, u32);
                 before.push(Step::Set(count, Typed::value(Value::U32(0))));
+                let one = filter.map_or(one, |filter| filter.converted(Scalar::U32));
                 turns.push(Step::Set(count, binary(Binary::Add, local(u32, count), one)));
                 local(u32, count)
             }
@@ -464,6 +477,14 @@ impl<'a> Checker<'a, '_> {
                 let found = self.hidden("found", span, bool);
                 before.push(Step::Set(found, Typed::value(Value::Bool(start))));
                 let value = value.unwrap_or(Typed::value(Value::Bool(true)));
+                let value = match (filter, fold) {
+                    (None, _) => value,
+                    (Some(filter), Fold::Any) => binary(Binary::And, filter, value),
+                    (Some(filter), _) => {
+                        let not = Typed::new(bool, Kind::Unary(Unary::Not, Box::new(filter)));
+                        binary(Binary::Or, not, value)
+                    }
+                };
                 turns.push(Step::Set(found, binary(op, local(bool, found), value)));
                 local(bool, found)
             }

@@ -70,8 +70,14 @@ pub(crate) fn sound() -> Program {
     body.stores = [(X, x), (ColumnId(1), negative), (MASS, one), (PULL, chosen)]
         .map(|(column, value)| Store { column, value, span: Span::default() })
         .to_vec();
-    let group =
-        |name: &str, rows, origin, position| Group { name: name.into(), rows, origin, position, span: Span::default() };
+    let group = |name: &str, rows, origin, position| Group {
+        name: name.into(),
+        rows,
+        origin,
+        position,
+        raster: None,
+        span: Span::default(),
+    };
     let mut steps = Table::default();
     let mut stage = |kind, all: Vec<(Work, Domain)>| Stage {
         kind,

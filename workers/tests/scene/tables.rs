@@ -43,6 +43,7 @@ impl Scene {
             rows,
             origin: Origin::Blueprint(BodyId(body)),
             position: position.map(ColumnId).to_vec(),
+            raster: None,
             span: Span::default(),
         };
         let systems: Vec<System> = (0..if fresh { 8 } else { 6 }).map(|number| self.system(number, &columns)).collect();

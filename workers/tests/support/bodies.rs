@@ -35,6 +35,7 @@ pub fn program(torus: bool) -> Program {
         rows: 1000,
         origin: Origin::Blueprint(diptych_protocol::id::BodyId(0)),
         position: positions.map(ColumnId).to_vec(),
+        raster: None,
         span,
     };
     let index = |group: u32, first: u32| Index {

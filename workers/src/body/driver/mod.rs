@@ -1,7 +1,7 @@
 //! The driver: brings a system's body its rows, a block at a time.
 //!
 //! Three ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
-//! where they stand. Else blocks are rows that are near each other: their columns are gathered, and so are those of
+//! where they stand, also those of cells at an offset (`moved`). Else blocks are rows that are near each other: their columns are gathered, and so are those of
 //! the rows that may be within reach, unless these stand in long runs, or a grid has them in its order; what comes out
 //! is scattered. Where a pass goes by the slots of a grid, blocks are stretches of those (`slotted`).
 
@@ -16,6 +16,7 @@ use diptych_protocol::view::Batch;
 use self::blocks::Blocks;
 use self::bound::{Bound, Rooms, recycle};
 use self::core::Core;
+use self::moved::Moved;
 use super::block::{Uniforms, padded};
 use super::column::Column;
 use super::slots::Slots;
@@ -27,6 +28,7 @@ mod blocks;
 mod bound;
 mod candidates;
 mod core;
+mod moved;
 mod runs;
 mod slotted;
 
@@ -40,6 +42,8 @@ pub struct BodyKernel {
     /// The index that forms the blocks; without one blocks are stretches.
     forming: Option<usize>,
     blocks: Blocks,
+    /// What is read at an offset; such a body is always a stream.
+    moved: Option<Moved>,
     rooms: Rooms,
     own: Vec<Column>,
     out: Vec<Column>,
@@ -60,6 +64,7 @@ impl BodyKernel {
             core,
             stores: body.stores.iter().map(|store| store.column).collect(),
             blocks: Blocks::default(),
+            moved: Moved::of(program, system.group, &slots),
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
@@ -70,13 +75,22 @@ impl BodyKernel {
     /// Blocks are stretches.
     fn stream(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [ValuesMut<'_>]) {
         let step = self.core.stretch();
-        for first in batch.rows.indices().step_by(step) {
-            let count = step.min(batch.rows.end as usize - first);
+        let (mut next, end) = (batch.rows.start as usize, batch.rows.end as usize);
+        while next < end {
+            let (first, most) = (next, step.min(end - next));
+            let count = self.moved.as_ref().map_or(most, |moved| moved.cut(first, most));
+            next += count;
             let at = first - batch.rows.start as usize;
             let lanes = at..at + padded(count);
             self.core.ask(batch, bound, first as u32..(first + count) as u32);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
-            own.extend(bound.own.iter().map(|column| column.range(lanes.clone())));
+            match &mut self.moved {
+                Some(moved) => {
+                    moved.ask(&bound.own, first, count);
+                    own.extend(moved.own(&bound.own, lanes.clone()));
+                }
+                None => own.extend(bound.own.iter().map(|column| column.range(lanes.clone()))),
+            }
             let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
             out.extend(panels.iter_mut().map(|panel| panel.range(lanes.clone())));
             self.core.run(batch, bound, count, &own, &mut out);
