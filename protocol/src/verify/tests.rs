@@ -18,6 +18,7 @@ use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
 
 mod loops;
+mod rasters;
 
 const ROWS: u32 = 1000;
 const X: ColumnId = ColumnId(0);
