@@ -38,9 +38,10 @@ impl Raster {
         w.checked_mul(h)?.checked_mul(d)
     }
 
-    /// How many lines along x.
-    pub fn lines(&self) -> u32 {
-        self.extents[1].saturating_mul(self.extents[2])
+    /// `512 x 512`, for people.
+    pub fn sides(&self) -> String {
+        let sides = self.extents.iter().take(self.axes.into());
+        sides.map(ToString::to_string).collect::<Vec<_>>().join(" x ")
     }
 
     /// Along one axis: where a coordinate beyond the edge is brought. Nothing outside of all cells.
@@ -82,7 +83,7 @@ mod tests {
     fn each_rim_brings_cells_beyond_it_where_it_says() {
         let raster = |rim| Raster { axes: 2, extents: [5, 3, 1], rim };
         let (torus, clamp, outside) = (raster(Rim::Torus), raster(Rim::Clamp), raster(Rim::Outside(Vec::new())));
-        assert_eq!(torus.cells(), Some(15));
+        assert_eq!((torus.cells(), torus.sides().as_str()), (Some(15), "5 x 3"));
         for at in -12..12 {
             assert_eq!(torus.brought(0, at), Some(at.rem_euclid(5) as u32));
             assert_eq!(clamp.brought(0, at), Some(at.clamp(0, 4) as u32));

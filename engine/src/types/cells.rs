@@ -152,7 +152,11 @@ impl<'a> Checker<'a, '_> {
             Some(axis) => Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Coordinate(axis as u8) }),
             None => {
                 let known: Vec<String> = all[..axes].iter().map(|axis| format!("`cell.{axis}`")).collect();
-                let error = Diagnostic::error(codes::E0520, axis.map_or(span, |axis| axis.span), "no such coordinate");
+                let message = match axis {
+                    Some(axis) => format!("a cell of this grid has no coordinate `{}`", axis.text),
+                    None => "`cell` is no value by itself".to_string(),
+                };
+                let error = Diagnostic::error(codes::E0520, axis.map_or(span, |axis| axis.span), message);
                 self.error(error.help(format!("this grid has {}", known.join(", "))))
             }
         }
