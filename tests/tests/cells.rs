@@ -198,7 +198,7 @@ fn neighbourhoods_are_gone_over_in_order_and_as_often_as_they_are_said() {
             let state = state(&program(&text, &[], 1));
             let rows = cells.rows();
             let n: Vec<u32> = (0..rows as u32).map(|row| row.wrapping_mul(2_654_435_761) % 1000).collect();
-            let flagged = |row: i64, offset: &[i64]| cells.row(row, offset).is_none_or(|row| n[row] % 3 == 0);
+            let flagged = |row: i64, offset: &[i64]| cells.row(row, offset).is_none_or(|row| n[row].is_multiple_of(3));
             let (all, four, wide) = (cells.around(1, false), cells.around(1, true), cells.around(2, true));
             let find = |name: &str| state.column::<u32>("g", name).unwrap();
             let (many, ordered, best) = (find("Many"), find("Ordered"), find("Best"));

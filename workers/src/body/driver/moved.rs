@@ -204,7 +204,7 @@ mod tests {
                         let got = moved.own(&own, 0..padded(count)).next().unwrap();
                         let Values::U32(got) = got else { unreachable!("a column of u32") };
                         assert!(got.len() >= padded(count));
-                        for lane in 0..count {
+                        for (lane, found) in got.iter().enumerate().take(count) {
                             let row = (first + lane) as i64;
                             let [w, h, _] = extents.map(i64::from);
                             let at = [row % w, row / w % h, row / (w * h)];
@@ -213,7 +213,7 @@ mod tests {
                             let expected = near.map_or(u32::MAX, |near| {
                                 panel[((near[2] * extents[1] + near[1]) * extents[0] + near[0]) as usize]
                             });
-                            assert_eq!(got[lane], expected, "{raster:?} {offset:?}, row {row}");
+                            assert_eq!(*found, expected, "{raster:?} {offset:?}, row {row}");
                         }
                         first += count;
                     }
