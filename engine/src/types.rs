@@ -2,13 +2,15 @@
 //! name looked up.
 
 mod calls;
-pub mod cells;
+mod cells;
 pub mod convert;
 pub mod expressions;
 mod functions;
 mod groups;
 mod lints;
 mod outputs;
+mod points;
+pub mod rasters;
 mod reads;
 mod rows;
 pub mod rules;
@@ -29,8 +31,8 @@ use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
-use crate::types::cells::Raster;
 use crate::types::expressions::Checker;
+use crate::types::rasters::Raster;
 use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
 

@@ -10,7 +10,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Value};
 
 use crate::lower::Columns;
 use crate::lower::expressions::Flattener;
-use crate::types::cells::{Raster, Rim};
+use crate::types::rasters::{Raster, Rim};
 use crate::types::typed::{Step, Turn, Typed, Walk};
 use crate::types::{Group, Place};
 

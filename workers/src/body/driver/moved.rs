@@ -164,6 +164,7 @@ mod tests {
     use diptych_protocol::program::When;
     use diptych_protocol::raster::{Raster, Rim};
     use diptych_protocol::types::{Scalar, Value};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::body::slots::Slot;
@@ -183,42 +184,50 @@ mod tests {
         Moved { raster, columns, reach: usize::from(offset[0].unsigned_abs()) }
     }
 
-    /// Every block, of any raster and offset, has the values that each cell by itself would find.
-    #[test]
-    fn a_moved_block_has_what_each_of_its_cells_looks_at() {
-        let extents = [[1, 1, 1], [2, 3, 1], [3, 2, 5], [17, 4, 2], [64, 3, 1], [513, 3, 1], [600, 1, 1], [1030, 2, 1]];
-        let offsets = [[1, 0, 0], [-1, 0, 0], [0, -1, 0], [2, 1, -1], [-7, 2, 3], [40, 0, 1], [-600, -1, 0]];
-        for extents in extents {
-            for rim in [Rim::Torus, Rim::Clamp, Rim::Outside(Vec::new())] {
-                for offset in offsets {
-                    let raster = Raster { axes: 3, extents, rim: rim.clone() };
-                    let rows = raster.cells().unwrap() as usize;
-                    let panel: Vec<u32> = (0..rows as u32).map(|row| row * 7 + 1).collect();
-                    let mut moved = moved(raster.clone(), offset);
-                    let own = [Values::U32(&panel)];
-                    let mut first = 0;
-                    while first < rows {
-                        let count = moved.cut(first, STREAM_ROWS.min(rows - first));
-                        assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == rows));
-                        moved.ask(&own, first, count);
-                        let got = moved.own(&own, 0..padded(count)).next().unwrap();
-                        let Values::U32(got) = got else { unreachable!("a column of u32") };
-                        assert!(got.len() >= padded(count));
-                        for (lane, found) in got.iter().enumerate().take(count) {
-                            let row = (first + lane) as i64;
-                            let [w, h, _] = extents.map(i64::from);
-                            let at = [row % w, row / w % h, row / (w * h)];
-                            let near: Option<Vec<u32>> =
-                                (0..3).map(|axis| raster.brought(axis, at[axis] + i64::from(offset[axis]))).collect();
-                            let expected = near.map_or(u32::MAX, |near| {
-                                panel[((near[2] * extents[1] + near[1]) * extents[0] + near[0]) as usize]
-                            });
-                            assert_eq!(*found, expected, "{raster:?} {offset:?}, row {row}");
-                        }
-                        first += count;
-                    }
-                }
+    /// Goes over all rows of a batch that begins at `first`, block by block.
+    fn check(raster: &Raster, offset: [i16; 3], first: usize) {
+        let extents = raster.extents;
+        let rows = raster.cells().unwrap_or(0) as usize;
+        let panel: Vec<u32> = (0..rows as u32).map(|row| row * 7 + 1).collect();
+        let mut moved = moved(raster.clone(), offset);
+        let own = [Values::U32(&panel)];
+        let mut next = first;
+        while next < rows {
+            let first = next;
+            let count = moved.cut(first, STREAM_ROWS.min(rows - first));
+            assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == rows));
+            next += count;
+            moved.ask(&own, first, count);
+            let Some(Values::U32(got)) = moved.own(&own, 0..padded(count)).next() else { unreachable!("of u32") };
+            assert!(got.len() >= padded(count));
+            for (lane, found) in got.iter().enumerate().take(count) {
+                let row = (first + lane) as i64;
+                let [w, h, _] = extents.map(i64::from);
+                let at = [row % w, row / w % h, row / (w * h)];
+                let near: Option<Vec<u32>> =
+                    (0..3).map(|axis| raster.brought(axis, at[axis] + i64::from(offset[axis]))).collect();
+                let expected = near
+                    .map_or(u32::MAX, |near| panel[((near[2] * extents[1] + near[1]) * extents[0] + near[0]) as usize]);
+                assert_eq!(*found, expected, "{raster:?} {offset:?}, row {row}");
             }
+        }
+    }
+
+    fn extents() -> impl Strategy<Value = [u32; 3]> {
+        let odd = prop::sample::select(vec![1, 2, 3, 15, 16, 63, 64, 65, 511, 512, 513, 1024, 1030, 2100]);
+        (prop_oneof![odd, 1..1500u32], 1..6u32, 1..4u32).prop_map(|(w, h, d)| [w, h, d])
+    }
+
+    proptest! {
+        /// Every block, of any raster, offset and batch, has the values that each cell by itself would find.
+        #[test]
+        fn a_moved_block_has_what_each_of_its_cells_looks_at(
+            extents in extents(),
+            rim in prop::sample::select(vec![Rim::Torus, Rim::Clamp, Rim::Outside(Vec::new())]),
+            (x, y, z) in (prop_oneof![-3..=3i16, -2500..=2500i16], -3..=3i16, -3..=3i16),
+            batch in 0..4usize,
+        ) {
+            check(&Raster { axes: 3, extents, rim }, [x, y, z], batch * 64);
         }
     }
 }
