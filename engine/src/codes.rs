@@ -61,6 +61,7 @@ codes! {
     E0413 "a type that no component can have"
     E0414 "a file that cannot be read"
     E0415 "an output that makes no sense"
+    E0416 "a grid that cannot be made"
 
     E0501 "an incomplete system"
     E0502 "an unknown kernel"
@@ -81,6 +82,7 @@ codes! {
     E0517 "a component assigned in a loop"
     E0518 "a neighbour query that makes no sense"
     E0519 "a clause that a system of text does not take"
+    E0520 "cells that cannot be had here"
     E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"

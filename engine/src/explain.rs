@@ -20,7 +20,10 @@ const WIDTH: usize = 100;
 pub fn title(program: &Program) -> String {
     let groups = program.groups.values().map(|group| {
         let most = if group.derived() { "at most " } else { "" };
-        format!("{} ({most}{} rows)", group.name, HumanCount(group.rows.into()))
+        match &group.raster {
+            Some(raster) => format!("{} ({} cells)", group.name, raster.sides()),
+            None => format!("{} ({most}{} rows)", group.name, HumanCount(group.rows.into())),
+        }
     });
     wrapped(&format!("{}: ", program.scenario), &groups.collect::<Vec<_>>(), ", ")
 }

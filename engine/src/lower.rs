@@ -1,6 +1,7 @@
 //! Lowering: a checked scenario to the program's tables. No side effects, no mistakes left to tell.
 
 pub mod builder;
+mod cells;
 pub mod expressions;
 mod geometry;
 mod rules;
@@ -149,6 +150,7 @@ fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
             origin,
             position,
             order: None,
+            raster: cells::raster(at, group, &world.places),
             span: group.span,
         });
     }

@@ -21,7 +21,7 @@
 //!
 //! - [`STREAM`] where all is a stream over own rows;
 //! - [`SPATIAL`] where a system of the pass asks an index, or reads other rows' fresh values or another group: such a
-//!   row costs hundreds of nanoseconds, and smaller batches level out dense places;
+//!   row costs hundreds of nanoseconds, and smaller batches level out dense places. Cells at an offset are no such rows;
 //! - [`COUNTING`](diptych_protocol::limits::COUNTING) for the counting and scattering of an index;
 //! - what the smallest `batch` clause of the pass says overrides the first two.
 //!
@@ -31,7 +31,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_protocol::id::{GroupId, IndexId, InverseId, StepId, SystemId};
+use diptych_protocol::body::Op;
+use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, StepId, SystemId};
 use diptych_protocol::kd;
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
@@ -338,9 +339,19 @@ fn far_of(program: &Program, systems: &[SystemId]) -> BTreeSet<IndexId> {
 fn is_spatial(program: &Program, system: &System) -> bool {
     let far = system.reads.iter().any(|read| {
         let other_group = program.columns[read.column].group != system.group;
-        read.reach == Reach::Any && (read.when == When::Fresh || other_group)
+        let fresh = read.when == When::Fresh && !is_near(program, system, read.column);
+        read.reach == Reach::Any && (fresh || other_group)
     });
     far || !system.indexes.is_empty() || !system.inverses.is_empty()
+}
+
+/// Whether all that a body reads of a column is at offsets that are known beforehand: it stays a stream.
+fn is_near(program: &Program, system: &System, column: ColumnId) -> bool {
+    let Code::Body(body) = system.code else { return false };
+    program.bodies[body].ops.values().all(|typed| match typed.op {
+        Op::Read { column: read, at, .. } => read != column || at.offset().is_some(),
+        _ => true,
+    })
 }
 
 /// How many batches a step has.

@@ -2,6 +2,7 @@
 //! name looked up.
 
 mod calls;
+mod cells;
 pub mod convert;
 pub mod expressions;
 mod far;
@@ -9,6 +10,8 @@ mod functions;
 mod groups;
 mod lints;
 mod outputs;
+mod points;
+pub mod rasters;
 mod reads;
 mod rows;
 pub mod rules;
@@ -30,6 +33,7 @@ use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
 use crate::types::expressions::Checker;
+use crate::types::rasters::Raster;
 use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
 
@@ -141,6 +145,8 @@ pub struct Group<'a> {
     /// Of a derived group: the most it can have.
     pub rows: u32,
     pub origin: Origin,
+    /// How its rows stand as cells, if it is a grid.
+    pub raster: Option<Raster>,
     pub members: Vec<Member>,
 }
 

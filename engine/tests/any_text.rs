@@ -30,6 +30,7 @@ component Pull = vec2
 component Hits = u32
 component Barycentre = vec2
 component Crowd = u32
+component Under = entity of soil
 group points[n] {
     position Position = uniform(space)
     Velocity = polar(uniform(0, TAU), abs(normal(1, 0.1)))
@@ -40,6 +41,21 @@ group points[n] {
     Pull = normalize(disc(vec2(half), half / 2)) * sign(-Mass)
     Hits = 0
     Crowd = 0
+    Under = cell(soil, Position)
+}
+component Grass = f32
+component Here = entity of soil
+grid soil[12, 8] {
+    edge = outside { Grass = 1, Pull = vec2(0) }
+    Grass = cell.x + row
+    Pull = centre(self) - centre(soil[row])
+    Here = cell(soil, vec2(half, 0))
+}
+system spread for soil owns Grass, Here {
+    let mut most = Here
+    for c in soil around 1 where c.Grass > 2 { most = if c.Grass > most.Grass { c } else { most } }
+    Grass = mean(c in soil beside 2 : c.Pull.x) + shift(1, -1).Grass + count(p in points by fresh Under)
+    Here = if cell.y == 0 { shift(0, 1) } else { most }
 }
 index tree = kdtree of points { bucket = 32 }
 index later = kdtree of fresh points
@@ -54,7 +70,10 @@ system near native "k" for points
     with { g = g, dt = dt, on_or_off = lively }
     batch 128
 system move native "k" for points owns Position, Velocity reads Velocity fresh Pull fresh others Hits
-system crowd for points owns Crowd { Crowd = count(x in points within 0.1 of fresh Position) }
+system crowd for points owns Crowd, Under {
+    Crowd = count(x in points within 0.1 of fresh Position) + u32(sample(soil.Grass, Position))
+    Under = cell(soil, fresh Position)
+}
 system after native "k" for points owns Mass index later
 "#;
 
@@ -150,6 +169,16 @@ fn words() -> impl Strategy<Value = String> {
         "position",
         "kdtree",
         "grid of",
+        "grid",
+        "edge",
+        "outside",
+        "clamp",
+        "around 1",
+        "beside",
+        "shift(1, 0)",
+        "cell",
+        "sample",
+        "centre",
         "buckets",
         "torus",
         "open",

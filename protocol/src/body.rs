@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BodyId, ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
 use crate::program::{Span, When};
+use crate::raster::Offset;
 use crate::table::Table;
 use crate::types::{Scalar, Value};
 
@@ -135,10 +136,24 @@ pub enum Op {
 pub enum At {
     /// The own row's.
     Own,
+    /// That of the cell at an offset from the own row, which is one of a [`Raster`](crate::raster::Raster); beyond its
+    /// edge as its [`Rim`](crate::raster::Rim) says.
+    Shift(Offset),
     /// The other's, in the body of this loop.
     Other(LoopId),
     /// That of a row (`u32`) of the column's group, which it may not have: then 0.
     Row(ValueId),
+}
+
+impl At {
+    /// How far from the own row, where that is known beforehand: such values come a lane each.
+    pub fn offset(self) -> Option<Offset> {
+        match self {
+            At::Own => Some([0; 3]),
+            At::Shift(offset) => Some(offset),
+            At::Other(_) | At::Row(_) => None,
+        }
+    }
 }
 
 /// A loop.

@@ -65,6 +65,9 @@ pub struct DescribedGroup {
     pub name: String,
     /// Rows its columns have room for.
     pub capacity: u32,
+    /// Of a grid how many cells it has along x, y and z; rows go along x first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<u32>,
     /// Whether its rows are made anew each frame.
     pub derived: bool,
 }
@@ -95,7 +98,7 @@ pub struct DescribedSignal {
 
 /// Bytes that are set aside for the description: a bound that depends on the program alone.
 pub fn description_room(program: &Program) -> usize {
-    let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 96).sum();
+    let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 144).sum();
     let columns: usize =
         program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160).sum();
     let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 96).sum();
@@ -114,6 +117,7 @@ pub fn describe(program: &Program, layout: &Layout) -> Description {
             .map(|group| DescribedGroup {
                 name: group.name.clone(),
                 capacity: crate::layout::capacity(group.rows),
+                cells: group.raster.iter().flat_map(|raster| &raster.extents[..raster.axes.into()]).copied().collect(),
                 derived: matches!(group.origin, Origin::Buckets(_)),
             })
             .collect(),

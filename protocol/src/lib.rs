@@ -27,6 +27,7 @@ pub mod message;
 pub mod outputs;
 pub mod program;
 pub mod random;
+pub mod raster;
 pub mod reader;
 pub mod record;
 pub mod segment;

@@ -10,6 +10,7 @@ use crate::id::{
 use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
+use crate::raster::Raster;
 use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
@@ -99,6 +100,8 @@ pub struct Group {
     pub position: Vec<ColumnId>,
     /// In which order its rows are kept; without one they stay where set-up put them.
     pub order: Option<Order>,
+    /// How its rows stand as cells, if they do.
+    pub raster: Option<Raster>,
     /// Where it was written.
     pub span: Span,
 }

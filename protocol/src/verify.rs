@@ -9,6 +9,8 @@
 //! - A group has 1 to [`ROWS_MAX`] rows.
 //! - A component has one lane, or two or three of a float; each of its lanes is exactly one column of its scalar.
 //! - A position is a whole component of floats, as many as the space has dimensions.
+//! - The cells of a raster are the rows of its group, which has a blueprint and no position. It has one to three axes,
+//!   and cells along each; what columns read as outside of them has their types, each once.
 //! - An index is over all positions of a group with a blueprint; a tree has buckets of one of [`KD_BUCKETS`].
 //! - A grid has cells of a finite length above 0, over positions of `f32`; it copies columns of its group, each once, of
 //!   `fresh` ones its own positions alone. It has no buckets; only systems in text ask it, and only within a reach.
@@ -32,6 +34,8 @@
 //!   set-up reads no column, asks nothing; one about a finished state has no loop.
 //! - A spatial loop measures from the own position; or from what its question gives, an earlier body without stores whose
 //!   results are a point and perhaps a radius. Only trees are asked so.
+//! - A read at an offset is of the own group, which has a raster, along axes that it has; beyond the edge there is a
+//!   value for it.
 //! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
 //!   their type, from outside of all loops.
 //!
@@ -57,6 +61,7 @@
 
 mod bodies;
 mod order;
+mod rasters;
 mod schedule;
 mod tables;
 #[cfg(test)]
@@ -89,6 +94,8 @@ pub enum Violation {
     Column(ColumnId, &'static str),
     #[error("{0:?}: {1}")]
     Position(GroupId, &'static str),
+    #[error("{0:?}: {1}")]
+    Raster(GroupId, &'static str),
     #[error("{0:?}: {1}")]
     Index(IndexId, &'static str),
     #[error("{0:?}: {1}")]
@@ -151,6 +158,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
     tables::ids(program, &mut violations);
     if violations.is_empty() {
         tables::check(program, &mut violations);
+        rasters::check(program, &mut violations);
         bodies::check(program, &mut violations);
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);

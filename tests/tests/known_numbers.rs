@@ -381,6 +381,50 @@ fn nbody_keeps_its_energy_and_momentum_over_a_crossing_time() {
     near("the virial ratio", signal(&done, "virial"), -1.0, 0.05);
 }
 
+// Cells.
+
+#[test]
+fn the_r_pentomino_comes_to_rest_with_116_cells_in_frame_1103() {
+    let sets = [("pattern", "1"), ("width", "640"), ("height", "640")];
+    let alive = |frames| signal(&end("game-of-life.dip", &sets, frames, 1), "alive");
+    assert_eq!([0, 1, 2, 3, 4].map(alive), [5.0, 6.0, 7.0, 9.0, 8.0]);
+    assert_eq!(alive(1103), 116.0);
+    // Before that it was still changing, and from then on blinkers and gliders keep their numbers.
+    assert_ne!(alive(1102), 116.0);
+    assert_eq!(alive(1133), 116.0);
+}
+
+/// The threshold of site percolation on the square lattice is 0.59275 (Newman and Ziff, Physical Review Letters 85,
+/// 2000). The change is as wide as the lattice makes it: its side by the power of -3/4, 0.014 here.
+#[test]
+fn fire_crosses_a_forest_above_the_threshold_of_percolation_and_not_below() {
+    for (density, crosses) in [("0.53", false), ("0.55", false), ("0.64", true), ("0.66", true)] {
+        for seed in 1..=5 {
+            let sets = [("width", "300"), ("height", "300"), ("density", density)];
+            let outcome = end("percolation.dip", &sets, 100_000, seed);
+            assert_eq!(outcome.stopped, Stopped::Until, "it goes out");
+            let (crossed, burnt) = (signal(&outcome, "crossed"), signal(&outcome, "burnt"));
+            println!("density {density}, seed {seed}: burnt {burnt:.3} in {} frames", outcome.frames);
+            assert_eq!(crossed != 0.0, crosses, "density {density}, seed {seed}");
+            // Above, nearly all trees are connected; below, the fire ends near the edge.
+            assert_eq!(burnt > 0.85, crosses, "density {density}, seed {seed}: {burnt}");
+            assert_eq!(burnt < 0.25, !crosses, "density {density}, seed {seed}: {burnt}");
+        }
+    }
+}
+
+#[test]
+fn ants_bring_food_home_faster_by_scent() {
+    let frames = |drop| {
+        let outcome = end("ants.dip", &[("drop", drop)], 10_000, 1);
+        assert_eq!(outcome.stopped, Stopped::Until, "all food is home");
+        outcome.frames
+    };
+    let (scent, none) = (frames("60"), frames("0"));
+    println!("all food is home after {scent} frames; without scent after {none}");
+    assert!(2 * scent < none);
+}
+
 // Traffic.
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use diptych_protocol::layout::Layout;
 use diptych_protocol::program::{Code, Program};
+use diptych_protocol::raster::Raster;
 use diptych_protocol::segment::{self, SHM_DIR};
 use diptych_workers::kernel::Registry;
 use indicatif::{HumanBytes, HumanCount};
@@ -80,6 +81,9 @@ struct Report<'a> {
 struct GroupReport<'a> {
     name: &'a str,
     rows: u32,
+    /// Of a grid its sides: `512 x 512`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cells: Option<String>,
     /// Made anew each frame: so many rows at most.
     derived: bool,
     columns_owned: usize,
@@ -151,8 +155,9 @@ impl<'a> Report<'a> {
         text += &format!("program  {}\n", self.program_hash);
         for group in &self.groups {
             let most = if group.derived { "at most " } else { "" };
+            let cells = group.cells.as_ref().map_or(String::new(), |cells| format!("{cells} cells, "));
             text += &format!(
-                "group    {}: {most}{} rows{}; {} owned, {} constant; {} bytes a row, {} with both panels\n",
+                "group    {}: {cells}{most}{} rows{}; {} owned, {} constant; {} bytes a row, {} with both panels\n",
                 group.name,
                 HumanCount(group.rows.into()),
                 if group.in_order { " in order" } else { "" },
@@ -201,6 +206,7 @@ fn groups(program: &Program) -> Vec<GroupReport<'_>> {
         GroupReport {
             name: &group.name,
             rows: group.rows,
+            cells: group.raster.as_ref().map(Raster::sides),
             derived: group.derived(),
             columns_owned: owned,
             columns_constant: columns.len() - owned - usize::from(in_order),

@@ -171,6 +171,7 @@ fn constant_text(constant: Value) -> String {
 fn read(program: &Program, column: ColumnId, panel: When, at: At) -> String {
     let whose = match at {
         At::Own => "own".to_string(),
+        At::Shift([x, y, z]) => format!("shift {x} {y} {z}"),
         At::Other(id) => format!("other {}", loop_name(id)),
         At::Row(row) => format!("row {}", value(row)),
     };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use diptych_protocol::body::{Binary, Compare, Op, Unary};
 use diptych_protocol::id::{DataId, Id, LoopId, ReductionId, ValueId};
 use diptych_protocol::random;
+use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{Scalar, Value};
 
 use crate::lower::World;
@@ -29,6 +30,8 @@ pub struct Flattener<'a> {
     pub locals: BTreeMap<Local, Vec<ValueId>>,
     /// The loops that are open or over.
     pub turns: HashMap<Turn, LoopId>,
+    /// Of each loop over the cells around that is open: which turn it is at, and which cell that looks at.
+    pub shifts: HashMap<Turn, (u32, Offset)>,
     /// The loops that are open, outermost first.
     pub open: Vec<Turn>,
     /// When the statements at hand are reached; nothing: always.
@@ -54,6 +57,7 @@ impl<'a> Flattener<'a> {
             sites: BTreeMap::new(),
             locals: BTreeMap::new(),
             turns: HashMap::new(),
+            shifts: HashMap::new(),
             open: Vec::new(),
             reached: None,
             signals: None,
@@ -71,6 +75,16 @@ impl<'a> Flattener<'a> {
             Kind::Vector(lanes) => lanes.iter().flat_map(|lane| self.lanes(lane)).collect(),
             Kind::Local(local) => self.locals.get(local).cloned().unwrap_or_default(),
             Kind::Read { place, when, whose } => self.read(*place, *when, whose),
+            Kind::Other(turn) if self.shifts.contains_key(turn) => {
+                let (_, offset) = self.shifts[turn];
+                self.shifted(offset).into_iter().collect()
+            }
+            Kind::Coordinate(axis) => self.coordinate(*axis).into_iter().collect(),
+            Kind::Shifted(offset) => self.shifted(*offset).into_iter().collect(),
+            Kind::CellUnder { group, point } => self.cell_under(*group, point).into_iter().collect(),
+            Kind::Corner { group, point, corner } => self.corner_cell(*group, point, *corner).into_iter().collect(),
+            Kind::Between { group, point, axis } => self.between_centres(*group, point, *axis).into_iter().collect(),
+            Kind::Centre { group, cell } => self.centre(*group, cell),
             Kind::Other(turn) => {
                 let it = self.turns[turn];
                 vec![self.push(scalar, Op::Other(it))]
@@ -148,16 +162,12 @@ impl<'a> Flattener<'a> {
         let mut entity = self.push(Scalar::U32, Op::Row);
         let mut turn = self.builder.constant(Value::U32(0));
         for open in self.open.clone() {
-            let it = self.turns[&open];
-            let counter = self.builder.counts(it);
-            let own = match counter {
-                true => {
-                    let count = self.push(Scalar::I32, Op::Other(it));
-                    self.push(Scalar::U32, Op::Convert(count))
-                }
-                false => self.push(Scalar::U32, Op::Other(it)),
+            let own = match (self.shifts.get(&open), pair == Some(open)) {
+                (Some((_, offset)), true) => self.shifted(*offset),
+                (Some(_), false) => self.unrolled_turn(open),
+                (None, _) => Some(self.others_number(self.turns[&open])),
             };
-            let mut own = own;
+            let Some(mut own) = own else { continue };
             if pair == Some(open) {
                 let low = self.binary(Scalar::U32, Binary::Min, entity, own);
                 own = self.binary(Scalar::U32, Binary::Max, entity, own);
@@ -174,6 +184,15 @@ impl<'a> Flattener<'a> {
             };
         }
         (entity, turn)
+    }
+
+    /// What tells the turns of a loop apart: the other's row, or the counter.
+    fn others_number(&mut self, it: LoopId) -> ValueId {
+        if !self.builder.counts(it) {
+            return self.push(Scalar::U32, Op::Other(it));
+        }
+        let count = self.push(Scalar::I32, Op::Other(it));
+        self.push(Scalar::U32, Op::Convert(count))
     }
 
     /// An operation.

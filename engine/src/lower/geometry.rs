@@ -77,12 +77,12 @@ impl Flattener<'_> {
         lanes.collect()
     }
 
-    fn space(&self) -> Space {
+    pub(super) fn space(&self) -> Space {
         self.world.map_or(Space::default(), |world| world.model.space)
     }
 
     /// A corner of the space in the precision at hand.
-    fn corner(&mut self, scalar: Scalar, x: f32) -> ValueId {
+    pub(super) fn corner(&mut self, scalar: Scalar, x: f32) -> ValueId {
         self.builder.constant(match scalar {
             Scalar::F64 => Value::F64(f64::from(x)),
             _ => Value::F32(x),
@@ -90,7 +90,7 @@ impl Flattener<'_> {
     }
 
     /// The length of a side, in the precision at hand.
-    fn side(&mut self, scalar: Scalar, axis: usize) -> ValueId {
+    pub(super) fn side(&mut self, scalar: Scalar, axis: usize) -> ValueId {
         let space = self.space();
         self.builder.constant(match scalar {
             Scalar::F64 => Value::F64(f64::from(space.hi[axis]) - f64::from(space.lo[axis])),

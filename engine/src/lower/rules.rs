@@ -77,6 +77,9 @@ impl Flattener<'_> {
     }
 
     fn turns(&mut self, walk: &Walk, body: &[Step]) {
+        if let typed::Over::Around(offsets) = &walk.over {
+            return self.unrolled(walk, offsets, body);
+        }
         let mut changed = Vec::new();
         assigned(body, &mut changed);
         changed.retain(|local| self.locals.contains_key(local));
@@ -124,6 +127,7 @@ impl Flattener<'_> {
                 let end = self.lanes(end).first().copied().unwrap_or(zero);
                 Over::Count { first, end }
             }
+            typed::Over::Around(_) => unreachable!("it is unrolled"),
             typed::Over::Group(group) => Over::Group(GroupId::new(*group as u32)),
             typed::Over::Within { index, radius, point } => {
                 let from = self.point(*index, point.as_ref());
@@ -197,7 +201,12 @@ impl Flattener<'_> {
         let Some(world) = self.world else { return Vec::new() };
         let at = match whose {
             Whose::Own => At::Own,
-            Whose::Other(turn) => At::Other(self.turns[turn]),
+            Whose::Shift([0, 0, 0]) => At::Own,
+            Whose::Shift(offset) => At::Shift(*offset),
+            Whose::Other(turn) => match self.shifts.get(turn) {
+                Some((_, offset)) => At::Shift(*offset),
+                None => At::Other(self.turns[turn]),
+            },
             Whose::Of(row) => match self.lanes(row).first() {
                 Some(&row) => At::Row(row),
                 None => return Vec::new(),

@@ -129,6 +129,7 @@ fn collect_walk(names: &Names<'_>, walk: &Walk, needs: &mut Needs) {
         Over::Rows(_, Query::Within { radius: number, of } | Query::Nearest { count: number, of }) => {
             std::iter::once(number).chain(of).for_each(|part| collect(names, part, needs));
         }
+        Over::Rows(_, Query::Around { steps, .. }) => collect(names, steps, needs),
         Over::Rows(_, Query::All | Query::Far(_) | Query::By { .. }) => {}
     }
     walk.filter.iter().for_each(|filter| collect(names, filter, needs));

@@ -188,7 +188,8 @@ pub struct Component {
     pub ty: TypeExpr,
 }
 
-/// `group NAME[ROWS] { ... }`, `group NAME from "FILE.csv" { ... }` or `group NAME = buckets of INDEX { ... }`
+/// `group NAME[ROWS] { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
+/// `grid NAME[w, h] { ... }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Group {
@@ -206,6 +207,22 @@ pub enum GroupOrigin {
     File(Name),
     /// One a bucket of an index.
     Buckets(Name),
+    /// One a cell.
+    Cells {
+        /// How many along each side.
+        extents: Vec<Expr>,
+        /// What is beyond the edge; said at most once, if it is right.
+        rims: Vec<Rim>,
+    },
+}
+
+/// `edge = torus`, `edge = clamp`, `edge = outside { Component = value }`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Rim {
+    pub word: Name,
+    /// What components read as outside of all cells.
+    pub values: Vec<Setting>,
 }
 
 /// One component of a group.
@@ -313,6 +330,11 @@ pub enum Query {
     },
     /// `far TREE`
     Far(Name),
+    /// `around STEPS`, the cells within so many steps along each axis; `beside STEPS`, within so many steps in all.
+    Around {
+        beside: bool,
+        steps: Box<Expr>,
+    },
     /// `by [fresh] COLUMN`
     By {
         fresh: bool,

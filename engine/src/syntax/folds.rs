@@ -14,7 +14,7 @@ impl Parser<'_> {
         let group = self.ahead(2).kind == Kind::Name;
         let walks = match self.ahead(3).kind {
             Kind::In | Kind::Colon | Kind::Within | Kind::By => true,
-            Kind::Name => self.is_word(3, "where") || self.is_word(3, "nearest") || self.is_word(3, "far"),
+            Kind::Name => ["where", "nearest", "far", "around", "beside"].iter().any(|word| self.is_word(3, word)),
             Kind::ParenClose => matches!(fold, Fold::Count | Fold::Any | Fold::All | Fold::Pick),
             _ => false,
         };
@@ -84,6 +84,12 @@ impl Parser<'_> {
         }
         if self.eat_word("far") {
             return Some((Query::Far(self.name("a k-d tree with sums")?), 0));
+        }
+        if let Some(beside) = ["around", "beside"].iter().position(|word| self.is_word(0, word)) {
+            self.advance();
+            let steps = self.expr()?;
+            let depth = steps.depth;
+            return Some((Query::Around { beside: beside == 1, steps: Box::new(steps) }, depth));
         }
         if self.eat(Kind::By) {
             let fresh = self.eat(Kind::Fresh);

@@ -1,6 +1,6 @@
-//! The rules of what there is: `space`, `group`, `index`.
+//! The rules of what there is: `space`, `group`, `grid`, `index`.
 
-use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Member, SpaceShape};
+use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Member, Rim, SpaceShape};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
 
@@ -44,24 +44,55 @@ impl Parser<'_> {
         self.expect(Kind::BraceOpen, "`{` and the components")?;
         let mut members = Vec::new();
         self.members(|parser| {
-            let marked = parser.is_word(0, "position") && parser.ahead(1).kind == Kind::Name;
-            let position = marked.then(|| parser.advance().span);
-            let component = parser.name("a component")?;
-            let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
-            members.push(Member { position, component, value });
+            members.push(parser.member()?);
             Some(())
         })?;
         Some(Group { name, origin, members })
     }
 
+    fn member(&mut self) -> Option<Member> {
+        let marked = self.is_word(0, "position") && self.ahead(1).kind == Kind::Name;
+        let position = marked.then(|| self.advance().span);
+        let component = self.name("a component")?;
+        let value = if self.eat(Kind::Assign) { Some(self.expr()?) } else { None };
+        Some(Member { position, component, value })
+    }
+
+    /// `grid NAME[w, h] { edge = torus, Component = value }`
+    pub(super) fn grid(&mut self) -> Option<Group> {
+        let name = self.name("a name for the grid")?;
+        self.expect(Kind::BracketOpen, "`[` and how many cells it has along each side")?;
+        let extents = self.values(Kind::BracketClose, "`,` or `]`")?.0;
+        self.expect(Kind::BraceOpen, "`{` and the components")?;
+        let (mut members, mut rims) = (Vec::new(), Vec::new());
+        self.members(|parser| {
+            if parser.is_word(0, "edge") && parser.ahead(1).kind == Kind::Assign {
+                rims.push(parser.rim()?);
+            } else {
+                members.push(parser.member()?);
+            }
+            Some(())
+        })?;
+        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, members })
+    }
+
+    /// `edge = torus`, `edge = clamp`, `edge = outside { Component = value }`
+    fn rim(&mut self) -> Option<Rim> {
+        self.advance();
+        self.advance();
+        let word = self.name("`torus`, `clamp` or `outside { ... }`")?;
+        let values = match word.text == "outside" {
+            true => self.settings("`{` and what components read as out there")?,
+            false => Vec::new(),
+        };
+        Some(Rim { word, values })
+    }
+
     pub(super) fn index(&mut self) -> Option<Index> {
         let name = self.name("a name for the index")?;
         self.expect(Kind::Assign, "`=` and the kind of index")?;
-        // A word of the language for what is to come.
-        let grid = self.kind() == Kind::Reserved && self.word() == "grid";
-        if grid {
-            self.advance();
-        } else {
+        let grid = self.eat(Kind::Grid);
+        if !grid {
             self.expect_word("kdtree", "`kdtree of GROUP` or `grid of GROUP`")?;
         }
         self.expect(Kind::Of, "`of` and a group")?;

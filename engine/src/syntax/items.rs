@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 13] = [
+const ITEM_WORDS: [&str; 14] = [
     "param",
     "let",
     "run",
@@ -21,6 +21,7 @@ const ITEM_WORDS: [&str; 13] = [
     "component",
     "fn",
     "group",
+    "grid",
     "index",
     "system",
     "signal",
@@ -109,6 +110,7 @@ impl Parser<'_> {
             Kind::Component => self.component().map(Item::Component),
             Kind::Fn => self.function().map(Item::Function),
             Kind::Group => self.group().map(Item::Group),
+            Kind::Grid => self.grid().map(Item::Group),
             Kind::Index => self.index().map(Item::Index),
             Kind::System => self.system().map(Item::System),
             Kind::Signal => {

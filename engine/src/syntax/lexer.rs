@@ -126,6 +126,8 @@ pub enum Kind {
     Component,
     #[token("group")]
     Group,
+    #[token("grid")]
+    Grid,
     #[token("index")]
     Index,
     #[token("system")]
@@ -169,7 +171,7 @@ pub enum Kind {
     #[token("by")]
     By,
     /// Words that the language will need.
-    #[regex("bus|despawn|event|field|grid|match|on|spawn|state|when|without")]
+    #[regex("bus|despawn|event|field|match|on|spawn|state|when|without")]
     Reserved,
     /// After the last token.
     End,
@@ -195,6 +197,7 @@ impl Kind {
                 | Kind::Space
                 | Kind::Component
                 | Kind::Group
+                | Kind::Grid
                 | Kind::Index
                 | Kind::System
                 | Kind::For

@@ -20,6 +20,8 @@ impl Parser<'_> {
             | Kind::Ensure
             | Kind::Record
             | Kind::Scenario => true,
+            // `grid soil[...]` is an item, `grid of` a kind of index.
+            Kind::Grid => self.ahead(1).kind == Kind::Name,
             // `index tree = ...` is an item, `index tree` a clause of a system.
             Kind::Index => self.ahead(2).kind == Kind::Assign,
             _ => false,

@@ -17,6 +17,7 @@ use crate::types::Model;
 use crate::types::convert::{adapt, literal, mixed};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
+use crate::types::rasters::Raster;
 use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Typed};
@@ -43,6 +44,8 @@ pub struct Checker<'a, 'd> {
     pub used: Vec<bool>,
     /// The space, once it is known.
     pub space: Option<Space>,
+    /// How the cells of each group stand that is a grid; as in [`Names::groups`].
+    pub(super) rasters: Vec<Option<Raster>>,
     /// What the components fall apart into.
     pub(super) shapes: BTreeMap<String, Shape>,
     /// In a blueprint: the components before this one. Nothing where only constants make sense.
@@ -89,6 +92,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             constants: vec![None; names.constants.len()],
             used: vec![false; names.constants.len()],
             space: None,
+            rasters: Vec::new(),
             shapes: BTreeMap::new(),
             row: None,
             group: None,

@@ -86,6 +86,9 @@ const FUNCTIONS: &[(&str, usize, Callee)] = &[
     ("exponential", 1, Callee::Draw(Draw::Exponential)),
 ];
 
+/// Functions of other rows, and of cells.
+const OF_ROWS: [&str; 5] = ["delta", "shift", "cell", "centre", "sample"];
+
 /// Whether an argument (beside the first one) fits, what is wanted, and the result's type.
 type Shape = (fn(Type, Type) -> bool, &'static str, Type);
 
@@ -104,9 +107,16 @@ impl Checker<'_, '_> {
         if let ("delta" | "distance", [of]) = (name.text.as_str(), arguments) {
             return self.way_to(name.text == "distance", of, span);
         }
+        match (name.text.as_str(), arguments) {
+            ("shift", steps) => return self.shifted(steps, span),
+            ("cell", _) => return self.cell_under(name, arguments),
+            ("centre", _) => return self.centre(name, arguments),
+            ("sample", _) => return self.sample(name, arguments, span),
+            _ => {}
+        }
         let Some(&(_, count, callee)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name.text) else {
             let functions = self.names.all(|meaning| matches!(meaning, Meaning::Function(_)));
-            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(functions).chain(["delta"]);
+            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(functions).chain(OF_ROWS);
             let hint = did_you_mean(&name.text, known.chain(["vec2", "vec3", "f32", "f64", "i32", "u32"]));
             let message = format!("there is no function `{}`", name.text);
             let error = Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint);
@@ -147,7 +157,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn wrong_count(&mut self, name: &Name, needed: usize, given: usize) -> Checked {
+    pub(super) fn wrong_count(&mut self, name: &Name, needed: usize, given: usize) -> Checked {
         let s = if needed == 1 { "" } else { "s" };
         let message = format!("`{}` takes {needed} argument{s}, {given} given", name.text);
         self.error(Diagnostic::error(codes::E0303, name.span, message))

@@ -32,23 +32,29 @@ impl<'a> Checker<'a, '_> {
                 self.shapes.insert(component.name.text.clone(), shape);
             }
         }
+        self.all_rasters();
         if names.groups.is_empty() && !self.diagnostics.failed() {
             let error = Diagnostic::error(codes::E0412, names.header, "the scenario has no group: nothing to simulate");
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
-        for group in &names.groups {
-            let group = self.group(group);
+        for (at, group) in names.groups.iter().enumerate() {
+            let group = self.group(at, group);
             model.groups.push(group);
         }
     }
 
-    fn group(&mut self, group: &'a ast::Group) -> Group<'a> {
+    fn group(&mut self, at: usize, group: &'a ast::Group) -> Group<'a> {
+        let raster = self.rasters.get(at).cloned().flatten();
         let derived = matches!(group.origin, GroupOrigin::Buckets(_));
         let (rows, origin) = match &group.origin {
             GroupOrigin::Rows(rows) => {
                 let what = format!("the number of rows of `{}`", group.name.text);
                 let rows = self.integer(rows, &what, 1..=u64::from(ROWS_MAX), codes::E0406);
                 (rows.unwrap_or(1) as u32, Origin::Blueprint)
+            }
+            GroupOrigin::Cells { .. } => {
+                let cells = raster.iter().flat_map(|raster| raster.extents).product();
+                (cells, Origin::Blueprint)
             }
             GroupOrigin::File(path) => (self.open_file(path).unwrap_or(1), Origin::Blueprint),
             GroupOrigin::Buckets(index) => {
@@ -72,7 +78,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.group = None;
         self.file = None;
-        Group { name: &group.name.text, span: group.name.span, rows, origin, members }
+        Group { name: &group.name.text, span: group.name.span, rows, origin, raster, members }
     }
 
     fn member(
@@ -139,7 +145,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The first values of a component's leaves: one for all, or part by part.
-    fn initial(&mut self, value: &ast::Expr, shape: &Shape, name: &str, values: &mut Vec<Option<Typed>>) {
+    pub(super) fn initial(&mut self, value: &ast::Expr, shape: &Shape, name: &str, values: &mut Vec<Option<Typed>>) {
         match (shape, &value.kind) {
             (Shape::Array(inner, count), ExprKind::Array(elements)) => {
                 if elements.len() != *count {
@@ -239,7 +245,11 @@ impl<'a> Checker<'a, '_> {
     fn position(&mut self, span: Span, ty: Type, name: &ast::Name, derived: bool, before: &[Member]) {
         let error = |message: String| Diagnostic::error(codes::E0407, name.span, message);
         let axes = |n: u8| ["", "f32", "vec2", "vec3"].get(usize::from(n)).copied().unwrap_or("");
-        let problem = if derived {
+        let cells = matches!(self.group.map(|group| &group.origin), Some(GroupOrigin::Cells { .. }));
+        let problem = if cells {
+            error("cells of a grid stay where they are: they have no position of their own".into())
+                .help("leave `position` out; the middle of a cell is `centre(self)`")
+        } else if derived {
             error("rows of a derived group have no position".into()).help("leave `position` out")
         } else if let Some(first) = before.iter().find(|other| other.position) {
             error("a group has one position".into()).here("the second").label(first.span, "the first")

@@ -32,6 +32,9 @@ impl Checker<'_, '_> {
         let Some(rule) = &self.rule else { return self.outside_system(&format!("component `{leaf}`"), span) };
         let (system, own) = (rule.system, matches!(whose, Whose::Own));
         let place = Place { group, member };
+        if self.beyond(group, leaf, ty, &whose, span).is_none() {
+            return Checked::Error;
+        }
         if system.is_none() {
             // A rule about a finished state: what frames made, or what set-up did.
             if let Some(span) = fresh {

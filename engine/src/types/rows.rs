@@ -175,6 +175,14 @@ impl<'a> Checker<'a, '_> {
                 let message = format!("`{name}` is {}, not a value", meaning.what());
                 return self.error(Diagnostic::error(codes::E0204, span, message));
             }
+            ("cell", None) => {
+                let (axis, rest) = match segments {
+                    [Segment::Field(axis), rest @ ..] => (Some(*axis), rest),
+                    rest => (None, rest),
+                };
+                let value = self.coordinate(span, axis);
+                return self.behind(value, rest, fresh);
+            }
             (_, None) => {
                 let hint = {
                     let members = self.row.iter().flatten().map(|member| member.name.as_str());
@@ -320,7 +328,10 @@ impl<'a> Checker<'a, '_> {
             }
             (Checked::Typed(typed), Segment::Field(name)) => match typed.ty.sort {
                 Sort::Entity(group) => {
-                    let whose = Whose::Of(Box::new(typed));
+                    let whose = match typed.kind {
+                        Kind::Shifted(offset) => Whose::Shift(offset),
+                        _ => Whose::Of(Box::new(typed)),
+                    };
                     self.component(group.index(), name, name.span, rest, whose, fresh)
                 }
                 _ => {
@@ -400,7 +411,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A component of some row.
-    fn component(
+    pub(super) fn component(
         &mut self,
         group: usize,
         name: &ast::Name,

@@ -46,6 +46,8 @@ pub(super) struct TurnInfo {
     pub spatial: bool,
     /// The index whose summaries it meets: what it goes over may stand for many rows.
     pub far: Option<usize>,
+    /// Over the cells around the own one: how many.
+    pub cells: Option<u32>,
 }
 
 /// What is being checked: the body of a system, or something about a finished state.
@@ -208,7 +210,7 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None });
+        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

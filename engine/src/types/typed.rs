@@ -3,6 +3,7 @@
 use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::eval;
 use diptych_protocol::program::When;
+use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::Flattener;
@@ -32,6 +33,8 @@ pub enum Whose {
     Own,
     /// That of a loop's other.
     Other(Turn),
+    /// That of the cell at an offset.
+    Shift(Offset),
     /// That of a reference.
     Of(Box<Typed>),
 }
@@ -69,6 +72,8 @@ pub enum Over {
         end: Typed,
     },
     Group(usize),
+    /// The cells at these offsets.
+    Around(Vec<Offset>),
     Within {
         index: usize,
         /// `f32`: a constant, or of the row.
@@ -115,6 +120,32 @@ pub enum Kind {
     },
     /// The other's row; of a range the counter.
     Other(Turn),
+    /// A coordinate of the own cell.
+    Coordinate(u8),
+    /// The cell at an offset from the own one.
+    Shifted(Offset),
+    /// The cell that a point is in.
+    CellUnder {
+        group: usize,
+        point: Box<Typed>,
+    },
+    /// One of the cells whose centres a point is between: bit by bit the lower or the higher one along x, y, z.
+    Corner {
+        group: usize,
+        point: Box<Typed>,
+        corner: u8,
+    },
+    /// How far a point is from the lower to the higher of these centres along an axis, 0 to 1.
+    Between {
+        group: usize,
+        point: Box<Typed>,
+        axis: u8,
+    },
+    /// The middle of a cell.
+    Centre {
+        group: usize,
+        cell: Box<Typed>,
+    },
     /// From the own position to the other's.
     Delta(Turn),
     /// The number of the state that is started from; in signals, of the state they are about.

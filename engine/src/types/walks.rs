@@ -1,6 +1,6 @@
 //! Checking loops over rows and ranges, and loops as values.
 
-use diptych_protocol::body::{Binary, Compare};
+use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::limits::NEAREST_MAX;
 use diptych_protocol::program::{Reach, Span, When};
@@ -51,7 +51,11 @@ impl<'a> Checker<'a, '_> {
         };
         let spatial = matches!(over, Over::Within { .. } | Over::Nearest { .. } | Over::Far(_));
         let far = if let Over::Far(index) = over { Some(index) } else { None };
-        self.turns.push(TurnInfo { group, own: false, spatial, far });
+        let cells = match &over {
+            Over::Around(offsets) => Some(offsets.len() as u32),
+            _ => None,
+        };
+        self.turns.push(TurnInfo { group, own: false, spatial, far, cells });
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
@@ -164,6 +168,7 @@ impl<'a> Checker<'a, '_> {
                 Some(Over::Nearest { index, count: count as u16, point })
             }
             Query::Far(tree) => self.far_over(name, group, own, tree),
+            Query::Around { beside, steps } => self.cells_around(name, group, own, *beside, steps),
             Query::By { fresh, column } => match self.names.meaning(&column.text) {
                 Some(Meaning::Index(index)) => self.bucket_over(name, group, own, index, *fresh, column),
                 _ => self.inverse_over(group, own, *fresh, column, span),
@@ -193,7 +198,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A point that distances are measured from.
-    fn point(&mut self, of: &Expr, ty: Type) -> Option<Typed> {
+    fn asked_point(&mut self, of: &Expr, ty: Type) -> Option<Typed> {
         if self.in_a_loop() {
             let error = Diagnostic::error(
                 codes::E0518,
@@ -228,7 +233,7 @@ impl<'a> Checker<'a, '_> {
         {
             let found = self.model.groups[group].members.iter().position(|member| member.position)?;
             let ty = self.model.groups[group].members[found].ty;
-            let point = self.point(of, ty)?;
+            let point = self.asked_point(of, ty)?;
             if let Some(rule) = &mut self.rule {
                 rule.note(Read { place: Place { group, member: found }, when: When::Prev, reach: Reach::Any, span });
             }
@@ -238,7 +243,10 @@ impl<'a> Checker<'a, '_> {
             if !self.model.groups[it].members.iter().any(|member| member.position) {
                 let message = format!("`{word}`: group `{}`, {whose}, has no position", self.model.groups[it].name);
                 let error = Diagnostic::error(codes::E0518, name.span, message);
-                let all = "mark one in the group, `position Position = ...`, or leave the query out to meet all rows";
+                let all = match self.rasters.get(it) {
+                    Some(Some(_)) => "neighbours of cells are `around` and `beside` them",
+                    _ => "mark one in the group, `position Position = ...`, or leave the query out to meet all rows",
+                };
                 self.diagnostics.push(error.help(all));
                 return None;
             }
@@ -465,7 +473,7 @@ impl<'a> Checker<'a, '_> {
         &mut self,
         fold: Fold,
         span: Span,
-        walk: Walk,
+        mut walk: Walk,
         value: Option<&Expr>,
         expected: Option<Scalar>,
     ) -> Option<Typed> {
@@ -511,6 +519,10 @@ impl<'a> Checker<'a, '_> {
             Typed { ty, kind: Kind::Binary(op, Box::new(a), Box::new(b)) }
         };
         let one = Typed::value(Value::U32(1));
+        // Turns that are unrolled need no choice where a truth value says as much.
+        let filter = walk
+            .filter
+            .take_if(|_| matches!(walk.over, Over::Around(_)) && matches!(fold, Fold::Count | Fold::Any | Fold::All));
         let turn = walk.turn;
         let mut before = Vec::new();
         let mut turns = Vec::new();
@@ -518,6 +530,7 @@ impl<'a> Checker<'a, '_> {
             (Fold::Count, _) => {
                 let count = self.hidden("count", span, u32);
                 before.push(Step::Set(count, Typed::value(Value::U32(0))));
+                let one = filter.map_or(one, |filter| filter.converted(Scalar::U32));
                 turns.push(Step::Set(count, binary(Binary::Add, local(u32, count), one)));
                 local(u32, count)
             }
@@ -526,6 +539,14 @@ impl<'a> Checker<'a, '_> {
                 let found = self.hidden("found", span, bool);
                 before.push(Step::Set(found, Typed::value(Value::Bool(start))));
                 let value = value.unwrap_or(Typed::value(Value::Bool(true)));
+                let value = match (filter, fold) {
+                    (None, _) => value,
+                    (Some(filter), Fold::Any) => binary(Binary::And, filter, value),
+                    (Some(filter), _) => {
+                        let not = Typed::new(bool, Kind::Unary(Unary::Not, Box::new(filter)));
+                        binary(Binary::Or, not, value)
+                    }
+                };
                 turns.push(Step::Set(found, binary(op, local(bool, found), value)));
                 local(bool, found)
             }

@@ -7,7 +7,7 @@ use crate::id::{BodyId, ColumnId, GroupId, Id, IndexId, LoopId, SystemId, ValueI
 use crate::limits::NEAREST_MAX;
 use crate::program::{Code, Origin, Program, Reach, When};
 use crate::types::Scalar;
-use crate::verify::Violation;
+use crate::verify::{Violation, rasters};
 
 /// Checks all bodies, and what those in use store and read.
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
@@ -118,10 +118,15 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 let reach = if at == At::Own { Reach::Own } else { Reach::Any };
                 let own = program.columns[column].group == system.group;
                 // The own row of `prev` needs no declaration: the system's batch has it.
-                (reach == Reach::Own && own && when == When::Prev)
+                let there = match at {
+                    At::Shift(offset) => rasters::reaches(program, system.group, column, offset),
+                    _ => true,
+                };
+                let declared = (reach == Reach::Own && own && when == When::Prev)
                     || system.reads.iter().any(|r| {
                         r.column == column && r.when == when && (r.reach == reach || r.reach == Reach::Any && own)
-                    })
+                    });
+                there && declared
             }
             (Op::Read { column, when, at }, User::Rows(group)) => {
                 let finished = if program.columns[column].owner.is_some() { When::Fresh } else { When::Prev };
@@ -350,7 +355,7 @@ fn op(body: &Body, homes: &Homes, at: ValueId, typed: &Typed) -> Option<&'static
         // What a signal or a column holds is compared by `held`, which knows the program.
         Op::Signal(_) | Op::Data(_) => true,
         Op::Read { at: place, .. } => match place {
-            At::Own => true,
+            At::Own | At::Shift(_) => true,
             At::Other(it) if !inside(it) => return Some(LOOP),
             At::Other(_) => true,
             At::Row(row) => before(row) == Some(Scalar::U32),

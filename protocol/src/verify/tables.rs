@@ -9,6 +9,7 @@ use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
     Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work,
 };
+use crate::raster::{Raster, Rim};
 use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Sort, Type};
@@ -28,6 +29,9 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         if let Some(order) = group.order {
             check.id(indexes, order.index, id);
             check.id(columns, order.entities, id);
+        }
+        if let Some(Raster { rim: Rim::Outside(values), .. }) = &group.raster {
+            values.iter().for_each(|(column, _)| check.id(columns, *column, id));
         }
     }
     for (id, column) in columns.iter() {

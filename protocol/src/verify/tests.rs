@@ -19,6 +19,7 @@ use crate::verify::{Violation, verify};
 
 mod far;
 mod loops;
+mod rasters;
 
 const ROWS: u32 = 1000;
 const X: ColumnId = ColumnId(0);
@@ -77,6 +78,7 @@ pub(crate) fn sound() -> Program {
         origin,
         position,
         order: None,
+        raster: None,
         span: Span::default(),
     };
     let mut steps = Table::default();

@@ -74,6 +74,28 @@ impl Column {
         each!(self, v => v.resize(count, Default::default()));
     }
 
+    /// None any more; the room stays.
+    pub fn clear(&mut self) {
+        each!(self, v => v.clear());
+    }
+
+    /// These values too.
+    pub fn append(&mut self, from: Values<'_>, range: std::ops::Range<usize>) {
+        pair!(Column, Values, self, from, (to, from) => to.extend_from_slice(&from[range]));
+    }
+
+    /// The value at a place, so many times more.
+    pub fn repeat(&mut self, from: Values<'_>, place: usize, count: usize) {
+        if count > 0 {
+            pair!(Column, Values, self, from, (to, from) => to.extend(std::iter::repeat_n(from[place], count)));
+        }
+    }
+
+    /// The last value, so many times more; 0 if there is none.
+    pub fn repeat_last(&mut self, count: usize) {
+        each!(self, v => v.resize(v.len() + count, v.last().copied().unwrap_or_default()));
+    }
+
     /// One value everywhere.
     pub fn fill(&mut self, value: Value) {
         match (self, value) {

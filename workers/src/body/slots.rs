@@ -4,6 +4,7 @@
 use diptych_protocol::body::{At, Body, Op};
 use diptych_protocol::id::{ColumnId, DataId, Id, LoopId};
 use diptych_protocol::program::{Program, When};
+use diptych_protocol::raster::Offset;
 use diptych_protocol::types::Scalar;
 
 /// A column, of one of its panels.
@@ -13,6 +14,8 @@ pub struct Slot {
     pub column: ColumnId,
     /// Which panel.
     pub when: When,
+    /// Of an own column: of the cell how far from the own row. Else nowhere.
+    pub offset: Offset,
     /// What it holds.
     pub scalar: Scalar,
 }
@@ -20,7 +23,7 @@ pub struct Slot {
 /// The slots of one body. The order within each list is that of first use.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Slots {
-    /// Columns read of the own row.
+    /// Columns read of the own row, or of the cell at an offset from it: a value a lane.
     pub own: Vec<Slot>,
     /// Columns of files read of the own row.
     pub data: Vec<(DataId, Scalar)>,
@@ -50,9 +53,10 @@ impl Slots {
         for typed in body.ops.values() {
             match typed.op {
                 Op::Read { column, when, at } => {
-                    let slot = Slot { column, when, scalar: typed.scalar };
+                    let offset = at.offset().unwrap_or_default();
+                    let slot = Slot { column, when, offset, scalar: typed.scalar };
                     let list = match at {
-                        At::Own => &mut slots.own,
+                        At::Own | At::Shift(_) => &mut slots.own,
                         At::Row(_) => &mut slots.far,
                         At::Other(it) => &mut slots.loops[it.index()].columns,
                     };
@@ -77,16 +81,16 @@ impl Slots {
         if loop_slots.position.is_empty() {
             let index = &program.indexes[index];
             for &column in &index.positions {
-                let slot = Slot { column, when: index.when, scalar: program.columns[column].scalar };
+                let slot = Slot { column, when: index.when, offset: [0; 3], scalar: program.columns[column].scalar };
                 let at = place(&mut loop_slots.columns, slot);
                 loop_slots.position.push(at);
             }
         }
     }
 
-    /// Where an own column stands.
-    pub fn own(&self, column: ColumnId, when: When) -> Option<usize> {
-        self.own.iter().position(|slot| slot.column == column && slot.when == when)
+    /// Where an own column stands, or that of the cell at an offset.
+    pub fn own(&self, column: ColumnId, when: When, offset: Offset) -> Option<usize> {
+        self.own.iter().position(|slot| slot.column == column && slot.when == when && slot.offset == offset)
     }
 
     /// Where a whole column stands.

@@ -44,6 +44,7 @@ impl Scene {
             origin: Origin::Blueprint(BodyId(body)),
             position: position.map(ColumnId).to_vec(),
             order: None,
+            raster: None,
             span: Span::default(),
         };
         let systems: Vec<System> = (0..if fresh { 8 } else { 6 }).map(|number| self.system(number, &columns)).collect();

@@ -36,6 +36,7 @@ pub fn program(torus: bool) -> Program {
         origin: Origin::Blueprint(diptych_protocol::id::BodyId(0)),
         position: positions.map(ColumnId).to_vec(),
         order: None,
+        raster: None,
         span,
     };
     let index = |group: u32, first: u32| Index {

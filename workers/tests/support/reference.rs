@@ -153,7 +153,8 @@ impl Row<'_> {
             Op::Signal(signal) => word(scalar, block.uniforms.signals[signal.index()]),
             Op::Reduced(reduction) => Value::F64(block.uniforms.reduced[reduction.index()]),
             Op::Read { column, when, at: place } => match place {
-                At::Own => at(&block.own[slots.own(column, when).unwrap()], self.lane).unwrap(),
+                At::Own => at(&block.own[slots.own(column, when, [0; 3]).unwrap()], self.lane).unwrap(),
+                At::Shift(offset) => at(&block.own[slots.own(column, when, offset).unwrap()], self.lane).unwrap(),
                 At::Other(it) => {
                     let slot = slots.other(it, column, when).unwrap();
                     at(&self.columns(it)[slot], self.turns[it.index()].unwrap().place).unwrap()

@@ -39,6 +39,8 @@ fn loops_go_over_ranges_and_rows() {
         "other in boids within radius",
         "other in boids within r of (fresh Position)",
         "x in boids nearest 8",
+        "x in boids around 1",
+        "x in boids beside k where (x.d > 1)",
         "x in boids nearest k of P",
         "x in boids by To",
         "x in boids by fresh To",

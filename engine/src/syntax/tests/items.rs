@@ -64,6 +64,17 @@ fn groups_come_from_a_number_a_file_or_an_index() {
 }
 
 #[test]
+fn grids_are_groups_of_cells_with_an_edge() {
+    let Item::Group(found) = item("grid soil[w, 2 * h] { edge = outside { A = 1 }, A = 0, edge }") else { panic!() };
+    let GroupOrigin::Cells { extents, rims } = &found.origin else { panic!("{found:?}") };
+    assert_eq!(extents.iter().map(show::expr).collect::<Vec<_>>(), ["w", "(2 * h)"]);
+    assert_eq!((rims.len(), rims[0].word.text.as_str(), rims[0].values.len()), (1, "outside", 1));
+    // Without a value `edge` is a component like any other.
+    assert_eq!(found.members.iter().map(|it| it.component.text.as_str()).collect::<Vec<_>>(), ["A", "edge"]);
+    assert!(matches!(item("index cells = grid of boids"), Item::Index(index) if index.grid));
+}
+
+#[test]
 fn outputs_are_items() {
     let found = items(
         "run { frames = 10, until = infected == 0 }

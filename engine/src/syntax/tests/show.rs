@@ -42,6 +42,9 @@ pub fn walk(walk: &Walk) -> String {
             let query = match query {
                 Query::All => String::new(),
                 Query::Within { radius, of: point } => format!(" within {}{}", expr(radius), of(point)),
+                Query::Around { beside, steps } => {
+                    format!(" {} {}", if *beside { "beside" } else { "around" }, expr(steps))
+                }
                 Query::Nearest { count, of: point } => format!(" nearest {}{}", expr(count), of(point)),
                 Query::Far(tree) => format!(" far {}", tree.text),
                 Query::By { fresh, column } => format!(" by {}{}", if *fresh { "fresh " } else { "" }, column.text),

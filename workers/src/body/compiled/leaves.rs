@@ -26,10 +26,12 @@ impl Function<'_> {
             Op::Time => self.uniform(scalar, words::TIME),
             Op::Signal(signal) => self.listed(scalar, words::SIGNALS, signal.index()),
             Op::Reduced(reduction) => self.listed(scalar, words::REDUCED, reduction.index()),
-            Op::Read { column, when, at: At::Own } => match self.plan.slots.own(column, when) {
-                Some(slot) => self.get(scalar, self.plan.words.own + slot),
-                None => self.wrong(scalar, "an own column without a slot"),
-            },
+            Op::Read { column, when, at: at @ (At::Own | At::Shift(_)) } => {
+                match at.offset().and_then(|offset| self.plan.slots.own(column, when, offset)) {
+                    Some(slot) => self.get(scalar, self.plan.words.own + slot),
+                    None => self.wrong(scalar, "an own column without a slot"),
+                }
+            }
             Op::Data(data) => match self.plan.slots.data.iter().position(|(known, _)| *known == data) {
                 Some(slot) => self.get(scalar, self.plan.words.data + slot),
                 None => self.wrong(scalar, "a file's column without a slot"),

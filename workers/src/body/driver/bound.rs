@@ -92,7 +92,7 @@ impl<'b> Surroundings<'b> {
 
 /// The columns of one batch.
 pub(super) struct Bound<'b> {
-    /// Of the batch's own rows.
+    /// Of the batch's own rows; those that are read at an offset whole.
     pub own: Vec<Values<'b>>,
     /// Whole.
     pub far: Vec<Values<'b>>,
@@ -121,7 +121,10 @@ impl<'b> Bound<'b> {
             spaces: recycle(std::mem::take(&mut rooms.bound_spaces)),
         };
         if batch.slots().is_none() {
-            bound.own.extend(slots.own.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Own)));
+            bound.own.extend(slots.own.iter().map(|slot| {
+                let reach = if slot.offset == [0; 3] { Reach::Own } else { Reach::Any };
+                batch.read_values(slot.column, slot.when, reach)
+            }));
         }
         bound.far.extend(slots.far.iter().map(|slot| batch.read_values(slot.column, slot.when, Reach::Any)));
         bound.ranges.clear();

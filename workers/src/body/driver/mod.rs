@@ -1,7 +1,7 @@
 //! The driver: brings a system's body its rows, a block at a time.
 //!
 //! Three ways. Where no loop goes over a neighbourhood, blocks are stretches of the batch's rows, and columns are used
-//! where they stand. Else blocks are rows that are near each other: their columns are gathered, and so are those of
+//! where they stand, also those of cells at an offset (`moved`). Else blocks are rows that are near each other: their columns are gathered, and so are those of
 //! the rows that may be within reach, unless these stand in long runs, or a grid has them in its order; what comes out
 //! is scattered. Where a pass goes by the slots of an index, blocks are stretches of those (`slotted`). Rows that ask for
 //! summaries of what is far do it bucket by bucket: then no block lies across buckets.
@@ -28,6 +28,7 @@ mod bound;
 mod candidates;
 mod core;
 mod far;
+mod moved;
 mod panel;
 mod question;
 mod rule;

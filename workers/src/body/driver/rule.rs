@@ -10,6 +10,7 @@ use diptych_protocol::view::Batch;
 use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
+use super::moved::Moved;
 use super::panel::Panel;
 use super::question::Question;
 use crate::body::block::padded;
@@ -24,6 +25,8 @@ pub(super) struct Rule {
     /// The index that forms the blocks; without one blocks are stretches.
     forming: Option<usize>,
     pub blocks: Blocks,
+    /// What is read at an offset; such a body is always a stream.
+    moved: Option<Moved>,
     pub rooms: Rooms,
     pub own: Vec<Column>,
     pub out: Vec<Column>,
@@ -42,6 +45,7 @@ impl Rule {
             forming: core.forming(),
             core,
             blocks: Blocks::default(),
+            moved: Moved::of(program, group, &slots),
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
@@ -67,13 +71,22 @@ impl Rule {
     /// Blocks are stretches.
     fn stream(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>]) {
         let step = self.core.stretch();
-        for first in batch.rows.indices().step_by(step) {
-            let count = step.min(batch.rows.end as usize - first);
+        let (mut next, end) = (batch.rows.start as usize, batch.rows.end as usize);
+        while next < end {
+            let (first, most) = (next, step.min(end - next));
+            let count = self.moved.as_ref().map_or(most, |moved| moved.cut(first, most));
+            next += count;
             let at = first - batch.rows.start as usize;
             let lanes = at..at + padded(count);
             self.core.ask(batch, bound, first as u32..(first + count) as u32);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
-            own.extend(bound.own.iter().map(|column| column.range(lanes.clone())));
+            match &mut self.moved {
+                Some(moved) => {
+                    moved.ask(&bound.own, first, count);
+                    own.extend(moved.own(&bound.own, lanes.clone()));
+                }
+                None => own.extend(bound.own.iter().map(|column| column.range(lanes.clone()))),
+            }
             let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
             out.extend(panels.iter_mut().map(|panel| panel.here().range(lanes.clone())));
             self.core.run(batch, bound, count, &own, &mut out);

@@ -146,7 +146,8 @@ impl Plan {
                 Op::Signal(signal) => Step::Signal(signal.index()),
                 Op::Reduced(reduction) => Step::Reduced(reduction.index()),
                 Op::Read { column, when, at } => match at {
-                    At::Own => Step::Own(found(slots.own(column, when))),
+                    At::Own => Step::Own(found(slots.own(column, when, [0; 3]))),
+                    At::Shift(offset) => Step::Own(found(slots.own(column, when, offset))),
                     At::Row(row) => Step::Far { slot: found(slots.far(column, when)), row: of(row) },
                     At::Other(it) => Step::OfOther { it: it.index(), slot: found(slots.other(it, column, when)) },
                 },

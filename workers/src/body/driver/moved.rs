@@ -1,0 +1,233 @@
+//! What a body reads of cells at an offset from its own rows: one more own column for each offset.
+//!
+//! Where a block lies inside of one line of cells, and so does the moved one, that column is a stretch of the panel at
+//! another place, and nothing is copied. Else it is put together from stretches, and from what is beyond the edge.
+//! Blocks are cut so that along a long line only one short block, over the line's end, is of the second kind.
+
+use diptych_protocol::id::GroupId;
+use diptych_protocol::limits::LANES_MAX;
+use diptych_protocol::program::Program;
+use diptych_protocol::raster::{Raster, Rim};
+use diptych_protocol::values::Values;
+
+use super::STREAM_ROWS;
+use crate::body::block::padded;
+use crate::body::column::Column;
+use crate::body::slots::Slots;
+
+/// The moved columns of a body.
+pub(super) struct Moved {
+    raster: Raster,
+    columns: Vec<MovedColumn>,
+    /// How far blocks look along x.
+    reach: usize,
+}
+
+/// An own column that is read at an offset.
+struct MovedColumn {
+    /// Its place among the own columns.
+    slot: usize,
+    offset: [i64; 3],
+    /// What it reads as outside of all cells: one value, if there is an outside.
+    outside: Column,
+    /// Where it begins in the panel, if it is a stretch of it; else it is in the room.
+    stretch: Option<usize>,
+    room: Column,
+}
+
+impl Moved {
+    /// Of a body over a group; nothing if it reads nothing at an offset.
+    pub fn of(program: &Program, group: GroupId, slots: &Slots) -> Option<Self> {
+        let raster = program.groups[group].raster.clone()?;
+        let moved = slots.own.iter().enumerate().filter(|(_, slot)| slot.offset != [0; 3]);
+        let columns: Vec<MovedColumn> = moved
+            .map(|(at, slot)| {
+                let mut outside = Column::new(slot.scalar);
+                if let Some(value) = raster.outside(slot.column) {
+                    outside.resize(1);
+                    outside.fill(value);
+                }
+                let offset = slot.offset.map(i64::from);
+                MovedColumn { slot: at, offset, outside, stretch: None, room: Column::new(slot.scalar) }
+            })
+            .collect();
+        let reach = columns.iter().map(|column| column.offset[0].unsigned_abs() as usize).max()?;
+        Some(Self { raster, columns, reach })
+    }
+
+    /// How many rows a block that begins here has, of at most so many.
+    pub fn cut(&self, first: usize, most: usize) -> usize {
+        let width = self.raster.extents[0] as usize;
+        if width < STREAM_ROWS.max(4 * self.reach) {
+            return most;
+        }
+        // Whole vectors on both sides of a line's ends.
+        let before = |end: usize| (end - self.reach.min(end)) / LANES_MAX * LANES_MAX;
+        let after = |end: usize| (end + self.reach).next_multiple_of(LANES_MAX);
+        let start = first / width * width;
+        let end = start + width;
+        let limit = match first {
+            _ if first < after(start) && self.reach > 0 => after(start),
+            _ if first < before(end) => before(end),
+            _ => after(end),
+        };
+        most.min(limit - first)
+    }
+
+    /// Brings the moved columns of the rows from `first` on. `own` has the panels of moved columns whole.
+    pub fn ask(&mut self, own: &[Values<'_>], first: usize, count: usize) {
+        let Self { raster, columns, .. } = self;
+        let width = raster.extents[0] as usize;
+        let (line, x) = (first / width, first % width);
+        for column in columns {
+            let panel = own[column.slot];
+            let [along, y, z] = column.offset;
+            column.stretch = None;
+            let from = x as i64 + along;
+            if x + count <= width && from >= 0 && from as usize + count <= width {
+                let line = raster.line(line as u32, [0, y as i16, z as i16]);
+                let stretch = line.map(|line| line as usize * width + from as usize);
+                // A last block of lanes needs room behind its rows.
+                column.stretch = stretch.filter(|stretch| stretch + padded(count) <= panel.len());
+            }
+            if column.stretch.is_none() {
+                column.assemble(raster, panel, (line, x), count);
+            }
+        }
+    }
+
+    /// The own columns of a block: those that were brought, and the lanes of all others.
+    pub fn own<'a>(&'a self, own: &'a [Values<'a>], lanes: std::ops::Range<usize>) -> impl Iterator<Item = Values<'a>> {
+        let mut moved = self.columns.iter().peekable();
+        own.iter().enumerate().map(move |(slot, panel)| match moved.next_if(|column| column.slot == slot) {
+            Some(MovedColumn { stretch: Some(start), .. }) => panel.range(*start..start + lanes.len()),
+            Some(column) => column.room.values(),
+            None => panel.range(lanes.clone()),
+        })
+    }
+}
+
+impl MovedColumn {
+    /// Puts the values of so many rows together, line by line.
+    fn assemble(&mut self, raster: &Raster, panel: Values<'_>, (line, x): (usize, usize), count: usize) {
+        let width = raster.extents[0] as usize;
+        let [along, y, z] = self.offset;
+        self.room.clear();
+        let (mut line, mut x, mut left) = (line, x, count);
+        while left > 0 {
+            let here = left.min(width - x);
+            match raster.line(line as u32, [0, y as i16, z as i16]) {
+                Some(from) => self.stretch_of(raster, panel, from as usize * width, x as i64 + along, here),
+                None => self.room.repeat(self.outside.values(), 0, here),
+            }
+            (line, x, left) = (line + 1, 0, left - here);
+        }
+        if count > 0 {
+            self.room.repeat_last(padded(count) - count);
+        }
+    }
+
+    /// Appends so many values of the line that begins at `start`, from the cell `from` on.
+    fn stretch_of(&mut self, raster: &Raster, panel: Values<'_>, start: usize, from: i64, count: usize) {
+        let width = raster.extents[0] as i64;
+        let end = from + count as i64;
+        let inside = |x: i64| start + x as usize;
+        match raster.rim {
+            Rim::Torus => {
+                let (mut x, mut left) = (from.rem_euclid(width), count as i64);
+                while left > 0 {
+                    let here = left.min(width - x);
+                    self.room.append(panel, inside(x)..inside(x + here));
+                    (x, left) = (0, left - here);
+                }
+            }
+            Rim::Clamp | Rim::Outside(_) => {
+                let low = from.clamp(0, width);
+                let high = end.clamp(low, width);
+                let (below, above) = ((low.min(end) - from).max(0) as usize, (end - high.max(from)).max(0) as usize);
+                let clamps = matches!(raster.rim, Rim::Clamp);
+                let (rim, first, last) = match clamps {
+                    true => (panel, inside(0), inside(width - 1)),
+                    false => (self.outside.values(), 0, 0),
+                };
+                self.room.repeat(rim, first, below);
+                self.room.append(panel, inside(low)..inside(high));
+                self.room.repeat(rim, last, above);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diptych_protocol::id::ColumnId;
+    use diptych_protocol::program::When;
+    use diptych_protocol::raster::{Raster, Rim};
+    use diptych_protocol::types::{Scalar, Value};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::body::slots::Slot;
+
+    fn moved(raster: Raster, offset: [i16; 3]) -> Moved {
+        let slots = [Slot { column: ColumnId(0), when: When::Prev, offset, scalar: Scalar::U32 }];
+        let mut outside = Column::new(Scalar::U32);
+        outside.resize(1);
+        outside.fill(Value::U32(u32::MAX));
+        let columns = vec![MovedColumn {
+            slot: 0,
+            offset: slots[0].offset.map(i64::from),
+            outside,
+            stretch: None,
+            room: Column::new(Scalar::U32),
+        }];
+        Moved { raster, columns, reach: usize::from(offset[0].unsigned_abs()) }
+    }
+
+    /// Goes over all rows of a batch that begins at `first`, block by block.
+    fn check(raster: &Raster, offset: [i16; 3], first: usize) {
+        let extents = raster.extents;
+        let rows = raster.cells().unwrap_or(0) as usize;
+        let panel: Vec<u32> = (0..rows as u32).map(|row| row * 7 + 1).collect();
+        let mut moved = moved(raster.clone(), offset);
+        let own = [Values::U32(&panel)];
+        let mut next = first;
+        while next < rows {
+            let first = next;
+            let count = moved.cut(first, STREAM_ROWS.min(rows - first));
+            assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == rows));
+            next += count;
+            moved.ask(&own, first, count);
+            let Some(Values::U32(got)) = moved.own(&own, 0..padded(count)).next() else { unreachable!("of u32") };
+            assert!(got.len() >= padded(count));
+            for (lane, found) in got.iter().enumerate().take(count) {
+                let row = (first + lane) as i64;
+                let [w, h, _] = extents.map(i64::from);
+                let at = [row % w, row / w % h, row / (w * h)];
+                let near: Option<Vec<u32>> =
+                    (0..3).map(|axis| raster.brought(axis, at[axis] + i64::from(offset[axis]))).collect();
+                let expected = near
+                    .map_or(u32::MAX, |near| panel[((near[2] * extents[1] + near[1]) * extents[0] + near[0]) as usize]);
+                assert_eq!(*found, expected, "{raster:?} {offset:?}, row {row}");
+            }
+        }
+    }
+
+    fn extents() -> impl Strategy<Value = [u32; 3]> {
+        let odd = prop::sample::select(vec![1, 2, 3, 15, 16, 63, 64, 65, 511, 512, 513, 1024, 1030, 2100]);
+        (prop_oneof![odd, 1..1500u32], 1..6u32, 1..4u32).prop_map(|(w, h, d)| [w, h, d])
+    }
+
+    proptest! {
+        /// Every block, of any raster, offset and batch, has the values that each cell by itself would find.
+        #[test]
+        fn a_moved_block_has_what_each_of_its_cells_looks_at(
+            extents in extents(),
+            rim in prop::sample::select(vec![Rim::Torus, Rim::Clamp, Rim::Outside(Vec::new())]),
+            (x, y, z) in (prop_oneof![-3..=3i16, -2500..=2500i16], -3..=3i16, -3..=3i16),
+            batch in 0..4usize,
+        ) {
+            check(&Raster { axes: 3, extents, rim }, [x, y, z], batch * 64);
+        }
+    }
+}
