@@ -80,6 +80,8 @@ pub struct Data {
     pub count: usize,
     rows: Vec<u32>,
     own: Vec<Held>,
+    /// Where each own column begins in what is held: those of moved cells stand at any place.
+    begin: Vec<usize>,
     far: Vec<Held>,
     others: Vec<Others>,
     signals: Vec<u64>,
@@ -110,7 +112,10 @@ impl Data {
                 scalar => numbers.value(scalar),
             })
         };
-        let mut own: Vec<Held> = slots.own.iter().map(|slot| column(numbers, slot, room)).collect();
+        let mut begin: Vec<usize> = slots.own.iter().map(|slot| usize::from(slot.offset != [0; 3])).collect();
+        let mut own: Vec<Held> =
+            slots.own.iter().zip(&begin).map(|(slot, begin)| column(numbers, slot, begin + room)).collect();
+        begin.resize(begin.len() + slots.data.len(), 0);
         own.extend(slots.data.iter().map(|(_, scalar)| Held::new(*scalar, room, || numbers.value(*scalar))));
         let mut far = Vec::new();
         for slot in &slots.far {
@@ -150,7 +155,7 @@ impl Data {
         let signals = SCALARS.iter().map(|scalar| bits(numbers.value(*scalar))).collect();
         let reduced = [numbers.unit()];
         let (seed, tick, time) = (numbers.bits(), numbers.bits() as u32, numbers.unit());
-        Self { count, rows, own, far, others, signals, reduced, straight, seed, tick, time }
+        Self { count, rows, own, begin, far, others, signals, reduced, straight, seed, tick, time }
     }
 
     /// Two own columns and nothing else.
@@ -162,6 +167,7 @@ impl Data {
             count,
             rows: (0..room as u32).collect(),
             own: own.into(),
+            begin: vec![0; 2],
             far: Vec::new(),
             others: Vec::new(),
             signals: Vec::new(),
@@ -184,7 +190,8 @@ impl Data {
 
     /// Runs `f` with the block.
     pub fn block<R>(&self, program: &Program, body: &Body, f: impl FnOnce(&Block<'_>) -> R) -> R {
-        let own: Vec<Values<'_>> = self.own.iter().map(Held::values).collect();
+        let own = self.own.iter().map(Held::values).zip(&self.begin);
+        let own: Vec<Values<'_>> = own.map(|(values, &begin)| values.range(begin..values.len())).collect();
         let far: Vec<Values<'_>> = self.far.iter().map(Held::values).collect();
         let columns: Vec<Vec<Values<'_>>> =
             self.others.iter().map(|it| it.columns.iter().map(Held::values).collect()).collect();

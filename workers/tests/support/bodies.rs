@@ -195,7 +195,10 @@ impl Maker<'_> {
             (3, Scalar::U32) => Op::Frame,
             (2, Scalar::F64) => Op::Time,
             (3, Scalar::F64) => Op::Reduced(ReductionId(0)),
-            (2..6, _) => Op::Read { column: ColumnId(4 + place), when, at: At::Own },
+            (2..6, _) => {
+                let at = if self.numbers.once_in(3) { At::Shift([1, -2, 0]) } else { At::Own };
+                Op::Read { column: ColumnId(4 + place), when, at }
+            }
             _ => Op::Const(self.numbers.value(scalar)),
         };
         self.push(scalar, op)

@@ -32,7 +32,12 @@ impl Cranelift<'_> {
     pub fn lanes_at(&mut self, scalar: Scalar, at: Address) -> ir::Value {
         let (base, offset) = (value(at.base), at.offset);
         match scalar.size() {
-            4 | 8 => self.b.ins().load(vector(scalar), ANYWHERE, base, offset),
+            // As another type, then cast: Cranelift makes a load a part of the comparison of floats that uses it, also
+            // without AVX, where such an operand must be aligned. Columns of moved cells are not.
+            4 | 8 => {
+                let lanes = self.b.ins().load(I64X2, ANYWHERE, base, offset);
+                self.cast(vector(scalar), lanes)
+            }
             2 => {
                 let lanes = self.b.ins().load(I64, ANYWHERE, base, offset);
                 let lanes = self.b.ins().scalar_to_vector(I64X2, lanes);
