@@ -10,8 +10,7 @@
 //!
 //! A node is taken as a whole for a box of rows that is further from its barycentre than the node's *reach*,
 //! `s / angle + d`, with `s` the longest side of the box around the node's rows and `d` the distance of the barycentre
-//! from that box's middle: Barnes's criterion (J. E. Barnes, "Computational Astrophysics", in Computational Astrophysics,
-//! ASP Conf. Ser. 73, 1995), asked for a group of rows at once (J. E. Barnes, J. Comput. Phys. 87, 161, 1990). The `d`
+//! from that box's middle: Barnes's criterion (J. E. Barnes, in The Formation of Galaxies, Cambridge, 1995), asked for a group of rows at once (J. E. Barnes, J. Comput. Phys. 87, 161, 1990). The `d`
 //! keeps a node closed off whose weight sits in a corner (J. K. Salmon and M. S. Warren, J. Comput. Phys. 111, 136, 1994,
 //! show what happens without).
 

@@ -161,11 +161,13 @@ impl Column {
         match (self, from) {
             (Column::F32(to), Values::F32(from)) => {
                 to.clear();
-                to.extend(sums.map(|sum| sum as f32).chain(places.map(|place| from[place])));
+                to.extend(sums.map(|sum| sum as f32));
+                to.extend(places.map(|place| from[place]));
             }
             (Column::F64(to), Values::F64(from)) => {
                 to.clear();
-                to.extend(sums.chain(places.map(|place| from[place])));
+                to.extend(sums);
+                to.extend(places.map(|place| from[place]));
             }
             _ => unreachable!("a verified body sums floats, and mixes no types"),
         }
