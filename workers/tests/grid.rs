@@ -225,6 +225,26 @@ fn check_neighbours(space: &Space, columns: &[Vec<f32>], cell: f32, reach: f32, 
         }
     }
     assert!(asked.iter().all(|&asked| asked), "every row asks");
+    // A batch by slots: its blocks are stretches of them, one behind another, each in one line of cells.
+    let in_order: Vec<Vec<f32>> =
+        columns.iter().map(|column| view.slot_rows.iter().map(|row| column[*row as usize]).collect()).collect();
+    let line = |slot: usize| {
+        let along = |axis: usize| in_order.get(axis).map_or(0, |column| view.lattice.along(axis, column[slot]));
+        [along(1), along(2)]
+    };
+    for start in (0..rows).step_by(batch_rows as usize) {
+        let batch = RowRange::new(start, rows.min(start + batch_rows));
+        let own: Vec<&[f32]> = in_order.iter().map(|column| &column[batch.indices()]).collect();
+        blocks.form_slots(&view, &own, batch, reach);
+        let mut next = 0;
+        for block in (0..blocks.len()).map(|block| blocks.range(block)) {
+            assert!(block.start == next && !block.is_empty() && block.len() <= BLOCK_ROWS_MAX, "{block:?} after {next}");
+            next = block.end;
+            let lines = block.map(|slot| line(batch.start as usize + slot));
+            assert!(lines.clone().eq(lines.clone().map(|_| lines.clone().next().unwrap_or_default())), "across lines");
+        }
+        assert_eq!(next, batch.len(), "every slot is in a block");
+    }
 }
 
 proptest! {

@@ -13,13 +13,14 @@ use crate::index::{Keys, ascend_few, per_axes};
 const LANES: usize = 8;
 
 /// What a block costs beside the candidates that it visits, as if it were so many more, by one vector of rows.
-const BLOCK_COST: u32 = 48;
+const BLOCK_COST: u32 = 96;
 
 /// The blocks of one batch.
 ///
-/// The rule: rows are sorted by cell, and consecutive ones of a line of cells are joined as long as that costs no more
-/// than a block of its own would: each vector of rows visits all candidates of its block. How rows are blocked never
-/// shows in the bits: each row sees its neighbours in the order of slots, whoever asks with it.
+/// The rule: rows are sorted by cell, and consecutive ones of a line of cells (of a grid's own slots whole vectors of
+/// them, unless they are far apart) are joined as long as that costs no more than a block of its own would: each vector
+/// of rows visits all candidates of its block. How rows are blocked never shows in the bits: each row sees its
+/// neighbours in the order of slots, whoever asks with it.
 #[derive(Default)]
 pub struct Blocks {
     keys: Keys,
@@ -28,8 +29,7 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Forms the blocks of a batch's rows, of the grid's own group or of another; or, where it is given by the grid's own
-    /// slots, of those, and [`Self::range`] says which a block has. `positions` are those of the batch alone.
+    /// Forms the blocks of a batch's rows, of the grid's own group or of another. `positions` are those of the batch alone.
     pub fn form(&mut self, grid: &GridView<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
         let lattice = &grid.lattice;
         per_axes!(positions, |columns| {
@@ -42,20 +42,8 @@ impl Blocks {
 
     /// Joins sorted rows.
     fn join(&mut self, grid: &GridView<'_>, axes: usize, reach: f32) {
-        let lattice = &grid.lattice;
-        // How many cells a reach may go over along x, and how many lines are visited: only a measure of cost.
-        let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
-        let across = |axis: usize| over(axis).saturating_mul(2).saturating_add(1).min(lattice.counts[axis]);
-        let lines: u32 = (1..axes).map(across).product();
-        let (length, beside) = (lattice.counts[0], over(0));
-        let visited = |line: u32, first: u32, last: u32| {
-            let (first, last) = (first.saturating_sub(beside), last.saturating_add(beside).min(length - 1));
-            let found = slots(grid, line, first, last);
-            lines.saturating_mul(found.end - found.start)
-        };
-        let cost = |rows: usize, visited: u32| {
-            BLOCK_COST.saturating_add((rows.div_ceil(LANES) as u32).saturating_mul(visited))
-        };
+        let price = Price::new(grid, axes, reach);
+        let length = price.length;
         self.ends.clear();
         let mut open: Option<Open> = None;
         for (at, key) in self.keys.sorted().iter().enumerate() {
@@ -65,12 +53,12 @@ impl Blocks {
                 Some(open) if (open.line..open.line + length).contains(&cell) => (open.line, cell - open.line),
                 _ => (cell - cell % length, cell % length),
             };
-            let alone = visited(line, x, x);
+            let alone = price.visited(line, x, x);
             if let Some(open) = &mut open {
                 let rows = at - open.start;
                 if open.line == line && rows < BLOCK_ROWS_MAX {
-                    let both = if open.last == x { open.visited } else { visited(line, open.first, x) };
-                    if cost(rows + 1, both) <= cost(rows, open.visited).saturating_add(cost(1, alone)) {
+                    let both = if open.last == x { open.visited } else { price.visited(line, open.first, x) };
+                    if price.of(rows + 1, both) <= price.of(rows, open.visited).saturating_add(price.of(1, alone)) {
                         (open.last, open.visited) = (x, both);
                         continue;
                     }
@@ -82,6 +70,66 @@ impl Blocks {
         if open.is_some() {
             self.ends.push(self.keys.sorted().len() as u32);
         }
+    }
+
+    /// The same for a batch that is given by the grid's own slots, in which rows are sorted: [`Self::range`] says which of
+    /// them a block has.
+    pub fn form_slots(&mut self, grid: &GridView<'_>, positions: &[&[f32]], batch: RowRange, reach: f32) {
+        let price = Price::new(grid, positions.len(), reach);
+        self.ends.clear();
+        let mut start = batch.start;
+        while start < batch.end {
+            let place = (start - batch.start) as usize;
+            let cell = per_axes!(positions, |columns| grid.lattice.cell_of(columns.map(|column| column[place])));
+            let line = cell - cell % price.length;
+            let end = grid.cell_start[(line + price.length) as usize].clamp(start + 1, batch.end);
+            let x = |slot: u32| grid.lattice.along(0, positions[0][(slot - batch.start) as usize]);
+            let cut = |slots: Range<u32>| {
+                let (first, last) = (x(slots.start), x(slots.end - 1));
+                Part { visited: price.visited(line, first, last), slots, first, last }
+            };
+            let mut open: Option<Part> = None;
+            for first in (start..end).step_by(LANES) {
+                self.take(&price, line, &mut open, cut(first..end.min(first + LANES as u32)), &cut, batch.start);
+            }
+            self.ends.push(end - batch.start);
+            start = end;
+        }
+    }
+
+    /// Joins the next slots of a line to the open block, or opens another one with them; halves of them, if they are
+    /// better off apart.
+    fn take(
+        &mut self,
+        price: &Price<'_>,
+        line: u32,
+        open: &mut Option<Part>,
+        part: Part,
+        cut: &impl Fn(Range<u32>) -> Part,
+        start: u32,
+    ) {
+        let Range { start: first, end } = part.slots;
+        if end - first > 1 {
+            let middle = first + (end - first) / 2;
+            let halves = [cut(first..middle), cut(middle..end)];
+            if halves.iter().map(|half| price.of_part(half)).fold(0, u32::saturating_add) < price.of_part(&part) {
+                halves.into_iter().for_each(|half| self.take(price, line, open, half, cut, start));
+                return;
+            }
+        }
+        if let Some(before) = open {
+            let slots = before.slots.start..end;
+            if slots.len() <= BLOCK_ROWS_MAX {
+                let visited = price.visited(line, before.first, part.last);
+                let both = Part { slots, first: before.first, last: part.last, visited };
+                if price.of_part(&both) <= price.of_part(before).saturating_add(price.of_part(&part)) {
+                    *before = both;
+                    return;
+                }
+            }
+            self.ends.push(before.slots.end - start);
+        }
+        *open = Some(part);
     }
 
     /// How many blocks were formed.
@@ -109,6 +157,52 @@ impl Blocks {
         ascend_few(rows);
         rows
     }
+}
+
+/// What a block costs: only a measure.
+struct Price<'g> {
+    grid: &'g GridView<'g>,
+    /// Cells of a line.
+    length: u32,
+    /// How many cells a reach may go over along x.
+    beside: u32,
+    /// How many lines are visited.
+    lines: u32,
+}
+
+impl<'g> Price<'g> {
+    fn new(grid: &'g GridView<'g>, axes: usize, reach: f32) -> Self {
+        let lattice = &grid.lattice;
+        let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
+        let across = |axis: usize| over(axis).saturating_mul(2).saturating_add(1).min(lattice.counts[axis]);
+        Self { grid, length: lattice.counts[0], beside: over(0), lines: (1..axes).map(across).product() }
+    }
+
+    /// How many candidates rows between these cells of a line visit.
+    fn visited(&self, line: u32, first: u32, last: u32) -> u32 {
+        let (first, last) = (first.saturating_sub(self.beside), last.saturating_add(self.beside).min(self.length - 1));
+        let found = slots(self.grid, line, first, last);
+        self.lines.saturating_mul(found.end - found.start)
+    }
+
+    /// What so many rows cost that visit so many candidates.
+    fn of(&self, rows: usize, visited: u32) -> u32 {
+        BLOCK_COST.saturating_add((rows.div_ceil(LANES) as u32).saturating_mul(visited))
+    }
+
+    fn of_part(&self, part: &Part) -> u32 {
+        self.of(part.slots.len(), part.visited)
+    }
+}
+
+/// Slots of one line.
+struct Part {
+    slots: Range<u32>,
+    /// Their first and last cell, along the line.
+    first: u32,
+    last: u32,
+    /// What they visit, roughly.
+    visited: u32,
 }
 
 /// A block in the making: rows of one line.

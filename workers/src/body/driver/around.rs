@@ -13,7 +13,7 @@ use super::candidates::{Asking, Candidates, Places};
 use crate::body::block::{Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::{KdTree, Nearest};
+use crate::index::{KdTree, Nearest, greater, lesser};
 
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
@@ -105,12 +105,8 @@ impl Around {
         }
         let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
         for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
-            let lesser = |a, b| if b < a { b } else { a };
-            let greater = |a, b| if b > a { b } else { a };
             if space.by_slot {
-                let column = &column[members.offset..members.offset + members.rows.len()];
-                lo[axis] = column.iter().copied().fold(f32::INFINITY, lesser);
-                hi[axis] = column.iter().copied().fold(f32::NEG_INFINITY, greater);
+                (lo[axis], hi[axis]) = extent(&column[members.offset..members.offset + members.rows.len()]);
             } else {
                 let all = || members.rows.iter().map(|row| column[(row - members.first) as usize]);
                 lo[axis] = all().fold(f32::INFINITY, lesser);
@@ -149,6 +145,23 @@ impl Around {
         };
         Shared { runs: &self.candidates.runs, rows, columns, straight: self.candidates.straight }
     }
+}
+
+/// The least and the greatest of values, NaN left out.
+fn extent(values: &[f32]) -> (f32, f32) {
+    // Four at a time: comparing one after another would wait for each.
+    let (mut lo, mut hi) = ([f32::INFINITY; 4], [f32::NEG_INFINITY; 4]);
+    let (fours, rest) = values.as_chunks::<4>();
+    for four in fours {
+        for lane in 0..4 {
+            (lo[lane], hi[lane]) = (lesser(lo[lane], four[lane]), greater(hi[lane], four[lane]));
+        }
+    }
+    let (mut least, mut greatest) = (f32::INFINITY, f32::NEG_INFINITY);
+    for (low, high) in lo.iter().zip(&hi).chain(rest.iter().zip(rest)) {
+        (least, greatest) = (lesser(least, *low), greater(greatest, *high));
+    }
+    (least, greatest)
 }
 
 /// The rows of a block.

@@ -41,7 +41,7 @@ impl Blocks {
         self.of_grid = matches!(space.index, Found::Grid(_));
         let own = space.own();
         match &space.index {
-            Found::Grid(grid) => self.grid.form(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0)),
+            Found::Grid(grid) => self.grid.form_slots(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0)),
             Found::Tree(tree) => {
                 self.stretches.clear();
                 let rows = &tree.slot_rows[slots.indices()];
