@@ -11,6 +11,7 @@ mod groups;
 mod lints;
 mod outputs;
 mod points;
+mod queries;
 pub mod rasters;
 mod reads;
 mod rows;

@@ -34,6 +34,7 @@ pub mod segment;
 pub mod slots_view;
 pub mod space;
 pub mod state_view;
+pub mod steps;
 pub mod summary;
 pub mod table;
 pub mod ticket;

@@ -238,7 +238,10 @@ fn check_neighbours(space: &Space, columns: &[Vec<f32>], cell: f32, reach: f32, 
         blocks.form_slots(&view, &own, batch, reach);
         let mut next = 0;
         for block in (0..blocks.len()).map(|block| blocks.range(block)) {
-            assert!(block.start == next && !block.is_empty() && block.len() <= BLOCK_ROWS_MAX, "{block:?} after {next}");
+            assert!(
+                block.start == next && !block.is_empty() && block.len() <= BLOCK_ROWS_MAX,
+                "{block:?} after {next}"
+            );
             next = block.end;
             let lines = block.map(|slot| line(batch.start as usize + slot));
             assert!(lines.clone().eq(lines.clone().map(|_| lines.clone().next().unwrap_or_default())), "across lines");

@@ -1,0 +1,176 @@
+//! The schedule of a program: steps, the stages that they run in, and what their batches divide.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
+use crate::program::Program;
+
+/// What runs when, for set-up and for every frame after it. A stage begins when the one before is complete.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The tick that makes state 0.
+    pub setup: Vec<Stage>,
+    /// Every later tick.
+    pub frame: Vec<Stage>,
+}
+
+/// Steps that may run together.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Stage {
+    /// What kind of work it is.
+    pub kind: StageKind,
+    /// Its steps.
+    pub steps: Vec<StepId>,
+}
+
+/// The kinds of stages. Tests walk [`StageKind::ALL`]: each must survive the death of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum StageKind {
+    /// Blueprints are evaluated.
+    Setup,
+    /// An index is built, a phase a stage.
+    Index,
+    /// Systems run.
+    Systems,
+    /// The finished state is aggregated.
+    Reduce,
+    /// Signals are computed, and the frame record of the next state is written.
+    Commit,
+}
+
+impl StageKind {
+    /// All of them.
+    pub const ALL: [StageKind; 5] =
+        [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Reduce, StageKind::Commit];
+
+    /// A word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            StageKind::Setup => "setup",
+            StageKind::Index => "index",
+            StageKind::Systems => "systems",
+            StageKind::Reduce => "reduce",
+            StageKind::Commit => "commit",
+        }
+    }
+}
+
+/// A schedule entry: one piece of work, cut into batches.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// A name for people.
+    pub name: String,
+    /// What is done.
+    pub work: Work,
+    /// What the batches divide.
+    pub domain: Domain,
+}
+
+/// What a step does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Work {
+    /// Evaluate a group's blueprint.
+    Blueprint(GroupId),
+    /// A phase of building an index.
+    Index(IndexId, IndexPhase),
+    /// A phase of inverting a reference column.
+    Inverse(InverseId, InversePhase),
+    /// One pass over a group's rows: each batch runs the systems in this order.
+    Pass(Vec<SystemId>),
+    /// Aggregate a group's finished rows: all its reductions.
+    Reduce(GroupId),
+    /// Compute the signals, write the next frame record.
+    Commit,
+}
+
+/// The phases of building an index in chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum IndexPhase {
+    /// Tree: choose the planes that part the rows into chunks, from a sample (one batch).
+    Split,
+    /// Grid: find how far the rows of an open space reach (batches of rows).
+    Bounds,
+    /// Find each row's chunk, check its position, count rows a chunk (batches of rows).
+    Count,
+    /// Sum the counts to places (one batch).
+    Place,
+    /// Bring rows to their chunk (batches of rows).
+    Scatter,
+    /// Tree: build each chunk's tree and write its buckets, and the summaries of its nodes. Grid: sort each chunk's rows by cell, and copy what is read of
+    /// them into that order (batches of one chunk).
+    Build,
+    /// Tree: number the buckets through, and summarise the nodes above the chunks (one batch).
+    Seal,
+}
+
+impl IndexPhase {
+    /// Those of a k-d tree, in the order they run.
+    pub const TREE: [IndexPhase; 6] = [
+        IndexPhase::Split,
+        IndexPhase::Count,
+        IndexPhase::Place,
+        IndexPhase::Scatter,
+        IndexPhase::Build,
+        IndexPhase::Seal,
+    ];
+
+    /// Those of a grid in an open space; any other has its edges, and needs no [`IndexPhase::Bounds`].
+    pub const GRID: [IndexPhase; 5] =
+        [IndexPhase::Bounds, IndexPhase::Count, IndexPhase::Place, IndexPhase::Scatter, IndexPhase::Build];
+}
+
+/// The phases of inverting a reference column. The rows that are referred to are cut into chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum InversePhase {
+    /// Count references a chunk (batches of the referring rows).
+    Count,
+    /// Sum the counts to places (one batch).
+    Place,
+    /// Bring the referring rows to the chunk of what they refer to (batches of the referring rows).
+    Scatter,
+    /// List each row's referrers, in order (batches of one chunk).
+    List,
+}
+
+impl InversePhase {
+    /// In the order they run.
+    pub const ALL: [InversePhase; 4] =
+        [InversePhase::Count, InversePhase::Place, InversePhase::Scatter, InversePhase::List];
+}
+
+/// What a step's batches divide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Domain {
+    /// The rows of a group, `batch_rows` at a time.
+    Rows {
+        /// The group.
+        group: GroupId,
+        /// A multiple of [`crate::limits::ROW_ALIGN`].
+        batch_rows: u32,
+    },
+    /// The rows of an index's group, so many slots at a time: rows of a batch are near each other, in whatever order they
+    /// stand.
+    Slots {
+        /// A grid, or a k-d tree whose summaries the pass asks for.
+        index: IndexId,
+        /// A multiple of [`crate::limits::ROW_ALIGN`].
+        batch_rows: u32,
+    },
+    /// The chunks of an index, one a batch.
+    Chunks(IndexId),
+    /// The chunks of the rows that an inverse is about, one a batch.
+    Targets(InverseId),
+    /// Nothing: one batch.
+    Once,
+}
+
+impl Domain {
+    /// The group whose rows are divided, and how many a batch has.
+    pub fn rows(self, program: &Program) -> Option<(GroupId, u32)> {
+        match self {
+            Domain::Rows { group, batch_rows } => Some((group, batch_rows)),
+            Domain::Slots { index, batch_rows } => Some((program.indexes[index].group, batch_rows)),
+            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
+        }
+    }
+}
