@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome};
+use diptych_protocol::digest::Digest;
 use diptych_protocol::id::WorkerId;
+use diptych_protocol::message::Backend;
 use rustix::process::Signal;
 
 /// Numbers that look random, the same each time.
@@ -67,4 +69,23 @@ impl Kills {
         assert!(left.iter().all(|&pid| !crate::lives(pid)), "a worker outlived its run");
         (outcome.unwrap_or_else(|e| panic!("{}: {e}", program.scenario)), killed)
     }
+}
+
+/// Runs a program on three workers under random kills, by both back ends in turns, until so many workers were hit; each run
+/// must end in this digest.
+///
+/// # Panics
+/// If one does not, or nobody is hit in 5 runs a kill.
+#[track_caller]
+pub fn ends_the_same(program: &Program, binary: &str, expected: Digest, seed: u64, kills: u32) {
+    const BACKENDS: [Backend; 2] = [Backend::Interpreter, Backend::Compiled];
+    let (mut random, mut killed, mut runs) = (Random(seed), 0, 0);
+    while killed < kills && runs < 5 * kills as usize {
+        let options = Options { backend: BACKENDS[runs % 2], ..Options::default() };
+        let (outcome, hit) = Kills::random(&mut random, 3, 4, 15_000).run(program, 3, binary, options);
+        assert_eq!(outcome.digest, expected, "{}, run {runs} of seed {seed}", program.scenario);
+        killed += hit;
+        runs += 1;
+    }
+    assert!(killed > 0, "nobody was hit in {runs} runs");
 }

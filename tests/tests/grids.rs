@@ -6,7 +6,7 @@ use diptych::coordinator::Options;
 use diptych_protocol::digest::Digest;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::IndexKind;
-use diptych_tests::kills::{Kills, Random};
+use diptych_tests::kills::ends_the_same;
 use diptych_tests::{program, run_with};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
@@ -71,7 +71,6 @@ fn what_is_found_by_a_grid_is_found_by_a_tree() {
 
 #[test]
 fn grids_give_the_same_bits_by_every_back_end_at_any_number_of_workers_and_under_kills() {
-    let mut random = Random(11);
     for space in ["open 2", "torus (0, 0) .. (40, 40)"] {
         // Sums of floats: they show any change of order.
         let index = format!(
@@ -85,15 +84,7 @@ fn grids_give_the_same_bits_by_every_back_end_at_any_number_of_workers_and_under
         {
             assert_eq!(digest(&program, backend, workers), expected, "{space}, {}, {workers} workers", backend.name());
         }
-        let (mut killed, mut runs) = (0, 0);
-        while killed < 4 && runs < 20 {
-            let options = Options { backend: BACKENDS[runs % 2], ..Options::default() };
-            let (outcome, hit) = Kills::random(&mut random, 3, 4, 15_000).run(&program, 3, BINARY, options);
-            assert_eq!(outcome.digest, expected, "{space}");
-            killed += hit;
-            runs += 1;
-        }
-        assert!(killed > 0, "nobody was hit in {runs} runs");
+        ends_the_same(&program, BINARY, expected, 11, 4);
     }
 }
 

@@ -6,7 +6,7 @@ use diptych::Program;
 use diptych::coordinator::Options;
 use diptych_protocol::digest::Digest;
 use diptych_protocol::message::Backend;
-use diptych_tests::kills::{Kills, Random};
+use diptych_tests::kills::ends_the_same;
 use diptych_tests::{command, program, run_with, summary};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
@@ -99,15 +99,7 @@ fn rows_in_order_have_the_same_bits_by_every_back_end_at_any_number_of_workers_a
     for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3, 5].map(|count| (backend, count))) {
         assert_eq!(digest(&program, backend, workers), expected, "{}, {workers} workers", backend.name());
     }
-    let (mut random, mut killed, mut runs) = (Random(5), 0, 0);
-    while killed < 6 && runs < 30 {
-        let options = Options { backend: BACKENDS[runs % 2], ..Options::default() };
-        let (outcome, hit) = Kills::random(&mut random, 3, 4, 15_000).run(&program, 3, BINARY, options);
-        assert_eq!(outcome.digest, expected);
-        killed += hit;
-        runs += 1;
-    }
-    assert!(killed > 0, "nobody was hit in {runs} runs");
+    ends_the_same(&program, BINARY, expected, 5, 6);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome, Stopped};
 use diptych_protocol::message::Backend;
-use diptych_tests::kills::{Kills, Random};
+use diptych_tests::kills::ends_the_same;
 use diptych_tests::{program, run_with};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
@@ -167,14 +167,6 @@ fn questions_have_the_same_bits_by_every_back_end_at_any_number_of_workers_and_u
         for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3].map(|count| (backend, count))) {
             assert_eq!(outcome(&program, backend, workers).digest, expected, "{}, {workers} workers", backend.name());
         }
-        let (mut random, mut killed, mut runs) = (Random(7), 0, 0);
-        while killed < 4 && runs < 20 {
-            let options = Options { backend: BACKENDS[runs % 2], ..Options::default() };
-            let (outcome, hit) = Kills::random(&mut random, 3, 4, 15_000).run(&program, 3, BINARY, options);
-            assert_eq!(outcome.digest, expected);
-            killed += hit;
-            runs += 1;
-        }
-        assert!(killed > 0, "nobody was hit in {runs} runs");
+        ends_the_same(&program, BINARY, expected, 7, 4);
     }
 }
