@@ -42,6 +42,11 @@ impl Body {
         self.ops.push(Typed { scalar, op })
     }
 
+    /// Whether it needs the number of the own row: to compute with, or to tell it from others.
+    pub fn asks_rows(&self) -> bool {
+        !self.loops.is_empty() || self.ops.values().any(|typed| typed.op == Op::Row)
+    }
+
     /// Whether it needs other rows: its own block of rows cannot be a plain stretch of a stream.
     pub fn asks_indexes(&self) -> bool {
         self.loops.values().any(|l| l.over.index().is_some())

@@ -78,9 +78,9 @@ pub const REDUCE_ROWS: u32 = 8_192;
 pub const RECORD_RING: u32 = 1_024;
 /// Neighbours that a `nearest` can ask for.
 pub const NEAREST_MAX: u16 = 256;
-/// Lanes that any back end computes at once: a block of rows has room for a multiple of it. Divides [`ROW_ALIGN`], so
-/// that a block may also be a stretch of the columns themselves.
-pub const LANES_MAX: usize = 16;
+/// Lanes that any back end computes at once. Divides [`ROW_ALIGN`], so that a block may also be a stretch of the columns
+/// themselves.
+pub const LANES_MAX: usize = 32;
 /// Rows that ask an index together: lanes of one block.
 pub const BLOCK_ROWS_MAX: usize = 16;
 

@@ -11,12 +11,12 @@ use diptych_protocol::program::Program;
 use diptych_protocol::types::Scalar;
 use diptych_protocol::view::Batch;
 
-use crate::body::block::{Block, Executor, Turns, Uniforms, Values, ValuesMut, padded};
+use crate::body::block::{Block, Executor, Turns, Uniforms, Values, ValuesMut};
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
 
 /// Rows that are computed at once: what the results take stays in the first cache.
-pub(crate) const STRETCH: usize = 1_024;
+pub(crate) const STRETCH: usize = 4_096;
 
 /// A body, and the room to run it in. Nothing allocates after [`Self::new`].
 pub(crate) struct FinishedBody {
@@ -33,22 +33,24 @@ impl FinishedBody {
     /// Takes room for so many rows at once.
     pub(crate) fn new(program: &Program, body: &Body, rows: usize, backend: Backend) -> Result<Self, AccessError> {
         let slots = Slots::of(program, body);
+        let executor = executor(program, body, backend)?;
         Ok(Self {
-            executor: executor(program, body, backend)?,
             loops: vec![Turns::Count; body.loops.len()],
-            rows: vec![0; padded(rows)],
+            rows: if body.asks_rows() { vec![0; executor.room(rows)] } else { Vec::new() },
             own: Vec::with_capacity(slots.own.len()),
             out: Vec::with_capacity(slots.out.len()),
-            rooms: slots.out.iter().map(|&scalar| Room::new(scalar, padded(rows))).collect(),
+            rooms: slots.out.iter().map(|&scalar| Room::new(scalar, executor.room(rows))).collect(),
             slots,
+            executor,
         })
     }
 
     /// Computes rows (of which there is at least one), at most as many as there is room for.
     pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, reduced: &[f64]) {
         let Self { executor, slots, loops, rows: lanes, own, out, rooms } = self;
-        let room = padded(rows.len());
-        for (lane, row) in lanes[..room].iter_mut().zip(rows.start..) {
+        let room = executor.room(rows.len());
+        // Where the body does not ask for them there are none.
+        for (lane, row) in lanes.iter_mut().take(room).zip(rows.start..) {
             *lane = row.min(rows.end - 1);
         }
         let start = rows.start as usize;
@@ -59,7 +61,7 @@ impl FinishedBody {
         let frame = state_of(batch.tick);
         let block = Block {
             count: rows.len(),
-            rows: &lanes[..room],
+            rows: &lanes[..room.min(lanes.len())],
             own: &values,
             far: &[],
             loops,

@@ -1,6 +1,6 @@
 //! A block of rows, as a back end sees it: every value that the body may need, by slot.
 
-use diptych_protocol::limits::LANES_MAX;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::space::Space;
 pub use diptych_protocol::values::{Values, ValuesMut};
 
@@ -23,13 +23,14 @@ pub struct Uniforms<'a> {
     pub space: &'a Space,
 }
 
-/// A block: `count` rows, and room for some more. Whatever is told a lane has [`padded`] `count` values, those past
+/// A block: `count` rows, and room for some more. Whatever is told a lane has [`Executor::room`] values, those past
 /// `count` repeat the last row's or mean nothing; what a back end writes there means nothing either.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
     /// How many rows; not 0.
     pub count: usize,
-    /// The row of each lane. Lanes past `count` repeat the last.
+    /// The row of each lane, if the body [asks](diptych_protocol::body::Body::asks_rows) for it. Lanes past `count` repeat
+    /// the last.
     pub rows: &'a [u32],
     /// The own columns, then the columns of files, a value a lane.
     pub own: &'a [Values<'a>],
@@ -41,9 +42,9 @@ pub struct Block<'a> {
     pub uniforms: Uniforms<'a>,
 }
 
-/// Lanes that a block of so many rows has room for.
+/// Lanes that a block of so many rows has room for, where the body has loops.
 pub fn padded(count: usize) -> usize {
-    count.next_multiple_of(LANES_MAX)
+    count.next_multiple_of(BLOCK_ROWS_MAX)
 }
 
 /// What a loop goes over.
@@ -100,4 +101,13 @@ pub trait Executor: Send {
     /// Computes the block's rows. `out` has the stores, then the results, a value a lane. Every NaN that is written is
     /// canonical.
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]);
+
+    /// Lanes that a block of so many rows has to have room for; at most a multiple of
+    /// [`LANES_MAX`](diptych_protocol::limits::LANES_MAX).
+    fn room(&self, count: usize) -> usize {
+        padded(count)
+    }
+
+    /// Rows that a block should have, where it may have any number.
+    fn stretch(&self) -> usize;
 }

@@ -7,8 +7,8 @@ use diptych_protocol::types::Scalar;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
-use super::block::{Block, Executor, Turns, padded};
-use super::driver::{STREAM_ROWS, fill_rows, uniforms};
+use super::block::{Block, Executor, Turns};
+use super::driver::{fill_rows, uniforms};
 use super::slots::Slots;
 use super::{Backend, executor};
 
@@ -38,11 +38,13 @@ impl Blueprint {
         let mut panels = batch.blueprint_values(&self.stores);
         // A verified blueprint asks nothing: its loops count.
         let loops: Vec<Turns<'_>> = self.slots.loops.iter().map(|_| Turns::Count).collect();
-        for first in batch.rows.indices().step_by(STREAM_ROWS) {
-            let count = STREAM_ROWS.min(batch.rows.end as usize - first);
-            fill_rows(&mut self.rows, first as u32..(first + count) as u32);
+        let step = self.executor.stretch();
+        for first in batch.rows.indices().step_by(step) {
+            let count = step.min(batch.rows.end as usize - first);
+            let room = self.executor.room(count);
+            fill_rows(&mut self.rows, first as u32..(first + count) as u32, room);
             let at = first - batch.rows.start as usize;
-            let lanes = at..at + padded(count);
+            let lanes = at..at + room;
             let own: Vec<Values<'_>> = data.iter().map(|column| column.range(lanes.clone())).collect();
             let mut out: Vec<ValuesMut<'_>> = panels.iter_mut().map(|panel| panel.range(lanes.clone())).collect();
             let (rows, uniforms) = (&self.rows, uniforms(batch));
@@ -54,7 +56,7 @@ impl Blueprint {
     /// The values that came with the scenario from files, of the batch's rows (with room for a last block of lanes), in
     /// the order of the slots.
     fn data<'b>(&self, batch: &'b Batch<'_, '_>) -> Vec<Values<'b>> {
-        let (start, count) = (batch.rows.start as usize, padded(batch.rows.len()));
+        let (start, count) = (batch.rows.start as usize, self.executor.room(batch.rows.len()));
         let rows = start..start + count;
         let columns = self.slots.data.iter().map(|&(data, scalar)| match scalar {
             Scalar::F32 => Values::F32(batch.data_rows(data, rows.clone())),

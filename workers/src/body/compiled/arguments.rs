@@ -1,9 +1,11 @@
 //! The data of a block, checked and laid out as words: whatever the code reads or writes lies inside of the slices it
 //! was given.
 
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
+
 use super::plan::Plan;
 use super::words::Kind;
-use crate::body::block::{Block, Lists, Shared, Turns, Values, ValuesMut, padded};
+use crate::body::block::{Block, Lists, Shared, Turns, Values, ValuesMut};
 
 /// What an empty column is read from, at its place 0: wide enough for any value.
 static NOTHING: [u64; 2] = [0; 2];
@@ -36,9 +38,9 @@ impl<'a> Checked<'a> {
         out: &'a mut [ValuesMut<'_>],
         words: &'a mut Vec<u64>,
     ) -> Self {
-        let room = padded(block.count);
+        let room = block.count.next_multiple_of(plan.lanes.max(BLOCK_ROWS_MAX));
         let slots = &plan.slots;
-        assert!(block.count > 0 && block.rows.len() >= room, "a block without rows, or without room");
+        assert!(block.count > 0 && (!plan.rows || block.rows.len() >= room), "a block without rows, or without room");
         let uniforms = &block.uniforms;
         assert!(
             uniforms.signals.len() >= plan.signals && uniforms.reduced.len() >= plan.reduced,

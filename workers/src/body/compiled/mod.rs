@@ -30,6 +30,7 @@ mod wide;
 mod words;
 
 use diptych_protocol::body::Body;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::program::Program;
 use thiserror::Error;
 
@@ -129,5 +130,14 @@ impl Executor for Compiled {
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]) {
         let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.words);
         self.code.run(&arguments);
+    }
+
+    fn room(&self, count: usize) -> usize {
+        count.next_multiple_of(self.plan.lanes.max(BLOCK_ROWS_MAX))
+    }
+
+    /// Few enough that what one rule writes is in the first cache for the next.
+    fn stretch(&self) -> usize {
+        4_096
     }
 }

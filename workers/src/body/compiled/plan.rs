@@ -10,6 +10,8 @@ use crate::body::slots::Slots;
 /// What any generator needs to know of a body.
 pub(super) struct Plan {
     pub lanes: usize,
+    /// Whether it reads the rows of its lanes.
+    pub rows: bool,
     pub slots: Slots,
     pub words: Words,
     /// What each loop's turns come as.
@@ -38,7 +40,8 @@ impl Plan {
         let reduced = after(
             body.ops.values().filter_map(|t| if let Op::Reduced(r) = t.op { Some(r.index()) } else { None }).max(),
         );
-        Self { lanes, slots, words, kinds, needed: need.needed, carried: need.carried, signals, reduced }
+        let rows = body.asks_rows();
+        Self { lanes, rows, slots, words, kinds, needed: need.needed, carried: need.carried, signals, reduced }
     }
 
     /// What a loop's turns use of what stands before the loop, and how often.

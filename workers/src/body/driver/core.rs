@@ -11,7 +11,7 @@ use diptych_protocol::view::Batch;
 use super::around::{Around, LoopRoom, Members, Tie};
 use super::bound::{Bound, recycle};
 use super::far::Far;
-use super::{STREAM_ROWS, fill_rows, runs, uniforms};
+use super::{fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
 use crate::index::KdTree;
@@ -48,6 +48,8 @@ pub(super) struct Core {
     far: Far,
     far_at: Option<usize>,
     loops: Vec<LoopRoom>,
+    /// Whether the body asks for the rows of its lanes.
+    asks_rows: bool,
     /// The row of each lane.
     rows: Vec<u32>,
     /// Whether anything asks for rows by their numbers, and room for them.
@@ -103,7 +105,8 @@ impl Core {
         let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
         let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { executor, group, sources, around, far, far_at, loops, rows, sorts, sorted, columns, turns }
+        let asks_rows = body.asks_rows();
+        Self { executor, group, sources, around, far, far_at, loops, asks_rows, rows, sorts, sorted, columns, turns }
     }
 
     /// The index that forms blocks: one whose summaries are asked for, else one with a reach, of the own group if there is
@@ -117,7 +120,12 @@ impl Core {
 
     /// Rows of a block that is a stretch.
     pub fn stretch(&self) -> usize {
-        if self.sources.is_empty() { STREAM_ROWS } else { LOOP_ROWS }
+        if self.sources.is_empty() { self.executor.stretch() } else { LOOP_ROWS }
+    }
+
+    /// Lanes that a block of so many rows has to have room for.
+    pub fn room(&self, count: usize) -> usize {
+        self.executor.room(count)
     }
 
     /// Whether the blocks that an index forms must not lie across its buckets.
@@ -148,17 +156,20 @@ impl Core {
         }
     }
 
-    /// Finds what each loop goes over for a block's rows. Returns the row of each lane.
+    /// Finds what each loop goes over for a block's rows. Returns the row of each lane, if the body asks for it.
     pub fn ask(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
     ) -> &[u32] {
+        if !self.asks_rows {
+            return &[];
+        }
         self.ask_in(batch, bound, rows, None)
     }
 
-    /// The same; for a batch that is given by slots, which of its slots the rows are in.
+    /// The same, and the rows in any case; for a batch that is given by slots, which of its slots the rows are in.
     pub fn ask_in(
         &mut self,
         batch: &Batch<'_, '_>,
@@ -167,7 +178,7 @@ impl Core {
         slots: Option<Range<usize>>,
     ) -> &[u32] {
         let count = rows.len();
-        fill_rows(&mut self.rows, rows);
+        fill_rows(&mut self.rows, rows, self.executor.room(count));
         let rows = &self.rows[..count];
         let ascending = if slots.is_some() && self.sorts {
             self.sorted.clear();
@@ -219,7 +230,7 @@ impl Core {
         own: &[Values<'_>],
         out: &mut [ValuesMut<'_>],
     ) {
-        let Self { executor, sources, around, far, loops, rows, .. } = self;
+        let Self { executor, sources, around, far, loops, asks_rows, rows, .. } = self;
         let mut columns: Vec<Values<'_>> = recycle(std::mem::take(&mut self.columns));
         for (source, range) in sources.iter().zip(&bound.ranges) {
             match source {
@@ -247,6 +258,7 @@ impl Core {
                 Source::Count => Turns::Count,
             }
         }));
+        let rows: &[u32] = if *asks_rows { rows } else { &[] };
         let block = Block { count, rows, own, far: &bound.far, loops: &turns, uniforms: uniforms(batch) };
         executor.run(&block, out);
         self.turns = recycle(turns);

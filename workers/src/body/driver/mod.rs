@@ -19,7 +19,7 @@ use self::bound::recycle;
 use self::panel::Panel;
 use self::rule::Rule;
 use super::Backend;
-use super::block::{Uniforms, padded};
+use super::block::Uniforms;
 use crate::kernel::Kernel;
 
 mod around;
@@ -35,8 +35,6 @@ mod rule;
 mod runs;
 mod slotted;
 
-/// Rows of a block of a stream: a usual body's buffers stay in the second cache.
-pub(super) const STREAM_ROWS: usize = 512;
 /// A body as the kernel of its system.
 pub struct BodyKernel {
     rule: Rule,
@@ -67,11 +65,11 @@ impl Kernel for BodyKernel {
 }
 
 /// The row of each lane; those that fill up repeat the last.
-pub(super) fn fill_rows(room: &mut Vec<u32>, rows: impl Iterator<Item = u32>) {
+pub(super) fn fill_rows(room: &mut Vec<u32>, rows: impl Iterator<Item = u32>, lanes: usize) {
     room.clear();
     room.extend(rows);
     let last = room.last().copied().unwrap_or(0);
-    room.resize(padded(room.len()), last);
+    room.resize(lanes, last);
 }
 
 /// What is the same for all rows of the batch's tick.

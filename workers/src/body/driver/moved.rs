@@ -10,10 +10,11 @@ use diptych_protocol::program::Program;
 use diptych_protocol::raster::{Raster, Rim};
 use diptych_protocol::values::Values;
 
-use super::STREAM_ROWS;
-use crate::body::block::padded;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
+
+/// Cells of the shortest line whose ends get blocks of their own.
+const LONG_LINE: usize = 512;
 
 /// The moved columns of a body.
 pub(super) struct Moved {
@@ -58,7 +59,7 @@ impl Moved {
     /// How many rows a block that begins here has, of at most so many.
     pub fn cut(&self, first: usize, most: usize) -> usize {
         let width = self.raster.extents[0] as usize;
-        if width < STREAM_ROWS.max(4 * self.reach) {
+        if width < LONG_LINE.max(4 * self.reach) {
             return most;
         }
         // Whole vectors on both sides of a line's ends.
@@ -74,8 +75,9 @@ impl Moved {
         most.min(limit - first)
     }
 
-    /// Brings the moved columns of the rows from `first` on. `own` has the panels of moved columns whole.
-    pub fn ask(&mut self, own: &[Values<'_>], first: usize, count: usize) {
+    /// Brings the moved columns of so many rows from `first` on, with room for so many lanes. `own` has the panels of moved
+    /// columns whole.
+    pub fn ask(&mut self, own: &[Values<'_>], first: usize, count: usize, lanes: usize) {
         let Self { raster, columns, .. } = self;
         let width = raster.extents[0] as usize;
         let (line, x) = (first / width, first % width);
@@ -88,10 +90,11 @@ impl Moved {
                 let line = raster.line(line as u32, [0, y as i16, z as i16]);
                 let stretch = line.map(|line| line as usize * width + from as usize);
                 // A last block of lanes needs room behind its rows.
-                column.stretch = stretch.filter(|stretch| stretch + padded(count) <= panel.len());
+                column.stretch = stretch.filter(|stretch| stretch + lanes <= panel.len());
             }
             if column.stretch.is_none() {
                 column.assemble(raster, panel, (line, x), count);
+                column.room.repeat_last(lanes - count);
             }
         }
     }
@@ -121,9 +124,6 @@ impl MovedColumn {
                 None => self.room.repeat(self.outside.values(), 0, here),
             }
             (line, x, left) = (line + 1, 0, left - here);
-        }
-        if count > 0 {
-            self.room.repeat_last(padded(count) - count);
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     /// Goes over all rows of a batch that begins at `first`, block by block.
-    fn check(raster: &Raster, offset: [i16; 3], first: usize) {
+    fn check(raster: &Raster, offset: [i16; 3], first: usize, most: usize) {
         let extents = raster.extents;
         let rows = raster.cells().unwrap_or(0) as usize;
         let panel: Vec<u32> = (0..rows as u32).map(|row| row * 7 + 1).collect();
@@ -194,12 +194,13 @@ mod tests {
         let mut next = first;
         while next < rows {
             let first = next;
-            let count = moved.cut(first, STREAM_ROWS.min(rows - first));
+            let count = moved.cut(first, most.min(rows - first));
             assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == rows));
             next += count;
-            moved.ask(&own, first, count);
-            let Some(Values::U32(got)) = moved.own(&own, 0..padded(count)).next() else { unreachable!("of u32") };
-            assert!(got.len() >= padded(count));
+            let lanes = count.next_multiple_of(LANES_MAX);
+            moved.ask(&own, first, count, lanes);
+            let Some(Values::U32(got)) = moved.own(&own, 0..lanes).next() else { unreachable!("of u32") };
+            assert!(got.len() >= lanes);
             for (lane, found) in got.iter().enumerate().take(count) {
                 let row = (first + lane) as i64;
                 let [w, h, _] = extents.map(i64::from);
@@ -226,8 +227,9 @@ mod tests {
             rim in prop::sample::select(vec![Rim::Torus, Rim::Clamp, Rim::Outside(Vec::new())]),
             (x, y, z) in (prop_oneof![-3..=3i16, -2500..=2500i16], -3..=3i16, -3..=3i16),
             batch in 0..4usize,
+            most in prop::sample::select(vec![512, 4096]),
         ) {
-            check(&Raster { axes: 3, extents, rim }, [x, y, z], batch * 64);
+            check(&Raster { axes: 3, extents, rim }, [x, y, z], batch * 64, most);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::id::{BodyId, GroupId};
+use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::values::Values;
 use diptych_protocol::view::Batch;
@@ -11,7 +12,6 @@ use super::bound::recycle;
 use super::panel::Panel;
 use super::rule::Rule;
 use crate::body::Backend;
-use crate::body::block::padded;
 use crate::body::column::Column;
 use crate::index;
 
@@ -37,7 +37,7 @@ impl Question {
     pub fn ask(&mut self, batch: &Batch<'_, '_>) {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
         for column in &mut self.found {
-            column.resize(padded(batch.rows.len()));
+            column.resize(batch.rows.len().next_multiple_of(LANES_MAX));
             panels.push(Panel::Here(column.values_mut()));
         }
         self.rule.run(batch, &mut panels);

@@ -13,7 +13,6 @@ use super::core::Core;
 use super::moved::Moved;
 use super::panel::Panel;
 use super::question::Question;
-use crate::body::block::padded;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
@@ -77,12 +76,12 @@ impl Rule {
             let count = self.moved.as_ref().map_or(most, |moved| moved.cut(first, most));
             next += count;
             let at = first - batch.rows.start as usize;
-            let lanes = at..at + padded(count);
+            let lanes = at..at + self.core.room(count);
             self.core.ask(batch, bound, first as u32..(first + count) as u32);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
             match &mut self.moved {
                 Some(moved) => {
-                    moved.ask(&bound.own, first, count);
+                    moved.ask(&bound.own, first, count, lanes.len());
                     own.extend(moved.own(&bound.own, lanes.clone()));
                 }
                 None => own.extend(bound.own.iter().map(|column| column.range(lanes.clone()))),

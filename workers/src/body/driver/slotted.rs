@@ -8,7 +8,6 @@ use diptych_protocol::view::Batch;
 use super::bound::{Bound, recycle};
 use super::panel::Panel;
 use super::rule::Rule;
-use crate::body::block::padded;
 
 /// Where a column of the own rows is read.
 #[derive(Clone, Copy)]
@@ -57,9 +56,9 @@ impl Rule {
                 None => block * step..all.len().min((block + 1) * step),
             };
             let rows = &all[range.clone()];
+            let room = range.start..range.start + self.core.room(rows.len());
             let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()));
             let places = || lanes.iter().map(|row| *row as usize);
-            let room = range.start..range.start + padded(rows.len());
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
             for (column, source) in self.own.iter_mut().zip(&sources) {
                 match *source {

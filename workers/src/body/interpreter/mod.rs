@@ -69,6 +69,11 @@ impl Executor for Interpreter {
             store(&state.buffers[from], out, lanes);
         }
     }
+
+    /// A usual body's buffers stay in the second cache.
+    fn stretch(&self) -> usize {
+        512
+    }
 }
 
 impl State {
