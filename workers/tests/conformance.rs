@@ -12,16 +12,17 @@ use diptych_workers::body::compiled::{Compiled, Processor};
 use proptest::prelude::*;
 use support::blocks::{self, Data, bits};
 use support::numbers::{Numbers, SCALARS, edges};
-use support::{bodies, reference};
+use support::{bodies, narrow, reference};
 
 /// What is compiled for.
-const WAYS: [(usize, Processor); 6] = [
+const WAYS: [(usize, Processor); 7] = [
     (4, Processor::Portable),
     (8, Processor::Portable),
     (16, Processor::Portable),
     (4, Processor::Plain),
     (8, Processor::Host),
     (16, Processor::Host),
+    (32, Processor::Host),
 ];
 
 /// Compares an executor with the reference, in a block of data.
@@ -43,10 +44,10 @@ fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Bo
     Ok(())
 }
 
-fn check(seed: u64, size: usize, torus: bool) -> Result<(), String> {
+fn check(seed: u64, size: usize, torus: bool, body: impl FnOnce(&mut Numbers, usize) -> Body) -> Result<(), String> {
     let numbers = &mut Numbers(seed);
     let program = bodies::program(torus);
-    let body = bodies::body(numbers, size);
+    let body = body(numbers, size);
     let complaints = bodies::complaints(&program, &body);
     if !complaints.is_empty() {
         return Err(format!("the verifier says {complaints:?} about {body:#?}"));
@@ -70,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_bodies_compute_the_bits_of_the_reference(seed: u64, size in 1usize..40, torus: bool) {
-        if let Err(what) = check(seed, size, torus) {
+        if let Err(what) = check(seed, size, torus, bodies::body) {
             return Err(TestCaseError::fail(what));
         }
     }
@@ -80,7 +81,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases().div_ceil(10), failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn bodies_with_more_values_than_registers_compute_them_too(seed: u64, size in 100usize..400, torus: bool) {
-        if let Err(what) = check(seed, size, torus) {
+        if let Err(what) = check(seed, size, torus, bodies::body) {
+            return Err(TestCaseError::fail(what));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn bodies_of_narrow_values_compute_them_too(seed: u64, size in 1usize..60) {
+        if let Err(what) = check(seed, size, false, narrow::body) {
             return Err(TestCaseError::fail(what));
         }
     }
@@ -163,5 +174,5 @@ fn a_column_that_is_too_short_is_no_wrong_read() {
 #[test]
 fn other_numbers_of_lanes_are_refused() {
     let (program, body) = (bodies::program(false), everything_of(Scalar::U8));
-    assert!([0, 1, 3, 32].into_iter().all(|lanes| Compiled::with(&program, &body, lanes, Processor::Host).is_err()));
+    assert!([0, 1, 3, 64].into_iter().all(|lanes| Compiled::with(&program, &body, lanes, Processor::Host).is_err()));
 }

@@ -2,9 +2,10 @@
 
 use diptych_protocol::body::{Body, Over};
 use diptych_protocol::id::Id;
+use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::types::{Scalar, Value};
-use diptych_workers::body::block::{Block, Lists, Run, Shared, Turns, Uniforms, Values, ValuesMut, padded};
+use diptych_workers::body::block::{Block, Lists, Run, Shared, Turns, Uniforms, Values, ValuesMut};
 use diptych_workers::body::slots::{Slot, Slots};
 
 use super::bodies::SIDE;
@@ -97,7 +98,7 @@ impl Data {
     pub fn new(program: &Program, body: &Body, numbers: &mut Numbers) -> Self {
         let slots = Slots::of(program, body);
         let count = 1 + numbers.below(40);
-        let room = padded(count);
+        let room = room_of(count);
         let straight = numbers.once_in(2);
         let first = numbers.below(20) as u32;
         let rows = (0..room as u32).map(|lane| first + lane.min(count as u32 - 1)).collect();
@@ -160,7 +161,7 @@ impl Data {
 
     /// Two own columns and nothing else.
     pub fn own(columns: [&mut dyn Iterator<Item = Value>; 2], scalar: Scalar, count: usize) -> Self {
-        let room = padded(count);
+        let room = room_of(count);
         let zero = diptych_protocol::eval::convert(Value::U8(0), scalar);
         let own = columns.map(|values| Held::new(scalar, room, || values.next().unwrap_or(zero)));
         Self {
@@ -240,5 +241,10 @@ pub fn bits(value: Value) -> u64 {
 pub fn outputs(program: &Program, body: &Body, count: usize) -> Vec<Held> {
     let scalars = Slots::of(program, body).out;
     let zero = |scalar: Scalar| diptych_protocol::eval::convert(Value::U8(1), scalar);
-    scalars.into_iter().map(|scalar| Held::new(scalar, padded(count), || zero(scalar))).collect()
+    scalars.into_iter().map(|scalar| Held::new(scalar, room_of(count), || zero(scalar))).collect()
+}
+
+/// Room for any number of lanes.
+fn room_of(count: usize) -> usize {
+    count.next_multiple_of(LANES_MAX)
 }

@@ -92,6 +92,11 @@ pub fn program(torus: bool) -> Program {
     }
 }
 
+/// The column of a type in the first group.
+pub fn column_of(scalar: Scalar) -> u32 {
+    4 + SCALARS.iter().position(|of| *of == scalar).unwrap() as u32
+}
+
 /// What the verifier says against the body itself.
 pub fn complaints(program: &Program, body: &Body) -> Vec<Violation> {
     let mut program = program.clone();

@@ -4,5 +4,6 @@
 
 pub mod blocks;
 pub mod bodies;
+pub mod narrow;
 pub mod numbers;
 pub mod reference;

@@ -9,6 +9,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::types::Scalar;
 
 use super::carried::Remembered;
+use super::grain::Grain;
 use super::machine::{Address, Block, If, Kind, Machine, Part};
 use super::plan::Plan;
 use super::turn::Place;
@@ -36,6 +37,8 @@ pub(super) struct Function<'a> {
     pub call_room: Option<[u32; 3]>,
     /// What stands in registers, as far as its makers care.
     pub values: Vec<Option<Parts>>,
+    /// The same, in bytes.
+    pub bytes: Vec<Option<Parts>>,
     /// What stands in the frame instead: offsets.
     pub parked: Vec<Option<Vec<u32>>>,
     /// The turns that are being emitted.
@@ -63,6 +66,7 @@ impl<'a> Function<'a> {
             lane,
             call_room: None,
             values: vec![None; body.ops.len()],
+            bytes: vec![None; body.ops.len()],
             parked: vec![None; body.ops.len()],
             places: body.loops.values().map(|_| None).collect(),
             remembered: body.loops.values().map(|it| vec![None; it.carried.len()]).collect(),
@@ -88,10 +92,15 @@ impl<'a> Function<'a> {
         let body = self.body;
         let out = body.stores.iter().map(|store| store.value).chain(body.results.iter().copied());
         for (place, value) in out.enumerate() {
-            let scalar = self.scalar(value);
+            let (scalar, word) = (self.scalar(value), self.plan.words.out + place);
+            if scalar.size() == 1 && self.plan.grains.of(value) != Grain::Words {
+                let parts = self.bytes_of(value);
+                self.put_bytes(scalar, word, &parts);
+                continue;
+            }
             let parts = self.value(value);
             let parts = self.canonical(scalar, parts);
-            self.put(scalar, self.plan.words.out + place, &parts);
+            self.put(scalar, word, &parts);
         }
         let next = self.m.plus(self.lane, self.plan.lanes as i64);
         self.m.set(lane, next);
@@ -132,6 +141,10 @@ impl<'a> Function<'a> {
                 at = self.body.loops[it].end.index();
                 if self.plan.needed[id.index()] {
                     self.walk(it);
+                }
+            } else if self.plan.grains.of(id) == Grain::Bytes {
+                if self.plan.needed[id.index()] && !self.waits(id) {
+                    self.bytes[id.index()] = Some(self.byte_operation(typed.scalar, typed.op));
                 }
             } else if self.plan.needed[id.index()]
                 && let Some(parts) = self.operation(typed.scalar, typed.op)
@@ -183,6 +196,11 @@ impl<'a> Function<'a> {
         }
         if let Some(parts) = &self.values[id.index()] {
             return parts.clone();
+        }
+        if self.plan.grains.of(id) == Grain::Bytes {
+            let parts = self.spread(id);
+            self.values[id.index()] = Some(parts.clone());
+            return parts;
         }
         let typed = self.body.ops[id];
         match self.leaf(typed.scalar, typed.op) {

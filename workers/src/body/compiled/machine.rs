@@ -159,6 +159,40 @@ pub(super) trait Machine {
     /// The same from `f64`.
     fn double_to_integer(&mut self, unsigned: bool, low: Part, high: Part) -> Part;
 
+    /// One vector of bytes from memory: four times [`Self::width`] lanes. This and the next seven are asked for only where
+    /// the plan has values in bytes.
+    fn load_bytes(&mut self, at: Address) -> Part {
+        unreachable!("{at:?}: no bytes")
+    }
+    /// One vector of bytes to memory.
+    fn store_bytes(&mut self, at: Address, part: Part) {
+        unreachable!("{at:?} {part:?}: no bytes")
+    }
+    /// A pattern in all lanes of 8 bits.
+    fn all_bytes(&mut self, lane: u8) -> Part {
+        unreachable!("{lane}: no bytes")
+    }
+    /// `Add`, `Sub`, `And`, `Or`, `Xor`, and of unsigned bytes `Min` and `Max`.
+    fn binary_bytes(&mut self, op: Binary, a: Part, b: Part) -> Part {
+        unreachable!("{op:?} {a:?} {b:?}: no bytes")
+    }
+    /// A mask of 8 bits, of unsigned bytes.
+    fn compare_bytes(&mut self, op: Compare, a: Part, b: Part) -> Part {
+        unreachable!("{op:?} {a:?} {b:?}: no bytes")
+    }
+    /// The first where the mask of 8 bits says so, else the second.
+    fn select_bytes(&mut self, mask: Part, a: Part, b: Part) -> Part {
+        unreachable!("{mask:?} {a:?} {b:?}: no bytes")
+    }
+    /// Bytes in lanes of 32 bits: masks, or else unsigned integers.
+    fn spread(&mut self, bytes: Part, mask: bool) -> [Part; 4] {
+        unreachable!("{bytes:?} {mask}: no bytes")
+    }
+    /// The other way: masks, or else integers that fit.
+    fn condense(&mut self, words: [Part; 4], mask: bool) -> Part {
+        unreachable!("{words:?} {mask}: no bytes")
+    }
+
     /// Room in the frame, a multiple of 16 bytes: its offset.
     fn room(&mut self, bytes: u32) -> u32;
     /// Stores a vector in the frame.

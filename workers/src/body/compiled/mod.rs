@@ -11,11 +11,13 @@
 mod arguments;
 mod arithmetic;
 mod bits;
+mod bytes;
 mod calls;
 mod carried;
 mod code;
 mod convert;
 mod function;
+mod grain;
 mod leaves;
 mod loops;
 mod machine;
@@ -42,6 +44,9 @@ use super::block::{Block, Executor, ValuesMut};
 /// Rows that the portable machine computes at once. Four: more would spill the sums of a loop over neighbours from its
 /// registers, and the bits are the same at any number.
 const LANES: usize = 4;
+
+/// Rows that are computed at once where most values are of one byte.
+const BYTE_LANES: usize = 32;
 
 /// A body in machine code.
 pub struct Compiled {
@@ -86,19 +91,23 @@ trait Generator {
 impl Compiled {
     /// Compiles a verified body for this processor, as many rows at once as suits it.
     pub fn new(program: &Program, body: &Body) -> Result<Self, CompileError> {
-        let wide = Self::wide().is_some();
-        Self::with(program, body, if wide { 8 } else { LANES }, Processor::Host)
+        let lanes = match Self::wide() {
+            Some(_) if Plan::pays_in_bytes(body) => BYTE_LANES,
+            Some(_) => 8,
+            None => LANES,
+        };
+        Self::with(program, body, lanes, Processor::Host)
     }
 
-    /// The same for some processor and so many rows at once: 4, 8 or 16.
+    /// The same for some processor and so many rows at once: 4, 8, 16 or 32. With 32 the wide machine computes in bytes what
+    /// can be.
     pub fn with(program: &Program, body: &Body, lanes: usize, processor: Processor) -> Result<Self, CompileError> {
-        if ![4, 8, 16].contains(&lanes) {
+        let wide = Self::wide().filter(|_| processor == Processor::Host && lanes >= 8);
+        if ![4, 8, 16, BYTE_LANES].contains(&lanes) {
             return Err(CompileError::Lanes(lanes));
         }
-        let plan = Plan::new(program, body, lanes);
-        if processor == Processor::Host
-            && lanes >= 8
-            && let Some(wide) = Self::wide()
+        let plan = Plan::new(program, body, lanes, wide.is_some() && lanes == BYTE_LANES);
+        if let Some(wide) = wide
             && let Some(code) = wide.generate(program, body, &plan)?
         {
             return Ok(Self { plan, code, words: Vec::new() });

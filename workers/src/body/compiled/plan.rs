@@ -4,6 +4,7 @@ use diptych_protocol::body::{Body, Op, Over, Update};
 use diptych_protocol::id::{Id, LoopId, ValueId};
 use diptych_protocol::program::Program;
 
+use super::grain::Grains;
 use super::words::{Kind, Words};
 use crate::body::slots::Slots;
 
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub kinds: Vec<Kind>,
     /// Whether an operation is needed.
     pub needed: Vec<bool>,
+    /// Which are computed in bytes.
+    pub grains: Grains,
     /// Of each loop, which carried values are needed.
     pub carried: Vec<Vec<bool>>,
     /// One past the last signal that is read.
@@ -27,7 +30,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(program: &Program, body: &Body, lanes: usize) -> Self {
+    /// For so many lanes, perhaps computing in bytes what can be.
+    pub(super) fn new(program: &Program, body: &Body, lanes: usize, in_bytes: bool) -> Self {
         let slots = Slots::of(program, body);
         let kinds: Vec<Kind> = body.loops.values().map(Kind::of).collect();
         let words = Words::new(&slots, &kinds);
@@ -41,7 +45,15 @@ impl Plan {
             body.ops.values().filter_map(|t| if let Op::Reduced(r) = t.op { Some(r.index()) } else { None }).max(),
         );
         let rows = body.asks_rows();
-        Self { lanes, rows, slots, words, kinds, needed: need.needed, carried: need.carried, signals, reduced }
+        let grains = if in_bytes { Grains::bytes(body) } else { Grains::words(body) };
+        Self { lanes, rows, slots, words, kinds, needed: need.needed, grains, carried: need.carried, signals, reduced }
+    }
+
+    /// Whether computing in bytes pays: where nothing goes over others.
+    pub(super) fn pays_in_bytes(body: &Body) -> bool {
+        let mut need = Need::new(body);
+        need.all();
+        Grains::bytes(body).pay(body, &need.needed)
     }
 
     /// What a loop's turns use of what stands before the loop, and how often.

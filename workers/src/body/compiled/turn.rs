@@ -66,6 +66,7 @@ impl Function<'_> {
     /// What was computed in a turn is none of the next one's.
     fn forget(&mut self, range: std::ops::Range<usize>) {
         self.values[range.clone()].fill(None);
+        self.bytes[range.clone()].fill(None);
         self.parked[range].fill(None);
     }
 

@@ -276,6 +276,31 @@ impl Machine for Wide {
         self.whole(low, high)
     }
 
+    fn load_bytes(&mut self, at: Address) -> Part {
+        self.make(Code::VEX_Vmovups_ymm_ymmm256, &[Self::memory(at)], None)
+    }
+    fn store_bytes(&mut self, at: Address, part: Part) {
+        self.push(Code::VEX_Vmovups_ymmm256_ymm, Role::Reads, &[Self::memory(at), Arg::Y(part)], None);
+    }
+    fn all_bytes(&mut self, lane: u8) -> Part {
+        self.constant([lane; 32])
+    }
+    fn binary_bytes(&mut self, op: Binary, a: Part, b: Part) -> Part {
+        self.two_bytes(op, a, b)
+    }
+    fn compare_bytes(&mut self, op: Compare, a: Part, b: Part) -> Part {
+        self.compared_bytes(op, a, b)
+    }
+    fn select_bytes(&mut self, mask: Part, a: Part, b: Part) -> Part {
+        self.make(Code::VEX_Vpblendvb_ymm_ymm_ymmm256_ymm, &[Arg::Y(b), Arg::Y(a), Arg::Y(mask)], Some(2))
+    }
+    fn spread(&mut self, bytes: Part, mask: bool) -> [Part; 4] {
+        self.words_of(bytes, mask)
+    }
+    fn condense(&mut self, words: [Part; 4], mask: bool) -> Part {
+        self.bytes_of(words, mask)
+    }
+
     fn room(&mut self, bytes: u32) -> u32 {
         let offset = self.text.frame;
         self.text.frame += bytes.next_multiple_of(32);

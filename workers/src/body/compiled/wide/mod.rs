@@ -3,6 +3,7 @@
 //! Emission makes [`code`] over parts; [`live`] finds where they are alive, [`registers`] gives them registers,
 //! [`encode`] makes bytes.
 
+mod bytes;
 mod code;
 mod encode;
 mod live;
