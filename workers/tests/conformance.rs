@@ -37,7 +37,9 @@ fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Bo
         for (row, expected) in expected.iter().enumerate() {
             let found = reference::at(&held.values(), row).ok_or("a row is missing")?;
             if bits(found) != bits(*expected) {
-                return Err(format!("{name}: output {place}, row {row}: {found:?} instead of {expected:?}"));
+                return Err(format!(
+                    "{name}: output {place}, row {row}: {found:?} instead of {expected:?} of {body:?}"
+                ));
             }
         }
     }

@@ -125,7 +125,7 @@ impl Function<'_> {
         raw.into_iter().map(|part| self.m.binary_bytes(Binary::Sub, zero, part)).collect()
     }
 
-    fn byte_everywhere(&mut self, value: Value) -> Parts {
+    pub(super) fn byte_everywhere(&mut self, value: Value) -> Parts {
         let byte = match value {
             Value::Bool(is) => u8::from(is).wrapping_neg(),
             value => value.as_f64() as u8,

@@ -88,8 +88,8 @@ impl<'a> Function<'a> {
         self.m.switch(rows);
         self.lane = self.m.read(lane);
         self.guard_of_counters(count);
-        self.ops(0..self.body.ops.len());
-        let body = self.body;
+        let (body, plan) = (self.body, self.plan);
+        self.steps(&plan.outside);
         let out = body.stores.iter().map(|store| store.value).chain(body.results.iter().copied());
         for (place, value) in out.enumerate() {
             let (scalar, word) = (self.scalar(value), self.plan.words.out + place);
@@ -130,27 +130,18 @@ impl<'a> Function<'a> {
         }
     }
 
-    /// Emits a stretch of operations.
-    pub(super) fn ops(&mut self, range: std::ops::Range<usize>) {
-        let mut at = range.start;
-        while at < range.end {
-            let id = ValueId::new(at as u32);
-            at += 1;
-            let typed = self.body.ops[id];
-            if let Op::Loop(it) = typed.op {
-                at = self.body.loops[it].end.index();
-                if self.plan.needed[id.index()] {
-                    self.walk(it);
+    /// Emits an operation that is needed, if it is not emitted where it is first used.
+    pub(super) fn step(&mut self, id: ValueId) {
+        let typed = self.body.ops[id];
+        match typed.op {
+            Op::Loop(it) => self.walk(it),
+            _ if self.plan.grains.of(id) != Grain::Bytes => {
+                if let Some(parts) = self.operation(typed.scalar, typed.op) {
+                    self.values[id.index()] = Some(parts);
                 }
-            } else if self.plan.grains.of(id) == Grain::Bytes {
-                if self.plan.needed[id.index()] && !self.waits(id) {
-                    self.bytes[id.index()] = Some(self.byte_operation(typed.scalar, typed.op));
-                }
-            } else if self.plan.needed[id.index()]
-                && let Some(parts) = self.operation(typed.scalar, typed.op)
-            {
-                self.values[id.index()] = Some(parts);
             }
+            _ if self.waits(id) => {}
+            op => self.bytes[id.index()] = Some(self.byte_operation(typed.scalar, op)),
         }
     }
 

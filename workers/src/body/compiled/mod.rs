@@ -25,6 +25,7 @@ mod memory;
 mod parking;
 mod plan;
 mod portable;
+mod regions;
 mod shared;
 mod turn;
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -5,6 +5,7 @@ use diptych_protocol::id::{Id, LoopId, ValueId};
 use diptych_protocol::program::Program;
 
 use super::grain::Grains;
+use super::regions::{self, Step};
 use super::words::{Kind, Words};
 use crate::body::slots::Slots;
 
@@ -21,6 +22,9 @@ pub(super) struct Plan {
     pub needed: Vec<bool>,
     /// Which are computed in bytes.
     pub grains: Grains,
+    /// In which order what stands outside of loops is emitted, and what stands in the body of each.
+    pub outside: Vec<Step>,
+    pub inside: Vec<Vec<Step>>,
     /// Of each loop, which carried values are needed.
     pub carried: Vec<Vec<bool>>,
     /// One past the last signal that is read.
@@ -46,7 +50,23 @@ impl Plan {
         );
         let rows = body.asks_rows();
         let grains = if in_bytes { Grains::bytes(body) } else { Grains::words(body) };
-        Self { lanes, rows, slots, words, kinds, needed: need.needed, grains, carried: need.carried, signals, reduced }
+        let mut plan = Self {
+            lanes,
+            rows,
+            slots,
+            words,
+            kinds,
+            needed: need.needed,
+            grains,
+            outside: Vec::new(),
+            inside: Vec::new(),
+            carried: need.carried,
+            signals,
+            reduced,
+        };
+        plan.outside = regions::order(body, &plan, None);
+        plan.inside = body.loops.iter().map(|(it, _)| regions::order(body, &plan, Some(it))).collect();
+        plan
     }
 
     /// Whether computing in bytes pays: where nothing goes over others.

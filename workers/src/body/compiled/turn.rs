@@ -53,7 +53,8 @@ impl Function<'_> {
         let parked = self.parked.clone();
         let places = self.places[it.index()].replace(place);
         let guard = std::mem::replace(&mut self.guard, present);
-        self.ops(range.clone());
+        let plan = self.plan;
+        self.steps(&plan.inside[it.index()]);
         let present = std::mem::replace(&mut self.guard, guard);
         let active = self.body.loops[it].active.map(|active| self.value(active));
         let counts = self.both(active, present);
