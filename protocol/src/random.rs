@@ -4,13 +4,18 @@
 //! SC 2011), counter-based: key = the seed, counter = the address. So a draw does not depend on which rows were
 //! drawn before it, on which worker, in which order.
 
+/// Rounds of a block.
+pub const ROUNDS: u32 = 10;
+/// What the first and the third word of a round are multiplied with.
+pub const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// What is added to the key from round to round.
+pub const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
 /// A block of four words: Philox4x32 with ten rounds.
 #[inline(always)]
 pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
     let (mut c, mut k) = (counter, key);
-    for round in 0..10 {
+    for round in 0..ROUNDS {
         if round > 0 {
             k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
         }

@@ -7,7 +7,6 @@ use diptych_protocol::types::{Scalar, Value};
 use super::calls;
 use super::function::{Function, Parts};
 use super::machine::Part;
-use super::words;
 
 impl Function<'_> {
     /// One operand.
@@ -146,14 +145,6 @@ impl Function<'_> {
             return masks;
         }
         masks.chunks_exact(2).map(|pair| self.m.narrow(pair[0], pair[1])).collect()
-    }
-
-    /// Draws.
-    pub(super) fn draw(&mut self, scalar: Scalar, place: u64, entity: &Parts, turn: &Parts) -> Parts {
-        let Some(address) = calls::draw(scalar) else { return self.wrong(scalar, "a draw of no float") };
-        let (seed, tick) = (self.word(words::SEED), self.word(words::TICK));
-        let place = self.m.number(place as i64);
-        self.call_on(address, &[(Scalar::U32, entity), (Scalar::U32, turn)], scalar, &[seed, tick, place])
     }
 
     /// Calls a function from memory to memory.

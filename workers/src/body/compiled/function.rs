@@ -169,7 +169,7 @@ impl<'a> Function<'a> {
             }
             Op::Draw { site, lane, entity, turn } => {
                 let (entity, turn) = (self.value(entity), self.value(turn));
-                self.draw(scalar, u64::from(site) | u64::from(lane) << 32, &entity, &turn)
+                self.draw(scalar, (site, lane), &entity, &turn)
             }
             Op::Read { column, when, at: At::Row(row) } => {
                 let row = self.value(row);

@@ -193,6 +193,16 @@ pub(super) trait Machine {
         unreachable!("{words:?} {mask}: no bytes")
     }
 
+    /// Whether it makes random numbers itself.
+    fn draws(&self) -> bool {
+        false
+    }
+    /// Two words of a block of [`philox4x32_10`](diptych_protocol::random::philox4x32_10): the first two, or the last.
+    /// Counter and key have a word a lane.
+    fn random(&mut self, counter: [Part; 4], key: [Part; 2], last: bool) -> [Part; 2] {
+        unreachable!("{counter:?} {key:?} {last}: no random numbers")
+    }
+
     /// Room in the frame, a multiple of 16 bytes: its offset.
     fn room(&mut self, bytes: u32) -> u32;
     /// Stores a vector in the frame.

@@ -25,6 +25,7 @@ mod memory;
 mod parking;
 mod plan;
 mod portable;
+mod random;
 mod regions;
 mod shared;
 mod turn;

@@ -301,6 +301,13 @@ impl Machine for Wide {
         self.bytes_of(words, mask)
     }
 
+    fn draws(&self) -> bool {
+        true
+    }
+    fn random(&mut self, counter: [Part; 4], key: [Part; 2], last: bool) -> [Part; 2] {
+        self.philox(counter, key, last)
+    }
+
     fn room(&mut self, bytes: u32) -> u32 {
         let offset = self.text.frame;
         self.text.frame += bytes.next_multiple_of(32);

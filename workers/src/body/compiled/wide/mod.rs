@@ -9,6 +9,7 @@ mod encode;
 mod live;
 mod machine;
 mod memory;
+mod random;
 mod registers;
 mod vectors;
 
