@@ -61,7 +61,7 @@ impl Maker<'_> {
     fn one(&mut self) {
         use Binary::*;
         let integer = self.numbers.of(&[Scalar::U8, Scalar::U32, Scalar::I32, Scalar::U8, Scalar::I8]);
-        match self.numbers.below(9) {
+        match self.numbers.below(10) {
             0 => {
                 self.read();
             }
@@ -91,6 +91,16 @@ impl Maker<'_> {
                 let of = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
                 let op = self.numbers.of(&of);
                 self.push(Scalar::Bool, Op::Compare(op, a, b));
+            }
+            8 => {
+                let (site, lane) = (self.numbers.below(9) as u32, self.numbers.below(2) as u8);
+                let entity = self.some(Scalar::U32);
+                let turn = self.constant(Scalar::U32);
+                let draw = self.push(Scalar::F32, Op::Draw { site, lane, entity, turn });
+                // Mostly taken only where something is true.
+                let (condition, other) = (self.some(Scalar::Bool), self.some(Scalar::F32));
+                let less = self.push(Scalar::Bool, Op::Compare(Compare::Lt, draw, other));
+                self.push(Scalar::Bool, Op::Binary(And, condition, less));
             }
             _ => {
                 let scalar = self.numbers.of(&[Scalar::U8, Scalar::U32, Scalar::Bool, Scalar::F32]);

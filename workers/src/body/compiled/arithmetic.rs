@@ -171,7 +171,7 @@ impl Function<'_> {
             arguments.push(self.m.frame(room));
         }
         arguments.push(self.m.frame(room[2]));
-        arguments.push(self.m.number(self.plan.lanes as i64));
+        arguments.push(self.m.number(self.lanes as i64));
         arguments.extend(more);
         self.m.call(address, &arguments);
         let offsets: Vec<u32> = (0..self.parts(result) as u32).map(|place| room[2] + place * self.bytes()).collect();

@@ -31,8 +31,9 @@ pub(super) struct Function<'a> {
     pub body: &'a Body,
     pub plan: &'a Plan,
     pub m: &'a mut dyn Machine,
-    /// The first lane that is computed.
+    /// The first lane that is computed, and how many are, here.
     pub lane: Part,
+    pub lanes: usize,
     /// Room for the arguments and the result of a call, made with the first one.
     pub call_room: Option<[u32; 3]>,
     /// What stands in registers, as far as its makers care.
@@ -64,6 +65,7 @@ impl<'a> Function<'a> {
             plan,
             m,
             lane,
+            lanes: plan.lanes,
             call_room: None,
             values: vec![None; body.ops.len()],
             bytes: vec![None; body.ops.len()],
@@ -219,7 +221,7 @@ impl<'a> Function<'a> {
     /// How many vectors a value of this type has.
     pub(super) fn parts(&self, scalar: Scalar) -> usize {
         let width = self.m.width();
-        if scalar == Scalar::F64 { self.plan.lanes * 2 / width } else { self.plan.lanes / width }
+        if scalar == Scalar::F64 { self.lanes * 2 / width } else { self.lanes / width }
     }
 
     /// Bytes of a vector.

@@ -64,6 +64,13 @@ impl Grains {
         body.loops.is_empty() && bytes >= words && bytes > 0
     }
 
+    /// Makes a value wide.
+    pub(super) fn widen(&mut self, id: ValueId) {
+        if self.of[id.index()] == Grain::Bytes {
+            self.of[id.index()] = Grain::Words;
+        }
+    }
+
     /// How a value is made.
     pub(super) fn of(&self, id: ValueId) -> Grain {
         self.of[id.index()]

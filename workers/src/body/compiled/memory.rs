@@ -18,7 +18,7 @@ impl Function<'_> {
 
     /// Bytes from one vector of a column to the next.
     fn stride(&self, scalar: Scalar) -> i32 {
-        (self.plan.lanes / self.parts(scalar) * scalar.size()) as i32
+        (self.lanes / self.parts(scalar) * scalar.size()) as i32
     }
 
     /// The lanes of a column that is told a value a lane.

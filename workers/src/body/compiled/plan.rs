@@ -65,6 +65,11 @@ impl Plan {
             reduced,
         };
         plan.outside = regions::order(body, &plan, None);
+        for step in &plan.outside {
+            if let Step::Region(region) = step {
+                region.ops.iter().for_each(|id| plan.grains.widen(*id));
+            }
+        }
         plan.inside = body.loops.iter().map(|(it, _)| regions::order(body, &plan, Some(it))).collect();
         plan
     }
@@ -115,6 +120,27 @@ impl Plan {
             }
         }
         uses.iter().enumerate().filter(|(_, n)| **n > 0).map(|(i, n)| (ValueId::new(i as u32), *n)).collect()
+    }
+
+    /// What an operation is computed from.
+    pub(super) fn inputs(&self, body: &Body, id: ValueId) -> Vec<ValueId> {
+        let op = &body.ops[id].op;
+        let mut inputs: Vec<ValueId> = op.operands().collect();
+        match *op {
+            Op::Result(it, _) => inputs.push(body.loops[it].at),
+            Op::Delta(it, axis) => inputs.extend(body.loops[it].over.from().get(usize::from(axis))),
+            Op::Loop(it) => {
+                let walked = &body.loops[it];
+                inputs.extend(walked.mask);
+                if let Over::Count { first, end } = walked.over {
+                    inputs.extend([first, end]);
+                }
+                inputs.extend(walked.carried.iter().map(|carried| carried.start));
+                inputs.extend(self.free(body, it).into_iter().map(|(value, _)| value));
+            }
+            _ => {}
+        }
+        inputs
     }
 
     /// What each turn ends with.

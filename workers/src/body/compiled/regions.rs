@@ -6,9 +6,9 @@
 //! there. It stands in a *region*, with all that only it needs and that needs it only there; where the region's
 //! conditions are false in all lanes it is jumped over, and its values are zeros that nobody takes.
 
-use diptych_protocol::body::{At, Binary, Body, Op, Over, Unary, Update};
+use diptych_protocol::body::{At, Binary, Body, Op, Unary, Update};
 use diptych_protocol::id::{Id, LoopId, ValueId};
-use diptych_protocol::types::{Scalar, Value};
+use diptych_protocol::types::Scalar;
 
 use super::function::{Function, Parts};
 use super::grain::Grain;
@@ -133,8 +133,10 @@ impl<'a> Scope<'a> {
                     self.demand(first, here);
                     self.demand(second, Demand::Where(vec![first]));
                 }
-                Op::Loop(_) => self.inputs(id).into_iter().for_each(|value| self.demand(value, Demand::Everywhere)),
-                _ => self.inputs(id).into_iter().for_each(|value| self.demand(value, here.clone())),
+                Op::Loop(_) => {
+                    self.plan.inputs(self.body, id).into_iter().for_each(|value| self.demand(value, Demand::Everywhere))
+                }
+                _ => self.plan.inputs(self.body, id).into_iter().for_each(|value| self.demand(value, here.clone())),
             }
         }
     }
@@ -153,27 +155,6 @@ impl<'a> Scope<'a> {
             }
             (_, demand) => *known = demand,
         }
-    }
-
-    /// What an operation is computed from.
-    fn inputs(&self, id: ValueId) -> Vec<ValueId> {
-        let typed = &self.body.ops[id];
-        let mut inputs: Vec<ValueId> = typed.op.operands().collect();
-        match typed.op {
-            Op::Result(it, _) => inputs.push(self.body.loops[it].at),
-            Op::Delta(it, axis) => inputs.extend(self.body.loops[it].over.from().get(usize::from(axis))),
-            Op::Loop(it) => {
-                let walked = &self.body.loops[it];
-                inputs.extend(walked.mask);
-                if let Over::Count { first, end } = walked.over {
-                    inputs.extend([first, end]);
-                }
-                inputs.extend(walked.carried.iter().map(|carried| carried.start));
-                inputs.extend(self.plan.free(self.body, it).into_iter().map(|(value, _)| value));
-            }
-            _ => {}
-        }
-        inputs
     }
 
     /// Orders operations, of which `late` are to come after them.
@@ -208,7 +189,7 @@ impl<'a> Scope<'a> {
         conditions.iter().for_each(|condition| decides[condition.index()] = true);
         for id in self.ops.iter().rev().filter(|id| **id <= *conditions.last().unwrap_or(id)) {
             if decides[id.index()] {
-                self.inputs(*id).into_iter().for_each(|input| decides[input.index()] = true);
+                self.plan.inputs(self.body, *id).into_iter().for_each(|input| decides[input.index()] = true);
             }
         }
         let only_there = |id: ValueId| match &self.demands[id.index()] {
@@ -218,7 +199,7 @@ impl<'a> Scope<'a> {
         let (mut inside, mut behind) = (vec![false; self.body.ops.len()], vec![false; self.body.ops.len()]);
         let mut sorted: [Vec<ValueId>; 3] = Default::default();
         for &id in ops {
-            let inputs = self.inputs(id);
+            let inputs = self.plan.inputs(self.body, id);
             let late = inputs.iter().any(|input| behind[input.index()]);
             let uses = inputs.iter().any(|input| inside[input.index()]);
             let place = match () {
@@ -235,7 +216,8 @@ impl<'a> Scope<'a> {
         }
         let mut used = vec![false; self.body.ops.len()];
         self.ends.iter().for_each(|end| used[end.index()] = true);
-        after.iter().flat_map(|id| self.inputs(*id)).for_each(|input| used[input.index()] = true);
+        let others = self.ops.iter().filter(|id| !inside[id.index()]);
+        others.flat_map(|id| self.plan.inputs(self.body, *id)).for_each(|input| used[input.index()] = true);
         let gives = members.iter().copied().filter(|id| used[id.index()]).collect();
         Some((Region { conditions, ops: members, gives }, before, after))
     }
@@ -283,47 +265,90 @@ impl Function<'_> {
         }
     }
 
-    /// Emits a region.
+    /// Emits a region; of a body without loops vector by vector, as each may be skipped by itself.
     fn skipped(&mut self, region: &Region) {
         // What a turn uses of values from outside it has in words.
         let turns = self.places.iter().any(Option::is_some);
-        let mut any = None;
+        let mut masks = Vec::new();
         for condition in &region.conditions {
             let words = turns || self.plan.grains.of(*condition) == Grain::Words;
-            let mask = if words { self.value(*condition) } else { self.bytes_of(*condition) };
-            let mask = self.any(&mask);
-            any = Some(match any {
-                Some(other) => self.m.binary(Binary::Or, Scalar::Bool, other, mask),
-                None => mask,
-            });
+            masks.push(if words { self.value(*condition) } else { self.bytes_of(*condition) });
         }
-        let Some(any) = any else { return };
+        let any = self.any(&masks.concat());
         let gives: Vec<Vec<Variable>> = region.gives.iter().map(|id| self.zeros(*id)).collect();
         let (inside, after) = (self.m.block(), self.m.block());
         self.m.branch(If::Any(any), inside, after);
         self.enter(inside);
         // What is first used in here is not there outside.
         let outside = (self.values.clone(), self.bytes.clone());
-        region.ops.iter().for_each(|id| self.step(*id));
-        for (id, variables) in region.gives.iter().zip(&gives) {
-            let parts = if self.in_bytes(*id) { self.bytes_of(*id) } else { self.value(*id) };
-            variables.iter().zip(parts).for_each(|(variable, part)| self.m.set(*variable, part));
+        let vectors = if self.body.loops.is_empty() { self.lanes / self.m.width() } else { 1 };
+        if vectors == 1 {
+            self.computed(region, &gives, 0);
+        } else {
+            let masks: Vec<Parts> = region.conditions.iter().map(|condition| self.value(*condition)).collect();
+            // They stand before the first vector, for all.
+            region
+                .ops
+                .iter()
+                .flat_map(|id| self.plan.inputs(self.body, *id))
+                .for_each(|input| self.ready(region, input));
+            for vector in 0..vectors {
+                let masks: Parts = masks.iter().map(|mask| mask[vector]).collect();
+                let any = self.any(&masks);
+                let (one, next) = (self.m.block(), self.m.block());
+                self.m.branch(If::Any(any), one, next);
+                self.enter(one);
+                self.narrowed(vector, |f| f.computed(region, &gives, vector));
+                self.m.jump(next);
+                self.enter(next);
+            }
         }
         (self.values, self.bytes) = outside;
         self.m.jump(after);
         self.enter(after);
         for (id, variables) in region.gives.iter().zip(&gives) {
             let parts: Parts = variables.iter().map(|variable| self.m.read(*variable)).collect();
-            let to = if self.in_bytes(*id) { &mut self.bytes } else { &mut self.values };
-            to[id.index()] = Some(parts);
+            self.values[id.index()] = Some(parts);
         }
+    }
+
+    /// Emits a region's operations, and keeps what they give.
+    fn computed(&mut self, region: &Region, gives: &[Vec<Variable>], vector: usize) {
+        region.ops.iter().for_each(|id| self.step(*id));
+        for (id, variables) in region.gives.iter().zip(gives) {
+            let parts = self.value(*id);
+            let first = vector * parts.len();
+            variables[first..].iter().zip(parts).for_each(|(variable, part)| self.m.set(*variable, part));
+        }
+    }
+
+    /// Brings about what a region uses from outside, in words.
+    fn ready(&mut self, region: &Region, id: ValueId) {
+        if region.ops.binary_search(&id).is_err() && (self.in_bytes(id) || self.values[id.index()].is_some()) {
+            self.value(id);
+        }
+    }
+
+    /// Emits for the lanes of one vector alone.
+    fn narrowed(&mut self, vector: usize, emit: impl FnOnce(&mut Self)) {
+        let width = self.m.width();
+        let all = (self.values.clone(), self.bytes.clone(), self.lane, self.lanes);
+        let vectors = self.lanes / width;
+        for parts in self.values.iter_mut().flatten() {
+            let each = parts.len() / vectors;
+            *parts = parts[vector * each..][..each].to_vec();
+        }
+        self.bytes.fill(None);
+        self.lane = self.m.plus(self.lane, (vector * width) as i64);
+        self.lanes = width;
+        emit(self);
+        (self.values, self.bytes, self.lane, self.lanes) = all;
     }
 
     /// Variables for a value, as it is where the region is skipped.
     fn zeros(&mut self, id: ValueId) -> Vec<Variable> {
         let scalar = self.scalar(id);
-        let zeros = if self.in_bytes(id) { self.byte_everywhere(Value::U8(0)) } else { self.zero(scalar) };
-        let variables = zeros.into_iter().map(|zero| {
+        let variables = self.zero(scalar).into_iter().map(|zero| {
             let variable = self.m.variable(Kind::Vector(scalar));
             self.m.set(variable, zero);
             variable
