@@ -54,12 +54,7 @@ fn measure(arguments: &[String]) -> Result<String, Box<dyn Error>> {
         (0..frames).for_each(|_| by_hand.frame());
         begun.elapsed()
     });
-    let rows: u64 = program.groups.values().map(|group| u64::from(group.rows)).max().unwrap_or(1);
     let frame_ms = 1e3 * time.as_secs_f64() / f64::from(frames.max(1));
     let signals: Vec<String> = by_hand.signals().iter().map(|(name, value)| format!("{name} {value}")).collect();
-    Ok(format!(
-        "{model}: {frame_ms:.3} ms a frame on {threads} threads, {:.3} ns a row; {}",
-        1e6 * frame_ms / rows as f64,
-        signals.join(", ")
-    ))
+    Ok(format!("{model}: {frame_ms:.3} ms a frame on {threads} threads; {}", signals.join(", ")))
 }
