@@ -71,6 +71,7 @@ pub fn print_hash(name: &str, frames: u64, hash: u128) {
 }
 
 pub mod boids;
+pub mod cells;
 pub mod steer;
 
 pub mod floor {

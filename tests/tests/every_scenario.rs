@@ -13,12 +13,14 @@ use diptych_tests::{root, run_with, shipped};
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const FRAMES: u32 = 6;
 /// Parameters that make scenarios small: of all that have it, or of one.
-const SMALL: [(&str, &str, &str); 6] = [
+const SMALL: [(&str, &str, &str); 8] = [
     ("", "n", "3_000"),
     ("", "width", "150"),
     ("", "height", "61"),
     ("ants.dip", "side", "60"),
     ("lj-fluid.dip", "cells", "6"),
+    ("lj-fluid.dip", "melting", "1"),
+    ("lj-fluid.dip", "interval", "2"),
     ("traffic.dip", "cells", "20_000"),
 ];
 /// What a test may spend on one scenario.
