@@ -69,7 +69,9 @@ proptest! {
                 };
             }
             let mut found = vec![77];
-            nearest.ask(&index.tree(), &space, &slices, &from, own, count, &mut found);
+            let positions = Exact::F32(std::array::from_fn(|axis| slices.get(axis).copied().unwrap_or_default()));
+            let (tree, from) = (index.tree(), from.map(f64::from));
+            nearest.ask(&Asked { tree, space: &space, positions, from, own, count }, &mut found);
             prop_assert_eq!(&found[1..], nearest_of_all(&space, &columns, &from, own, count));
         }
     }

@@ -10,6 +10,7 @@ use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
 use super::bound::{Bound, recycle};
+use super::condition::Search;
 use super::far::Far;
 use super::{STREAM_ROWS, fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
@@ -29,6 +30,8 @@ enum Source {
         around: usize,
         count: usize,
     },
+    /// What the body's conditions found, by their order.
+    Found(usize),
     Group(GroupId),
     Inverse(InverseId),
     /// Of a bucket: the own row's, or the one that the own row stands for.
@@ -48,6 +51,8 @@ pub(super) struct Core {
     far: Far,
     far_at: Option<usize>,
     loops: Vec<LoopRoom>,
+    /// Of a condition: what it looks for.
+    pub search: Option<Search>,
     /// The row of each lane.
     rows: Vec<u32>,
     /// Whether anything asks for rows by their numbers, and room for them.
@@ -75,7 +80,7 @@ impl Core {
         };
         let asked: Vec<Option<usize>> = body.loops.values().map(&mut place).collect();
         let (mut sources, mut far, mut far_at) = (Vec::new(), Far::default(), None);
-        let mut first = 0;
+        let (mut first, mut conditions) = (0, 0);
         for ((it, at), slots) in body.loops.values().zip(asked).zip(&slots.loops) {
             sources.push(match (&it.over, at) {
                 (Over::Within { reach, .. }, Some(at)) => {
@@ -84,6 +89,10 @@ impl Core {
                 (Over::Far { index, .. }, Some(at)) => {
                     far_at = Some(at);
                     Source::Far(far.takes(program, *index, &slots.columns, first))
+                }
+                (Over::Nearest { among: Some(_), .. }, _) => {
+                    conditions += 1;
+                    Source::Found(conditions - 1)
                 }
                 (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
                 (Over::Group(group), _) => Source::Group(*group),
@@ -103,7 +112,8 @@ impl Core {
         let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
         let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { executor, group, sources, around, far, far_at, loops, rows, sorts, sorted, columns, turns }
+        let search = None;
+        Self { executor, group, sources, around, far, far_at, loops, search, rows, sorts, sorted, columns, turns }
     }
 
     /// The index that forms blocks: one whose summaries are asked for, else one with a reach, of the own group if there is
@@ -191,13 +201,19 @@ impl Core {
         if let Some(at) = self.far_at {
             self.far.ask(&bound.spaces[at], &bound.others, rows);
         }
-        for (source, room) in self.sources.iter().zip(&mut self.loops) {
+        for (number, (source, room)) in self.sources.iter().zip(&mut self.loops).enumerate() {
             match source {
+                Source::Found(condition) => room.found(&bound.conditions[*condition], &members),
                 Source::Within(..) | Source::Far(_) | Source::Count => {}
                 Source::Group(group) => {
                     let own = if *group == self.group { members.ascending } else { &[] };
                     room.runs.clear();
                     runs::cut(0..batch.group_rows(*group), own.iter().copied(), &mut room.runs);
+                }
+                Source::Nearest { around, .. } if self.search.as_ref().is_some_and(|search| search.offered == number) => {
+                    if let Some(search) = &mut self.search {
+                        search.begin(&bound.spaces[*around], &members, self.around[*around].own);
+                    }
                 }
                 Source::Nearest { around, count } => {
                     room.nearest(batch, &self.around[*around], &bound.spaces[*around], &members, *count);
@@ -210,8 +226,28 @@ impl Core {
         &self.rows
     }
 
-    /// Runs the body for the block that was asked for.
+    /// Runs the body for the block that was asked for; a condition as often as there is something to offer.
     pub fn run(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        count: usize,
+        own: &[Values<'_>],
+        out: &mut [ValuesMut<'_>],
+    ) {
+        let Some(mut search) = self.search.take() else { return self.compute(batch, bound, count, own, out) };
+        if let Source::Nearest { around, .. } = self.sources[search.offered] {
+            while search.offer(&bound.spaces[around], batch, &mut self.loops[search.offered]) {
+                self.compute(batch, bound, count, own, out);
+                search.hear(out);
+            }
+        }
+        search.finish();
+        self.search = Some(search);
+    }
+
+    /// Runs the body once.
+    fn compute(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
@@ -237,7 +273,7 @@ impl Core {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
                 Source::Far(_) => Turns::Shared(far.shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
-                Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
+                Source::Nearest { .. } | Source::Found(_) | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
                 }
                 Source::Inverse(inverse) => {

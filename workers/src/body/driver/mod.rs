@@ -7,7 +7,8 @@
 //! summaries of what is far do it bucket by bucket: then no block lies across buckets.
 //!
 //! A loop that asks with points or radii of its own has a *question*: a body that gives them for all rows of the batch
-//! before anything else is done.
+//! before anything else is done. A loop over the nearest that a *condition* is true for gets them from another body, which
+//! is run over offered rows, round by round, until no other row can count (`condition`).
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
@@ -26,6 +27,7 @@ mod around;
 mod blocks;
 mod bound;
 mod candidates;
+mod condition;
 mod core;
 mod far;
 mod moved;

@@ -62,6 +62,17 @@ impl Question {
         points
     }
 
+    /// The points as they were computed, if they are of `f64`.
+    pub fn exact(&self) -> [&[f64]; 3] {
+        let mut exact: [&[f64]; 3] = [&[]; 3];
+        for (to, found) in exact.iter_mut().zip(&self.found).take(self.axes) {
+            if let Values::F64(values) = found.values() {
+                *to = values;
+            }
+        }
+        exact
+    }
+
     /// The radii, if rows have radii of their own.
     pub fn radii(&self) -> Option<&[f32]> {
         match self.found.get(self.axes)?.values() {
