@@ -122,7 +122,7 @@ fn a_question_is_an_earlier_body_of_a_loop_that_asks_a_tree() {
     broken(both, |p| the_loop(p).over = Over::Group(p.systems[S].group), "it asks no index, and has a question");
     broken(
         both,
-        |p| p.indexes[diptych_protocol::id::IndexId(0)].kind = IndexKind::Grid { cell: 1.0, copies: Vec::new() },
+        |p| p.indexes[IndexId(0)].kind = IndexKind::Grid { cell: 1.0, copies: Vec::new() },
         "questions are for trees",
     );
     broken(
@@ -161,10 +161,13 @@ fn condition(program: &mut Program) -> &mut Body {
 
 #[test]
 fn what_other_rows_decide_is_a_condition() {
-    for query in ["nearest 3", "within 1 where x.R > 0", "nearest 3 where R > 0", "nearest 3 where true", "where x.R > R"] {
+    for query in
+        ["nearest 3", "within 1 where x.R > 0", "nearest 3 where R > 0", "nearest 3 where true", "where x.R > R"]
+    {
         assert_eq!(condition_of(&asking(query)), None, "{query}");
     }
-    for query in ["nearest 3 where x.R > R", "nearest 3 where distance(x) > 1 and R > 0", "nearest 3 where chance(0.5)"] {
+    for query in ["nearest 3 where x.R > R", "nearest 3 where distance(x) > 1 and R > 0", "nearest 3 where chance(0.5)"]
+    {
         let program = asking(query);
         let among = condition_of(&program).unwrap_or_else(|| panic!("no condition: {query}"));
         let given = program.bodies[among].results.iter().map(|value| program.bodies[among].ops[*value].scalar);

@@ -132,7 +132,10 @@ fn the_nearest_that_count_are_those_that_a_look_at_every_row_finds() {
 fn the_nearest_of_exact_positions_are_those_that_a_look_at_every_row_finds() {
     for (space, place) in [
         ("open 2", "dvec2(floor(uniform(0, 3)), 1) + dvec2(uniform(0, 1), uniform(0, 1)) * 1e-9"),
-        ("torus (0, 0) .. (9, 9)", "dvec2(if chance(0.5) { 1e-9 } else { 8.999999 }, 4) + dvec2(uniform(0, 1), 0) * 1e-8"),
+        (
+            "torus (0, 0) .. (9, 9)",
+            "dvec2(if chance(0.5) { 1e-9 } else { 8.999999 }, 4) + dvec2(uniform(0, 1), 0) * 1e-8",
+        ),
     ] {
         let text = format!(
             "scenario exact

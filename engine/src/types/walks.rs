@@ -96,7 +96,8 @@ impl<'a> Checker<'a, '_> {
         assigned(turns, &mut changed);
         if let Some(local) = self.turns[turn.0].decided.iter().find(|local| changed.contains(local)) {
             let name = &self.locals[local.0].name;
-            let message = format!("the loop changes `{name}`: which rows are the nearest is found before its first turn");
+            let message =
+                format!("the loop changes `{name}`: which rows are the nearest is found before its first turn");
             let error = Diagnostic::error(codes::E0518, filter.span, message);
             self.diagnostics.push(error.help("find the nearest of all, and say `if ...` in the loop"));
         }

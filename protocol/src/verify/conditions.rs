@@ -17,14 +17,13 @@ pub(super) fn problem(program: &Program, id: BodyId, walked: &Loop, among: BodyI
     let body = &program.bodies[among];
     let given: Vec<Scalar> = body.results.iter().map(|value| body.ops[*value].scalar).collect();
     let bits = body.results.first().map(|value| body.ops[*value].op);
-    let (Some(Op::Result(it, place)), [Scalar::U32, Scalar::Bool], true) = (bits, &*given, body.stores.is_empty()) else {
+    let (Some(Op::Result(it, place)), [Scalar::U32, Scalar::Bool], true) = (bits, &*given, body.stores.is_empty())
+    else {
         return Some("its condition gives no bits, or not whether a row asks");
     };
     let offered = &body.loops[it];
     let same = match &offered.over {
-        Over::Nearest { index, count, among: None, .. } => {
-            Some(*index) == walked.over.index() && *count == OFFERED_MAX
-        }
+        Over::Nearest { index, count, among: None, .. } => Some(*index) == walked.over.index() && *count == OFFERED_MAX,
         _ => false,
     };
     if !same {

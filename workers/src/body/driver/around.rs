@@ -10,11 +10,11 @@ use diptych_protocol::view::Batch;
 
 use super::bound::Surroundings;
 use super::candidates::{Asking, Candidates, Places};
+use super::condition::Condition;
 use crate::body::block::{Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
 use crate::index::{KdTree, Nearest, greater, lesser};
-use super::condition::Condition;
 
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {

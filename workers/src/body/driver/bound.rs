@@ -184,7 +184,17 @@ impl<'b> Bound<'b> {
                 let own = questions[question].points().map(Cow::Borrowed);
                 let (by_slot, radii) = (batch.slots().is_some(), questions[question].radii());
                 let own_exact = questions[question].exact();
-                return Surroundings { index, theirs, own, exact, own_exact, by_slot, own_slots: false, radii, summary };
+                return Surroundings {
+                    index,
+                    theirs,
+                    own,
+                    exact,
+                    own_exact,
+                    by_slot,
+                    own_slots: false,
+                    radii,
+                    summary,
+                };
             }
             let own_slots = !tree && batch.slots() == Some(around.index);
             let by_slot = own_slots || (batch.in_order() && around.when == When::Fresh);

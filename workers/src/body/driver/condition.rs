@@ -88,7 +88,9 @@ struct Lane {
 impl Search {
     fn new(body: &Body, count: usize) -> Self {
         let first = body.results.first().map(|value| body.ops[*value].op);
-        let Some(Op::Result(offered, _)) = first else { unreachable!("a verified condition gives what a loop carries") };
+        let Some(Op::Result(offered, _)) = first else {
+            unreachable!("a verified condition gives what a loop carries")
+        };
         Self { offered: offered.index(), count, lanes: Vec::new(), found: Vec::new(), places: Vec::new() }
     }
 

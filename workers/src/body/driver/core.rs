@@ -210,7 +210,9 @@ impl Core {
                     room.runs.clear();
                     runs::cut(0..batch.group_rows(*group), own.iter().copied(), &mut room.runs);
                 }
-                Source::Nearest { around, .. } if self.search.as_ref().is_some_and(|search| search.offered == number) => {
+                Source::Nearest { around, .. }
+                    if self.search.as_ref().is_some_and(|search| search.offered == number) =>
+                {
                     if let Some(search) = &mut self.search {
                         search.begin(&bound.spaces[*around], &members, self.around[*around].own);
                     }
