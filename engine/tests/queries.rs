@@ -59,9 +59,9 @@ fn only_what_the_row_computes_is_a_question() {
     // A question has what it needs, and no more: the point is computed of the loop before, but nothing is stored.
     let program = asking("within 1 of P * f32(count(y in g within 0.5 of P + vec2(R)))");
     let bodies = program.bodies_of(S);
-    assert_eq!(bodies.len(), 4, "the rule, what it asks with, and twice what that asks with");
+    assert_eq!(bodies.len(), 3, "the rule, what it asks with, and what that asks with");
     let asked = |body: &BodyId| program.bodies[*body].loops.len();
-    assert_eq!(bodies.iter().map(asked).collect::<Vec<_>>(), [0, 0, 1, 2]);
+    assert_eq!(bodies.iter().map(asked).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[track_caller]
@@ -178,6 +178,20 @@ fn what_other_rows_decide_is_a_condition() {
     let program = asking("nearest 3 of P + vec2(1, R) where x.R > R");
     assert_eq!(question_of(&program), None);
     assert_eq!(program.bodies_of(S).len(), 3, "the rule, its condition, and the condition's question");
+}
+
+#[test]
+fn what_several_loops_ask_is_asked_once() {
+    let program = compiled(
+        "space torus (0, 0) .. (9, 9)\ncomponent P = vec2\ncomponent R = f32\ncomponent A = u32\n\
+         group g[100] { position P = uniform(space), R = uniform(0, 1), A = 0 }\n\
+         system s for g owns A {\n\
+         let a = argmin(x in g nearest 3 where x.R > R : distance(x))\n\
+         let b = argmin(x in g nearest 3 where x != a : x.R)\n\
+         let c = argmin(x in g within b.R where x != a : x.R)\n\
+         A = count(x in g nearest 9 where x != a and x != b and x != c)\n}\n",
+    );
+    assert_eq!(program.bodies_of(S).len(), 5, "the rule, three conditions and a radius");
 }
 
 #[test]

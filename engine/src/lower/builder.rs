@@ -321,11 +321,17 @@ impl Builder {
     /// The body, of all that is needed, behind those of its loops' questions and conditions.
     pub fn finish(mut self, bodies: &mut Table<BodyId, Body>) -> BodyId {
         let (stores, results) = (std::mem::take(&mut self.stores), std::mem::take(&mut self.results));
-        self.body_of(&stores, &results, bodies)
+        self.body_of(&stores, &results, bodies, &mut HashMap::new())
     }
 
-    /// A body that gives these values: a part of what was built.
-    fn body_of(&self, stores: &[Store], results: &[ValueId], bodies: &mut Table<BodyId, Body>) -> BodyId {
+    /// A body that gives these values: a part of what was built. `asked` has what the loops ask that were met so far.
+    fn body_of(
+        &self,
+        stores: &[Store],
+        results: &[ValueId],
+        bodies: &mut Table<BodyId, Body>,
+        asked: &mut HashMap<LoopId, BodyId>,
+    ) -> BodyId {
         let root = self.scopes.first().map_or(&[][..], |scope| &scope.items);
         let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()));
         let mut numbering = Numbering { builder: self, live: &live, body: Body::default(), new: HashMap::new() };
@@ -337,13 +343,15 @@ impl Builder {
         let mut asking: Vec<(LoopId, LoopId)> = loops.into_iter().collect();
         asking.sort_unstable();
         for (draft, made) in asking {
-            // What they are made of stands before the loop: this comes to an end.
-            let draft = &self.loops[draft.index()];
-            if let Some(question) = &draft.question {
-                body.loops[made].question = Some(self.body_of(&[], question, bodies));
-            }
-            if let (Some(condition), Over::Nearest { among, .. }) = (&draft.among, &mut body.loops[made].over) {
-                *among = Some(self.body_of(&[], condition, bodies));
+            let Draft { question, among, .. } = &self.loops[draft.index()];
+            let Some(wanted) = among.as_ref().map(|among| &among[..]).or(question.as_deref()) else { continue };
+            // What it is made of stands before the loop: this comes to an end.
+            let known = asked.get(&draft).copied();
+            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, bodies, asked));
+            asked.insert(draft, found);
+            match &mut body.loops[made].over {
+                Over::Nearest { among: condition, .. } if among.is_some() => *condition = Some(found),
+                _ => body.loops[made].question = Some(found),
             }
         }
         bodies.push(body)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use diptych_protocol::id::{ColumnId, GroupId, IndexId};
+use diptych_protocol::id::{BodyId, ColumnId, GroupId, IndexId};
 use diptych_protocol::inverse_view::InverseView;
 use diptych_protocol::program::{IndexKind, Program, When};
 use diptych_protocol::values::Values;
@@ -19,8 +19,8 @@ use crate::index::{KdTree, Nearest, greater, lesser};
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
     pub index: IndexId,
-    /// Where it is asked with points, and perhaps radii, that the rows compute: which of the body's questions gives them.
-    pub question: Option<usize>,
+    /// Where it is asked with points, and perhaps radii, that the rows compute: the question that gives them.
+    pub question: Option<BodyId>,
     pub when: When,
     /// The own group's position.
     pub from: Vec<ColumnId>,
@@ -45,7 +45,7 @@ pub(super) struct Around {
 }
 
 impl Around {
-    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<usize>) -> Self {
+    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<BodyId>) -> Self {
         let copies = match &program.indexes[index].kind {
             IndexKind::Grid { copies, .. } => Some(copies.clone()),
             IndexKind::Tree { .. } => None,

@@ -11,9 +11,8 @@ use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
-use super::condition::Condition;
+use super::ahead::Answers;
 use super::core::Core;
-use super::question::Question;
 use super::slotted::Own;
 use crate::body::slots::Slots;
 use crate::index::{self, Asked, Exact, KdTree};
@@ -132,26 +131,19 @@ pub(super) struct Bound<'b> {
     pub ranges: Vec<Range<usize>>,
     /// What is around, by the order of the indexes.
     pub spaces: Vec<Surroundings<'b>>,
-    /// Which rows loops with conditions go over.
-    pub conditions: &'b [Condition],
+    /// What was found ahead: what loops ask with, which rows others go over.
+    pub ahead: Answers<'b>,
 }
 
 impl<'b> Bound<'b> {
-    pub fn new(
-        batch: &'b Batch<'_, '_>,
-        slots: &Slots,
-        core: &Core,
-        rooms: &mut Rooms,
-        questions: &'b [Question],
-        conditions: &'b [Condition],
-    ) -> Self {
+    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, core: &Core, rooms: &mut Rooms, ahead: Answers<'b>) -> Self {
         let mut bound = Bound {
             own: recycle(std::mem::take(&mut rooms.bound_own)),
             far: recycle(std::mem::take(&mut rooms.bound_far)),
             others: recycle(std::mem::take(&mut rooms.bound_others)),
             ranges: std::mem::take(&mut rooms.ranges),
             spaces: recycle(std::mem::take(&mut rooms.bound_spaces)),
-            conditions,
+            ahead,
         };
         if batch.slots().is_none() {
             bound.own.extend(slots.own.iter().map(|slot| {
@@ -181,9 +173,10 @@ impl<'b> Bound<'b> {
             let theirs = batch.positions(around.index);
             let exact = if tree { exact_positions(batch, around.index) } else { None };
             if let Some(question) = around.question {
-                let own = questions[question].points().map(Cow::Borrowed);
-                let (by_slot, radii) = (batch.slots().is_some(), questions[question].radii());
-                let own_exact = questions[question].exact();
+                let question = ahead.question(question);
+                let own = question.points().map(Cow::Borrowed);
+                let (by_slot, radii) = (batch.slots().is_some(), question.radii());
+                let own_exact = question.exact();
                 return Surroundings {
                     index,
                     theirs,

@@ -10,6 +10,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::values::ValuesMut;
 use diptych_protocol::view::Batch;
 
+use super::ahead::Answers;
 use super::around::{LoopRoom, Members};
 use super::bound::{Surroundings, recycle};
 use super::panel::Panel;
@@ -21,7 +22,7 @@ use crate::index::Among;
 
 /// A body that is a condition, and what it found for the rows of a batch.
 pub(super) struct Condition {
-    rule: Box<Rule>,
+    rule: Rule,
     given: Vec<Column>,
     panels: Vec<Panel<'static>>,
 }
@@ -38,11 +39,11 @@ impl Condition {
         let mut rule = Rule::new(program, group, body, backend)?;
         rule.core.search = Some(Search::new(&program.bodies[body], usize::from(count)));
         let given = rule.slots.out.iter().map(|scalar| Column::new(*scalar)).collect();
-        Ok(Self { rule: Box::new(rule), given, panels: Vec::new() })
+        Ok(Self { rule, given, panels: Vec::new() })
     }
 
     /// Finds the rows of a batch's rows.
-    pub fn find(&mut self, batch: &Batch<'_, '_>) {
+    pub fn find(&mut self, batch: &Batch<'_, '_>, before: Answers<'_>) {
         if let Some(search) = &mut self.rule.core.search {
             search.found.clear();
             search.places.clear();
@@ -53,7 +54,7 @@ impl Condition {
             column.resize(padded(batch.rows.len()));
             panels.push(Panel::Here(column.values_mut()));
         }
-        self.rule.run(batch, &mut panels);
+        self.rule.run(batch, before, &mut panels);
         self.panels = recycle(panels);
     }
 

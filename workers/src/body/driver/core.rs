@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use diptych_protocol::body::{Body, Loop, Over};
-use diptych_protocol::id::{GroupId, IndexId, InverseId};
+use diptych_protocol::id::{BodyId, GroupId, IndexId, InverseId};
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
@@ -30,8 +30,8 @@ enum Source {
         around: usize,
         count: usize,
     },
-    /// What the body's conditions found, by their order.
-    Found(usize),
+    /// What a condition found for so many.
+    Found(BodyId, u16),
     Group(GroupId),
     Inverse(InverseId),
     /// Of a bucket: the own row's, or the one that the own row stands for.
@@ -65,13 +65,9 @@ pub(super) struct Core {
 impl Core {
     pub fn new(program: &Program, group: GroupId, body: &Body, slots: &Slots, executor: Box<dyn Executor>) -> Self {
         let mut around: Vec<Around> = Vec::new();
-        let mut questions = 0;
         let mut place = |it: &Loop| {
             let index = it.over.index()?;
-            let question = it.question.map(|_| {
-                questions += 1;
-                questions - 1
-            });
+            let question = it.question;
             let known = |a: &Around| a.index == index && question.is_none() && a.question.is_none();
             Some(around.iter().position(known).unwrap_or_else(|| {
                 around.push(Around::new(program, group, index, question));
@@ -80,7 +76,7 @@ impl Core {
         };
         let asked: Vec<Option<usize>> = body.loops.values().map(&mut place).collect();
         let (mut sources, mut far, mut far_at) = (Vec::new(), Far::default(), None);
-        let (mut first, mut conditions) = (0, 0);
+        let mut first = 0;
         for ((it, at), slots) in body.loops.values().zip(asked).zip(&slots.loops) {
             sources.push(match (&it.over, at) {
                 (Over::Within { reach, .. }, Some(at)) => {
@@ -90,10 +86,7 @@ impl Core {
                     far_at = Some(at);
                     Source::Far(far.takes(program, *index, &slots.columns, first))
                 }
-                (Over::Nearest { among: Some(_), .. }, _) => {
-                    conditions += 1;
-                    Source::Found(conditions - 1)
-                }
+                (Over::Nearest { count, among: Some(among), .. }, _) => Source::Found(*among, *count),
                 (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
                 (Over::Group(group), _) => Source::Group(*group),
                 (Over::Inverse(inverse), _) => Source::Inverse(*inverse),
@@ -203,7 +196,7 @@ impl Core {
         }
         for (number, (source, room)) in self.sources.iter().zip(&mut self.loops).enumerate() {
             match source {
-                Source::Found(condition) => room.found(&bound.conditions[*condition], &members),
+                Source::Found(among, count) => room.found(bound.ahead.condition(*among, *count), &members),
                 Source::Within(..) | Source::Far(_) | Source::Count => {}
                 Source::Group(group) => {
                     let own = if *group == self.group { members.ascending } else { &[] };
@@ -275,7 +268,7 @@ impl Core {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
                 Source::Far(_) => Turns::Shared(far.shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
-                Source::Nearest { .. } | Source::Found(_) | Source::Members(..) | Source::Holder(_) => {
+                Source::Nearest { .. } | Source::Found(..) | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
                 }
                 Source::Inverse(inverse) => {

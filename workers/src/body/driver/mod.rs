@@ -16,6 +16,7 @@ use diptych_protocol::id::{ColumnId, SystemId};
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
+use self::ahead::Ahead;
 use self::bound::recycle;
 use self::panel::Panel;
 use self::rule::Rule;
@@ -23,6 +24,7 @@ use super::Backend;
 use super::block::{Uniforms, padded};
 use crate::kernel::Kernel;
 
+mod ahead;
 mod around;
 mod blocks;
 mod bound;
@@ -42,6 +44,7 @@ pub(super) const STREAM_ROWS: usize = 512;
 /// A body as the kernel of its system.
 pub struct BodyKernel {
     rule: Rule,
+    ahead: Ahead,
     stores: Vec<ColumnId>,
     panels: Vec<Panel<'static>>,
 }
@@ -54,7 +57,9 @@ impl BodyKernel {
             return Err(AccessError(format!("system {} has no body", system.name)));
         };
         let stores = program.bodies[body].stores.iter().map(|store| store.column).collect();
-        Ok(Self { rule: Rule::new(program, system.group, body, backend)?, stores, panels: Vec::new() })
+        let rule = Rule::new(program, system.group, body, backend)?;
+        let ahead = Ahead::new(program, system.group, body, backend)?;
+        Ok(Self { rule, ahead, stores, panels: Vec::new() })
     }
 }
 
@@ -62,7 +67,7 @@ impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
         panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
-        self.rule.run(batch, &mut panels);
+        self.rule.run(batch, self.ahead.ask(batch), &mut panels);
         self.panels = recycle(panels);
         Ok(())
     }

@@ -1,20 +1,18 @@
 //! A body with all that it needs to run over the rows of a batch, whatever becomes of what it gives.
 
 use diptych_protocol::access::AccessError;
-use diptych_protocol::body::Over;
 use diptych_protocol::id::{BodyId, GroupId};
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
+use super::ahead::Answers;
 use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
-use super::condition::Condition;
 use super::core::Core;
 use super::moved::Moved;
 use super::panel::Panel;
-use super::question::Question;
 use crate::body::block::padded;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
@@ -32,24 +30,14 @@ pub(super) struct Rule {
     pub rooms: Rooms,
     pub own: Vec<Column>,
     pub out: Vec<Column>,
-    /// What its loops ask with, in their order.
-    questions: Vec<Question>,
-    /// Which rows its loops go over, where a condition says which count, in their order.
-    conditions: Vec<Condition>,
 }
 
 impl Rule {
-    /// For a verified body. Its questions and conditions have lower numbers: this comes to an end.
+    /// For a verified body.
     pub fn new(program: &Program, group: GroupId, body: BodyId, backend: Backend) -> Result<Self, AccessError> {
         let body = &program.bodies[body];
         let slots = Slots::of(program, body);
         let core = Core::new(program, group, body, &slots, executor(program, body, backend)?);
-        let asked = body.loops.values().filter_map(|it| it.question);
-        let conditions = body.loops.values().filter_map(|it| match it.over {
-            Over::Nearest { count, among, .. } => Some((among?, count)),
-            _ => None,
-        });
-        let conditions = conditions.map(|(body, count)| Condition::new(program, group, body, count, backend));
         Ok(Self {
             forming: core.forming(),
             core,
@@ -58,27 +46,19 @@ impl Rule {
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
-            questions: asked.map(|body| Question::new(program, group, body, backend)).collect::<Result<_, _>>()?,
-            conditions: conditions.collect::<Result<_, _>>()?,
             slots,
         })
     }
 
-    /// Runs over a batch; what it gives, stores then results, goes to `panels`.
-    pub fn run(&mut self, batch: &Batch<'_, '_>, panels: &mut [Panel<'_>]) {
-        let mut questions = std::mem::take(&mut self.questions);
-        questions.iter_mut().for_each(|question| question.ask(batch));
-        let mut conditions = std::mem::take(&mut self.conditions);
-        conditions.iter_mut().for_each(|condition| condition.find(batch));
-        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, &questions, &conditions);
+    /// Runs over a batch, with what was found ahead for its rows; what it gives, stores then results, goes to `panels`.
+    pub fn run(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>]) {
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
         match (batch.slots(), self.forming) {
             (Some(index), _) => self.slotted(batch, &bound, panels, index),
             (None, Some(forming)) => self.gathered(batch, &bound, panels, forming),
             (None, None) => self.stream(batch, &bound, panels),
         }
         bound.give_back(&mut self.rooms);
-        self.questions = questions;
-        self.conditions = conditions;
     }
 
     /// Blocks are stretches.
