@@ -130,10 +130,14 @@ fn the_nearest_that_count_are_those_that_a_look_at_every_row_finds() {
 /// `nearest` among positions of `f64` without a condition, and through points that rows compute.
 #[test]
 fn the_nearest_of_exact_positions_are_those_that_a_look_at_every_row_finds() {
-    for (space, place) in [
-        ("open 2", "dvec2(floor(uniform(0, 3)), 1) + dvec2(uniform(0, 1), uniform(0, 1)) * 1e-9"),
+    // With a grid beside the tree, rows of the points go by its slots.
+    let slots = "index a = kdtree of points { bucket = 16 }\nindex b = grid of points { cell = 1.5 }";
+    for (space, index, place) in [
+        ("open 2", "", "dvec2(floor(uniform(0, 3)), 1) + dvec2(uniform(0, 1), uniform(0, 1)) * 1e-9"),
+        ("box (0, 0) .. (9, 9)", slots, "dvec2(uniform(0, 9), exponential(3) % 9)"),
         (
             "torus (0, 0) .. (9, 9)",
+            "",
             "dvec2(if chance(0.5) { 1e-9 } else { 8.999999 }, 4) + dvec2(uniform(0, 1), 0) * 1e-8",
         ),
     ] {
@@ -144,6 +148,7 @@ component Position = dvec2
 component Number = u32
 component Wrong = u32
 group points[500] {{ position Position = {place}, Number = row, Wrong = 0 }}
+{index}
 system look for points owns Wrong {{
     let mut met = 0, mut wrong = 0
     for x in points nearest 9 {{
@@ -154,6 +159,7 @@ system look for points owns Wrong {{
         met += 1
     }}
     let asked = sum(x in points nearest 9 of Position * 1.0 : x.Number)
+    if count(x in points within 1.5) != count(x in points where distance(x) <= 1.5) {{ wrong += 1 }}
     if met != 9 or asked != sum(x in points nearest 9 : x.Number) {{ wrong += 1 }}
     Wrong += u32(wrong)
 }}
@@ -161,8 +167,19 @@ signal wrong = sum(points: Wrong)
 ensure \"a look at every row finds the same\" wrong == 0
 "
         );
-        for backend in BACKENDS {
-            let found = outcome(&program(&text, &[], 2), backend, 2);
+        // The same of where rows are in the end.
+        let near = text.replace("nearest 9 {", "nearest 9 of fresh Position {");
+        let near = near.replace("delta(y)", "fresh y.Position - fresh Position");
+        let near = near.replace(
+            "let asked = sum(x in points nearest 9 of Position * 1.0",
+            "let asked = sum(x in points nearest 9",
+        );
+        let moved = format!(
+            "{near}system move for points owns Position {{ Position = if chance(0.5) {{ {place} }} else {{ Position }} }}\n"
+        );
+        let texts = if space.starts_with("torus") { vec![text] } else { vec![text, moved] };
+        for (text, backend) in texts.iter().flat_map(|text| BACKENDS.map(|backend| (text, backend))) {
+            let found = outcome(&program(text, &[], 2), backend, 2);
             assert_eq!(found.stopped, Stopped::Frames, "{space}: {} wrong", signal(&found, "wrong"));
         }
     }
