@@ -75,12 +75,12 @@ impl Asked {
     fn of(program: &Program, id: IndexId) -> Self {
         let mut asked = Self { reach: None, otherwise: false };
         asked.otherwise |= program.groups.values().any(|group| group.origin == Origin::Buckets(id));
-        for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
-            let Code::Body(body) = system.code else {
+        for (number, system) in program.systems.iter().filter(|(_, system)| system.indexes.contains(&id)) {
+            let Code::Body(_) = system.code else {
                 asked.otherwise = true;
                 continue;
             };
-            for it in program.bodies[body].loops.values() {
+            for it in program.loops_of(number) {
                 match &it.over {
                     Over::Within { index, reach, .. } if *index == id && it.question.is_none() => {
                         asked.reach = Some(asked.reach.map_or(*reach, |known| known.max(*reach)));
@@ -99,9 +99,10 @@ impl Asked {
 fn copies(program: &Program, id: IndexId, index: &Index) -> Vec<(ColumnId, When)> {
     let ordered = program.groups[index.group].order.is_some();
     let mut all: BTreeSet<(u32, bool)> = BTreeSet::new();
-    for system in program.systems.values().filter(|system| system.indexes.contains(&id)) {
-        let Code::Body(body) = system.code else { continue };
-        let mut read = read_of_others(&program.bodies[body], id, index);
+    for (number, system) in program.systems.iter().filter(|(_, system)| system.indexes.contains(&id)) {
+        let Code::Body(_) = system.code else { continue };
+        let bodies = program.bodies_of(number).into_iter().map(|body| &program.bodies[body]);
+        let mut read: Vec<_> = bodies.flat_map(|body| read_of_others(body, id, index)).collect();
         if ordered {
             read.retain(|(_, when)| *when == When::Prev);
             if system.group == index.group {

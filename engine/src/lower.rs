@@ -2,13 +2,14 @@
 
 pub mod builder;
 mod cells;
+mod conditions;
 pub mod expressions;
 mod geometry;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_protocol::body::{Body, Op, Over, Store};
+use diptych_protocol::body::{Body, Op, Over, Store, with_asked};
 use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Ensure, Enum, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read,
@@ -18,6 +19,7 @@ use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
 
 use crate::lower::expressions::Flattener;
+pub(crate) use crate::lower::rules::assigned;
 use crate::types::{self, Model, Place};
 
 /// A checked scenario and where its components stand.
@@ -192,10 +194,11 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
                 }
             });
             // What turned out not to be needed is not waited for.
-            let made = &bodies.bodies[body];
+            let made = with_asked(&bodies.bodies, body).into_iter().map(|body| &bodies.bodies[body]);
+            let loops = || made.clone().flat_map(|body| body.loops.values());
             let used: BTreeSet<(ColumnId, bool)> = made
-                .ops
-                .values()
+                .clone()
+                .flat_map(|body| body.ops.values())
                 .filter_map(|typed| match typed.op {
                     Op::Read { column, when, .. } => Some((column, when == diptych_protocol::program::When::Fresh)),
                     _ => None,
@@ -209,9 +212,9 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
                 },
                 over => over.index().or(over.buckets()),
             };
-            let asked: BTreeSet<IndexId> = made.loops.values().filter_map(|it| asked(&it.over)).collect();
+            let asked: BTreeSet<IndexId> = loops().filter_map(|it| asked(&it.over)).collect();
             indexes.retain(|index| asked.contains(index));
-            inverses.retain(|id| made.loops.values().any(|it| it.over == Over::Inverse(*id)));
+            inverses.retain(|id| loops().any(|it| it.over == Over::Inverse(*id)));
             reads.retain(|read| used.contains(&(read.column, read.when == diptych_protocol::program::When::Fresh)));
             Code::Body(body)
         }

@@ -46,12 +46,11 @@ fn may_move(program: &Program, group: GroupId) -> bool {
     let unowned = program.columns.values().filter(|column| column.group == group && column.owner.is_none()).count();
     let referred = program.columns.values().any(|column| column.component_type.sort == Sort::Entity(group))
         || program.inverses.values().any(|inverse| inverse.group == group || inverse.to == group);
-    let stays = |system: &System| match system.code {
+    let stays = |(id, system): (SystemId, &System)| match system.code {
         Code::Native(_) => system.group == group || system.reads.iter().any(|read| of(read.column)),
-        Code::Body(body) => finds_rows(&program.bodies[body], group, of),
-        Code::Carry => false,
+        _ => program.bodies_of(id).into_iter().any(|body| finds_rows(&program.bodies[body], group, of)),
     };
-    unowned < OWNS_MAX && !referred && !program.systems.values().any(stays)
+    unowned < OWNS_MAX && !referred && !program.systems.iter().any(stays)
 }
 
 /// Whether a body finds rows by their numbers.

@@ -315,8 +315,8 @@ fn slots_of(program: &Program, group: GroupId, systems: &[SystemId]) -> Option<I
     }
     let mut asked: Option<IndexId> = None;
     for system in systems {
-        let Code::Body(body) = program.systems[*system].code else { return None };
-        for index in program.bodies[body].loops.values().filter_map(|it| it.over.index()) {
+        let Code::Body(_) = program.systems[*system].code else { return None };
+        for index in program.loops_of(*system).filter_map(|it| it.over.index()) {
             let found = &program.indexes[index];
             if matches!(found.kind, IndexKind::Grid { .. }) && found.group == group {
                 asked = Some(asked.map_or(index, |known| known.min(index)));
@@ -328,11 +328,7 @@ fn slots_of(program: &Program, group: GroupId, systems: &[SystemId]) -> Option<I
 
 /// The trees that a pass of bodies asks for summaries.
 fn far_of(program: &Program, systems: &[SystemId]) -> BTreeSet<IndexId> {
-    let loops = systems.iter().filter_map(|system| match program.systems[*system].code {
-        Code::Body(body) => Some(program.bodies[body].loops.values()),
-        Code::Native(_) | Code::Carry => None,
-    });
-    loops.flatten().filter_map(|it| it.over.far()).collect()
+    systems.iter().flat_map(|system| program.loops_of(*system)).filter_map(|it| it.over.far()).collect()
 }
 
 /// Whether a system looks beyond its own rows and their neighbours in memory.

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use diptych_protocol::body::{Body, Op, Over};
-use diptych_protocol::id::{ColumnId, Id, SystemId, ValueId};
+use diptych_protocol::body::{Op, Over};
+use diptych_protocol::id::{BodyId, ColumnId, Id, SystemId, ValueId};
 use diptych_protocol::program::{Code, Program, Read, When};
 
 use crate::codes;
@@ -43,30 +43,25 @@ fn is_derived(program: &Program, owner: SystemId, column: ColumnId) -> bool {
     let Code::Body(body) = system.code else {
         return !system.reads.iter().any(|read| read.column == column && read.when == When::Prev);
     };
-    let body = &program.bodies[body];
-    let Some(store) = body.stores.iter().find(|store| store.column == column) else { return false };
+    let Some(store) = program.bodies[body].stores.iter().find(|store| store.column == column) else { return false };
+    let reads = reads(program, body, vec![store.value]);
     // Something that reads no row at all is a constant or a clock: nothing is late about it.
-    let mut reads_any = false;
-    let own = needed(body, store.value).into_iter().any(|value| match body.ops[value].op {
-        Op::Read { column: read, when, .. } => {
-            reads_any = true;
-            read == column && when == When::Prev
-        }
-        _ => false,
-    });
-    !own && reads_any
+    !reads.contains(&(column, When::Prev)) && !reads.is_empty()
 }
 
-/// The values that one is made of, loops and what they carry included.
-fn needed(body: &Body, value: ValueId) -> BTreeSet<ValueId> {
-    let mut all = BTreeSet::new();
-    let mut open = vec![value];
+/// The columns that values of a body are made of, with those of loops, of what they carry and of their conditions.
+fn reads(program: &Program, body: BodyId, values: Vec<ValueId>) -> Vec<(ColumnId, When)> {
+    let (mut all, mut reads) = (BTreeSet::new(), Vec::new());
+    let (id, body, mut open) = (body, &program.bodies[body], values);
     while let Some(value) = open.pop() {
         if !all.insert(value) {
             continue;
         }
         let op = body.ops[value].op;
         open.extend(op.operands());
+        if let Op::Read { column, when, .. } = op {
+            reads.push((column, when));
+        }
         let (Op::Result(it, place) | Op::Carried(it, place)) = op else { continue };
         let walked = &body.loops[it];
         let carried = walked.carried[usize::from(place)];
@@ -76,8 +71,11 @@ fn needed(body: &Body, value: ValueId) -> BTreeSet<ValueId> {
         if let Over::Count { first, end } = walked.over {
             open.extend([first, end]);
         }
+        if let Some(among) = walked.over.among().filter(|among| *among < id) {
+            reads.extend(self::reads(program, among, program.bodies[among].results.clone()));
+        }
     }
-    all
+    reads
 }
 
 /// Whether a system waits, directly or through others, for what another makes.

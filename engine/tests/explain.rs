@@ -91,6 +91,31 @@ fn sums_of_a_tree_are_shown() {
     assert!(words.contains("buckets of 16 rows, sums of Mass, opening angle 0.5"), "{indexes}");
 }
 
+/// The nearest of those that a condition is true for.
+const AMONG: &str = "
+scenario among
+space open 2
+component Position = vec2
+component Ripe = bool
+component Way = vec2
+group food[100] { position Position = vec2(row, 0)\n Ripe = true }
+group ants[100] { position Position = vec2(0, row)\n Way = vec2(0) }
+system look for ants owns Way { Way = sum(f in food nearest 2 where f.Ripe : delta(f)) }
+";
+
+#[test]
+fn conditions_of_the_nearest_are_shown() {
+    let text = explain::ir::all(&compiled(AMONG));
+    let parts = [
+        "nearest 2 in food-neighbours from (%1 %2) among condition 2 carry (",
+        "condition 2 of system look {\n",
+        "nearest 32 in food-neighbours from (%0 %1) carry (%2 add %5 if %6, %3 set %7) {\n",
+    ];
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
 #[test]
 fn loops_of_every_kind_are_shown() {
     let program = compiled(LOOPS);

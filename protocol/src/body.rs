@@ -13,10 +13,19 @@
 //! After the loop the carried values are read by [`Op::Result`]; nothing else of a body can be used outside.
 //!
 //! Each row sees its turns in the same order whatever block or lane it is in, so that neither shows in the bits.
+//!
+//! # Conditions
+//!
+//! Which rows may be among the nearest can be said by a body of its own, the *condition* of [`Over::Nearest::among`]. Its
+//! first result is a `u32` that one of its loops carries: it goes over the nearest [`OFFERED_MAX`] rows, and turn `t` sets
+//! bit `t` if its row counts. Turns know nothing of each other, so that other rows can be offered instead of the nearest,
+//! as often as need be, in any order. The second result is whether the own row asks at all (`bool`).
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BodyId, ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
+#[allow(unused_imports, reason = "the page above names it")]
+use crate::limits::OFFERED_MAX;
 use crate::program::{Span, When};
 use crate::raster::Offset;
 use crate::table::Table;
@@ -51,6 +60,21 @@ impl Body {
     pub fn asks_indexes(&self) -> bool {
         self.loops.values().any(|l| l.over.index().is_some())
     }
+}
+
+/// A body, and those that are run ahead of it: the questions and conditions of its loops, and what those ask in turn.
+/// Ascending: each behind what it asks.
+pub fn with_asked(bodies: &Table<BodyId, Body>, body: BodyId) -> Vec<BodyId> {
+    let mut all = vec![body];
+    let mut at = 0;
+    while let Some(&body) = all.get(at) {
+        let asked = bodies[body].loops.values().flat_map(Loop::asks);
+        all.extend(asked.filter(|asked| *asked < body));
+        at += 1;
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// A value for a column.
@@ -197,15 +221,19 @@ pub enum Over {
         /// position, `prev` or fresh as the index is.
         from: Vec<ValueId>,
     },
-    /// The nearest rows of the index's group, fewer if it has not so many; never the own row. By distance (squared,
-    /// summed in the order of the axes, in the position's own precision), then row.
+    /// The nearest rows of the index's group, or of those of its rows for which a condition is true; fewer if there are
+    /// not so many; never the own row. By distance (squared, summed in the order of the axes, in the position's own
+    /// precision), then row.
     Nearest {
         /// The index.
         index: IndexId,
         /// How many.
         count: u16,
-        /// As for `Within`.
+        /// As for `Within`. Where there is a condition, its loop measures from the same point, and has the question.
         from: Vec<ValueId>,
+        /// Which rows count: the condition, a body whose number is below that of the body that the loop is in. Without
+        /// one all do. A row that does not ask finds none.
+        among: Option<BodyId>,
     },
     /// All rows of the index's group but the own one, near ones by themselves, far ones by summaries that stand for them
     /// ([`crate::summary`]). The others are first the summaries in the order of the tree, then rows in the order of the tree's
@@ -242,6 +270,14 @@ impl Over {
     pub fn index(&self) -> Option<IndexId> {
         match self {
             Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// The condition that says which rows count.
+    pub fn among(&self) -> Option<BodyId> {
+        match self {
+            Over::Nearest { among, .. } => *among,
             _ => None,
         }
     }
@@ -325,6 +361,22 @@ impl Op {
 }
 
 impl Loop {
+    /// The bodies that are run ahead of the one that it is in: its question, its condition.
+    pub fn asks(&self) -> impl Iterator<Item = BodyId> {
+        self.question.into_iter().chain(self.over.among())
+    }
+
+    /// The values that it uses itself, outside of operations.
+    pub fn values(&self) -> impl Iterator<Item = ValueId> {
+        let ends = match self.over {
+            Over::Count { first, end } => [Some(first), Some(end)],
+            _ => [None; 2],
+        };
+        let carried = self.carried.iter().flat_map(|it| [Some(it.start), Some(it.update.value()), it.update.when()]);
+        let from = self.over.from().iter().copied();
+        ends.into_iter().chain([self.mask, self.active]).chain(carried).flatten().chain(from)
+    }
+
     /// The operations of its body.
     pub fn body(&self) -> std::ops::Range<usize> {
         self.at.index() + 1..self.end.index()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::body::Body;
+use crate::body::{Body, Loop, with_asked};
 use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
@@ -17,7 +17,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 5;
+pub const PROGRAM_VERSION: u32 = 6;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -451,21 +451,18 @@ impl Program {
         self.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| id)
     }
 
-    /// The bodies that a system runs: its own, if its code is one, and the questions of its loops.
+    /// The bodies that a system runs, ascending: its own, if its code is one, the questions and conditions of its loops, and
+    /// what those ask in turn.
     pub fn bodies_of(&self, system: SystemId) -> Vec<BodyId> {
-        let mut all: Vec<BodyId> = match self.systems[system].code {
-            Code::Body(body) => vec![body],
+        match self.systems[system].code {
+            Code::Body(body) => with_asked(&self.bodies, body),
             Code::Native(_) | Code::Carry => Vec::new(),
-        };
-        let mut at = 0;
-        while let Some(&body) = all.get(at) {
-            let asked = self.bodies[body].loops.values().filter_map(|it| it.question);
-            all.extend(asked.filter(|question| *question < body));
-            at += 1;
         }
-        all.sort_unstable();
-        all.dedup();
-        all
+    }
+
+    /// The loops of the bodies that a system runs.
+    pub fn loops_of(&self, system: SystemId) -> impl Iterator<Item = &Loop> {
+        self.bodies_of(system).into_iter().flat_map(|body| self.bodies[body].loops.values())
     }
 
     /// How large an inverse is.

@@ -34,6 +34,10 @@
 //!   set-up reads no column, asks nothing; one about a finished state has no loop.
 //! - A spatial loop measures from the own position; or from what its question gives, an earlier body without stores whose
 //!   results are a point and perhaps a radius. Only trees are asked so.
+//! - The condition of a loop over the nearest is an earlier body without stores. It gives the bits that one of its loops
+//!   carries, and whether the row asks. That loop goes over the nearest of the same index, without a condition; its bits
+//!   come one a turn, from the lowest on, and its turns know nothing of each other. The loop with the condition has no
+//!   question: the condition's loop has it.
 //! - A read at an offset is of the own group, which has a raster, along axes that it has; beyond the edge there is a
 //!   value for it.
 //! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
@@ -60,6 +64,7 @@
 //! - Groups with reductions are aggregated once, at set-up and in each frame, in the stage before the commit.
 
 mod bodies;
+mod conditions;
 mod order;
 mod rasters;
 mod schedule;

@@ -51,9 +51,11 @@ fn system(program: &Program, name: &str) -> Option<Result<String, String>> {
     Some(match &system.code {
         Code::Body(body) => {
             let mut parts = vec![text(program, &format!("system {name} for {group}"), &program.bodies[*body])];
-            for question in program.bodies_of(id).into_iter().filter(|question| question != body) {
-                let head = format!("question {} of system {name}", question.number());
-                parts.push(text(program, &head, &program.bodies[question]));
+            for asked in program.bodies_of(id).into_iter().filter(|asked| asked != body) {
+                let condition = program.loops_of(id).any(|it| it.over.among() == Some(asked));
+                let what = if condition { "condition" } else { "question" };
+                let head = format!("{what} {} of system {name}", asked.number());
+                parts.push(text(program, &head, &program.bodies[asked]));
             }
             Ok(parts.join("\n"))
         }
@@ -187,8 +189,9 @@ fn head(program: &Program, id: LoopId, it: &Loop) -> String {
         Over::Within { index: over, reach, from } => {
             format!("within {} reach {reach} from ({})", index(*over), values(from))
         }
-        Over::Nearest { index: over, count, from } => {
-            format!("nearest {count} in {} from ({})", index(*over), values(from))
+        Over::Nearest { index: over, count, from, among } => {
+            let among = among.map_or(String::new(), |among| format!(" among condition {}", among.number()));
+            format!("nearest {count} in {} from ({}){among}", index(*over), values(from))
         }
         Over::Far { index: over, from } => format!("far and near in {} from ({})", index(*over), values(from)),
         Over::Group(group) => format!("group {}", program.groups[*group].name),

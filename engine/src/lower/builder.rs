@@ -40,6 +40,8 @@ struct Draft {
     over: Over,
     /// The point and the radius, where they are its own.
     question: Option<Vec<ValueId>>,
+    /// What its condition gives, if it has one.
+    among: Option<[ValueId; 2]>,
     mask: Option<ValueId>,
     at: ValueId,
     parent: Option<LoopId>,
@@ -202,6 +204,7 @@ impl Builder {
         self.loops.push(Draft {
             over,
             question,
+            among: None,
             mask,
             at,
             parent,
@@ -212,6 +215,16 @@ impl Builder {
         });
         self.scopes.push(Scope { home: Some(it), ..Scope::default() });
         it
+    }
+
+    /// Gives a loop over the nearest a condition, of what was made before it.
+    pub fn among(&mut self, it: LoopId, condition: [ValueId; 2]) {
+        self.loops[it.index()].among = Some(condition);
+    }
+
+    /// Whether a value is another one in each turn of a loop.
+    pub fn varies(&self, value: ValueId, it: LoopId) -> bool {
+        self.nodes[value.index()].home == Some(it)
     }
 
     /// Whether a loop goes over a range.
@@ -305,14 +318,20 @@ impl Builder {
         draft.mask == Some(mask) && draft.starts[usize::from(place)] == start
     }
 
-    /// The body, of all that is needed, behind those of its loops' questions.
+    /// The body, of all that is needed, behind those of its loops' questions and conditions.
     pub fn finish(mut self, bodies: &mut Table<BodyId, Body>) -> BodyId {
         let (stores, results) = (std::mem::take(&mut self.stores), std::mem::take(&mut self.results));
-        self.body_of(&stores, &results, bodies)
+        self.body_of(&stores, &results, bodies, &mut HashMap::new())
     }
 
-    /// A body that gives these values: a part of what was built.
-    fn body_of(&self, stores: &[Store], results: &[ValueId], bodies: &mut Table<BodyId, Body>) -> BodyId {
+    /// A body that gives these values: a part of what was built. `asked` has what the loops ask that were met so far.
+    fn body_of(
+        &self,
+        stores: &[Store],
+        results: &[ValueId],
+        bodies: &mut Table<BodyId, Body>,
+        asked: &mut HashMap<LoopId, BodyId>,
+    ) -> BodyId {
         let root = self.scopes.first().map_or(&[][..], |scope| &scope.items);
         let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()));
         let mut numbering = Numbering { builder: self, live: &live, body: Body::default(), new: HashMap::new() };
@@ -324,9 +343,15 @@ impl Builder {
         let mut asking: Vec<(LoopId, LoopId)> = loops.into_iter().collect();
         asking.sort_unstable();
         for (draft, made) in asking {
-            if let Some(question) = &self.loops[draft.index()].question {
-                // What it is made of stands before the loop: this comes to an end.
-                body.loops[made].question = Some(self.body_of(&[], question, bodies));
+            let Draft { question, among, .. } = &self.loops[draft.index()];
+            let Some(wanted) = among.as_ref().map(|among| &among[..]).or(question.as_deref()) else { continue };
+            // What it is made of stands before the loop: this comes to an end.
+            let known = asked.get(&draft).copied();
+            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, bodies, asked));
+            asked.insert(draft, found);
+            match &mut body.loops[made].over {
+                Over::Nearest { among: condition, .. } if among.is_some() => *condition = Some(found),
+                _ => body.loops[made].question = Some(found),
             }
         }
         bodies.push(body)
@@ -445,8 +470,8 @@ impl Numbering<'_> {
             Over::Within { index, reach, from: point } => {
                 Over::Within { index: *index, reach: *reach, from: from(point) }
             }
-            Over::Nearest { index, count, from: point } => {
-                Over::Nearest { index: *index, count: *count, from: from(point) }
+            Over::Nearest { index, count, from: point, among } => {
+                Over::Nearest { index: *index, count: *count, from: from(point), among: *among }
             }
             Over::Far { index, from: point } => Over::Far { index: *index, from: from(point) },
             Over::Count { first, end } => Over::Count { first: self.new[first], end: self.new[end] },

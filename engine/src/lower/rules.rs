@@ -87,7 +87,13 @@ impl Flattener<'_> {
         changed.dedup();
         let starts: Vec<ValueId> = changed.iter().flat_map(|local| self.locals[local].clone()).collect();
         let (over, question) = self.over(&walk.over);
+        let condition = self.condition(walk, &over, question.as_ref());
+        // The condition asks for the loop.
+        let question = question.filter(|_| condition.is_none());
         let it = self.builder.open(over, question, self.reached, starts);
+        if let Some(condition) = condition {
+            self.builder.among(it, condition);
+        }
         self.turns.insert(walk.turn, it);
         self.open.push(walk.turn);
         let mut place = 0;
@@ -99,7 +105,8 @@ impl Flattener<'_> {
         }
         let known: Vec<Local> = self.locals.keys().copied().collect();
         let test = self.within(walk);
-        let filter = walk.filter.as_ref().and_then(|filter| self.lanes(filter).first().copied());
+        let filter = walk.filter.as_ref().filter(|_| condition.is_none());
+        let filter = filter.and_then(|filter| self.lanes(filter).first().copied());
         let active = self.builder.both(test, filter);
         // Inner loops make turns only where this one's turn counts.
         let reached = self.reached;
@@ -144,7 +151,8 @@ impl Flattener<'_> {
             typed::Over::Nearest { index, count, point } => {
                 let from = self.point(*index, point.as_ref());
                 let question = point.as_ref().map(|_| from.clone());
-                return (Over::Nearest { index: IndexId::new(*index as u32), count: *count, from }, question);
+                let index = IndexId::new(*index as u32);
+                return (Over::Nearest { index, count: *count, from, among: None }, question);
             }
             typed::Over::Far(index) => {
                 Over::Far { index: IndexId::new(*index as u32), from: self.own_position(*index) }
@@ -241,7 +249,7 @@ impl Flattener<'_> {
 }
 
 /// The variables that statements assign.
-fn assigned(steps: &[Step], locals: &mut Vec<Local>) {
+pub fn assigned(steps: &[Step], locals: &mut Vec<Local>) {
     for step in steps {
         match step {
             Step::Set(local, _) | Step::SetLane(local, _, _) => locals.push(*local),

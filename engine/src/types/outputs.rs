@@ -201,7 +201,14 @@ impl<'a> Checker<'a, '_> {
         let floor = self.floor.take();
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
-            self.turns.push(TurnInfo { group: Some(group), own: true, spatial: false, far: None, cells: None });
+            self.turns.push(TurnInfo {
+                group: Some(group),
+                own: true,
+                spatial: false,
+                far: None,
+                cells: None,
+                decided: Vec::new(),
+            });
             let turn = Turn(self.turns.len() - 1);
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
         }

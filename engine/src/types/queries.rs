@@ -59,12 +59,6 @@ impl<'a> Checker<'a, '_> {
             }
             Query::Nearest { count, of } => {
                 let (when, point) = self.measured_from(name, group, own, of.as_deref(), "nearest", span)?;
-                let wide = |member: &&super::Member| member.position && member.ty.scalar == Scalar::F64;
-                if self.model.groups[group].members.iter().any(|member| wide(&member)) {
-                    let error = wrong(span, "`nearest` among positions of `f64` is not supported yet".into());
-                    self.diagnostics.push(error.help("use `within`, or positions of `f32`"));
-                    return None;
-                }
                 match self.check(count, None) {
                     Checked::Error => return None,
                     Checked::Typed(typed) if typed.ty.scalar.is_integer() && typed.scalar().is_none() => {

@@ -48,6 +48,8 @@ pub(super) struct TurnInfo {
     pub far: Option<usize>,
     /// Over the cells around the own one: how many.
     pub cells: Option<u32>,
+    /// Over the nearest: the variables that decide which rows these are.
+    pub decided: Vec<Local>,
 }
 
 /// What is being checked: the body of a system, or something about a finished state.
@@ -189,15 +191,16 @@ impl<'a> Checker<'a, '_> {
                     steps.push(Step::If(condition, a, b));
                 }
             }
-            StmtKind::For { walk, body } => {
+            StmtKind::For { walk: written, body } => {
                 let mut turns = Vec::new();
-                match self.open_walk(walk) {
+                match self.open_walk(written) {
                     Some((walk, outer)) => {
                         self.statements(body, &mut turns);
                         self.close_walk(outer);
+                        self.decided_before(written, walk.turn, &turns);
                         steps.push(Step::Loop(Box::new(walk), turns));
                     }
-                    None => self.turns_of_nothing(walk, body),
+                    None => self.turns_of_nothing(written, body),
                 }
             }
         }
@@ -210,7 +213,7 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None });
+        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None, decided: Vec::new() });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

@@ -7,6 +7,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::lower::assigned;
 use crate::syntax::ast::{self, Expr, Fold};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
@@ -51,7 +52,14 @@ impl<'a> Checker<'a, '_> {
             Over::Around(offsets) => Some(offsets.len() as u32),
             _ => None,
         };
-        self.turns.push(TurnInfo { group, own: false, spatial, far, cells });
+        let nearest = matches!(over, Over::Nearest { .. });
+        if let (Some(filter), true, true) = (&walk.filter, nearest, depth > 0) {
+            let error = Diagnostic::error(codes::E0518, filter.span, "in another loop, `nearest` takes no `where`");
+            let all = "look around outside of that loop; or find the nearest of all, and say `if ...` inside";
+            self.diagnostics.push(error.help(all));
+            return None;
+        }
+        self.turns.push(TurnInfo { group, own: false, spatial, far, cells, decided: Vec::new() });
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
@@ -59,7 +67,17 @@ impl<'a> Checker<'a, '_> {
         if let Some(rule) = &mut self.rule {
             rule.open.push(turn);
         }
+        let looked = |locals: &[LocalInfo]| locals.iter().map(|local| local.used).collect::<Vec<_>>();
+        let before = looked(&self.locals);
+        if nearest {
+            self.locals.iter_mut().for_each(|local| local.used = false);
+        }
         let filter = walk.filter.as_ref().map(|filter| self.truth(filter, "what follows `where`"));
+        if nearest {
+            let all = looked(&self.locals).into_iter().enumerate();
+            self.turns[turn.0].decided = all.filter(|(_, used)| *used).map(|(at, _)| Local(at)).collect();
+            self.locals.iter_mut().zip(before).for_each(|(local, before)| local.used |= before);
+        }
         let filter = match filter {
             Some(None) => {
                 self.close_walk(outer);
@@ -69,6 +87,20 @@ impl<'a> Checker<'a, '_> {
             None => None,
         };
         Some((Walk { turn, over, filter }, outer))
+    }
+
+    /// Says where the turns of a loop change what decides which rows are the nearest: these are found before the first.
+    pub(super) fn decided_before(&mut self, walk: &ast::Walk, turn: Turn, turns: &[Step]) {
+        let Some(filter) = &walk.filter else { return };
+        let mut changed = Vec::new();
+        assigned(turns, &mut changed);
+        if let Some(local) = self.turns[turn.0].decided.iter().find(|local| changed.contains(local)) {
+            let name = &self.locals[local.0].name;
+            let message =
+                format!("the loop changes `{name}`: which rows are the nearest is found before its first turn");
+            let error = Diagnostic::error(codes::E0518, filter.span, message);
+            self.diagnostics.push(error.help("find the nearest of all, and say `if ...` in the loop"));
+        }
     }
 
     /// Closes a loop.

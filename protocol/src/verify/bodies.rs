@@ -7,7 +7,7 @@ use crate::id::{BodyId, ColumnId, GroupId, Id, IndexId, LoopId, SystemId, ValueI
 use crate::limits::NEAREST_MAX;
 use crate::program::{Code, Origin, Program, Reach, When};
 use crate::types::Scalar;
-use crate::verify::{Violation, rasters};
+use crate::verify::{Violation, conditions, rasters};
 
 /// Checks all bodies, and what those in use store and read.
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
@@ -41,7 +41,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
             stores(program, body, &system.owns.iter().copied().collect(), true, violations);
         }
         program.bodies_of(id).into_iter().for_each(|body| uses(program, body, &User::System(id), violations));
-        questions(program, id, violations);
+        asked(program, id, violations);
     }
     for reduction in program.reductions.values() {
         uses(program, reduction.body, &User::Rows(reduction.group), violations);
@@ -69,13 +69,13 @@ fn stores(program: &Program, id: BodyId, columns: &BTreeSet<ColumnId>, all: bool
     }
 }
 
-/// What each loop of a system asks with: a point, and perhaps a radius.
-fn questions(program: &Program, system: SystemId, violations: &mut Vec<Violation>) {
+/// What each loop of a system asks ahead: with which point, and perhaps radius; which rows count.
+fn asked(program: &Program, system: SystemId, violations: &mut Vec<Violation>) {
     for id in program.bodies_of(system) {
         for (it, walked) in program.bodies[id].loops.iter() {
-            let Some(question) = walked.question else { continue };
-            let what = problem_of_question(program, id, walked, question);
-            violations.extend(what.map(|what| Violation::Loop(id, it, what)));
+            let question = walked.question.and_then(|question| problem_of_question(program, id, walked, question));
+            let among = walked.over.among().and_then(|among| conditions::problem(program, id, walked, among));
+            violations.extend(question.into_iter().chain(among).map(|what| Violation::Loop(id, it, what)));
         }
     }
 }
@@ -191,11 +191,15 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
 fn from_elsewhere(program: &Program, body: &Body, it: &Loop, own: &[ColumnId]) -> Option<&'static str> {
     let index = &program.indexes[it.over.index()?];
     let from = it.over.from();
-    if it.question.is_some() {
-        return (from.len() != index.positions.len()).then_some("its point has not the axes of the index");
+    let scalar = |value: &ValueId| body.ops.get(*value).map(|typed| typed.scalar);
+    let like = |(value, column): (&ValueId, &ColumnId)| scalar(value) == Some(program.columns[*column].scalar);
+    if from.len() != index.positions.len() || !from.iter().zip(&index.positions).all(like) {
+        return Some("its point has not the axes of the index");
     }
-    let right = from.len() == index.positions.len()
-        && from.len() == own.len()
+    if it.asks().next().is_some() {
+        return None;
+    }
+    let right = from.len() == own.len()
         && from.iter().zip(own).all(|(value, &column)| {
             let read = Op::Read { column, when: index.when, at: At::Own };
             body.ops.get(*value).is_some_and(|typed| typed.op == read)

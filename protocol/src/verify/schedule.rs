@@ -140,10 +140,7 @@ fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[System
 
 /// Whether a pass by the slots of an index asks for the summaries of another one: its blocks lie across those buckets.
 fn of_summaries(program: &Program, index: IndexId, systems: &[SystemId]) -> Option<&'static str> {
-    let asks = |system: &SystemId| {
-        let Code::Body(body) = program.systems[*system].code else { return false };
-        program.bodies[body].loops.values().filter_map(|it| it.over.far()).any(|other| other != index)
-    };
+    let asks = |system: &SystemId| program.loops_of(*system).filter_map(|it| it.over.far()).any(|other| other != index);
     systems.iter().any(asks).then_some("a pass by slots asks for the summaries of that index alone")
 }
 

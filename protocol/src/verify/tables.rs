@@ -96,7 +96,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         }
         for (it, walked) in body.loops.iter() {
             check.id(&body.ops, walked.at, it);
-            walked.question.iter().for_each(|question| check.id(bodies, *question, it));
+            walked.asks().for_each(|asked| check.id(bodies, asked, it));
             match &walked.over {
                 Over::Within { index, .. }
                 | Over::Nearest { index, .. }

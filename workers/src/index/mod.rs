@@ -12,14 +12,16 @@
 //! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks; [`summarise_top()`] sums over these.
 //!
 //! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it; [`Asker`] for rows of any group,
-//! [`Nearest`] for a number of neighbours, [`FarList`] for everything, what is far in summaries. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
+//! [`Nearest`] for a number of neighbours, [`Among`] for those of them that a condition is true for, [`FarList`] for everything, what is far in summaries. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
 //! benchmarks and tools.
 
+mod among;
 mod block;
 mod build;
 mod candidates;
 mod count;
 mod cut;
+mod exact;
 mod far;
 mod halve;
 mod keys;
@@ -38,12 +40,14 @@ mod summarise;
 mod tree;
 mod window;
 
+pub use among::Among;
 pub use block::Blocks;
 pub use build::{BuildError, ChunkArrays, build};
 pub use candidates::Candidates;
 pub(crate) use count::check;
 pub use count::{BadPosition, Splits, count};
 pub(crate) use cut::{greater, lesser};
+pub use exact::{Asked, Exact};
 pub use far::FarList;
 pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};

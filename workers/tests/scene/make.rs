@@ -98,7 +98,7 @@ impl Make {
     pub fn nearest(&mut self, position: [u32; 2], count: usize) -> ValueId {
         let from = position.map(|column| self.read(column, self.when, At::Own)).to_vec();
         let none = self.u32(0);
-        let over = Over::Nearest { index: INDEX, count: count as u16, from };
+        let over = Over::Nearest { index: INDEX, count: count as u16, from, among: None };
         let it = self.looped(over, None, |make, it| (None, vec![(none, make.joined(it, 0))]));
         self.result(it, 0)
     }

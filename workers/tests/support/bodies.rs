@@ -302,7 +302,7 @@ impl Maker<'_> {
             }
             2 => {
                 let from = from(self);
-                Over::Nearest { index, count: 5, from }
+                Over::Nearest { index, count: 5, from, among: None }
             }
             3 => Over::Group(GroupId(space)),
             4 => Over::Inverse(InverseId(0)),

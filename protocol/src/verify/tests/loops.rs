@@ -200,10 +200,12 @@ fn what_a_loop_goes_over_makes_sense() {
     broken(|p| within(p, 0.6), wrong);
     for count in [0, NEAREST_MAX + 1] {
         let from = vec![v(0), v(1)];
-        broken(|p| it(p, 0).over = Over::Nearest { index: IndexId(0), count, from }, wrong);
+        broken(|p| it(p, 0).over = Over::Nearest { index: IndexId(0), count, from, among: None }, wrong);
     }
     // A grid answers within a reach, and nothing else.
-    for over in [Over::Nearest { index: IndexId(0), count: 3, from: vec![v(0), v(1)] }, Over::Members(IndexId(0))] {
+    for over in
+        [Over::Nearest { index: IndexId(0), count: 3, from: vec![v(0), v(1)], among: None }, Over::Members(IndexId(0))]
+    {
         let gridded = |p: &mut Program| {
             p.indexes[IndexId(0)].kind = IndexKind::Grid { cell: 0.1, copies: Vec::new() };
             it(p, 0).over = over;

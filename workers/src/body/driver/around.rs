@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use diptych_protocol::id::{ColumnId, GroupId, IndexId};
+use diptych_protocol::id::{BodyId, ColumnId, GroupId, IndexId};
 use diptych_protocol::inverse_view::InverseView;
 use diptych_protocol::program::{IndexKind, Program, When};
 use diptych_protocol::values::Values;
@@ -10,6 +10,7 @@ use diptych_protocol::view::Batch;
 
 use super::bound::Surroundings;
 use super::candidates::{Asking, Candidates, Places};
+use super::condition::Condition;
 use crate::body::block::{Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
@@ -18,8 +19,8 @@ use crate::index::{KdTree, Nearest, greater, lesser};
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
     pub index: IndexId,
-    /// Where it is asked with points, and perhaps radii, that the rows compute: which of the body's questions gives them.
-    pub question: Option<usize>,
+    /// Where it is asked with points, and perhaps radii, that the rows compute: the question that gives them.
+    pub question: Option<BodyId>,
     pub when: When,
     /// The own group's position.
     pub from: Vec<ColumnId>,
@@ -44,7 +45,7 @@ pub(super) struct Around {
 }
 
 impl Around {
-    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<usize>) -> Self {
+    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<BodyId>) -> Self {
         let copies = match &program.indexes[index].kind {
             IndexKind::Grid { copies, .. } => Some(copies.clone()),
             IndexKind::Tree { .. } => None,
@@ -182,6 +183,11 @@ impl Members<'_> {
     pub fn place(&self, space: &Surroundings<'_>, number: usize, row: u32) -> usize {
         if space.by_slot { self.offset + number } else { (row - self.first) as usize }
     }
+
+    /// Where a row stands in the batch.
+    pub fn place_in_batch(&self, number: usize, row: u32) -> usize {
+        if self.slots.is_some() { self.offset + number } else { (row - self.first) as usize }
+    }
 }
 
 /// Which bucket's rows a loop goes over.
@@ -219,15 +225,21 @@ impl LoopRoom {
         self.rows.clear();
         for (number, &row) in rows.iter().enumerate() {
             self.starts.push(self.rows.len() as u32);
-            let mut from = [0.0; 3];
-            for (from, column) in from.iter_mut().zip(space.own()).take(space.axes()) {
-                *from = column[members.place(space, number, row)];
-            }
-            let own = around.own.then_some(row);
-            let theirs = space.theirs.axes();
-            self.nearest.ask(space.tree(), batch.space(), theirs, &from, own, count, &mut self.rows);
+            let from = space.point(members.place(space, number, row));
+            self.nearest.ask(&space.asked(batch, from, around.own.then_some(row), count), &mut self.rows);
         }
         self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
+    }
+
+    /// Lists what a condition found for each row.
+    pub fn found(&mut self, condition: &Condition, members: &Members<'_>) {
+        self.starts.clear();
+        self.rows.clear();
+        for (number, &row) in members.rows.iter().enumerate() {
+            self.starts.push(self.rows.len() as u32);
+            self.rows.extend_from_slice(condition.found(members.place_in_batch(number, row)));
+        }
+        self.starts.resize(padded(members.rows.len()) + 1, self.rows.len() as u32);
     }
 
     /// Lists the rows of each row's bucket.

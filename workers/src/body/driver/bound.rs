@@ -11,11 +11,11 @@ use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::{Batch, Positions};
 
+use super::ahead::Answers;
 use super::core::Core;
-use super::question::Question;
 use super::slotted::Own;
 use crate::body::slots::Slots;
-use crate::index::{self, KdTree};
+use crate::index::{self, Asked, Exact, KdTree};
 
 /// An empty list in the room of another, whose items have borrowed from what is gone.
 pub(in crate::body) fn recycle<A, B>(mut list: Vec<A>) -> Vec<B> {
@@ -50,6 +50,9 @@ pub(super) struct Surroundings<'b> {
     pub index: Found<'b>,
     pub theirs: Positions<'b>,
     own: [Cow<'b, [f32]>; 3],
+    /// Those of its rows and the own ones before they were rounded, if positions are of `f64` and a tree is asked.
+    exact: Option<[&'b [f64]; 3]>,
+    own_exact: [&'b [f64]; 3],
     /// Whether own positions stand in the order of the batch's slots, instead of by row.
     pub by_slot: bool,
     /// Whether these slots are those of the index.
@@ -66,6 +69,18 @@ impl Surroundings<'_> {
         self.own.each_ref().map(|axis| &**axis)
     }
 
+    /// The point that the own row at a place measures from.
+    pub fn point(&self, place: usize) -> [f64; 3] {
+        let mut point = [0.0; 3];
+        for (axis, to) in point.iter_mut().enumerate().take(self.axes()) {
+            *to = match self.own_exact[axis].get(place) {
+                Some(exact) => *exact,
+                None => f64::from(self.own[axis][place]),
+            };
+        }
+        point
+    }
+
     /// How many axes.
     pub fn axes(&self) -> usize {
         self.theirs.axes().len()
@@ -79,6 +94,19 @@ impl<'b> Surroundings<'b> {
             Found::Tree(tree) => tree,
             Found::Grid(_) => unreachable!("a verified body asks a grid for no more than what is within a reach"),
         }
+    }
+
+    /// What a point asks the tree; `own` is left out.
+    pub fn asked(&self, batch: &'b Batch<'_, '_>, from: [f64; 3], own: Option<u32>, count: usize) -> Asked<'b> {
+        let positions = match self.exact {
+            Some(exact) => Exact::F64(exact),
+            None => {
+                let mut axes: [&'b [f32]; 3] = [&[]; 3];
+                axes.iter_mut().zip(self.theirs.axes()).for_each(|(to, axis)| *to = axis);
+                Exact::F32(axes)
+            }
+        };
+        Asked { tree: *self.tree(), space: batch.space(), positions, from, own, count }
     }
 
     /// The row in each slot of a grid.
@@ -103,22 +131,19 @@ pub(super) struct Bound<'b> {
     pub ranges: Vec<Range<usize>>,
     /// What is around, by the order of the indexes.
     pub spaces: Vec<Surroundings<'b>>,
+    /// What was found ahead: what loops ask with, which rows others go over.
+    pub ahead: Answers<'b>,
 }
 
 impl<'b> Bound<'b> {
-    pub fn new(
-        batch: &'b Batch<'_, '_>,
-        slots: &Slots,
-        core: &Core,
-        rooms: &mut Rooms,
-        questions: &'b [Question],
-    ) -> Self {
+    pub fn new(batch: &'b Batch<'_, '_>, slots: &Slots, core: &Core, rooms: &mut Rooms, ahead: Answers<'b>) -> Self {
         let mut bound = Bound {
             own: recycle(std::mem::take(&mut rooms.bound_own)),
             far: recycle(std::mem::take(&mut rooms.bound_far)),
             others: recycle(std::mem::take(&mut rooms.bound_others)),
             ranges: std::mem::take(&mut rooms.ranges),
             spaces: recycle(std::mem::take(&mut rooms.bound_spaces)),
+            ahead,
         };
         if batch.slots().is_none() {
             bound.own.extend(slots.own.iter().map(|slot| {
@@ -146,16 +171,31 @@ impl<'b> Bound<'b> {
                 (Found::Grid(batch.grid(around.index)), None)
             };
             let theirs = batch.positions(around.index);
+            let exact = if tree { exact_positions(batch, around.index) } else { None };
             if let Some(question) = around.question {
-                let own = questions[question].points().map(Cow::Borrowed);
-                let (by_slot, radii) = (batch.slots().is_some(), questions[question].radii());
-                return Surroundings { index, theirs, own, by_slot, own_slots: false, radii, summary };
+                let question = ahead.question(question);
+                let own = question.points().map(Cow::Borrowed);
+                let (by_slot, radii) = (batch.slots().is_some(), question.radii());
+                let own_exact = question.exact();
+                return Surroundings {
+                    index,
+                    theirs,
+                    own,
+                    exact,
+                    own_exact,
+                    by_slot,
+                    own_slots: false,
+                    radii,
+                    summary,
+                };
             }
             let own_slots = !tree && batch.slots() == Some(around.index);
             let by_slot = own_slots || (batch.in_order() && around.when == When::Fresh);
             // The tree has the own positions, rounded already.
             let known = tree && around.own && batch.slots().is_some();
+            let mut own_exact: [&[f64]; 3] = [&[]; 3];
             if known {
+                own_exact = exact.unwrap_or(own_exact);
                 own.iter_mut().zip(theirs.axes()).for_each(|(axis, values)| *axis = Cow::Borrowed(*values));
             }
             let unknown = own.iter_mut().zip(&around.from).enumerate().filter(|_| !known);
@@ -163,6 +203,7 @@ impl<'b> Bound<'b> {
                 match own_positions(batch, around.index, column, around.when) {
                     Values::F32(values) => *axis = Cow::Borrowed(values),
                     Values::F64(values) => {
+                        own_exact[number] = values;
                         let mut rounded = rooms.rounded.pop().unwrap_or_default();
                         rounded.resize(values.len(), 0.0);
                         index::round(batch.space(), number, values, &mut rounded);
@@ -171,7 +212,7 @@ impl<'b> Bound<'b> {
                     _ => {}
                 }
             }
-            Surroundings { index, theirs, own, by_slot, own_slots, radii: None, summary }
+            Surroundings { index, theirs, own, exact, own_exact, by_slot, own_slots, radii: None, summary }
         }));
         bound
     }
@@ -189,6 +230,17 @@ impl<'b> Bound<'b> {
         }
         rooms.bound_spaces = recycle(spaces);
     }
+}
+
+/// The positions of an index's rows, if they are of `f64`.
+fn exact_positions<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> Option<[&'b [f64]; 3]> {
+    let index = &batch.program().indexes[index];
+    let mut axes: [&[f64]; 3] = [&[]; 3];
+    for (axis, column) in axes.iter_mut().zip(&index.positions) {
+        let Values::F64(values) = batch.read_values(*column, index.when, Reach::Any) else { return None };
+        *axis = values;
+    }
+    Some(axes)
 }
 
 /// A column of the own positions: of the batch's rows as they stand; of a batch that is given by slots, in that order

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use diptych_protocol::body::{Body, Loop, Over};
-use diptych_protocol::id::{GroupId, IndexId, InverseId};
+use diptych_protocol::id::{BodyId, GroupId, IndexId, InverseId};
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
 use super::bound::{Bound, recycle};
+use super::condition::Search;
 use super::far::Far;
 use super::{fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
@@ -29,6 +30,8 @@ enum Source {
         around: usize,
         count: usize,
     },
+    /// What a condition found for so many.
+    Found(BodyId, u16),
     Group(GroupId),
     Inverse(InverseId),
     /// Of a bucket: the own row's, or the one that the own row stands for.
@@ -48,6 +51,8 @@ pub(super) struct Core {
     far: Far,
     far_at: Option<usize>,
     loops: Vec<LoopRoom>,
+    /// Of a condition: what it looks for.
+    pub search: Option<Search>,
     /// Whether the body asks for the rows of its lanes.
     asks_rows: bool,
     /// The row of each lane.
@@ -62,13 +67,9 @@ pub(super) struct Core {
 impl Core {
     pub fn new(program: &Program, group: GroupId, body: &Body, slots: &Slots, executor: Box<dyn Executor>) -> Self {
         let mut around: Vec<Around> = Vec::new();
-        let mut questions = 0;
         let mut place = |it: &Loop| {
             let index = it.over.index()?;
-            let question = it.question.map(|_| {
-                questions += 1;
-                questions - 1
-            });
+            let question = it.question;
             let known = |a: &Around| a.index == index && question.is_none() && a.question.is_none();
             Some(around.iter().position(known).unwrap_or_else(|| {
                 around.push(Around::new(program, group, index, question));
@@ -87,6 +88,7 @@ impl Core {
                     far_at = Some(at);
                     Source::Far(far.takes(program, *index, &slots.columns, first))
                 }
+                (Over::Nearest { count, among: Some(among), .. }, _) => Source::Found(*among, *count),
                 (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
                 (Over::Group(group), _) => Source::Group(*group),
                 (Over::Inverse(inverse), _) => Source::Inverse(*inverse),
@@ -105,8 +107,23 @@ impl Core {
         let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
         let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let asks_rows = body.asks_rows();
-        Self { executor, group, sources, around, far, far_at, loops, asks_rows, rows, sorts, sorted, columns, turns }
+        let (search, asks_rows) = (None, body.asks_rows());
+        Self {
+            executor,
+            group,
+            sources,
+            around,
+            far,
+            far_at,
+            loops,
+            search,
+            asks_rows,
+            rows,
+            sorts,
+            sorted,
+            columns,
+            turns,
+        }
     }
 
     /// The index that forms blocks: one whose summaries are asked for, else one with a reach, of the own group if there is
@@ -202,13 +219,21 @@ impl Core {
         if let Some(at) = self.far_at {
             self.far.ask(&bound.spaces[at], &bound.others, rows);
         }
-        for (source, room) in self.sources.iter().zip(&mut self.loops) {
+        for (number, (source, room)) in self.sources.iter().zip(&mut self.loops).enumerate() {
             match source {
+                Source::Found(among, count) => room.found(bound.ahead.condition(*among, *count), &members),
                 Source::Within(..) | Source::Far(_) | Source::Count => {}
                 Source::Group(group) => {
                     let own = if *group == self.group { members.ascending } else { &[] };
                     room.runs.clear();
                     runs::cut(0..batch.group_rows(*group), own.iter().copied(), &mut room.runs);
+                }
+                Source::Nearest { around, .. }
+                    if self.search.as_ref().is_some_and(|search| search.offered == number) =>
+                {
+                    if let Some(search) = &mut self.search {
+                        search.begin(&bound.spaces[*around], &members, self.around[*around].own);
+                    }
                 }
                 Source::Nearest { around, count } => {
                     room.nearest(batch, &self.around[*around], &bound.spaces[*around], &members, *count);
@@ -221,8 +246,28 @@ impl Core {
         &self.rows
     }
 
-    /// Runs the body for the block that was asked for.
+    /// Runs the body for the block that was asked for; a condition as often as there is something to offer.
     pub fn run(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        count: usize,
+        own: &[Values<'_>],
+        out: &mut [ValuesMut<'_>],
+    ) {
+        let Some(mut search) = self.search.take() else { return self.compute(batch, bound, count, own, out) };
+        if let Source::Nearest { around, .. } = self.sources[search.offered] {
+            while search.offer(&bound.spaces[around], batch, &mut self.loops[search.offered]) {
+                self.compute(batch, bound, count, own, out);
+                search.hear(out);
+            }
+        }
+        search.finish();
+        self.search = Some(search);
+    }
+
+    /// Runs the body once.
+    fn compute(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
@@ -248,7 +293,7 @@ impl Core {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
                 Source::Far(_) => Turns::Shared(far.shared(columns)),
                 Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
-                Source::Nearest { .. } | Source::Members(..) | Source::Holder(_) => {
+                Source::Nearest { .. } | Source::Found(..) | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
                 }
                 Source::Inverse(inverse) => {

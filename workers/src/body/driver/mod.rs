@@ -7,7 +7,8 @@
 //! summaries of what is far do it bucket by bucket: then no block lies across buckets.
 //!
 //! A loop that asks with points or radii of its own has a *question*: a body that gives them for all rows of the batch
-//! before anything else is done.
+//! before anything else is done. A loop over the nearest that a *condition* is true for gets them from another body, which
+//! is run over offered rows, round by round, until no other row can count (`condition`).
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
@@ -15,6 +16,7 @@ use diptych_protocol::id::{ColumnId, SystemId};
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
+use self::ahead::Ahead;
 use self::bound::recycle;
 use self::panel::Panel;
 use self::rule::Rule;
@@ -22,10 +24,12 @@ use super::Backend;
 use super::block::Uniforms;
 use crate::kernel::Kernel;
 
+mod ahead;
 mod around;
 mod blocks;
 mod bound;
 mod candidates;
+mod condition;
 mod core;
 mod far;
 mod moved;
@@ -38,6 +42,7 @@ mod slotted;
 /// A body as the kernel of its system.
 pub struct BodyKernel {
     rule: Rule,
+    ahead: Ahead,
     stores: Vec<ColumnId>,
     panels: Vec<Panel<'static>>,
 }
@@ -50,7 +55,9 @@ impl BodyKernel {
             return Err(AccessError(format!("system {} has no body", system.name)));
         };
         let stores = program.bodies[body].stores.iter().map(|store| store.column).collect();
-        Ok(Self { rule: Rule::new(program, system.group, body, backend)?, stores, panels: Vec::new() })
+        let rule = Rule::new(program, system.group, body, backend)?;
+        let ahead = Ahead::new(program, system.group, body, backend)?;
+        Ok(Self { rule, ahead, stores, panels: Vec::new() })
     }
 }
 
@@ -58,7 +65,7 @@ impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
         panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
-        self.rule.run(batch, &mut panels);
+        self.rule.run(batch, self.ahead.ask(batch), &mut panels);
         self.panels = recycle(panels);
         Ok(())
     }

@@ -8,6 +8,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::values::Values;
 use diptych_protocol::view::Batch;
 
+use super::ahead::Answers;
 use super::bound::recycle;
 use super::panel::Panel;
 use super::rule::Rule;
@@ -17,7 +18,7 @@ use crate::index;
 
 /// A body that gives points, and perhaps radii, and what it gave for the rows of a batch, in their order.
 pub(super) struct Question {
-    rule: Box<Rule>,
+    rule: Rule,
     axes: usize,
     found: Vec<Column>,
     /// Points of `f64`, rounded.
@@ -30,17 +31,17 @@ impl Question {
         let rule = Rule::new(program, group, body, backend)?;
         let found = rule.slots.out.iter().map(|scalar| Column::new(*scalar)).collect();
         let axes = usize::from(program.space.dimensions);
-        Ok(Self { rule: Box::new(rule), axes, found, rounded: Default::default(), panels: Vec::new() })
+        Ok(Self { rule, axes, found, rounded: Default::default(), panels: Vec::new() })
     }
 
     /// Computes them.
-    pub fn ask(&mut self, batch: &Batch<'_, '_>) {
+    pub fn ask(&mut self, batch: &Batch<'_, '_>, before: Answers<'_>) {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
         for column in &mut self.found {
             column.resize(batch.rows.len().next_multiple_of(LANES_MAX));
             panels.push(Panel::Here(column.values_mut()));
         }
-        self.rule.run(batch, &mut panels);
+        self.rule.run(batch, before, &mut panels);
         self.panels = recycle(panels);
         for (axis, (rounded, found)) in self.rounded.iter_mut().zip(&self.found).take(self.axes).enumerate() {
             if let Values::F64(values) = found.values() {
@@ -60,6 +61,17 @@ impl Question {
             };
         }
         points
+    }
+
+    /// The points as they were computed, if they are of `f64`.
+    pub fn exact(&self) -> [&[f64]; 3] {
+        let mut exact: [&[f64]; 3] = [&[]; 3];
+        for (to, found) in exact.iter_mut().zip(&self.found).take(self.axes) {
+            if let Values::F64(values) = found.values() {
+                *to = values;
+            }
+        }
+        exact
     }
 
     /// The radii, if rows have radii of their own.

@@ -7,12 +7,12 @@ use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
+use super::ahead::Answers;
 use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
 use super::moved::Moved;
 use super::panel::Panel;
-use super::question::Question;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
@@ -29,17 +29,14 @@ pub(super) struct Rule {
     pub rooms: Rooms,
     pub own: Vec<Column>,
     pub out: Vec<Column>,
-    /// What its loops ask with, in their order.
-    questions: Vec<Question>,
 }
 
 impl Rule {
-    /// For a verified body. Its questions have lower numbers: this comes to an end.
+    /// For a verified body.
     pub fn new(program: &Program, group: GroupId, body: BodyId, backend: Backend) -> Result<Self, AccessError> {
         let body = &program.bodies[body];
         let slots = Slots::of(program, body);
         let core = Core::new(program, group, body, &slots, executor(program, body, backend)?);
-        let asked = body.loops.values().filter_map(|it| it.question);
         Ok(Self {
             forming: core.forming(),
             core,
@@ -48,23 +45,19 @@ impl Rule {
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
-            questions: asked.map(|body| Question::new(program, group, body, backend)).collect::<Result<_, _>>()?,
             slots,
         })
     }
 
-    /// Runs over a batch; what it gives, stores then results, goes to `panels`.
-    pub fn run(&mut self, batch: &Batch<'_, '_>, panels: &mut [Panel<'_>]) {
-        let mut questions = std::mem::take(&mut self.questions);
-        questions.iter_mut().for_each(|question| question.ask(batch));
-        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, &questions);
+    /// Runs over a batch, with what was found ahead for its rows; what it gives, stores then results, goes to `panels`.
+    pub fn run(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>]) {
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
         match (batch.slots(), self.forming) {
             (Some(index), _) => self.slotted(batch, &bound, panels, index),
             (None, Some(forming)) => self.gathered(batch, &bound, panels, forming),
             (None, None) => self.stream(batch, &bound, panels),
         }
         bound.give_back(&mut self.rooms);
-        self.questions = questions;
     }
 
     /// Blocks are stretches.
