@@ -180,8 +180,10 @@ impl Fold {
 
 /// How many are 1; the others are 0.
 fn trues(kept: &[u8]) -> u64 {
-    // As many as a sum of one byte holds: it goes by whole vectors.
-    kept.chunks(255).map(|some| u64::from(some.iter().fold(0u8, |sum, kept| sum.wrapping_add(*kept)))).sum()
+    // No more than a sum of one byte holds, and a multiple of any vector.
+    let (many, rest) = kept.as_chunks::<128>();
+    let sum = |some: &[u8]| u64::from(some.iter().fold(0u8, |sum, kept| sum.wrapping_add(*kept)));
+    many.iter().map(|some| sum(some)).sum::<u64>() + sum(rest)
 }
 
 /// Row after row; how many of them counted.

@@ -36,6 +36,8 @@ pub(super) struct Function<'a> {
     pub lanes: usize,
     /// Room for the arguments and the result of a call, made with the first one.
     pub call_room: Option<[u32; 3]>,
+    /// Words that were read before the loop over the rows.
+    pub known: Vec<Option<Part>>,
     /// What stands in registers, as far as its makers care.
     pub values: Vec<Option<Parts>>,
     /// The same, in bytes.
@@ -67,6 +69,7 @@ impl<'a> Function<'a> {
             lane,
             lanes: plan.lanes,
             call_room: None,
+            known: vec![None; plan.words.len],
             values: vec![None; body.ops.len()],
             bytes: vec![None; body.ops.len()],
             parked: vec![None; body.ops.len()],
@@ -86,6 +89,7 @@ impl<'a> Function<'a> {
         let lane = self.m.variable(Kind::Number);
         let zero = self.m.number(0);
         self.m.set(lane, zero);
+        self.know_columns();
         self.m.jump(rows);
         self.m.switch(rows);
         self.lane = self.m.read(lane);
@@ -110,6 +114,16 @@ impl<'a> Function<'a> {
         self.m.seal(rows);
         self.enter(end);
         self.m.done();
+    }
+
+    /// Where nothing goes over others, registers are free for where columns begin.
+    fn know_columns(&mut self) {
+        let words = &self.plan.words;
+        if self.body.loops.is_empty() {
+            for word in (words.own..words.far).chain(words.out..words.len) {
+                self.known[word] = Some(self.word(word));
+            }
+        }
     }
 
     /// Goes on in a block that all jumps have been made to.
@@ -231,6 +245,9 @@ impl<'a> Function<'a> {
 
     /// A word.
     pub(super) fn word(&mut self, place: usize) -> Part {
+        if let Some(part) = self.known[place] {
+            return part;
+        }
         let at = Address::at(self.m.words(), place as i32 * 8);
         self.m.load_number(8, at)
     }

@@ -58,6 +58,8 @@ struct Scope<'a> {
     /// Those that are needed.
     ops: Vec<ValueId>,
     demands: Vec<Demand>,
+    /// Which dear operations a value is computed from: a bit for each, or for some.
+    from: Vec<u128>,
     /// What comes out.
     ends: Vec<ValueId>,
 }
@@ -78,10 +80,24 @@ impl<'a> Scope<'a> {
             }
         }
         let demands = vec![Demand::Nowhere; body.ops.len()];
-        let mut scope = Self { body, plan, ops, demands, ends: Vec::new() };
+        let mut scope = Self { body, plan, ops, demands, from: vec![0; body.ops.len()], ends: Vec::new() };
+        scope.trace();
         scope.demand_ends(it);
         scope.demand_operands();
         scope
+    }
+
+    fn trace(&mut self) {
+        let mut next = 0;
+        for &id in &self.ops {
+            let inputs = self.plan.inputs(self.body, id);
+            let mut from = inputs.into_iter().fold(0, |from, input| from | self.from[input.index()]);
+            if dear(self.body, id) {
+                from |= 1 << (next % 128);
+                next += 1;
+            }
+            self.from[id.index()] = from;
+        }
     }
 
     fn demand_ends(&mut self, it: Option<LoopId>) {
@@ -124,14 +140,14 @@ impl<'a> Scope<'a> {
             match self.body.ops[id].op {
                 Op::Select(condition, a, b) => {
                     self.demand(condition, here.clone());
-                    self.demand(a, Demand::Where(vec![condition]));
+                    self.demand_where(condition, a, here.clone());
                     self.demand(b, here);
                 }
                 // What stands first decides about the other.
                 Op::Binary(Binary::And, a, b) if self.body.ops[id].scalar == Scalar::Bool => {
                     let (first, second) = if a <= b { (a, b) } else { (b, a) };
-                    self.demand(first, here);
-                    self.demand(second, Demand::Where(vec![first]));
+                    self.demand(first, here.clone());
+                    self.demand_where(first, second, here);
                 }
                 Op::Loop(_) => {
                     self.plan.inputs(self.body, id).into_iter().for_each(|value| self.demand(value, Demand::Everywhere))
@@ -139,6 +155,13 @@ impl<'a> Scope<'a> {
                 _ => self.plan.inputs(self.body, id).into_iter().for_each(|value| self.demand(value, here.clone())),
             }
         }
+    }
+
+    /// A value is needed where a condition is true. If that needs the same dear operations, they cannot wait for it, and the
+    /// value is as good as needed wherever the whole is.
+    fn demand_where(&mut self, condition: ValueId, value: ValueId, whole: Demand) {
+        let apart = self.from[condition.index()] & self.from[value.index()] == 0;
+        self.demand(value, if apart { Demand::Where(vec![condition]) } else { whole });
     }
 
     fn demand(&mut self, value: ValueId, demand: Demand) {

@@ -32,6 +32,7 @@ mod candidates;
 mod condition;
 mod core;
 mod far;
+mod lines;
 mod moved;
 mod panel;
 mod question;

@@ -16,6 +16,9 @@ use crate::body::slots::Slots;
 /// Cells of the shortest line whose ends get blocks of their own.
 const LONG_LINE: usize = 512;
 
+/// Cells of the shortest line that stands in a block with others, for each that blocks look along it.
+const LINE: usize = 16;
+
 /// The moved columns of a body.
 pub(super) struct Moved {
     raster: Raster,
@@ -75,6 +78,81 @@ impl Moved {
         most.min(limit - first)
     }
 
+    /// How many rows from `first` on, at most to `end`, are one block that goes on from line to line, if any are: all in
+    /// lines away from the edges across them.
+    pub fn lines(&self, first: usize, end: usize) -> Option<usize> {
+        let Self { raster, columns, reach } = self;
+        let [width, h, d] = raster.extents.map(|extent| extent as usize);
+        if width < LINE * reach {
+            return None;
+        }
+        // How far blocks look back and ahead across lines, and over the panel.
+        let look = |of: &dyn Fn(&MovedColumn) -> i64| {
+            let all = || columns.iter().map(of);
+            (all().min().unwrap_or(0).min(0).unsigned_abs() as usize, all().max().unwrap_or(0).max(0) as usize)
+        };
+        let ((up, down), (front, back)) = (look(&|column| column.offset[1]), look(&|column| column.offset[2]));
+        let (before, behind) = look(&|column| column.ahead(raster));
+        let (y, z) = (first / width % h, first / width / h);
+        if y < up || y + down >= h || z < front || z + back >= d || first < before {
+            return None;
+        }
+        // Beside each other planes are one, too, where nothing looks across their edges.
+        let plane = if up + down == 0 { (d - back) * h } else { z * h + h - down };
+        let room = (h * d * width).checked_sub(behind)?;
+        let count = end.min(plane * width).min(room).checked_sub(first)?;
+        // Blocks begin at whole vectors of the batch, and the last vector may read beyond its rows.
+        let count = if first + count == end && end.next_multiple_of(LANES_MAX) <= room {
+            count
+        } else {
+            count / LANES_MAX * LANES_MAX
+        };
+        (count > 0).then_some(count)
+    }
+
+    /// Brings the moved columns of a block that [`Self::lines`] has given.
+    pub fn ask_lines(&mut self, first: usize) {
+        for column in &mut self.columns {
+            column.stretch = Some((first as i64 + column.ahead(&self.raster)) as usize);
+        }
+    }
+
+    /// The rows of such a block for whom the next line's cells were brought instead of their own's.
+    pub fn ends(&self, first: usize, count: usize, into: &mut Vec<u32>) {
+        let (width, reach) = (self.raster.extents[0] as usize, self.reach);
+        if reach == 0 {
+            return;
+        }
+        for line in first / width..(first + count).div_ceil(width) {
+            let (start, end) = (line * width, (line + 1) * width);
+            let near = (start..start + reach).chain(end - reach..end);
+            into.extend(near.filter(|row| (first..first + count).contains(row)).map(|row| row as u32));
+        }
+    }
+
+    /// Whether an own column is moved.
+    pub fn moves(&self, slot: usize) -> bool {
+        self.columns.iter().any(|column| column.slot == slot)
+    }
+
+    /// The values of a moved column for any rows.
+    pub fn gather(&self, slot: usize, panel: Values<'_>, rows: impl Iterator<Item = u32>, into: &mut Column) {
+        into.clear();
+        let Some(column) = self.columns.iter().find(|column| column.slot == slot) else { return };
+        let [w, h, _] = self.raster.extents.map(i64::from);
+        for row in rows.map(i64::from) {
+            let at = [row % w, row / w % h, row / w / h];
+            let near = |axis: usize| self.raster.brought(axis, at[axis] + column.offset[axis]).map(i64::from);
+            match (near(0), near(1), near(2)) {
+                (Some(x), Some(y), Some(z)) => {
+                    let place = ((z * h + y) * w + x) as usize;
+                    into.append(panel, place..place + 1);
+                }
+                _ => into.repeat(column.outside.values(), 0, 1),
+            }
+        }
+    }
+
     /// Brings the moved columns of so many rows from `first` on, with room for so many lanes. `own` has the panels of moved
     /// columns whole.
     pub fn ask(&mut self, own: &[Values<'_>], first: usize, count: usize, lanes: usize) {
@@ -111,6 +189,12 @@ impl Moved {
 }
 
 impl MovedColumn {
+    /// How many places further its cells stand, away from all edges.
+    fn ahead(&self, raster: &Raster) -> i64 {
+        let [w, h, _] = raster.extents.map(i64::from);
+        (self.offset[2] * h + self.offset[1]) * w + self.offset[0]
+    }
+
     /// Puts the values of so many rows together, line by line.
     fn assemble(&mut self, raster: &Raster, panel: Values<'_>, (line, x): (usize, usize), count: usize) {
         let width = raster.extents[0] as usize;
@@ -184,34 +268,53 @@ mod tests {
         Moved { raster, columns, reach: usize::from(offset[0].unsigned_abs()) }
     }
 
-    /// Goes over all rows of a batch that begins at `first`, block by block.
-    fn check(raster: &Raster, offset: [i16; 3], first: usize, most: usize) {
-        let extents = raster.extents;
+    /// Goes over all rows of a batch, block by block, as [`super::super::rule`] does.
+    fn check(raster: &Raster, offset: [i16; 3], batch: std::ops::Range<usize>, most: usize) {
         let rows = raster.cells().unwrap_or(0) as usize;
         let panel: Vec<u32> = (0..rows as u32).map(|row| row * 7 + 1).collect();
         let mut moved = moved(raster.clone(), offset);
         let own = [Values::U32(&panel)];
-        let mut next = first;
-        while next < rows {
+        let (mut next, end) = (batch.start, batch.end.min(rows));
+        while next < end {
             let first = next;
-            let count = moved.cut(first, most.min(rows - first));
-            assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == rows));
+            let lines = moved.lines(first, end);
+            let count = lines.unwrap_or_else(|| moved.cut(first, most.min(end - first)));
+            assert!(count > 0 && (count.is_multiple_of(LANES_MAX) || first + count == end));
             next += count;
             let lanes = count.next_multiple_of(LANES_MAX);
-            moved.ask(&own, first, count, lanes);
+            let mut again = Vec::new();
+            match lines {
+                Some(_) => {
+                    moved.ask_lines(first);
+                    moved.ends(first, count, &mut again);
+                }
+                None => moved.ask(&own, first, count, lanes),
+            }
             let Some(Values::U32(got)) = moved.own(&own, 0..lanes).next() else { unreachable!("of u32") };
             assert!(got.len() >= lanes);
-            for (lane, found) in got.iter().enumerate().take(count) {
-                let row = (first + lane) as i64;
-                let [w, h, _] = extents.map(i64::from);
-                let at = [row % w, row / w % h, row / (w * h)];
-                let near: Option<Vec<u32>> =
-                    (0..3).map(|axis| raster.brought(axis, at[axis] + i64::from(offset[axis]))).collect();
-                let expected = near
-                    .map_or(u32::MAX, |near| panel[((near[2] * extents[1] + near[1]) * extents[0] + near[0]) as usize]);
-                assert_eq!(*found, expected, "{raster:?} {offset:?}, row {row}");
+            let all = first..first + count;
+            let found = all.zip(got).filter(|(row, _)| !again.contains(&(*row as u32)));
+            found.for_each(|(row, found)| assert_eq!(*found, expected(raster, offset, &panel, row), "row {row}"));
+            let mut room = Column::new(Scalar::U32);
+            moved.gather(0, own[0], again.iter().copied(), &mut room);
+            let Values::U32(got) = room.values() else { unreachable!("of u32") };
+            assert_eq!(got.len(), again.len());
+            for (row, found) in again.into_iter().zip(got) {
+                assert_eq!(*found, expected(raster, offset, &panel, row as usize), "row {row}, by itself");
             }
         }
+    }
+
+    /// What a cell by itself would find.
+    fn expected(raster: &Raster, offset: [i16; 3], panel: &[u32], row: usize) -> u32 {
+        let [w, h, _] = raster.extents.map(i64::from);
+        let row = row as i64;
+        let at = [row % w, row / w % h, row / (w * h)];
+        let near: Option<Vec<u32>> =
+            (0..3).map(|axis| raster.brought(axis, at[axis] + i64::from(offset[axis]))).collect();
+        near.map_or(u32::MAX, |near| {
+            panel[((near[2] * raster.extents[1] + near[1]) * raster.extents[0] + near[0]) as usize]
+        })
     }
 
     fn extents() -> impl Strategy<Value = [u32; 3]> {
@@ -226,10 +329,11 @@ mod tests {
             extents in extents(),
             rim in prop::sample::select(vec![Rim::Torus, Rim::Clamp, Rim::Outside(Vec::new())]),
             (x, y, z) in (prop_oneof![-3..=3i16, -2500..=2500i16], -3..=3i16, -3..=3i16),
-            batch in 0..4usize,
+            (start, length) in (0..4usize, prop_oneof![Just(1usize << 20), 1..6000usize]),
             most in prop::sample::select(vec![512, 4096]),
         ) {
-            check(&Raster { axes: 3, extents, rim }, [x, y, z], batch * 64, most);
+            let start = start * 64;
+            check(&Raster { axes: 3, extents, rim }, [x, y, z], start..start + length, most);
         }
     }
 }

@@ -25,7 +25,9 @@ pub(super) struct Rule {
     forming: Option<usize>,
     pub blocks: Blocks,
     /// What is read at an offset; such a body is always a stream.
-    moved: Option<Moved>,
+    pub moved: Option<Moved>,
+    /// Rows near the ends of lines of cells.
+    pub ends: Vec<u32>,
     pub rooms: Rooms,
     pub own: Vec<Column>,
     pub out: Vec<Column>,
@@ -42,6 +44,7 @@ impl Rule {
             core,
             blocks: Blocks::default(),
             moved: Moved::of(program, group, &slots),
+            ends: Vec::new(),
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
@@ -65,26 +68,43 @@ impl Rule {
         let step = self.core.stretch();
         let (mut next, end) = (batch.rows.start as usize, batch.rows.end as usize);
         while next < end {
-            let (first, most) = (next, step.min(end - next));
+            let first = next;
+            if let Some(count) = self.moved.as_ref().and_then(|moved| moved.lines(first, end)) {
+                next += count;
+                self.lines(batch, bound, panels, (first, count));
+                continue;
+            }
+            let most = step.min(end - first);
             let count = self.moved.as_ref().map_or(most, |moved| moved.cut(first, most));
             next += count;
-            let at = first - batch.rows.start as usize;
-            let lanes = at..at + self.core.room(count);
-            self.core.ask(batch, bound, first as u32..(first + count) as u32);
-            let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
-            match &mut self.moved {
-                Some(moved) => {
-                    moved.ask(&bound.own, first, count, lanes.len());
-                    own.extend(moved.own(&bound.own, lanes.clone()));
-                }
-                None => own.extend(bound.own.iter().map(|column| column.range(lanes.clone()))),
+            if let Some(moved) = &mut self.moved {
+                moved.ask(&bound.own, first, count, self.core.room(count));
             }
-            let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
-            out.extend(panels.iter_mut().map(|panel| panel.here().range(lanes.clone())));
-            self.core.run(batch, bound, count, &own, &mut out);
-            self.rooms.own = recycle(own);
-            self.rooms.out = recycle(out);
+            self.stretch(batch, bound, panels, (first, count));
         }
+    }
+
+    /// One block of so many rows from `first` on; what it reads at an offset has been asked for.
+    pub(super) fn stretch(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        panels: &mut [Panel<'_>],
+        (first, count): (usize, usize),
+    ) {
+        let at = first - batch.rows.start as usize;
+        let lanes = at..at + self.core.room(count);
+        self.core.ask(batch, bound, first as u32..(first + count) as u32);
+        let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
+        match &self.moved {
+            Some(moved) => own.extend(moved.own(&bound.own, lanes.clone())),
+            None => own.extend(bound.own.iter().map(|column| column.range(lanes.clone()))),
+        }
+        let mut out: Vec<ValuesMut<'_>> = recycle(std::mem::take(&mut self.rooms.out));
+        out.extend(panels.iter_mut().map(|panel| panel.here().range(lanes.clone())));
+        self.core.run(batch, bound, count, &own, &mut out);
+        self.rooms.own = recycle(own);
+        self.rooms.out = recycle(out);
     }
 
     /// Blocks are rows near each other.
