@@ -87,8 +87,8 @@ pub struct Run {
 /// Others of its own for every row.
 #[derive(Clone, Copy, Debug)]
 pub struct Lists<'a> {
-    /// Where each lane's list begins, and where the last one ends: one more than lanes; lanes past `count` have empty
-    /// lists.
+    /// Where each lane's list begins, and where the last one ends: one more than lanes; what lanes past `count`
+    /// have means nothing.
     pub starts: &'a [u32],
     /// The rows of the others. Never the own row where that is left out.
     pub rows: &'a [u32],
@@ -108,6 +108,6 @@ pub trait Executor: Send {
         padded(count)
     }
 
-    /// Rows that a block should have, where it may have any number.
-    fn stretch(&self) -> usize;
+    /// Rows that a block should have, where it may have any number; whether the body has loops.
+    fn stretch(&self, loops: bool) -> usize;
 }

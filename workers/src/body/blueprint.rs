@@ -38,7 +38,7 @@ impl Blueprint {
         let mut panels = batch.blueprint_values(&self.stores);
         // A verified blueprint asks nothing: its loops count.
         let loops: Vec<Turns<'_>> = self.slots.loops.iter().map(|_| Turns::Count).collect();
-        let step = self.executor.stretch();
+        let step = self.executor.stretch(!self.slots.loops.is_empty());
         for first in batch.rows.indices().step_by(step) {
             let count = step.min(batch.rows.end as usize - first);
             let room = self.executor.room(count);

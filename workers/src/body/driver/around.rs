@@ -205,8 +205,10 @@ pub(super) struct LoopRoom {
     pub runs: Vec<Run>,
     pub starts: Vec<u32>,
     pub rows: Vec<u32>,
-    /// Whether the lists are used where they stand.
+    /// Whether the lists are used where they stand,
     pub in_place: bool,
+    /// and which of them, if the list of those is, too.
+    pub lists: Option<Range<usize>>,
     nearest: Nearest,
 }
 
@@ -273,8 +275,16 @@ impl LoopRoom {
         let list = |row: u32| inverse.starts[row as usize]..inverse.starts[row as usize + 1];
         self.starts.clear();
         self.rows.clear();
-        // The lists of a stretch of rows stand one behind another already.
+        self.lists = None;
+        // The lists of a stretch of rows stand one behind another already; what comes of lanes without a row means nothing.
         self.in_place = rows.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        if let (true, Some(&first)) = (self.in_place, rows.first()) {
+            let lists = first as usize..first as usize + padded(rows.len()) + 1;
+            if lists.end <= inverse.starts.len() {
+                self.lists = Some(lists);
+                return;
+            }
+        }
         for &row in rows {
             let list = list(row);
             self.starts.push(if self.in_place { list.start } else { self.rows.len() as u32 });

@@ -17,9 +17,6 @@ use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
 use crate::index::KdTree;
 
-/// Rows of a stretch with loops: as many turns are made as the row with the most of them asks for.
-const LOOP_ROWS: usize = 64;
-
 /// Where a loop's others come from.
 enum Source {
     /// What is around, by the place of its index; and where in the gathered columns the loop's own stand.
@@ -137,7 +134,7 @@ impl Core {
 
     /// Rows of a block that is a stretch.
     pub fn stretch(&self) -> usize {
-        if self.sources.is_empty() { self.executor.stretch() } else { LOOP_ROWS }
+        self.executor.stretch(!self.sources.is_empty())
     }
 
     /// Lanes that a block of so many rows has to have room for.
@@ -297,8 +294,10 @@ impl Core {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
                 }
                 Source::Inverse(inverse) => {
-                    let rows = if room.in_place { batch.inverse(*inverse).listed } else { &room.rows };
-                    Turns::Lists(Lists { starts: &room.starts, rows, columns })
+                    let inverse = batch.inverse(*inverse);
+                    let rows = if room.in_place { inverse.listed } else { &room.rows };
+                    let starts = room.lists.as_ref().map_or(&*room.starts, |lists| &inverse.starts[lists.clone()]);
+                    Turns::Lists(Lists { starts, rows, columns })
                 }
                 Source::Count => Turns::Count,
             }

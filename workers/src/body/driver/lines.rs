@@ -38,28 +38,29 @@ impl Rule {
     /// Computes the cells near the ends of lines.
     fn again(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>], moved: &Moved) {
         let start = batch.rows.start;
-        let rows = std::mem::take(&mut self.ends);
-        let (room, last) = (self.core.room(rows.len()), rows[rows.len() - 1]);
-        self.core.ask(batch, bound, rows.iter().copied());
-        let lanes = || rows.iter().copied().chain(std::iter::repeat(last)).take(room);
+        let ends = std::mem::take(&mut self.ends);
+        let room = self.core.room(ends.len());
+        let places = || ends.iter().map(|end| (end.row - start) as usize);
+        self.core.ask(batch, bound, ends.iter().map(|end| end.row));
         for (slot, (column, values)) in self.own.iter_mut().zip(&bound.own).enumerate() {
             if moved.moves(slot) {
-                moved.gather(slot, *values, lanes(), column);
+                moved.gather(slot, *values, &ends, column);
             } else {
-                column.gather(*values, lanes().map(|row| (row - start) as usize));
+                column.gather(*values, places());
             }
+            column.repeat_last(room - ends.len());
         }
         self.out.iter_mut().for_each(|column| column.resize(room));
         let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
         own.extend(self.own.iter().map(Column::values));
         let mut out = recycle(std::mem::take(&mut self.rooms.out));
         out.extend(self.out.iter_mut().map(Column::values_mut));
-        self.core.run(batch, bound, rows.len(), &own, &mut out);
+        self.core.run(batch, bound, ends.len(), &own, &mut out);
         self.rooms.own = recycle(own);
         self.rooms.out = recycle(out);
         for (column, panel) in self.out.iter().zip(panels) {
-            column.scatter(panel.here(), rows.iter().map(|row| (row - start) as usize));
+            column.scatter(panel.here(), places());
         }
-        self.ends = rows;
+        self.ends = ends;
     }
 }

@@ -27,6 +27,14 @@ pub(super) struct Moved {
     reach: usize,
 }
 
+/// A cell near an end of its line.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub row: u32,
+    /// Its place in the line.
+    pub x: u32,
+}
+
 /// An own column that is read at an offset.
 struct MovedColumn {
     /// Its place among the own columns.
@@ -117,16 +125,16 @@ impl Moved {
         }
     }
 
-    /// The rows of such a block for whom the next line's cells were brought instead of their own's.
-    pub fn ends(&self, first: usize, count: usize, into: &mut Vec<u32>) {
+    /// The cells of such a block for whom the next line's were brought instead of their own's.
+    pub fn ends(&self, first: usize, count: usize, into: &mut Vec<End>) {
         let (width, reach) = (self.raster.extents[0] as usize, self.reach);
         if reach == 0 {
             return;
         }
         for line in first / width..(first + count).div_ceil(width) {
-            let (start, end) = (line * width, (line + 1) * width);
-            let near = (start..start + reach).chain(end - reach..end);
-            into.extend(near.filter(|row| (first..first + count).contains(row)).map(|row| row as u32));
+            let near = (0..reach).chain(width - reach..width);
+            let ends = near.map(|x| End { row: (line * width + x) as u32, x: x as u32 });
+            into.extend(ends.filter(|end| (first..first + count).contains(&(end.row as usize))));
         }
     }
 
@@ -135,20 +143,22 @@ impl Moved {
         self.columns.iter().any(|column| column.slot == slot)
     }
 
-    /// The values of a moved column for any rows.
-    pub fn gather(&self, slot: usize, panel: Values<'_>, rows: impl Iterator<Item = u32>, into: &mut Column) {
-        into.clear();
+    /// The values of a moved column for such cells.
+    pub fn gather(&self, slot: usize, panel: Values<'_>, ends: &[End], into: &mut Column) {
         let Some(column) = self.columns.iter().find(|column| column.slot == slot) else { return };
-        let [w, h, _] = self.raster.extents.map(i64::from);
-        for row in rows.map(i64::from) {
-            let at = [row % w, row / w % h, row / w / h];
-            let near = |axis: usize| self.raster.brought(axis, at[axis] + column.offset[axis]).map(i64::from);
-            match (near(0), near(1), near(2)) {
-                (Some(x), Some(y), Some(z)) => {
-                    let place = ((z * h + y) * w + x) as usize;
-                    into.append(panel, place..place + 1);
-                }
-                _ => into.repeat(column.outside.values(), 0, 1),
+        let across = column.ahead(&self.raster) - column.offset[0];
+        let near = |end: &End| {
+            let x = self.raster.brought(0, i64::from(end.x) + column.offset[0])?;
+            Some((i64::from(end.row - end.x) + i64::from(x) + across) as usize)
+        };
+        if !matches!(self.raster.rim, Rim::Outside(_)) {
+            return into.gather(panel, ends.iter().filter_map(near));
+        }
+        into.clear();
+        for end in ends {
+            match near(end) {
+                Some(place) => into.append(panel, place..place + 1),
+                None => into.repeat(column.outside.values(), 0, 1),
             }
         }
     }
@@ -293,14 +303,14 @@ mod tests {
             let Some(Values::U32(got)) = moved.own(&own, 0..lanes).next() else { unreachable!("of u32") };
             assert!(got.len() >= lanes);
             let all = first..first + count;
-            let found = all.zip(got).filter(|(row, _)| !again.contains(&(*row as u32)));
+            let found = all.zip(got).filter(|(row, _)| !again.iter().any(|end: &End| end.row as usize == *row));
             found.for_each(|(row, found)| assert_eq!(*found, expected(raster, offset, &panel, row), "row {row}"));
             let mut room = Column::new(Scalar::U32);
-            moved.gather(0, own[0], again.iter().copied(), &mut room);
+            moved.gather(0, own[0], &again, &mut room);
             let Values::U32(got) = room.values() else { unreachable!("of u32") };
             assert_eq!(got.len(), again.len());
-            for (row, found) in again.into_iter().zip(got) {
-                assert_eq!(*found, expected(raster, offset, &panel, row as usize), "row {row}, by itself");
+            for (end, found) in again.into_iter().zip(got) {
+                assert_eq!(*found, expected(raster, offset, &panel, end.row as usize), "row {}, by itself", end.row);
             }
         }
     }

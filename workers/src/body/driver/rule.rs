@@ -11,7 +11,7 @@ use super::ahead::Answers;
 use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
-use super::moved::Moved;
+use super::moved::{End, Moved};
 use super::panel::Panel;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
@@ -26,8 +26,8 @@ pub(super) struct Rule {
     pub blocks: Blocks,
     /// What is read at an offset; such a body is always a stream.
     pub moved: Option<Moved>,
-    /// Rows near the ends of lines of cells.
-    pub ends: Vec<u32>,
+    /// Cells near the ends of lines.
+    pub ends: Vec<End>,
     pub rooms: Rooms,
     pub own: Vec<Column>,
     pub out: Vec<Column>,

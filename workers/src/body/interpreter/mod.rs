@@ -70,9 +70,10 @@ impl Executor for Interpreter {
         }
     }
 
-    /// A usual body's buffers stay in the second cache.
-    fn stretch(&self) -> usize {
-        512
+    /// A usual body's buffers stay in the second cache. Of a loop as many turns are made as the row with the most of them
+    /// asks for.
+    fn stretch(&self, loops: bool) -> usize {
+        if loops { 64 } else { 512 }
     }
 }
 
