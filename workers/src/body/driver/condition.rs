@@ -70,7 +70,9 @@ pub(super) struct Search {
     /// The loop that goes over what is offered.
     pub offered: usize,
     count: usize,
+    /// Of the block's rows; those behind them are room that stays.
     lanes: Vec<Lane>,
+    rows: usize,
     /// What was found for the batch's rows so far, and where that of the row at each place stands.
     found: Vec<u32>,
     places: Vec<Range<u32>>,
@@ -92,12 +94,13 @@ impl Search {
         let Some(Op::Result(offered, _)) = first else {
             unreachable!("a verified condition gives what a loop carries")
         };
-        Self { offered: offered.index(), count, lanes: Vec::new(), found: Vec::new(), places: Vec::new() }
+        Self { offered: offered.index(), count, lanes: Vec::new(), rows: 0, found: Vec::new(), places: Vec::new() }
     }
 
     /// Begins with the rows of a block; `own` says whether they are rows of the tree.
     pub fn begin(&mut self, space: &Surroundings<'_>, members: &Members<'_>, own: bool) {
-        self.lanes.resize_with(members.rows.len(), Lane::default);
+        self.rows = members.rows.len();
+        self.lanes.resize_with(self.lanes.len().max(self.rows), Lane::default);
         for ((number, &row), lane) in members.rows.iter().enumerate().zip(&mut self.lanes) {
             lane.among.begin();
             lane.own = own.then_some(row);
@@ -110,12 +113,12 @@ impl Search {
     pub fn offer(&mut self, space: &Surroundings<'_>, batch: &Batch<'_, '_>, room: &mut LoopRoom) -> bool {
         room.starts.clear();
         room.rows.clear();
-        for lane in &mut self.lanes {
+        for lane in &mut self.lanes[..self.rows] {
             room.starts.push(room.rows.len() as u32);
             let asked = space.asked(batch, lane.from, lane.own, self.count);
             lane.among.offer(&asked, &mut room.rows);
         }
-        room.starts.resize(padded(self.lanes.len()) + 1, room.rows.len() as u32);
+        room.starts.resize(padded(self.rows) + 1, room.rows.len() as u32);
         !room.rows.is_empty()
     }
 
@@ -124,7 +127,7 @@ impl Search {
         let [ValuesMut::U32(bits), ValuesMut::Bool(asks)] = out else {
             unreachable!("a verified condition gives bits, and whether a row asks")
         };
-        for ((lane, &bits), &asks) in self.lanes.iter_mut().zip(bits.iter()).zip(asks.iter()) {
+        for ((lane, &bits), &asks) in self.lanes[..self.rows].iter_mut().zip(bits.iter()).zip(asks.iter()) {
             if asks == 0 {
                 lane.among.end();
             } else {
@@ -135,7 +138,7 @@ impl Search {
 
     /// Keeps what was found.
     pub fn finish(&mut self) {
-        for lane in &mut self.lanes {
+        for lane in &mut self.lanes[..self.rows] {
             let start = self.found.len() as u32;
             lane.among.finish(&mut self.found);
             self.places[lane.place] = start..self.found.len() as u32;
