@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use diptych_protocol::access::AccessError;
-use diptych_protocol::body::Body;
-use diptych_protocol::id::{ColumnId, RowRange};
+use diptych_protocol::body::{At, Body, Op, Typed};
+use diptych_protocol::id::{ColumnId, RowRange, ValueId};
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::Program;
 use diptych_protocol::types::Scalar;
@@ -27,6 +27,8 @@ pub(crate) struct FinishedBody {
     own: Vec<Values<'static>>,
     out: Vec<ValuesMut<'static>>,
     rooms: Vec<Room>,
+    /// Of each result: the column that it is, if it is just that.
+    plain: Vec<Option<(ColumnId, Scalar)>>,
 }
 
 impl FinishedBody {
@@ -34,7 +36,12 @@ impl FinishedBody {
     pub(crate) fn new(program: &Program, body: &Body, rows: usize, backend: Backend) -> Result<Self, AccessError> {
         let slots = Slots::of(program, body);
         let executor = executor(program, body, backend)?;
+        let plain = |value: &ValueId| match body.ops[*value] {
+            Typed { scalar, op: Op::Read { column, at: At::Own, .. } } => Some((column, scalar)),
+            _ => None,
+        };
         Ok(Self {
+            plain: body.results.iter().map(plain).collect(),
             loops: vec![Turns::Count; body.loops.len()],
             rows: if body.asks_rows() { vec![0; executor.room(rows)] } else { Vec::new() },
             own: Vec::with_capacity(slots.own.len()),
@@ -47,7 +54,7 @@ impl FinishedBody {
 
     /// Computes rows (of which there is at least one), at most as many as there is room for.
     pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, reduced: &[f64]) {
-        let Self { executor, slots, loops, rows: lanes, own, out, rooms } = self;
+        let Self { executor, slots, loops, rows: lanes, own, out, rooms, .. } = self;
         let room = executor.room(rows.len());
         // Where the body does not ask for them there are none.
         for (lane, row) in lanes.iter_mut().take(room).zip(rows.start..) {
@@ -78,6 +85,12 @@ impl FinishedBody {
         executor.run(&block, &mut results);
         *own = emptied(values);
         *out = emptied(results);
+    }
+
+    /// A result that is a column as it stands: its values, and nothing needs to be run for it.
+    pub(crate) fn column<'b>(&self, batch: &'b Batch<'_, '_>, at: usize, rows: RowRange) -> Option<Values<'b>> {
+        let (column, scalar) = self.plain[at]?;
+        Some(finished(batch, column, scalar, rows.indices()))
     }
 
     /// A result of the rows that were run last.

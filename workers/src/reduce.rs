@@ -85,15 +85,20 @@ impl Bound {
             if self.fold.how == Reduce::Count && !self.filtered {
                 partial.count += rows.len() as u64;
             } else {
-                self.body.run(batch, rows, &[]);
                 let values = usize::from(self.fold.how != Reduce::Count);
-                let kept = self.filtered.then(|| self.body.result(values, rows.len()));
-                let kept = match kept {
+                let results = values + usize::from(self.filtered);
+                if (0..results).any(|at| self.body.column(batch, at, rows).is_none()) {
+                    self.body.run(batch, rows, &[]);
+                }
+                let result = |at: usize| {
+                    let column = self.body.column(batch, at, rows);
+                    column.unwrap_or_else(|| self.body.result(at, rows.len()))
+                };
+                let kept = match self.filtered.then(|| result(values)) {
                     Some(Values::Bool(kept)) => Some(kept),
                     _ => None,
                 };
-                let value = (values == 1).then(|| self.body.result(0, rows.len()));
-                partial = self.fold.rows(partial, value, kept);
+                partial = self.fold.rows(partial, (values == 1).then(|| result(0)), kept);
             }
             start = rows.end;
         }
