@@ -1,7 +1,9 @@
-//! The compiled back end: a body becomes machine code that computes 4, 8 or 16 rows at once.
+//! The compiled back end: a body becomes machine code that computes 4 to 32 rows at once.
 //!
 //! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
-//! those of [`diptych_protocol::eval`], whatever the number of lanes.
+//! those of [`diptych_protocol::eval`], whatever the number of lanes. What costs much and only some rows need is jumped
+//! over where no row of a vector needs it (`regions`); where most values fit into a byte, they are computed in bytes
+//! (`grain`, `bytes`).
 //!
 //! `function` and the modules beside it write a body down as instructions of a `machine`; there are two,
 //! the `portable` one (Cranelift, 128 bits) and the `wide` one (x86-64 with AVX2, 256 bits). What does not depend on the
