@@ -16,14 +16,23 @@ impl Nearest {
     /// Appends the nearest rows of a point, by (squared distance, row); fewer if there are not so many.
     pub fn ask(&mut self, asked: &Asked<'_>, into: &mut Vec<u32>) {
         self.search.begin();
+        // Who is a row of the tree begins with its own bucket: what is further than the best there is never looked into.
+        let home = asked.own.map(|row| asked.tree.place_of_row(row));
+        home.into_iter().for_each(|place| self.look_into(place, asked));
         while let Some(place) = self.search.next_bucket(asked) {
-            asked.keys(asked.tree.rows_at(place), |row, key| {
-                if Some(row) != asked.own {
-                    self.search.offer(key, asked.count);
-                }
-            });
+            if Some(place) != home {
+                self.look_into(place, asked);
+            }
         }
         self.search.finish(into);
+    }
+
+    fn look_into(&mut self, place: u32, asked: &Asked<'_>) {
+        asked.keys(asked.tree.rows_at(place), |row, key| {
+            if Some(row) != asked.own {
+                self.search.offer(key, asked.count);
+            }
+        });
     }
 }
 

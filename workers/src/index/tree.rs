@@ -34,6 +34,13 @@ impl<'a> KdTree<'a> {
         self.chunk_base[usize::from(self.chunk_of[row])] + u32::from(local)
     }
 
+    /// The place of a row's bucket in the bucket arrays.
+    #[inline(always)]
+    pub(super) fn place_of_row(&self, row: u32) -> u32 {
+        let row = row as usize;
+        self.chunk_places[usize::from(self.chunk_of[row])] + u32::from(self.local_bucket[row].load(Ordering::Relaxed))
+    }
+
     /// The rows of a bucket, ascending.
     pub fn bucket_rows(&self, bucket: u32) -> &'a [u32] {
         self.rows_at(self.place_of(bucket).1)
