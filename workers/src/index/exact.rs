@@ -82,6 +82,7 @@ impl Asked<'_> {
     }
 
     /// No squared distance to a row whose position, rounded for the tree, is in this box is below this.
+    #[inline(always)]
     pub(super) fn least<const K: usize>(&self, lo: &[f32; K], hi: &[f32; K]) -> f64 {
         let mut squared = 0.0;
         for axis in 0..K {

@@ -72,32 +72,34 @@ impl Search {
         let buckets = 2 * chunks;
         while let Some(Reverse((bits, what))) = self.open.pop() {
             // Equal distances are looked into, too: the row decides. So is all if distances are no numbers.
-            if f64::from_bits(bits) > self.worst(asked.count) {
+            let worst = self.worst(asked.count);
+            if f64::from_bits(bits) > worst {
                 self.open.clear();
             } else if what >= buckets {
                 return Some(what - buckets);
             } else if what < chunks {
                 for child in [2 * what, 2 * what + 1] {
                     let (lo, hi) = tree.node_box_of::<K>(child);
-                    self.look_later(asked, lo, hi, child);
+                    self.look_later(asked, worst, lo, hi, child);
                 }
             } else {
                 for place in tree.places((what - chunks) as usize) {
                     let (lo, hi) = tree.box_at::<K>(place as u32);
-                    self.look_later(asked, lo, hi, buckets + place as u32);
+                    self.look_later(asked, worst, lo, hi, buckets + place as u32);
                 }
             }
         }
         None
     }
 
-    fn look_later<const K: usize>(&mut self, asked: &Asked<'_>, lo: [f32; K], hi: [f32; K], what: u32) {
+    #[inline(always)]
+    fn look_later<const K: usize>(&mut self, asked: &Asked<'_>, worst: f64, lo: [f32; K], hi: [f32; K], what: u32) {
         // The box of nothing is inside out.
         if lo[0] > hi[0] {
             return;
         }
         let least = asked.least(&lo, &hi);
-        if least.partial_cmp(&self.worst(asked.count)) != Some(Ordering::Greater) {
+        if least.partial_cmp(&worst) != Some(Ordering::Greater) {
             self.open.push(Reverse((least.to_bits(), what)));
         }
     }
