@@ -30,6 +30,7 @@ mod portable;
 mod random;
 mod regions;
 mod shared;
+mod skipped;
 mod turn;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod wide;
