@@ -69,7 +69,9 @@ impl Rule {
         let (mut next, end) = (batch.rows.start as usize, batch.rows.end as usize);
         while next < end {
             let first = next;
-            if let Some(count) = self.moved.as_ref().and_then(|moved| moved.lines(first, end)) {
+            // Few blocks of lines, as each has ends; but not more than the back end has room for near by.
+            let far = end.min(first + 4 * step);
+            if let Some(count) = self.moved.as_ref().and_then(|moved| moved.lines(first, far)) {
                 next += count;
                 self.lines(batch, bound, panels, (first, count));
                 continue;
