@@ -13,17 +13,24 @@ pub struct Fault {
     pub row: Option<u32>,
     /// What was found, what was expected, what to do.
     pub message: String,
+    /// Whether there is no room for what rules asked for: no rule is wrong by itself.
+    pub full: bool,
 }
 
 impl Fault {
     /// A fault of no particular row.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { row: None, message: message.into() }
+        Self { row: None, message: message.into(), full: false }
     }
 
     /// A row's fault.
     pub fn at(row: u32, message: impl Into<String>) -> Self {
-        Self { row: Some(row), message: message.into() }
+        Self { row: Some(row), message: message.into(), full: false }
+    }
+
+    /// There is no room.
+    pub fn full(message: impl Into<String>) -> Self {
+        Self { row: None, message: message.into(), full: true }
     }
 }
 

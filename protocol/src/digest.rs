@@ -13,7 +13,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 use crate::id::{ColumnId, GroupId, RowRange};
 use crate::limits::HASH_BLOCK_ROWS;
-use crate::program::Origin;
 use crate::track::Track;
 use crate::types::Scalar;
 
@@ -33,7 +32,7 @@ pub fn digest(track: &Track<'_>) -> Digest {
 
 fn lasting_groups(track: &Track<'_>) -> Vec<GroupId> {
     let groups = &track.program.groups;
-    groups.ids().filter(|&g| matches!(groups[g].origin, Origin::Blueprint(_))).collect()
+    groups.ids().filter(|&g| groups[g].lasts()).collect()
 }
 
 fn columns_of(track: &Track<'_>, group: GroupId) -> Vec<ColumnId> {
@@ -50,6 +49,10 @@ fn state_hash(track: &Track<'_>) -> u128 {
         for column in columns_of(track, group) {
             root.update(track.program.columns[column].name().as_bytes());
             root.update(track.program.columns[column].scalar.name().as_bytes());
+            // What names entities lists the free ones behind the living.
+            let named = track.program.groups[group].living;
+            let named = named.is_some_and(|living| [living.entities, living.generations].contains(&column));
+            let rows = if named { track.program.groups[group].rows } else { rows };
             let leaves: Vec<u128> = (0..rows.div_ceil(HASH_BLOCK_ROWS))
                 .into_par_iter()
                 .map(|block| {
@@ -72,9 +75,11 @@ fn content_hash(track: &Track<'_>) -> u128 {
     for group in lasting_groups(track) {
         let rows = track.record().rows(group);
         let name = &track.program.groups[group].name;
-        let entities = track.program.groups[group].order.map(|order| order.entities);
+        let (order, living) = (track.program.groups[group].order, track.program.groups[group].living);
+        let entities = order.map(|order| order.entities).or(living.map(|living| living.entities));
+        let generations = living.map(|living| living.generations);
         let mut columns = columns_of(track, group);
-        columns.retain(|column| Some(*column) != entities);
+        columns.retain(|column| Some(*column) != entities && Some(*column) != generations);
         columns.sort_by_key(|&c| track.program.columns[c].name());
         let names: Vec<String> = columns.iter().map(|&c| track.program.columns[c].name()).collect();
         let salt = xxh3_64(format!("{name}({})", names.join(",")).as_bytes());
@@ -90,8 +95,13 @@ fn content_hash(track: &Track<'_>) -> u128 {
                         (track.program.columns[column].scalar.size(), bytes)
                     })
                     .collect();
-                let mut named = Vec::new();
+                let (mut named, mut lives) = (Vec::new(), Vec::new());
                 entities.into_iter().for_each(|column| append_canonical(track, column, block, &mut named));
+                generations.into_iter().for_each(|column| append_canonical(track, column, block, &mut lives));
+                let word = |of: &[u8], at: usize| {
+                    let bytes = of.get(4 * at..4 * at + 4)?;
+                    Some(u32::from_le_bytes(std::array::from_fn(|byte| bytes[byte])))
+                };
                 let mut row = Vec::new();
                 let mut sum = 0u128;
                 for at in 0..block.len() {
@@ -99,12 +109,10 @@ fn content_hash(track: &Track<'_>) -> u128 {
                     for (size, bytes) in &lanes {
                         row.extend_from_slice(&bytes[at * size..(at + 1) * size]);
                     }
-                    // The entity: its index is the row unless rows move; its generation is 0.
-                    let index = match named.get(4 * at..4 * at + 4) {
-                        Some(bytes) => u32::from_le_bytes(std::array::from_fn(|byte| bytes[byte])),
-                        None => block.start + at as u32,
-                    };
-                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ (u64::from(index) << 32)));
+                    // The entity: its index is the row unless rows move; its generation is 0 unless they come and go.
+                    let index = word(&named, at).unwrap_or(block.start + at as u32);
+                    let entity = u64::from(index) << 32 | u64::from(word(&lives, at).unwrap_or(0));
+                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ entity));
                 }
                 sum
             })

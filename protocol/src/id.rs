@@ -51,6 +51,8 @@ ids! {
     EnumId,
     /// A column of a file that groups are made from.
     DataId,
+    /// A birth or an end that a system asks for.
+    EditId,
     /// A schedule entry.
     StepId,
     /// A file or text that spans point into.

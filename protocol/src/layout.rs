@@ -7,8 +7,9 @@
 use std::marker::PhantomData;
 
 use crate::data::DataPlace;
+use crate::edits::{self, EditsPlaces};
 use crate::grid::{GridPlaces, GridShape};
-use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, StageId, Tick};
+use crate::id::{ColumnId, DataId, Id, IndexId, InverseId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
@@ -162,8 +163,8 @@ pub struct Layout {
     pub slots: Words<u64>,
     /// Two frame records, for even and odd ticks; see [`crate::record`].
     pub records: [Words<u32>; 2],
-    /// A derived group's rows, tagged with the tick; one word a group.
-    pub derived_rows: Words<u64>,
+    /// The rows that a tick made of a derived group, or leaves of a living one, tagged with the tick; one word a group.
+    pub made_rows: Words<u64>,
     /// The tickets of all batches of all stages.
     pub tickets: Words<u64>,
     /// The stages of set-up.
@@ -176,6 +177,8 @@ pub struct Layout {
     pub indexes: Table<IndexId, IndexPlaces>,
     /// The inverses of references.
     pub inverses: Table<InverseId, InversePlaces>,
+    /// Births and ends.
+    pub edits: EditsPlaces,
     /// What is kept of each finished state beside its rows.
     pub outputs: OutputPlaces,
     /// The columns of files.
@@ -236,7 +239,7 @@ impl Layout {
         let slots = arena.words(usize::from(workers) * SLOT_WORDS);
         let record_words = crate::record::words(program);
         let records = [arena.words(record_words), arena.words(record_words)];
-        let derived_rows = arena.words(program.groups.len().max(1));
+        let made_rows = arena.words(program.groups.len().max(1));
         let mut next_ticket = 0;
         let mut stages = |stages: &[Stage]| -> Vec<StagePlace> {
             stages
@@ -271,6 +274,7 @@ impl Layout {
         let indexes = program.indexes.ids().map(|id| IndexPlaces::new(program, id, &mut arena)).collect();
         let inverses =
             program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
+        let edits = EditsPlaces::new(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
@@ -286,13 +290,14 @@ impl Layout {
             control,
             slots,
             records,
-            derived_rows,
+            made_rows,
             tickets,
             setup,
             frame,
             columns,
             indexes,
             inverses,
+            edits,
             outputs,
             data,
             hash,
@@ -305,10 +310,6 @@ impl Layout {
         stages[usize::from(stage.0)]
     }
 
-    /// The word that counts a derived group's rows.
-    pub fn derived_rows_word(&self, group: GroupId) -> usize {
-        group.index()
-    }
 }
 
 /// How many batches a step has when its group has so many rows.
@@ -324,6 +325,9 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
     match domain {
         Domain::Chunks(index) => program.index_chunks(index),
         Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
+        Domain::Blocks(group) => edits::blocks(program, group),
+        Domain::Births(group) => edits::list_batches(program, group, true),
+        Domain::Removals(group) => edits::list_batches(program, group, false),
         Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }
 }

@@ -10,6 +10,8 @@ pub mod board;
 pub mod body;
 pub mod data;
 pub mod digest;
+pub mod edit_view;
+pub mod edits;
 pub mod eval;
 pub mod grid;
 pub mod grid_view;

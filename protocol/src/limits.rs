@@ -41,6 +41,9 @@ pub const SPATIAL: Grain = Grain { batches: 64, rows_min: ROW_ALIGN, rows_max: 2
 /// more.
 pub const COUNTING: Grain = Grain { batches: 64, rows_min: 1_024, rows_max: ROWS_MAX };
 
+/// The rows that a living group has room for are cut into blocks for births and ends: a bit or less of work a row.
+pub const BLOCKS: Grain = Grain { batches: 64, rows_min: 4_096, rows_max: 65_536 };
+
 impl Grain {
     /// Rows a batch of a group of so many rows: a multiple of [`ROW_ALIGN`].
     pub fn batch_rows(self, rows: u32) -> u32 {

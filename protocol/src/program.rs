@@ -3,21 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
+pub use crate::edits::{Change, Edit, Living};
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
+    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
 };
 use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
 use crate::raster::Raster;
 use crate::space::{Edge, Space};
-pub use crate::steps::{Domain, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
+pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 6;
+pub const PROGRAM_VERSION: u32 = 8;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub struct Program {
     pub inverses: Table<InverseId, Inverse>,
     /// The rules.
     pub systems: Table<SystemId, System>,
+    /// The births and ends that rules ask for.
+    pub edits: Table<EditId, Edit>,
     /// Expression code.
     pub bodies: Table<BodyId, Body>,
     /// The aggregates over the rows of groups, of each finished state.
@@ -93,7 +96,7 @@ pub struct Data {
 pub struct Group {
     /// The name.
     pub name: String,
-    /// Rows at set-up; of a derived group: the most it can have.
+    /// The most rows it can have: of a group that is neither derived nor living, always so many.
     pub rows: u32,
     /// Where its rows come from.
     pub origin: Origin,
@@ -103,6 +106,8 @@ pub struct Group {
     pub order: Option<Order>,
     /// How its rows stand as cells, if they do.
     pub raster: Option<Raster>,
+    /// What it has beside, if its rows come and go.
+    pub living: Option<Living>,
     /// Where it was written.
     pub span: Span,
 }
@@ -111,6 +116,25 @@ impl Group {
     /// Whether its rows are made anew each frame.
     pub fn derived(&self) -> bool {
         matches!(self.origin, Origin::Buckets(_))
+    }
+
+    /// Whether its rows are a population: made by a blueprint, and kept.
+    pub fn lasts(&self) -> bool {
+        matches!(self.origin, Origin::Blueprint(_))
+    }
+
+    /// Whether a row is not always the same entity's.
+    pub fn rows_move(&self) -> bool {
+        self.order.is_some() || self.living.is_some()
+    }
+
+    /// Its rows before set-up evaluates them.
+    pub fn first_rows(&self) -> u32 {
+        match (self.living, self.origin) {
+            (Some(living), _) => living.first,
+            (None, Origin::Buckets(_)) => 0,
+            (None, Origin::Blueprint(_) | Origin::Directory(_)) => self.rows,
+        }
     }
 }
 
@@ -131,6 +155,8 @@ pub enum Origin {
     Blueprint(BodyId),
     /// One row a bucket of an index, made anew each frame: such rows have no identity and no `prev`.
     Buckets(IndexId),
+    /// One row for each entity that a living group can have: where it is.
+    Directory(GroupId),
 }
 
 /// One scalar column.
@@ -146,15 +172,23 @@ pub struct Column {
     pub lane: u8,
     /// What it holds a row.
     pub scalar: Scalar,
-    /// The system that writes it each frame. Without one it keeps what set-up wrote, in a single panel.
+    /// The system that writes it each frame. Without one it keeps what set-up wrote.
     pub owner: Option<SystemId>,
+    /// Whether nobody owns it, and its rows come and go: its two panels follow the births and ends of the frames.
+    pub edited: bool,
 }
 
 impl Column {
-    /// Two panels where a system owns the column, else one.
+    /// Whether each frame makes a new state of it: by its owner, or by births and ends.
+    #[inline]
+    pub fn is_made(&self) -> bool {
+        self.owner.is_some() || self.edited
+    }
+
+    /// Two panels where frames make new states of the column, else one.
     #[inline]
     pub fn panels(&self) -> u8 {
-        if self.owner.is_some() { 2 } else { 1 }
+        if self.is_made() { 2 } else { 1 }
     }
 
     /// `Position.x`, or just `Mass`.
@@ -465,6 +499,11 @@ impl Program {
         self.bodies_of(system).into_iter().flat_map(|body| self.bodies[body].loops.values())
     }
 
+    /// The births and ends that a system asks for.
+    pub fn edits_of(&self, system: SystemId) -> impl Iterator<Item = (EditId, &Edit)> {
+        self.edits.iter().filter(move |(_, edit)| edit.system == system)
+    }
+
     /// How large an inverse is.
     pub fn inverse_shape(&self, inverse: InverseId) -> InverseShape {
         let Inverse { group, to, .. } = self.inverses[inverse];
@@ -518,6 +557,9 @@ impl Program {
         }
         for (_, system) in bare.systems.iter_mut() {
             system.span = Span::default();
+        }
+        for (_, edit) in bare.edits.iter_mut() {
+            edit.span = Span::default();
         }
         for (_, body) in bare.bodies.iter_mut() {
             body.stores.iter_mut().for_each(|store| store.span = Span::default());

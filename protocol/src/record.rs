@@ -5,7 +5,7 @@
 //! meanwhile (a seqlock whose sequence number is the published tick).
 
 use crate::id::{ColumnId, GroupId, Id, Tick};
-use crate::program::{Origin, Program};
+use crate::program::{Group, Program};
 
 /// 32-bit words a record takes: the tick, rows a group, a panel a column.
 pub fn words(program: &Program) -> usize {
@@ -26,22 +26,21 @@ impl FrameRecord {
     pub fn before_setup(program: &Program) -> Self {
         Self {
             tick: Tick::NONE,
-            rows: program
-                .groups
-                .values()
-                .map(|group| match group.origin {
-                    Origin::Blueprint(_) => group.rows,
-                    Origin::Buckets(_) => 0,
-                })
-                .collect(),
+            rows: program.groups.values().map(Group::first_rows).collect(),
             panels: program.columns.values().map(|column| u32::from(column.panels() - 1)).collect(),
         }
     }
 
-    /// The words of the record that the next tick's commit writes: owned columns change panels.
-    pub fn after<'r>(&'r self, program: &'r Program, tick: Tick) -> impl Iterator<Item = u32> + 'r {
+    /// The words of the record that the next tick's commit writes: columns that frames make anew change panels, and
+    /// groups have the rows that are given.
+    pub fn after<'r>(
+        &'r self,
+        program: &'r Program,
+        tick: Tick,
+        rows: impl Fn(GroupId) -> u32 + 'r,
+    ) -> impl Iterator<Item = u32> + 'r {
         let panels = program.columns.ids().map(|column| self.next_panel(program, column) as u32);
-        std::iter::once(tick.0).chain(self.rows.iter().copied()).chain(panels)
+        std::iter::once(tick.0).chain(program.groups.ids().map(rows)).chain(panels)
     }
 
     /// Rows of a group that lasts; 0 for a derived one.
@@ -56,7 +55,7 @@ impl FrameRecord {
         self.panels[column.index()] as usize
     }
 
-    /// The panel that the column's owner writes. A column nobody owns has one panel, written by set-up alone.
+    /// The panel that this frame writes. A column with one panel is written by set-up alone.
     #[inline]
     pub fn next_panel(&self, program: &Program, column: ColumnId) -> usize {
         match program.columns[column].panels() {

@@ -60,7 +60,7 @@ impl Batch<'_, '_> {
     pub fn finished<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &[T] {
         let of = &self.program().columns[column];
         assert!(self.program().steps[self.step].work == Work::Reduce(of.group), "another step reads a finished state");
-        let when = if of.owner.is_some() { When::Fresh } else { When::Prev };
+        let when = if of.is_made() { When::Fresh } else { When::Prev };
         // SAFETY: aggregation stands in the stage before the commit (verified): all systems, or at set-up all
         // blueprints, are done, and nothing in this stage or after it in this tick writes rows.
         unsafe { self.rows_of(column, when, rows) }
@@ -85,7 +85,8 @@ impl Batch<'_, '_> {
 
     /// What the blocks of a reduction came to, in order. For the commit: the stage that wrote them is complete.
     pub fn partials(&self, reduction: ReductionId) -> impl Iterator<Item = Partial> {
-        let rows = self.group_rows(self.program().reductions[reduction].group);
+        let group = self.program().reductions[reduction].group;
+        let rows = self.track().finished_rows(group, self.tick).unwrap_or(0);
         let blocks = rows.div_ceil(crate::limits::REDUCE_ROWS) as usize;
         self.partial_words(reduction)
             .chunks_exact(PARTIAL_WORDS)

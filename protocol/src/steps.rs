@@ -32,6 +32,8 @@ pub enum StageKind {
     Index,
     /// Systems run.
     Systems,
+    /// Births and ends are brought into the rows, a phase a stage.
+    Edit,
     /// The finished state is aggregated.
     Reduce,
     /// Signals are computed, and the frame record of the next state is written.
@@ -40,8 +42,14 @@ pub enum StageKind {
 
 impl StageKind {
     /// All of them.
-    pub const ALL: [StageKind; 5] =
-        [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Reduce, StageKind::Commit];
+    pub const ALL: [StageKind; 6] = [
+        StageKind::Setup,
+        StageKind::Index,
+        StageKind::Systems,
+        StageKind::Edit,
+        StageKind::Reduce,
+        StageKind::Commit,
+    ];
 
     /// A word for people.
     pub fn name(self) -> &'static str {
@@ -49,6 +57,7 @@ impl StageKind {
             StageKind::Setup => "setup",
             StageKind::Index => "index",
             StageKind::Systems => "systems",
+            StageKind::Edit => "edit",
             StageKind::Reduce => "reduce",
             StageKind::Commit => "commit",
         }
@@ -77,6 +86,8 @@ pub enum Work {
     Inverse(InverseId, InversePhase),
     /// One pass over a group's rows: each batch runs the systems in this order.
     Pass(Vec<SystemId>),
+    /// A phase of bringing births and ends into the rows of a living group.
+    Edit(GroupId, EditPhase),
     /// Aggregate a group's finished rows: all its reductions.
     Reduce(GroupId),
     /// Compute the signals, write the next frame record.
@@ -138,6 +149,25 @@ impl InversePhase {
         [InversePhase::Count, InversePhase::Place, InversePhase::Scatter, InversePhase::List];
 }
 
+/// The phases of births and ends; see [`crate::edits`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum EditPhase {
+    /// At set-up: name the entities (batches of blocks).
+    Begin,
+    /// Bring the panels that nobody owns up to the state that the frame started from (batches of blocks).
+    CatchUp,
+    /// Mark the rows that lists say end (a batch a part of a list). Only where there are such lists.
+    Mark,
+    /// Count the rows of each block that end (batches of blocks).
+    Count,
+    /// Balance ends and births: who goes where (one batch).
+    Place,
+    /// Write the rows that are born (a batch a part of a list).
+    Births,
+    /// Close the gaps, free the names of the ended (batches of blocks). May run beside [`EditPhase::Births`].
+    Gaps,
+}
+
 /// What a step's batches divide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Domain {
@@ -160,6 +190,12 @@ pub enum Domain {
     Chunks(IndexId),
     /// The chunks of the rows that an inverse is about, one a batch.
     Targets(InverseId),
+    /// The blocks of rows that a living group has room for, one a batch.
+    Blocks(GroupId),
+    /// The lists of rows that are born into a living group, a batch for each batch that records them.
+    Births(GroupId),
+    /// The lists of rows of a living group that end, a batch for each batch that records them.
+    Removals(GroupId),
     /// Nothing: one batch.
     Once,
 }
@@ -170,7 +206,12 @@ impl Domain {
         match self {
             Domain::Rows { group, batch_rows } => Some((group, batch_rows)),
             Domain::Slots { index, batch_rows } => Some((program.indexes[index].group, batch_rows)),
-            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
+            Domain::Chunks(_)
+            | Domain::Targets(_)
+            | Domain::Blocks(_)
+            | Domain::Births(_)
+            | Domain::Removals(_)
+            | Domain::Once => None,
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-use crate::id::{BatchId, GroupId, RowRange, StageId, StepId, Tick};
+use crate::id::{BatchId, GroupId, Id, RowRange, StageId, StepId, Tick};
 use crate::layout::{Layout, batches_of_rows};
 use crate::memory::Memory;
-use crate::program::{Domain, Origin, Program};
+use crate::program::{Domain, Origin, Program, Work};
 use crate::record::FrameRecord;
 use crate::walker::{Begin, Course};
 
@@ -65,43 +65,79 @@ impl<'m> Track<'m> {
     /// Writes the record after this tick. Run by the commit batch; the same words however often it runs.
     pub(crate) fn commit(&self, tick: Tick) {
         fence(Ordering::Release);
-        for (word, value) in self.record_words(tick).iter().zip(self.record.after(self.program, tick)) {
+        for (word, value) in self.record_words(tick).iter().zip(self.record.after(self.program, tick, |group| self.rows_after(group, tick))) {
             word.store(value, Ordering::Relaxed);
         }
     }
 
-    fn derived_word(&self, group: GroupId) -> &'m AtomicU64 {
-        &self.memory.words(self.layout.derived_rows)[self.layout.derived_rows_word(group)]
+    fn made_word(&self, group: GroupId) -> &'m AtomicU64 {
+        &self.memory.words(self.layout.made_rows)[group.index()]
     }
 
-    /// Says how many rows a derived group has in this tick. Run by its index's last batch.
-    pub fn set_derived_rows(&self, group: GroupId, tick: Tick, rows: u32) {
-        self.derived_word(group).store(u64::from(tick.0) << 32 | u64::from(rows), Ordering::Release);
+    /// Says how many rows a derived group has in this tick, or a living one after it. Run by the last batch of its index,
+    /// or by the batch that balances births and ends.
+    pub fn set_made_rows(&self, group: GroupId, tick: Tick, rows: u32) {
+        self.made_word(group).store(u64::from(tick.0) << 32 | u64::from(rows), Ordering::Release);
+    }
+
+    fn made_rows(&self, group: GroupId, tick: Tick) -> Option<u32> {
+        let word = self.made_word(group).load(Ordering::Acquire);
+        (word >> 32 == u64::from(tick.0)).then_some(word as u32)
     }
 
     /// A group's rows in this tick; nothing if it is derived and the tick is over.
     #[inline]
     pub fn rows(&self, group: GroupId, tick: Tick) -> Option<u32> {
         match self.program.groups[group].origin {
-            Origin::Blueprint(_) => Some(self.record.rows(group)),
-            Origin::Buckets(_) => {
-                let word = self.derived_word(group).load(Ordering::Acquire);
-                (word >> 32 == u64::from(tick.0)).then_some(word as u32)
-            }
+            Origin::Blueprint(_) | Origin::Directory(_) => Some(self.record.rows(group)),
+            Origin::Buckets(_) => self.made_rows(group, tick),
+        }
+    }
+
+    /// A lasting group's rows in the state that the tick makes; nothing if births and ends are not balanced yet, or the
+    /// tick is over.
+    pub fn finished_rows(&self, group: GroupId, tick: Tick) -> Option<u32> {
+        match self.program.groups[group].living {
+            Some(_) if tick != Tick::SETUP => self.made_rows(group, tick),
+            _ => self.rows(group, tick),
+        }
+    }
+
+    /// What the record after this tick says.
+    fn rows_after(&self, group: GroupId, tick: Tick) -> u32 {
+        match self.program.groups[group].origin {
+            Origin::Blueprint(_) => self.finished_rows(group, tick).unwrap_or(0),
+            Origin::Directory(_) | Origin::Buckets(_) => self.record.rows(group),
+        }
+    }
+
+    /// The rows that a step divides.
+    fn divided(&self, step: StepId, group: GroupId, tick: Tick) -> Option<u32> {
+        match self.program.steps[step].work {
+            Work::Reduce(_) => self.finished_rows(group, tick),
+            _ => self.rows(group, tick),
+        }
+    }
+
+    /// How many batches a step has whose domain is not rows.
+    fn parts(&self, domain: Domain) -> u32 {
+        let books = |group: GroupId| self.layout.edits.books[group].as_ref();
+        match domain {
+            Domain::Chunks(index) => self.layout.indexes[index].chunks(),
+            Domain::Targets(inverse) => self.program.inverse_shape(inverse).chunks,
+            Domain::Blocks(group) => books(group).map_or(0, |books| books.blocks),
+            Domain::Births(group) => books(group).map_or(0, |books| books.births),
+            Domain::Removals(group) => books(group).map_or(0, |books| books.removals),
+            Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
         }
     }
 
     /// How many batches a step has in this tick.
     pub fn step_batches(&self, step: StepId, tick: Tick) -> Option<u32> {
         let domain = self.program.steps[step].domain;
-        match domain {
-            Domain::Rows { .. } | Domain::Slots { .. } => {
-                let (group, batch_rows) = domain.rows(self.program)?;
-                Some(batches_of_rows(self.rows(group, tick)?, batch_rows))
-            }
-            Domain::Chunks(index) => Some(self.layout.indexes[index].chunks()),
-            Domain::Targets(inverse) => Some(self.program.inverse_shape(inverse).chunks),
-            Domain::Once => Some(1),
+        match domain.rows(self.program) {
+            Some((group, batch_rows)) => Some(batches_of_rows(self.divided(step, group, tick)?, batch_rows)),
+            None => Some(self.parts(domain)),
         }
     }
 
@@ -116,7 +152,7 @@ impl<'m> Track<'m> {
                 // Told from its rows, without a division: this is asked for every batch.
                 Domain::Rows { .. } | Domain::Slots { .. } => {
                     let (group, batch_rows) = domain.rows(self.program)?;
-                    let rows = self.rows(group, tick)?;
+                    let rows = self.divided(step, group, tick)?;
                     let start = u64::from(left) * u64::from(batch_rows);
                     if start < u64::from(rows) {
                         let rows = RowRange::new(start as u32, rows.min(start as u32 + batch_rows));
@@ -124,9 +160,7 @@ impl<'m> Track<'m> {
                     }
                     batches_of_rows(rows, batch_rows)
                 }
-                Domain::Chunks(index) => self.layout.indexes[index].chunks(),
-                Domain::Targets(inverse) => self.program.inverse_shape(inverse).chunks,
-                Domain::Once => 1,
+                _ => self.parts(domain),
             };
             if left < batches {
                 return Some((step, BatchId(left), RowRange::new(left, left + 1)));

@@ -158,7 +158,46 @@ macro_rules! bits {
     };
 }
 
+/// The bits of values.
+#[derive(Clone, Copy, Debug)]
+pub enum Bits<'a> {
+    /// One byte a value.
+    One(&'a [u8]),
+    /// Two.
+    Two(&'a [u16]),
+    /// Four.
+    Four(&'a [u32]),
+    /// Eight.
+    Eight(&'a [u64]),
+}
+
 impl Cells<'_> {
+    /// Writes values to these rows, one after another.
+    ///
+    /// # Panics
+    /// If values have another size, or there is no such row.
+    pub fn put(self, rows: impl Iterator<Item = usize>, values: Bits<'_>) {
+        match values {
+            Bits::One(values) => self.set_one(rows, values.iter().copied()),
+            Bits::Two(values) => self.set_two(rows, values.iter().copied()),
+            Bits::Four(values) => self.set_four(rows, values.iter().copied()),
+            Bits::Eight(values) => self.set_eight(rows, values.iter().copied()),
+        }
+    }
+
+    /// Copies the value of one row to another, for each pair (from, to).
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn copy(self, pairs: impl Iterator<Item = (usize, usize)>) {
+        match self {
+            Cells::One(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
+            Cells::Two(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
+            Cells::Four(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
+            Cells::Eight(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
+        }
+    }
+
     bits!(get_one, set_one, One, u8);
     bits!(get_two, set_two, Two, u16);
     bits!(get_four, set_four, Four, u32);

@@ -50,6 +50,16 @@
 //! - Its rules are bodies that go by the slots of that grid. Nobody sees its rows by their numbers: no reference, no
 //!   inverse, no loop over all of them, no native system.
 //!
+//! Births and ends (`verify/edits.rs`):
+//!
+//! - A living group has a blueprint, no raster, no order. Two edited columns of its own name its entities, and one of a
+//!   directory of its own, which has as many rows as the group has room for. Edited are just the columns of such groups
+//!   that nobody owns.
+//! - An edit is asked for by a body, whose results it takes, each once; a system's body gives no others. A birth has a
+//!   value of its type for each column of the group.
+//! - Set-up names the entities once. In a frame the phases of births and ends stand in order behind all other work but
+//!   aggregation and the commit.
+//!
 //! Schedule (`verify/schedule.rs`):
 //!
 //! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each; no stage is empty.
@@ -65,6 +75,7 @@
 
 mod bodies;
 mod conditions;
+pub mod edits;
 mod order;
 mod rasters;
 mod schedule;
@@ -74,7 +85,7 @@ pub(crate) mod tests;
 
 use thiserror::Error;
 
-use crate::id::{BodyId, ColumnId, GroupId, IndexId, InverseId, LoopId, ReductionId, StepId, SystemId, ValueId};
+use crate::id::{BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, ReductionId, StepId, SystemId, ValueId};
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::Program;
@@ -113,6 +124,10 @@ pub enum Violation {
     Derived(GroupId, &'static str),
     #[error("{0:?}: {1}")]
     Order(GroupId, &'static str),
+    #[error("{0:?}: {1}")]
+    Living(GroupId, &'static str),
+    #[error("{0:?}: {1}")]
+    Edit(EditId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
     #[error("{0:?} owns nothing")]
@@ -168,6 +183,8 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
         order::check(program, &mut violations);
+        edits::check(program, &mut violations);
+        edits::results(program, &mut violations);
     }
     if violations.is_empty() { Ok(()) } else { Err(violations) }
 }

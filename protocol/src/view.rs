@@ -83,17 +83,22 @@ impl<'t, 'm> Batch<'t, 'm> {
         self.system
     }
 
-    /// The stable name of a row of `prev` of the batch's group: its number, unless the group is kept in an order.
+    /// The stable name of a row of `prev` of the batch's group: its number, unless the group's rows move.
     pub fn entity(&self, row: u32) -> Entity {
-        let order = self.group().and_then(|group| self.program().groups[group].order);
-        let index = match order {
+        let group = self.group().map(|group| &self.program().groups[group]);
+        let named = |column: Option<ColumnId>| match column {
             // SAFETY: nobody writes `prev` while the tick runs.
-            Some(order) if self.tick != Tick::SETUP => unsafe {
-                self.rows_of::<u32>(order.entities, When::Prev, self.all_rows(order.entities))[row as usize]
+            Some(column) if self.tick != Tick::SETUP => unsafe {
+                Some(self.rows_of::<u32>(column, When::Prev, self.all_rows(column))[row as usize])
             },
-            _ => row,
+            _ => None,
         };
-        Entity { index, generation: 0 }
+        let (order, living) = (group.and_then(|group| group.order), group.and_then(|group| group.living));
+        let entities = order.map(|order| order.entities).or(living.map(|living| living.entities));
+        Entity {
+            index: named(entities).unwrap_or(row),
+            generation: named(living.map(|living| living.generations)).unwrap_or(0),
+        }
     }
 
     /// Begins the next system of the pass. All slices handed out before are gone: this takes the batch exclusively.
@@ -326,7 +331,7 @@ impl<'t, 'm> Batch<'t, 'm> {
 
     /// # Safety
     /// As [`Self::rows_of_next`].
-    unsafe fn typed_mut(&self, column: ColumnId, rows: Range<usize>) -> ValuesMut<'_> {
+    pub(crate) unsafe fn typed_mut(&self, column: ColumnId, rows: Range<usize>) -> ValuesMut<'_> {
         // SAFETY: the caller's duty.
         unsafe {
             match self.track.layout.columns[column].scalar {

@@ -7,6 +7,7 @@
 
 pub mod attach;
 pub mod body;
+pub mod edits;
 mod finished;
 pub mod float_mode;
 pub mod grid;

@@ -13,6 +13,7 @@ use diptych_protocol::view::Batch;
 use crate::body::Backend;
 use crate::body::blueprint::Blueprint;
 use crate::body::driver::BodyKernel;
+use crate::edits::{self, EditScratch};
 use crate::grid::{self, Carry};
 use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
@@ -26,6 +27,7 @@ pub struct Runner {
     blueprints: Table<GroupId, Option<Blueprint>>,
     kd: KdScratch,
     inverse: InverseScratch,
+    edits: EditScratch,
     reductions: Reductions,
     settle: Settle,
 }
@@ -40,13 +42,14 @@ impl Runner {
         };
         let blueprint = |origin| match origin {
             Origin::Blueprint(body) => Blueprint::new(program, body, backend).map(Some),
-            Origin::Buckets(_) => Ok(None),
+            Origin::Buckets(_) | Origin::Directory(_) => Ok(None),
         };
         Ok(Self {
             kernels: program.systems.ids().map(kernel).collect::<Result<_, _>>()?,
             blueprints: program.groups.values().map(|group| blueprint(group.origin)).collect::<Result<_, _>>()?,
             kd: KdScratch::default(),
             inverse: InverseScratch::default(),
+            edits: EditScratch::default(),
             reductions: Reductions::new(program, backend)?,
             settle: Settle::new(program, backend)?,
         })
@@ -95,6 +98,7 @@ impl Runner {
                 }
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
+            Work::Edit(group, phase) => return edits::run(batch, *group, *phase, &mut self.edits),
             Work::Reduce(group) => self.reductions.block(*group, batch),
             Work::Commit => {
                 self.settle.state(&mut self.reductions, batch);
@@ -233,7 +237,7 @@ impl Runner {
                     index::summarise_top(&s.shape, s.chunk_places, v.chunk_buckets, v.node_box, s.nodes, s.top);
                 }
                 if let Some(group) = batch.program().indexes[index].buckets {
-                    batch.track().set_derived_rows(group, batch.tick, buckets);
+                    batch.track().set_made_rows(group, batch.tick, buckets);
                 }
             }
             IndexPhase::Bounds => unreachable!("a verified tree has no such phase"),

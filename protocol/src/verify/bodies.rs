@@ -129,13 +129,13 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 there && declared
             }
             (Op::Read { column, when, at }, User::Rows(group)) => {
-                let finished = if program.columns[column].owner.is_some() { When::Fresh } else { When::Prev };
+                let finished = if program.columns[column].is_made() { When::Fresh } else { When::Prev };
                 at == At::Own && program.columns[column].group == *group && when == finished
             }
             (Op::Read { .. }, _) => false,
             (Op::Data(data), User::Setup) => {
                 let made = program.groups.values().find(|group| group.origin == Origin::Blueprint(id));
-                made.is_some_and(|group| group.rows <= program.data[data].rows)
+                made.is_some_and(|group| group.first_rows() <= program.data[data].rows)
             }
             (Op::Data(_), _) => false,
             (Op::Signal(_), User::System(_)) => true,
@@ -143,8 +143,8 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
             (Op::Reduced(_), user) => matches!(user, User::State),
             (Op::Row | Op::Draw { .. }, User::State) => false,
             // Where rows move, a row's number is not its entity.
-            (Op::Row, User::System(system)) => program.groups[program.systems[*system].group].order.is_none(),
-            (Op::Row, User::Rows(group)) => program.groups[*group].order.is_none(),
+            (Op::Row, User::System(system)) => !program.groups[program.systems[*system].group].rows_move(),
+            (Op::Row, User::Rows(group)) => !program.groups[*group].rows_move(),
             (Op::Draw { .. }, User::Rows(_)) => false,
             (Op::Loop(it), User::System(system)) => {
                 let system = &program.systems[*system];
@@ -160,6 +160,7 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                     Over::Group(group) => match program.groups[*group].origin {
                         Origin::Buckets(index) => system.indexes.contains(&index),
                         Origin::Blueprint(_) => true,
+                        Origin::Directory(_) => false,
                     },
                     Over::Members(index) => {
                         let of = &program.indexes[*index];

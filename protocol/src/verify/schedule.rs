@@ -6,7 +6,7 @@ use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
 use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::{
-    Code, Domain, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work,
+    Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work,
 };
 use crate::verify::Violation;
 
@@ -73,6 +73,14 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
     let good = match &step.work {
         Work::Blueprint(group) => over(*group),
         Work::Commit => step.domain == Domain::Once,
+        Work::Edit(group, phase) => match phase {
+            EditPhase::Begin | EditPhase::CatchUp | EditPhase::Count | EditPhase::Gaps => {
+                step.domain == Domain::Blocks(*group)
+            }
+            EditPhase::Mark => step.domain == Domain::Removals(*group),
+            EditPhase::Births => step.domain == Domain::Births(*group),
+            EditPhase::Place => step.domain == Domain::Once,
+        },
         Work::Reduce(group) => step.domain == Domain::Rows { group: *group, batch_rows: REDUCE_ROWS },
         Work::Inverse(inverse, phase) => {
             let shape = program.inverse_shape(*inverse);
@@ -151,7 +159,7 @@ fn batches(program: &Program, step: &Step) -> u64 {
     match step.domain {
         Domain::Chunks(index) => u64::from(program.index_chunks(index)),
         Domain::Targets(inverse) => u64::from(program.inverse_shape(inverse).chunks),
-        Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
+        domain => u64::from(crate::layout::batches_max(program, domain)),
     }
 }
 
@@ -161,12 +169,13 @@ fn problem_of_stage(program: &Program, stage: &Stage, last: bool, setup: bool) -
         Work::Index(..) | Work::Inverse(..) => StageKind::Index,
         Work::Reduce(_) => StageKind::Reduce,
         Work::Pass(_) => StageKind::Systems,
+        Work::Edit(..) => StageKind::Edit,
         Work::Commit => StageKind::Commit,
     };
     let in_tick = match stage.kind {
         StageKind::Setup => setup,
         StageKind::Index | StageKind::Systems => !setup,
-        StageKind::Reduce | StageKind::Commit => true,
+        StageKind::Edit | StageKind::Reduce | StageKind::Commit => true,
     };
     if stage.steps.is_empty() {
         Some("no steps")
@@ -208,7 +217,7 @@ fn places(program: &Program) -> Places {
                 }
                 Work::Index(index, phase) => places.phases.entry(*index).or_default().push((at, *phase)),
                 Work::Inverse(inverse, phase) => places.inverses.entry(*inverse).or_default().push((at, *phase)),
-                Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => {}
+                Work::Blueprint(_) | Work::Edit(..) | Work::Reduce(_) | Work::Commit => {}
             }
         }
     }
@@ -232,7 +241,7 @@ fn systems(program: &Program, places: &Places, violations: &mut Vec<Violation>) 
         }
         let buckets = match program.groups[system.group].origin {
             Origin::Buckets(index) => Some(index),
-            Origin::Blueprint(_) => None,
+            Origin::Blueprint(_) | Origin::Directory(_) => None,
         };
         let order = program.groups[system.group].order.map(|order| order.index);
         for index in system.indexes.iter().copied().chain(buckets).chain(order) {

@@ -13,7 +13,7 @@ use crate::raster::{Raster, Rim};
 use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Sort, Type};
-use crate::verify::Violation;
+use crate::verify::{Violation, edits};
 
 /// Whether every id is in range.
 pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
@@ -24,6 +24,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         match group.origin {
             Origin::Blueprint(body) => check.id(bodies, body, id),
             Origin::Buckets(index) => check.id(indexes, index, id),
+            Origin::Directory(of) => check.id(groups, of, id),
         }
         group.position.iter().for_each(|column| check.id(columns, *column, id));
         if let Some(order) = group.order {
@@ -115,18 +116,22 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Work::Index(index, _) => check.id(indexes, *index, id),
             Work::Inverse(inverse, _) => check.id(inverses, *inverse, id),
             Work::Pass(all) => all.iter().for_each(|system| check.id(systems, *system, id)),
-            Work::Reduce(group) => check.id(groups, *group, id),
+            Work::Reduce(group) | Work::Edit(group, _) => check.id(groups, *group, id),
             Work::Commit => {}
         }
         match step.domain {
             Domain::Rows { group, .. } => check.id(groups, group, id),
             Domain::Slots { index, .. } | Domain::Chunks(index) => check.id(indexes, index, id),
             Domain::Targets(inverse) => check.id(inverses, inverse, id),
+            Domain::Blocks(group) | Domain::Births(group) | Domain::Removals(group) => check.id(groups, group, id),
             Domain::Once => {}
         }
     }
     for stage in program.schedule.setup.iter().chain(&program.schedule.frame) {
         stage.steps.iter().for_each(|step| check.id(steps, *step, "the schedule"));
+    }
+    if !edits::ids(program) {
+        check.violations.push(Violation::Id { of: "births and ends".into(), id: "something".into() });
     }
 }
 
@@ -172,7 +177,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
             "its column is not a reference of its group to the other"
         } else if inverse.when == When::Fresh && column.owner.is_none() {
             "its references are fresh, but nobody makes them"
-        } else if [inverse.group, inverse.to].iter().any(|&group| program.groups[group].derived()) {
+        } else if [inverse.group, inverse.to].iter().any(|&group| !program.groups[group].lasts()) {
             "a derived group neither refers nor is referred to"
         } else {
             continue;
@@ -345,7 +350,7 @@ fn summary(program: &Program, index: &Index) -> Option<&'static str> {
 }
 
 fn ownership(program: &Program, id: SystemId, system: &System, violations: &mut Vec<Violation>) {
-    if system.owns.is_empty() {
+    if system.owns.is_empty() && program.edits_of(id).next().is_none() {
         violations.push(Violation::OwnsNothing(id));
     }
     let mut seen = BTreeSet::new();

@@ -17,6 +17,7 @@ use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
 use self::ahead::Ahead;
+use self::asked::Asked;
 use self::bound::recycle;
 use self::panel::Panel;
 use self::rule::Rule;
@@ -25,6 +26,7 @@ use super::block::Uniforms;
 use crate::kernel::Kernel;
 
 mod ahead;
+mod asked;
 mod around;
 mod blocks;
 mod bound;
@@ -44,6 +46,7 @@ mod slotted;
 pub struct BodyKernel {
     rule: Rule,
     ahead: Ahead,
+    asked: Asked,
     stores: Vec<ColumnId>,
     panels: Vec<Panel<'static>>,
 }
@@ -51,14 +54,16 @@ pub struct BodyKernel {
 impl BodyKernel {
     /// For a system whose code is a body.
     pub fn new(program: &Program, system: SystemId, backend: Backend) -> Result<Self, AccessError> {
-        let system = &program.systems[system];
+        let (id, system) = (system, &program.systems[system]);
         let Code::Body(body) = system.code else {
             return Err(AccessError(format!("system {} has no body", system.name)));
         };
-        let stores = program.bodies[body].stores.iter().map(|store| store.column).collect();
+        let made = &program.bodies[body];
+        let stores = made.stores.iter().map(|store| store.column).collect();
+        let asked = Asked::new(program, id, made.results.iter().map(|value| made.ops[*value].scalar));
         let rule = Rule::new(program, system.group, body, backend)?;
         let ahead = Ahead::new(program, system.group, body, backend)?;
-        Ok(Self { rule, ahead, stores, panels: Vec::new() })
+        Ok(Self { rule, ahead, asked, stores, panels: Vec::new() })
     }
 }
 
@@ -66,8 +71,10 @@ impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
         panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
+        panels.extend(self.asked.panels(batch));
         self.rule.run(batch, self.ahead.ask(batch), &mut panels);
         self.panels = recycle(panels);
+        self.asked.record(batch);
         Ok(())
     }
 }

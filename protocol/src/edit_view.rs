@@ -1,0 +1,459 @@
+//! What batches may touch of births and ends: the records of a pass, and the books and columns of each phase. One of the few
+//! modules with `unsafe`.
+//!
+//! Each method checks that the batch is one of that phase of that group (or of the pass that records the edit), and hands
+//! its slices out once.
+
+#![expect(unsafe_code, reason = "typed slices and atomics of records and edited columns, exclusive by claim")]
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::edits::{Balance, EditPlaces, LivingPlaces, RecordPlaces};
+use crate::id::{ColumnId, EditId, GroupId, Tick};
+use crate::layout::Words;
+use crate::program::{EditPhase, Living, When, Work};
+use crate::types::Scalar;
+use crate::values::{Bits, Cells, Values, ValuesMut};
+use crate::view::Batch;
+
+/// Room for what a batch records of an edit.
+pub enum Record<'b> {
+    /// A bit for each own row: it ends. All words are written.
+    Marks(&'b [AtomicU64]),
+    /// Rows that end, and how many.
+    Rows(&'b AtomicU32, &'b mut [u32]),
+    /// The values of rows that are born, a column each in the order of the edit, and how many.
+    Births(&'b AtomicU32, Vec<ValuesMut<'b>>),
+}
+
+/// Which rows end, a word for 64 rows.
+pub struct Ended<'b> {
+    marks: Vec<&'b [AtomicU64]>,
+    /// Rows before anything ends.
+    pub rows: u32,
+}
+
+impl Ended<'_> {
+    /// The rows from 64 times this number on: a bit each that ends.
+    ///
+    /// # Panics
+    /// If there is no row so high.
+    #[inline]
+    pub fn word(&self, number: usize) -> u64 {
+        assert!((number as u64) < u64::from(self.rows).div_ceil(64), "a word beyond the rows");
+        self.marks.iter().fold(0, |all, words| all | words[number].load(Ordering::Relaxed))
+    }
+}
+
+/// What names the entities of a block's rows: of both panels.
+pub struct BeginView<'b> {
+    /// The rows.
+    pub rows: Range<u32>,
+    /// Rows that set-up makes.
+    pub first: u32,
+    /// The entity of each row.
+    pub entities: [&'b mut [u32]; 2],
+    /// Its life.
+    pub generations: [&'b mut [u32]; 2],
+    /// The row of each entity.
+    pub directory: [&'b mut [u32]; 2],
+    /// The rows that the next tick has to catch up with.
+    pub touched: &'b [AtomicU64],
+}
+
+/// What catches up with the tick before.
+pub struct CatchUpView<'b> {
+    /// The block's rows that the tick before touched.
+    pub touched: &'b [AtomicU64],
+    /// Those that this tick touches: to be cleared.
+    pub clear: &'b [AtomicU64],
+    /// Those that lists say end: to be cleared.
+    pub removed: &'b [AtomicU64],
+    /// The columns that nobody owns, of the block's rows: `prev`, `next`.
+    pub columns: Vec<(Values<'b>, ValuesMut<'b>)>,
+    /// The entity of each of the block's rows, of `prev`.
+    pub entities: &'b [u32],
+    /// The directory of `prev`, whole.
+    pub directory: &'b [u32],
+    /// That of `next`.
+    pub next_directory: &'b [AtomicU32],
+}
+
+/// A part of a list of rows that end.
+pub struct MarkView<'b> {
+    /// The rows, any number of times each; those that are not there count for nothing.
+    pub rows: &'b [u32],
+    /// How many rows there are.
+    pub count: u32,
+    /// Where they are marked.
+    pub removed: &'b [AtomicU64],
+}
+
+/// What balances births and ends.
+pub struct PlaceView<'b> {
+    /// Which rows end.
+    pub ended: Ended<'b>,
+    /// Rows of a block.
+    pub block_rows: u32,
+    /// Rows that there is room for.
+    pub capacity: u32,
+    /// The rows of each block that end, of as many blocks as have rows.
+    pub ends: &'b [u32],
+    /// The number of each block's first hole, and of holes in all.
+    pub first_hole: &'b mut [u32],
+    /// Survivors beyond the new end and before each block.
+    pub survivors: &'b mut [u32],
+    /// The number of the first birth of each batch of each list, and of births in all.
+    pub first_birth: &'b mut [u32],
+    /// See [`Balance`].
+    pub balance: &'b mut [u32],
+}
+
+/// Where rows go: the books once they are balanced.
+pub struct PlacedView<'b> {
+    /// What the frame does to the number of rows.
+    pub balance: Balance,
+    /// Which rows end.
+    pub ended: Ended<'b>,
+    /// Rows of a block.
+    pub block_rows: u32,
+    /// The number of each block's first hole, and of holes in all.
+    pub first_hole: &'b [u32],
+    /// Survivors beyond the new end and before each block.
+    pub survivors: &'b [u32],
+    /// The entity of each row, of `prev`: of all rows that there is room for.
+    pub entities: &'b [u32],
+    /// The life of each, of `prev`.
+    pub generations: &'b [u32],
+    /// Those of `next`.
+    pub next_entities: &'b [AtomicU32],
+    /// Those of `next`.
+    pub next_generations: &'b [AtomicU32],
+    /// The directory of `next`.
+    pub next_directory: &'b [AtomicU32],
+    /// The rows that this tick touches.
+    pub touched: &'b [AtomicU64],
+}
+
+impl Batch<'_, '_> {
+    /// Room to record what the batch's rows ask for.
+    ///
+    /// # Panics
+    /// If the batch is not of the pass of the edit's system, or another system runs.
+    pub fn record(&self, edit: EditId) -> Record<'_> {
+        let (memory, places) = (self.track().memory, &self.track().layout.edits.records[edit]);
+        assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
+        let number = self.number.0 as usize;
+        let own = |rows: usize| number * rows..(number + 1) * rows;
+        match &places.record {
+            RecordPlaces::Marks(words) => {
+                let words = &memory.words::<AtomicU64>(*words)[self.rows.start as usize / 64..];
+                Record::Marks(&words[..self.rows.len().div_ceil(64)])
+            }
+            RecordPlaces::Rows { counts, rows } => {
+                // SAFETY: each batch writes its own part of the list, and its system records an edit once.
+                let own = unsafe { self.array_mut(*rows, own(places.batch_rows as usize)) };
+                Record::Rows(&memory.words(*counts)[number], own)
+            }
+            RecordPlaces::Births { counts, values } => {
+                let columns = values.iter().map(|(column, place)| {
+                    let scalar = self.program().columns[*column].scalar;
+                    let rows = own(places.batch_rows as usize);
+                    let offset = place.offset + rows.start * scalar.size();
+                    assert!(rows.end * scalar.size() <= place.len, "a batch beyond its list");
+                    // SAFETY: as above.
+                    unsafe { values_at(self, scalar, offset, rows.len()) }
+                });
+                Record::Births(&memory.words(*counts)[number], columns.collect())
+            }
+        }
+    }
+
+    fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
+        assert_eq!(self.program().steps[self.step].work, Work::Edit(group, phase), "another phase's batch");
+        self.hand_out_once();
+        match (&self.track().layout.edits.books[group], self.program().groups[group].living) {
+            (Some(books), Some(living)) => (books, living),
+            _ => unreachable!("a verified phase is of a living group"),
+        }
+    }
+
+    /// Whole panels of `u32`: of all rows that there is room for.
+    ///
+    /// # Safety
+    /// Nobody writes the panel while the slice lives.
+    unsafe fn names(&self, column: ColumnId, when: When) -> &[u32] {
+        let rows = self.room_of(column);
+        // SAFETY: the caller's duty.
+        unsafe { self.rows_of(column, when, 0..rows) }
+    }
+
+    /// # Safety
+    /// While the slice lives, all see the panel as atomics.
+    unsafe fn next_names(&self, column: ColumnId) -> &[AtomicU32] {
+        // SAFETY: the caller's duty.
+        unsafe { self.track().memory.atomics_at(self.panel(column, When::Fresh), self.room_of(column)) }
+    }
+
+    fn room_of(&self, column: ColumnId) -> usize {
+        self.program().groups[self.program().columns[column].group].rows as usize
+    }
+
+    fn bits(&self, words: Words<u64>, rows: &Range<u32>) -> &[AtomicU64] {
+        let words = self.track().memory.words::<AtomicU64>(words);
+        if words.is_empty() { words } else { &words[rows.start as usize / 64..(rows.end as usize).div_ceil(64)] }
+    }
+
+    /// For a batch that names the entities of a block.
+    pub fn edit_begin(&self, group: GroupId) -> BeginView<'_> {
+        let (books, living) = self.books(group, EditPhase::Begin);
+        let rows = books.rows_of(self.number.0);
+        let both = |column: ColumnId| {
+            [When::Prev, When::Fresh].map(|when| {
+                let offset = self.panel(column, when) + rows.start as usize * 4;
+                // SAFETY: at set-up nobody reads these columns, and each block's rows are its batch's alone; panels differ.
+                unsafe { self.track().memory.write_at::<u32>(offset, rows.len()) }
+            })
+        };
+        BeginView {
+            first: living.first,
+            entities: both(living.entities),
+            generations: both(living.generations),
+            directory: both(living.directory),
+            touched: self.bits(books.touched[(self.tick.0 & 1) as usize], &rows),
+            rows,
+        }
+    }
+
+    /// For a batch that catches up a block.
+    pub fn edit_catch_up(&self, group: GroupId) -> CatchUpView<'_> {
+        let (books, living) = self.books(group, EditPhase::CatchUp);
+        let rows = books.rows_of(self.number.0);
+        let indices = rows.start as usize..rows.end as usize;
+        let edited = self.program().columns.iter().filter(|(_, column)| column.group == group && column.edited);
+        // SAFETY: nobody writes `prev`; of `next` each block's rows are its batch's alone in this stage, and nobody reads
+        // them; the directory's `next` is seen as atomics by all batches of this stage.
+        unsafe {
+            CatchUpView {
+                touched: self.bits(books.touched[(self.tick.0 & 1 ^ 1) as usize], &rows),
+                clear: self.bits(books.touched[(self.tick.0 & 1) as usize], &rows),
+                removed: self.bits(books.removed, &rows),
+                columns: (edited.map(|(id, _)| id))
+                    .map(|id| (self.typed(id, When::Prev, indices.clone()), self.typed_mut(id, indices.clone())))
+                    .collect(),
+                entities: &self.names(living.entities, When::Prev)[indices.clone()],
+                directory: self.names(living.directory, When::Prev),
+                next_directory: self.next_names(living.directory),
+            }
+        }
+    }
+
+    /// The edit and its batch that a batch of a phase over lists stands for, and how many records it has.
+    fn listed(&self, of: &[EditId]) -> Option<(EditId, &EditPlaces, usize, u32)> {
+        let mut number = self.number.0;
+        for &edit in of {
+            let places = &self.track().layout.edits.records[edit];
+            if number < places.batches {
+                let count = self.recorded(places, number);
+                return Some((edit, places, number as usize, count));
+            }
+            number -= places.batches;
+        }
+        None
+    }
+
+    /// How much a batch of a pass has recorded in this tick: what batches left that are not run any more counts for nothing.
+    fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
+        let counts = match &places.record {
+            RecordPlaces::Rows { counts, .. } | RecordPlaces::Births { counts, .. } => *counts,
+            RecordPlaces::Marks(_) => return 0,
+        };
+        let run = self.track().step_batches(places.step, self.tick).unwrap_or(0);
+        let count = &self.track().memory.words::<AtomicU32>(counts)[batch as usize];
+        if batch < run { count.load(Ordering::Relaxed).min(places.batch_rows) } else { 0 }
+    }
+
+    /// For a batch that marks a part of a list of rows that end.
+    pub fn edit_mark(&self, group: GroupId) -> MarkView<'_> {
+        let (books, _) = self.books(group, EditPhase::Mark);
+        let mut rows: &[u32] = &[];
+        if let Some((_, places, batch, count)) = self.listed(&books.removing)
+            && let RecordPlaces::Rows { rows: place, .. } = places.record
+        {
+            let first = batch * places.batch_rows as usize;
+            // SAFETY: the pass that records them is complete.
+            rows = unsafe { self.array(place, first..first + count as usize) };
+        }
+        MarkView { rows, count: self.group_rows(group), removed: self.track().memory.words(books.removed) }
+    }
+
+    fn ended(&self, books: &LivingPlaces, group: GroupId) -> Ended<'_> {
+        let (memory, records) = (self.track().memory, &self.track().layout.edits.records);
+        let marks = books.marking.iter().filter_map(|edit| match records[*edit].record {
+            RecordPlaces::Marks(words) => Some(words),
+            RecordPlaces::Rows { .. } | RecordPlaces::Births { .. } => None,
+        });
+        let removed = (!books.removing.is_empty()).then_some(books.removed);
+        let marks = marks.chain(removed).map(|words| memory.words(words)).collect();
+        Ended { marks, rows: self.group_rows(group) }
+    }
+
+    /// For a batch that counts the rows of a block that end: which they are, the block's rows, and its count.
+    pub fn edit_count(&self, group: GroupId) -> (Ended<'_>, Range<u32>, &mut u32) {
+        let (books, _) = self.books(group, EditPhase::Count);
+        let block = self.number.0 as usize;
+        // SAFETY: each block's count is its batch's alone.
+        let count = unsafe { self.array_mut(books.ends, block..block + 1) };
+        (self.ended(books, group), books.rows_of(self.number.0), &mut count[0])
+    }
+
+    /// For the batch that balances births and ends.
+    pub fn edit_place(&self, group: GroupId) -> PlaceView<'_> {
+        let (books, _) = self.books(group, EditPhase::Place);
+        let ended = self.ended(books, group);
+        let blocks = ended.rows.div_ceil(books.block_rows) as usize;
+        // SAFETY: counting is complete; the phase has one batch, which this is; each array is cut once.
+        unsafe {
+            PlaceView {
+                ended,
+                block_rows: books.block_rows,
+                capacity: books.capacity,
+                ends: self.array(books.ends, 0..blocks),
+                first_hole: self.array_mut(books.first_hole, 0..blocks + 1),
+                survivors: self.array_mut(books.survivors, 0..blocks + 1),
+                first_birth: self.array_mut(books.first_birth, 0..books.first_birth.len),
+                balance: self.array_mut(books.balance, 0..books.balance.len),
+            }
+        }
+    }
+
+    /// How many births each batch of each list has recorded, in order. For the batch that balances.
+    pub fn births(&self, group: GroupId) -> impl Iterator<Item = u32> {
+        let books = self.track().layout.edits.books[group].as_ref();
+        let lists = books.map_or(&[][..], |books| &books.bearing).iter();
+        lists.flat_map(move |edit| {
+            let places = &self.track().layout.edits.records[*edit];
+            (0..places.batches).map(move |batch| self.recorded(places, batch))
+        })
+    }
+
+    fn placed(&self, books: &LivingPlaces, living: Living, group: GroupId) -> PlacedView<'_> {
+        let ended = self.ended(books, group);
+        let blocks = ended.rows.div_ceil(books.block_rows) as usize;
+        // SAFETY: balancing is complete. Nobody writes `prev`. All batches of this stage see `next` of these columns as
+        // atomics, and nobody else sees it before the stage is complete (verified).
+        unsafe {
+            let balance = self.array(books.balance, 0..books.balance.len);
+            PlacedView {
+                balance: Balance { before: balance[0], ends: balance[1], births: balance[2] },
+                ended,
+                block_rows: books.block_rows,
+                first_hole: self.array(books.first_hole, 0..blocks + 1),
+                survivors: self.array(books.survivors, 0..blocks + 1),
+                entities: self.names(living.entities, When::Prev),
+                generations: self.names(living.generations, When::Prev),
+                next_entities: self.next_names(living.entities),
+                next_generations: self.next_names(living.generations),
+                next_directory: self.next_names(living.directory),
+                touched: self.track().memory.words(books.touched[(self.tick.0 & 1) as usize]),
+            }
+        }
+    }
+
+    /// For a batch that writes births: where rows go, the numbers of its births, and their values for the columns.
+    pub fn edit_births(&self, group: GroupId) -> (PlacedView<'_>, Range<u32>, Vec<(Bits<'_>, Cells<'_>)>) {
+        let (books, living) = self.books(group, EditPhase::Births);
+        let placed = self.placed(books, living, group);
+        let number = self.number.0 as usize;
+        // SAFETY: balancing is complete.
+        let first = unsafe { self.array(books.first_birth, number..number + 2) };
+        let mut columns = Vec::new();
+        if let Some((_, places, batch, count)) = self.listed(&books.bearing)
+            && let RecordPlaces::Births { values, .. } = &places.record
+        {
+            for (column, place) in values {
+                let size = self.program().columns[*column].scalar.size();
+                let offset = place.offset + batch * places.batch_rows as usize * size;
+                // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
+                columns.push(unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) });
+            }
+        }
+        (placed, first[0]..first[1], columns)
+    }
+
+    /// For a batch that closes the gaps of a block: where rows go, the block's rows, and `next` of each column of the group
+    /// but those that name entities.
+    pub fn edit_gaps(&self, group: GroupId) -> (PlacedView<'_>, Range<u32>, Vec<Cells<'_>>) {
+        let (books, living) = self.books(group, EditPhase::Gaps);
+        let placed = self.placed(books, living, group);
+        let columns = self.program().columns.iter().filter(|(id, column)| {
+            column.group == group && *id != living.entities && *id != living.generations
+        });
+        // SAFETY: as in `placed`.
+        let columns = columns.map(|(id, _)| unsafe { self.edited_cells(id) }).collect();
+        (placed, books.rows_of(self.number.0), columns)
+    }
+
+    /// `next` of a column, of all rows that there is room for.
+    ///
+    /// # Safety
+    /// While it lives, all see the panel as atomics.
+    unsafe fn edited_cells(&self, column: ColumnId) -> Cells<'_> {
+        let (memory, offset, rows) = (self.track().memory, self.panel(column, When::Fresh), self.room_of(column));
+        // SAFETY: the caller's duty.
+        unsafe {
+            match self.program().columns[column].scalar.size() {
+                1 => Cells::One(memory.atomics_at(offset, rows)),
+                2 => Cells::Two(memory.atomics_at(offset, rows)),
+                4 => Cells::Four(memory.atomics_at(offset, rows)),
+                _ => Cells::Eight(memory.atomics_at(offset, rows)),
+            }
+        }
+    }
+
+    /// Says how many rows the group has after this tick.
+    ///
+    /// # Panics
+    /// If the batch does not balance the group's births and ends.
+    pub fn set_rows_after(&self, group: GroupId, rows: u32) {
+        assert_eq!(self.program().steps[self.step].work, Work::Edit(group, EditPhase::Place), "another phase's batch");
+        assert!(self.tick != Tick::SETUP && rows <= self.program().groups[group].rows, "rows that there is no room for");
+        self.track().set_made_rows(group, self.tick, rows);
+    }
+}
+
+/// # Safety
+/// Nobody else touches these values while the slice lives.
+unsafe fn values_at<'b>(batch: &'b Batch<'_, '_>, scalar: Scalar, offset: usize, len: usize) -> ValuesMut<'b> {
+    let memory = batch.track().memory;
+    // SAFETY: the caller's duty.
+    unsafe {
+        match scalar {
+            Scalar::F32 => ValuesMut::F32(memory.write_at(offset, len)),
+            Scalar::F64 => ValuesMut::F64(memory.write_at(offset, len)),
+            Scalar::I8 => ValuesMut::I8(memory.write_at(offset, len)),
+            Scalar::I16 => ValuesMut::I16(memory.write_at(offset, len)),
+            Scalar::I32 => ValuesMut::I32(memory.write_at(offset, len)),
+            Scalar::U8 => ValuesMut::U8(memory.write_at(offset, len)),
+            Scalar::U16 => ValuesMut::U16(memory.write_at(offset, len)),
+            Scalar::U32 => ValuesMut::U32(memory.write_at(offset, len)),
+            Scalar::Bool => ValuesMut::Bool(memory.write_at(offset, len)),
+        }
+    }
+}
+
+/// # Safety
+/// Nobody writes these values while the slice lives.
+unsafe fn bits_at<'b>(batch: &'b Batch<'_, '_>, size: usize, offset: usize, len: usize) -> Bits<'b> {
+    let memory = batch.track().memory;
+    // SAFETY: the caller's duty.
+    unsafe {
+        match size {
+            1 => Bits::One(memory.read_at(offset, len)),
+            2 => Bits::Two(memory.read_at(offset, len)),
+            4 => Bits::Four(memory.read_at(offset, len)),
+            _ => Bits::Eight(memory.read_at(offset, len)),
+        }
+    }
+}

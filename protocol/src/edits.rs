@@ -1,0 +1,297 @@
+//! Groups whose rows come and go, and where births and ends stand in shared memory.
+//!
+//! # What a frame does with them
+//!
+//! Rules ask: `this row ends`, `that row ends`, `a row is born, with these values`. They see nothing of it: rows and
+//! references are those of `prev` until all systems have run. What is asked for stands in the *records* of batches, each
+//! batch's own, so that it can be run again. Then, in stages of their own:
+//!
+//! 1. A row ends if anybody asked for it, however often. What an ended row asked for itself stands.
+//! 2. The d rows that end leave *holes*, numbered by row. The b births are numbered by the edit that asks, the batch, the
+//!    row. Birth i takes hole i; births beyond the holes are appended.
+//! 3. If b < d, the group becomes shorter, by d - b. The survivors beyond the new end move, in their order, into the holes
+//!    that births left and that are not beyond it, in theirs. Sources and targets are disjoint: it can be run again in
+//!    place.
+//!
+//! All of it follows from the records and the rows, whoever ran what.
+//!
+//! # Entities
+//!
+//! The column of entities has each index once: first those of the rows that live, then those that are free. A birth
+//! into a hole takes the index of the row that ended there, an appended one the free index that stands there; either
+//! begins its next life ([`Living::generations`]). A survivor that moves exchanges indexes with its hole. So the
+//! directory needs no list of free names.
+//!
+//! # Two panels
+//!
+//! A column that a system owns is written whole each frame. What nobody owns, entities, generations and the directory
+//! among it, has two panels too, but of these `next` *catches up*: the rows that the frame before touched (a bit each)
+//! are copied from `prev`. A frame costs what it changes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId};
+use crate::layout::{Arena, Place, Words, capacity};
+use crate::limits::BLOCKS;
+use crate::program::{Domain, Program, Span, Work};
+use crate::table::Table;
+
+/// What a group has whose rows come and go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Living {
+    /// Rows at set-up.
+    pub first: u32,
+    /// The column that says which entity a row is (`u32`): its index. Behind the rows that live it lists the indexes that
+    /// are free, so that over all the rows there is room for it has each index once.
+    pub entities: ColumnId,
+    /// The column that says which life of that index it is (`u32`), from 1.
+    pub generations: ColumnId,
+    /// The column of the group of [`Origin::Directory`] that says in which row an entity is;
+    /// [`NO_ROW`](crate::types::NO_ROW) where none lives.
+    pub directory: ColumnId,
+}
+
+/// A birth or an end that a system asks for, a row at a time. Places are those of results of the system's body.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Edit {
+    /// The system, which runs a body.
+    pub system: SystemId,
+    /// The living group whose rows come or go.
+    pub group: GroupId,
+    /// What is asked for.
+    pub change: Change,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What a row asks for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// The own row ends where this is true (`bool`).
+    Leave {
+        /// A place of a result.
+        when: u16,
+    },
+    /// The row with this number ends (`u32`, of `prev`); none where there is no such row.
+    Remove {
+        /// A place of a result.
+        row: u16,
+    },
+    /// A row is born where this is true (`bool`).
+    Birth {
+        /// A place of a result.
+        when: u16,
+        /// All columns of the group but those of [`Living`], in their order, and the place of the result that each has
+        /// in the new row.
+        values: Vec<(ColumnId, u16)>,
+    },
+}
+
+
+/// Where the records of an edit stand.
+#[derive(Clone, Debug)]
+pub struct EditPlaces {
+    /// The pass that records it, and how many batches that can have.
+    pub step: StepId,
+    /// The most batches.
+    pub batches: u32,
+    /// Rows of a batch: the most that one can record.
+    pub batch_rows: u32,
+    /// What is recorded.
+    pub record: RecordPlaces,
+}
+
+/// What batches record of an edit.
+#[derive(Clone, Debug)]
+pub enum RecordPlaces {
+    /// A bit for each row of the group: it ends. Each batch writes those of its own rows.
+    Marks(Words<u64>),
+    /// The rows that end, a list a batch.
+    Rows {
+        /// How many, a batch each.
+        counts: Words<u32>,
+        /// The rows: `batch_rows` a batch.
+        rows: Place<u32>,
+    },
+    /// The rows that are born, a list a batch.
+    Births {
+        /// How many, a batch each.
+        counts: Words<u32>,
+        /// Their values, as bytes: `batch_rows` a batch and column.
+        values: Vec<(ColumnId, Place<u8>)>,
+    },
+}
+
+impl EditPlaces {
+    fn new(program: &Program, edit: &Edit, arena: &mut Arena) -> Self {
+        let (step, domain) = pass_of(program, edit.system);
+        let batches = crate::layout::batches_max(program, domain);
+        let batch_rows = domain.rows(program).map_or(0, |(_, rows)| rows);
+        let records = batches as usize * batch_rows as usize;
+        let rows = |arena: &mut Arena| RecordPlaces::Rows {
+            counts: arena.words(batches as usize),
+            rows: arena.place(records),
+        };
+        let record = match &edit.change {
+            Change::Leave { .. } if matches!(domain, Domain::Rows { .. }) => {
+                RecordPlaces::Marks(arena.words(capacity(program.groups[edit.group].rows) as usize / 64))
+            }
+            Change::Leave { .. } | Change::Remove { .. } => rows(arena),
+            Change::Birth { values, .. } => RecordPlaces::Births {
+                counts: arena.words(batches as usize),
+                values: (values.iter())
+                    .map(|&(column, _)| (column, arena.place(records * program.columns[column].scalar.size())))
+                    .collect(),
+            },
+        };
+        Self { step, batches, batch_rows, record }
+    }
+}
+
+/// The pass that a system runs in; of a verified program there is one.
+fn pass_of(program: &Program, system: SystemId) -> (StepId, Domain) {
+    let of = |work: &Work| matches!(work, Work::Pass(systems) if systems.contains(&system));
+    let step = program.steps.iter().find(|(_, step)| of(&step.work));
+    step.map_or((StepId(0), Domain::Once), |(id, step)| (id, step.domain))
+}
+
+/// Where the books of a living group stand.
+#[derive(Clone, Debug)]
+pub struct LivingPlaces {
+    /// Rows that there is room for.
+    pub capacity: u32,
+    /// Rows of a block.
+    pub block_rows: u32,
+    /// How many blocks.
+    pub blocks: u32,
+    /// The edits that mark own rows, those that list rows, and those that list births.
+    pub marking: Vec<EditId>,
+    /// Those whose records are lists of rows that end.
+    pub removing: Vec<EditId>,
+    /// Those whose records are lists of births.
+    pub bearing: Vec<EditId>,
+    /// Batches of all lists of `removing`, and of `bearing`.
+    pub removals: u32,
+    /// Batches of all lists of births.
+    pub births: u32,
+    /// A bit for each row that a list says ends. Empty where nothing removes.
+    pub removed: Words<u64>,
+    /// A bit for each row that the edits of a tick touched, for even and odd ticks.
+    pub touched: [Words<u64>; 2],
+    /// Count: the rows of each block that end.
+    pub ends: Place<u32>,
+    /// Place: the number of each block's first hole, and of holes in all (`blocks + 1`).
+    pub first_hole: Place<u32>,
+    /// Place: how many survivors stand beyond the new end and before each block (`blocks + 1`).
+    pub survivors: Place<u32>,
+    /// Place: the number of the first birth of each batch of each list, and of births in all.
+    pub first_birth: Place<u32>,
+    /// Place: see [`Balance`].
+    pub balance: Place<u32>,
+}
+
+/// What a frame does to the number of rows.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Balance {
+    /// Rows before.
+    pub before: u32,
+    /// Rows that end.
+    pub ends: u32,
+    /// Rows that are born.
+    pub births: u32,
+}
+
+impl Balance {
+    /// Rows after it.
+    pub fn after(self) -> u64 {
+        u64::from(self.before - self.ends) + u64::from(self.births)
+    }
+}
+
+impl LivingPlaces {
+    fn new(program: &Program, group: GroupId, edits: &Table<EditId, EditPlaces>, arena: &mut Arena) -> Self {
+        let rows = capacity(program.groups[group].rows);
+        let block_rows = block_rows(program, group);
+        let blocks = blocks(program, group);
+        let of = |fits: fn(&RecordPlaces) -> bool| -> Vec<EditId> {
+            let own = program.edits.iter().filter(|(_, edit)| edit.group == group).map(|(id, _)| id);
+            own.filter(|id| fits(&edits[*id].record)).collect()
+        };
+        let marking = of(|record| matches!(record, RecordPlaces::Marks(_)));
+        let removing = of(|record| matches!(record, RecordPlaces::Rows { .. }));
+        let bearing = of(|record| matches!(record, RecordPlaces::Births { .. }));
+        let batches = |of: &[EditId]| of.iter().map(|edit| edits[*edit].batches).sum();
+        let (removals, births) = (batches(&removing), batches(&bearing));
+        let words = rows as usize / 64;
+        Self {
+            capacity: program.groups[group].rows,
+            block_rows,
+            blocks,
+            removed: arena.words(if removing.is_empty() { 0 } else { words }),
+            marking,
+            removing,
+            bearing,
+            removals,
+            births,
+            touched: [arena.words(words), arena.words(words)],
+            ends: arena.place(blocks as usize),
+            first_hole: arena.place(blocks as usize + 1),
+            survivors: arena.place(blocks as usize + 1),
+            first_birth: arena.place(births as usize + 1),
+            balance: arena.place(3),
+        }
+    }
+
+    /// The rows of a block.
+    pub fn rows_of(&self, block: u32) -> std::ops::Range<u32> {
+        let start = block * self.block_rows;
+        start..self.capacity.min(start + self.block_rows)
+    }
+}
+
+/// Rows of a block of a living group.
+fn block_rows(program: &Program, group: GroupId) -> u32 {
+    BLOCKS.batch_rows(program.groups[group].rows)
+}
+
+/// Blocks of a living group.
+pub fn blocks(program: &Program, group: GroupId) -> u32 {
+    program.groups[group].rows.div_ceil(block_rows(program, group))
+}
+
+/// Batches of the lists of births into a group, or of the lists of its rows that end.
+pub fn list_batches(program: &Program, group: GroupId, births: bool) -> u32 {
+    let of = program.edits.values().filter(|edit| edit.group == group);
+    let batches = of.map(|edit| {
+        let (_, domain) = pass_of(program, edit.system);
+        let lists = match edit.change {
+            Change::Birth { .. } => births,
+            Change::Remove { .. } => !births,
+            Change::Leave { .. } => !births && matches!(domain, Domain::Slots { .. }),
+        };
+        if lists { crate::layout::batches_max(program, domain) } else { 0 }
+    });
+    batches.sum()
+}
+
+/// Where all records and books stand.
+#[derive(Debug)]
+pub struct EditsPlaces {
+    /// The records.
+    pub records: Table<EditId, EditPlaces>,
+    /// The books, a group each; of groups whose rows stay, none.
+    pub books: Table<GroupId, Option<LivingPlaces>>,
+}
+
+impl EditsPlaces {
+    /// Takes room for them. The schedule is known.
+    pub fn new(program: &Program, arena: &mut Arena) -> Self {
+        let records: Table<EditId, EditPlaces> =
+            program.edits.values().map(|edit| EditPlaces::new(program, edit, arena)).collect();
+        let books = program.groups.iter().map(|(id, group)| {
+            group.living.map(|_| LivingPlaces::new(program, id, &records, arena))
+        });
+        let books = books.collect();
+        Self { records, books }
+    }
+}

@@ -1,0 +1,207 @@
+//! Invariants of births and ends: what names entities, what rules ask for, when it is brought into the rows.
+
+use std::collections::BTreeSet;
+
+use crate::id::{ColumnId, GroupId, SystemId};
+use crate::program::{Change, Code, Column, Domain, Edit, EditPhase, Living, Origin, Program, Stage, Work};
+use crate::types::{Scalar, Type};
+use crate::verify::Violation;
+
+/// Whether every id is in range.
+pub(super) fn ids(program: &Program) -> bool {
+    let columns = |all: &[ColumnId]| all.iter().all(|column| program.columns.contains(*column));
+    let group = |(_, group): (GroupId, &crate::program::Group)| {
+        let directory = match group.origin {
+            Origin::Directory(of) => program.groups.contains(of),
+            Origin::Blueprint(_) | Origin::Buckets(_) => true,
+        };
+        directory && group.living.is_none_or(|it| columns(&[it.entities, it.generations, it.directory]))
+    };
+    let edit = |edit: &Edit| {
+        let values: Vec<ColumnId> = match &edit.change {
+            Change::Birth { values, .. } => values.iter().map(|(column, _)| *column).collect(),
+            Change::Leave { .. } | Change::Remove { .. } => Vec::new(),
+        };
+        program.systems.contains(edit.system) && program.groups.contains(edit.group) && columns(&values)
+    };
+    program.groups.iter().all(group) && program.edits.values().all(edit)
+}
+
+/// Checks living groups and what is asked of them.
+pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
+    for (id, group) in program.groups.iter() {
+        let problem = match (group.living, group.origin) {
+            (Some(living), _) => living_group(program, id, living).or_else(|| phases(program, id)),
+            (None, Origin::Directory(of)) => directory(program, id, of),
+            (None, _) => None,
+        };
+        violations.extend(problem.map(|what| Violation::Living(id, what)));
+    }
+    for (id, column) in program.columns.iter() {
+        let group = &program.groups[column.group];
+        let comes_and_goes = group.living.is_some() || matches!(group.origin, Origin::Directory(_));
+        if column.edited != (comes_and_goes && column.owner.is_none()) {
+            violations.push(Violation::Column(id, "edited are the columns of living groups that nobody owns"));
+        }
+    }
+    for (id, edit) in program.edits.iter() {
+        violations.extend(problem_of(program, edit).map(|what| Violation::Edit(id, what)));
+    }
+    let mut asked: BTreeSet<(SystemId, u16)> = BTreeSet::new();
+    for (id, edit) in program.edits.iter() {
+        if !places(edit).into_iter().all(|place| asked.insert((edit.system, place))) {
+            violations.push(Violation::Edit(id, "a result serves two edits"));
+        }
+    }
+}
+
+fn names_entities(column: &Column, group: GroupId) -> bool {
+    column.group == group && column.component_type == Type::scalar(Scalar::U32) && column.edited
+}
+
+fn living_group(program: &Program, id: GroupId, living: Living) -> Option<&'static str> {
+    let group = &program.groups[id];
+    let column = |column: ColumnId| &program.columns[column];
+    let directory = column(living.directory);
+    if !group.lasts() || group.raster.is_some() || group.order.is_some() {
+        Some("rows come and go in a group with a blueprint, whose rows are no cells, and in no order")
+    } else if living.first > group.rows {
+        Some("set-up makes more rows than there is room for")
+    } else if !names_entities(column(living.entities), id)
+        || !names_entities(column(living.generations), id)
+        || living.entities == living.generations
+    {
+        Some("two edited columns of its own name its entities")
+    } else if program.groups[directory.group].origin != Origin::Directory(id)
+        || !names_entities(directory, directory.group)
+    {
+        Some("its directory is a column of a group of its own")
+    } else {
+        None
+    }
+}
+
+fn directory(program: &Program, id: GroupId, of: GroupId) -> Option<&'static str> {
+    let living = program.groups[of].living;
+    let columns = program.columns.values().filter(|column| column.group == id).count();
+    let named = living.is_some_and(|living| program.columns[living.directory].group == id);
+    let group = &program.groups[id];
+    if !named || columns != 1 || group.rows != program.groups[of].rows {
+        Some("a directory has one column, and a row for each that its living group can have")
+    } else if !group.position.is_empty() || group.raster.is_some() || group.order.is_some() {
+        Some("a directory is no place in space")
+    } else {
+        None
+    }
+}
+
+/// The places of results that an edit takes.
+fn places(edit: &Edit) -> Vec<u16> {
+    match &edit.change {
+        Change::Leave { when } => vec![*when],
+        Change::Remove { row } => vec![*row],
+        Change::Birth { when, values } => {
+            std::iter::once(*when).chain(values.iter().map(|(_, place)| *place)).collect()
+        }
+    }
+}
+
+fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
+    let Code::Body(body) = program.systems[edit.system].code else { return Some("only bodies ask for it") };
+    let body = &program.bodies[body];
+    let gives = |place: u16, scalar: Scalar| {
+        body.results.get(usize::from(place)).is_some_and(|value| body.ops[*value].scalar == scalar)
+    };
+    let Some(living) = program.groups[edit.group].living else { return Some("its group is not living") };
+    match &edit.change {
+        Change::Leave { when } => {
+            let own = program.systems[edit.system].group == edit.group;
+            (!own || !gives(*when, Scalar::Bool)).then_some("own rows end where a truth value says so")
+        }
+        Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
+        Change::Birth { when, values } => {
+            let own = program.columns.iter().filter(|(_, column)| column.group == edit.group).map(|(id, _)| id);
+            let own = own.filter(|id| *id != living.entities && *id != living.generations);
+            if !own.eq(values.iter().map(|(column, _)| *column)) {
+                Some("a birth has a value for each column of its group, in order")
+            } else if !gives(*when, Scalar::Bool)
+                || !values.iter().all(|(column, place)| gives(*place, program.columns[*column].scalar))
+            {
+                Some("a birth is told by a truth value, and values of the columns' types")
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// The phases of a living group, and the stages they stand in.
+fn phases_in(program: &Program, stages: &[Stage], group: GroupId) -> Vec<(usize, EditPhase, Domain)> {
+    let mut found = Vec::new();
+    for (at, stage) in stages.iter().enumerate() {
+        for step in &stage.steps {
+            let step = &program.steps[*step];
+            match step.work {
+                Work::Edit(of, phase) if of == group => found.push((at, phase, step.domain)),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// The phases that a frame has for a living group, a stage each but the last two, which share one.
+pub fn phases_of(program: &Program, group: GroupId) -> Vec<(EditPhase, Domain)> {
+    let mut phases = vec![(EditPhase::CatchUp, Domain::Blocks(group))];
+    if crate::edits::list_batches(program, group, false) > 0 {
+        phases.push((EditPhase::Mark, Domain::Removals(group)));
+    }
+    phases.push((EditPhase::Count, Domain::Blocks(group)));
+    phases.push((EditPhase::Place, Domain::Once));
+    if crate::edits::list_batches(program, group, true) > 0 {
+        phases.push((EditPhase::Births, Domain::Births(group)));
+    }
+    phases.push((EditPhase::Gaps, Domain::Blocks(group)));
+    phases
+}
+
+fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
+    let (setup, frame) = (&program.schedule.setup, &program.schedule.frame);
+    let begin = phases_in(program, setup, group);
+    if !begin.iter().map(|(_, phase, domain)| (*phase, *domain)).eq([(EditPhase::Begin, Domain::Blocks(group))]) {
+        return Some("set-up names its entities once");
+    }
+    let found = phases_in(program, frame, group);
+    if !found.iter().map(|(_, phase, domain)| (*phase, *domain)).eq(phases_of(program, group)) {
+        return Some("its births and ends go through their phases, in order");
+    }
+    let apart = |pair: &[(usize, EditPhase, Domain)]| {
+        let together = pair[0].1 == EditPhase::Births;
+        if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
+    };
+    let last_pass = frame.iter().rposition(|stage| {
+        stage.steps.iter().any(|step| !matches!(program.steps[*step].work, Work::Edit(..) | Work::Reduce(_) | Work::Commit))
+    });
+    let reduce = frame.iter().position(|stage| {
+        stage.steps.iter().any(|step| matches!(program.steps[*step].work, Work::Reduce(_) | Work::Commit))
+    });
+    let (Some(first), Some(last)) = (found.first(), found.last()) else { return None };
+    if !found.windows(2).all(apart) {
+        Some("each of its phases is a stage after the one before, but gaps are closed beside births")
+    } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= last.0) {
+        Some("births and ends come after all systems and before what looks at the finished state")
+    } else {
+        None
+    }
+}
+
+/// Whether a value of an edit's system is one of its results: all others mean nothing.
+pub(super) fn results(program: &Program, violations: &mut Vec<Violation>) {
+    for (id, system) in program.systems.iter() {
+        let Code::Body(body) = system.code else { continue };
+        let taken: usize = program.edits_of(id).map(|(_, edit)| places(edit).len()).sum();
+        if program.bodies[body].results.len() != taken {
+            violations.push(Violation::Body(body, "it gives results that no edit takes"));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Births and ends: brought into the rows of a living group, in phases, by whoever claims them.
+//!
+//! What they mean is told in [`diptych_protocol::edits`]. Each phase reads only what earlier stages wrote, and writes the
+//! same however often it is run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diptych_protocol::blame::Fault;
+use diptych_protocol::id::GroupId;
+use diptych_protocol::program::EditPhase;
+use diptych_protocol::view::Batch;
+
+mod catch_up;
+mod holes;
+mod place;
+mod rows;
+
+/// What a worker keeps from batch to batch: room, no state.
+#[derive(Default)]
+pub struct EditScratch {
+    rows: Vec<u32>,
+    moves: Vec<(u32, u32)>,
+}
+
+/// Runs a batch of a phase.
+pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mut EditScratch) -> Result<(), Fault> {
+    match phase {
+        EditPhase::Begin => catch_up::begin(batch.edit_begin(group)),
+        EditPhase::CatchUp => catch_up::catch_up(batch.edit_catch_up(group)),
+        EditPhase::Mark => {
+            let v = batch.edit_mark(group);
+            v.rows.iter().filter(|row| **row < v.count).for_each(|row| set(v.removed, *row));
+        }
+        EditPhase::Count => {
+            let (ended, rows, count) = batch.edit_count(group);
+            *count = holes::count(&ended, rows);
+        }
+        EditPhase::Place => return place::place(batch, group),
+        EditPhase::Births => return rows::births(batch, group, &mut scratch.rows),
+        EditPhase::Gaps => rows::gaps(batch, group, &mut scratch.moves),
+    }
+    Ok(())
+}
+
+/// Sets a row's bit.
+fn set(bits: &[AtomicU64], row: u32) {
+    bits[row as usize / 64].fetch_or(1 << (row % 64), Ordering::Relaxed);
+}
