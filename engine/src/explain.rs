@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId};
 use diptych_protocol::layout;
-use diptych_protocol::program::{Domain, Index, Origin, Program, Reduce, System, When, Work};
+use diptych_protocol::program::{Domain, EditPhase, Index, Origin, Program, Reduce, System, When, Work};
 use indicatif::HumanCount;
 
 /// Letters of a line of text.
@@ -108,6 +108,13 @@ fn work(program: &Program, work: &Work) -> String {
             let group = systems.first().map_or("", |id| &program.groups[program.systems[*id].group].name);
             format!("pass over {group}: {names}")
         }
+        Work::Edit(group, phase) => {
+            let phase = match phase {
+                EditPhase::CatchUp => "catch up".to_string(),
+                phase => word(phase),
+            };
+            format!("{}: births and ends, {phase}", program.groups[*group].name)
+        }
         Work::Reduce(group) => {
             let all = program.reductions.values().filter(|reduction| reduction.group == *group);
             let all: Vec<&str> = all.map(|reduction| reduce(reduction.how)).collect();
@@ -152,6 +159,8 @@ fn batches(program: &Program, domain: Domain) -> String {
         Domain::Rows { batch_rows, .. } => format!("{count} x {} rows", HumanCount(batch_rows.into())),
         Domain::Slots { batch_rows, .. } => format!("{count} x {} slots", HumanCount(batch_rows.into())),
         Domain::Chunks(_) | Domain::Targets(_) => format!("{count} x 1 chunk"),
+        Domain::Blocks(_) => format!("{count} x 1 block"),
+        Domain::Births(_) | Domain::Removals(_) => format!("{count} x 1 list"),
         Domain::Once => "1".to_string(),
     }
 }

@@ -1,5 +1,6 @@
 //! Lowering: a checked scenario to the program's tables. No side effects, no mistakes left to tell.
 
+mod births;
 pub mod builder;
 mod cells;
 mod conditions;
@@ -10,14 +11,15 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::{Body, Op, Over, Store, with_asked};
-use diptych_protocol::id::{BodyId, ColumnId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
+use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
-    Code, Column, Ensure, Enum, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Read,
-    Record, Reduction, Schedule, Signal, Source, Summary, System,
+    Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
+    Program, Reach, Read, Record, Reduction, Schedule, Signal, Source, Summary, System, When,
 };
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
 
+use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
 pub(crate) use crate::lower::rules::assigned;
 use crate::types::{self, Model, Place};
@@ -79,7 +81,12 @@ pub fn lower(
     let world = World { model, signals: lanes.collect(), places: Columns::new(model) };
     let mut bodies = Bodies::default();
     let groups = groups(&world, &mut bodies);
-    let systems = model.systems.iter().map(|system| lower_system(system, &world, &mut bodies)).collect();
+    let mut edits = Table::default();
+    let systems = model.systems.iter().enumerate().map(|(at, system)| {
+        let edits = &mut edits;
+        lower_system(SystemId::new(at as u32), system, &world, &mut bodies, edits)
+    });
+    let systems = systems.collect();
     let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
     let (signals, outputs) = outputs(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
@@ -123,6 +130,7 @@ pub fn lower(
         indexes: indexes.collect(),
         inverses: inverses.collect(),
         systems,
+        edits,
         columns: world.places.columns,
         groups,
         bodies: bodies.bodies,
@@ -153,9 +161,11 @@ fn groups(world: &World<'_>, bodies: &mut Bodies) -> Table<GroupId, Group> {
             position,
             order: None,
             raster: cells::raster(at, group, &world.places),
+            living: world.places.living(at),
             span: group.span,
         });
     }
+    births::directories(world, &mut groups);
     groups
 }
 
@@ -171,7 +181,13 @@ fn blueprint(at: usize, group: &types::Group<'_>, world: &World<'_>, flattener: 
     }
 }
 
-fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodies) -> System {
+fn lower_system(
+    id: SystemId,
+    system: &types::System<'_>,
+    world: &World<'_>,
+    bodies: &mut Bodies,
+    edits: &mut Table<EditId, Edit>,
+) -> System {
     let mut reads: Vec<Read> = system
         .reads
         .iter()
@@ -185,12 +201,16 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
     let code = match (&system.body, system.kernel) {
         (Some(rule), _) => {
             let body = bodies.make(world, system.group, format!("system {}", system.name), |flattener| {
+                flattener.names = Names::Prev;
                 flattener.steps(&rule.steps);
                 for (place, local, span) in &rule.stores {
                     let values = flattener.locals.get(local).cloned().unwrap_or_default();
                     for (column, value) in world.places.of(*place).into_iter().zip(values) {
                         flattener.builder.store(Store { column, value, span: *span });
                     }
+                }
+                for edit in flattener.edits(id, &rule.edits) {
+                    let _: EditId = edits.push(edit);
                 }
             });
             // What turned out not to be needed is not waited for.
@@ -200,7 +220,7 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
                 .clone()
                 .flat_map(|body| body.ops.values())
                 .filter_map(|typed| match typed.op {
-                    Op::Read { column, when, .. } => Some((column, when == diptych_protocol::program::When::Fresh)),
+                    Op::Read { column, when, .. } => Some((column, when == When::Fresh)),
                     _ => None,
                 })
                 .collect();
@@ -215,7 +235,9 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
             let asked: BTreeSet<IndexId> = loops().filter_map(|it| asked(&it.over)).collect();
             indexes.retain(|index| asked.contains(index));
             inverses.retain(|id| loops().any(|it| it.over == Over::Inverse(*id)));
-            reads.retain(|read| used.contains(&(read.column, read.when == diptych_protocol::program::When::Fresh)));
+            reads.retain(|read| used.contains(&(read.column, read.when == When::Fresh)));
+            let named = used.iter().map(|(column, _)| *column).filter(|column| world.places.names_entities(*column));
+            reads.extend(named.map(|column| Read { column, when: When::Prev, reach: Reach::Any }));
             Code::Body(body)
         }
         (None, Some(kernel)) => Code::Native(kernel.text.clone()),
@@ -237,6 +259,7 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
 
 fn lower_reduction(reduction: &types::Reduction, world: &World<'_>, bodies: &mut Bodies) -> Reduction {
     let body = bodies.make(world, reduction.group, String::new(), |flattener| {
+        flattener.names = Names::Fresh;
         for part in [&reduction.value, &reduction.filter].into_iter().flatten() {
             for lane in flattener.lanes(part) {
                 flattener.builder.result(lane);
@@ -315,6 +338,8 @@ fn with_lane(name: &str, lane: &str) -> String {
 struct Columns {
     columns: Table<ColumnId, Column>,
     first: Vec<Vec<(u32, u8)>>,
+    /// Of each group what it has if its rows come and go.
+    living: Vec<Option<Living>>,
 }
 
 impl Columns {
@@ -333,12 +358,24 @@ impl Columns {
                         lane,
                         scalar: member.ty.scalar,
                         owner: member.owner.map(|(system, _)| SystemId::new(system as u32)),
+                        edited: group.first.is_some() && member.owner.is_none(),
                     });
                 }
             }
             first.push(firsts);
         }
-        Self { columns, first }
+        let living = births::names(model, &mut columns);
+        Self { columns, first, living }
+    }
+
+    /// What a group has if its rows come and go.
+    fn living(&self, group: usize) -> Option<Living> {
+        self.living.get(group).copied().flatten()
+    }
+
+    /// Whether a column says who or where entities are.
+    fn names_entities(&self, column: ColumnId) -> bool {
+        self.living.iter().flatten().any(|it| [it.entities, it.generations, it.directory].contains(&column))
     }
 
     /// The columns of a component, in lane order.

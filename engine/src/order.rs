@@ -4,6 +4,7 @@
 //! what is near in space is near in memory, and nothing is brought back to where it stood. **The rule:** the rows of a
 //! group are kept in the order of a grid if
 //!
+//! - its rows do not come and go;
 //! - it is over the state that the frame starts from, and the only index over the group;
 //! - a rule over the group asks it;
 //! - all rules over the group are text, and no native rule reads its rows;
@@ -42,6 +43,9 @@ fn grid_of(program: &Program, group: GroupId) -> Option<IndexId> {
 
 /// Whether nobody needs its rows to stay where they are.
 fn may_move(program: &Program, group: GroupId) -> bool {
+    if program.groups[group].living.is_some() {
+        return false;
+    }
     let of = |column: ColumnId| program.columns[column].group == group;
     let unowned = program.columns.values().filter(|column| column.group == group && column.owner.is_none()).count();
     let referred = program.columns.values().any(|column| column.component_type.sort == Sort::Entity(group))
@@ -69,6 +73,7 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         lane: 0,
         scalar: Scalar::U32,
         owner: None,
+        edited: false,
     });
     let carried: Vec<ColumnId> =
         program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();

@@ -4,7 +4,9 @@ mod constants;
 
 use std::collections::BTreeMap;
 
+use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::program::Span;
+use diptych_protocol::types::Type;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
@@ -128,6 +130,13 @@ impl<'a> Names<'a> {
             enums: self.enums.iter().map(|it| (it.name.text.clone(), variants(it))).collect(),
             groups: self.groups.iter().map(|group| group.name.text.clone()).collect(),
         }
+    }
+
+    /// A reference to a row of a group.
+    pub fn entity(&self, group: usize) -> Type {
+        let of = GroupId::new(group as u32);
+        let comes_and_goes = self.groups.get(group).is_some_and(|group| group.max.is_some());
+        if comes_and_goes { Type::life(of) } else { Type::entity(of) }
     }
 
     /// The component of this name, or an error.

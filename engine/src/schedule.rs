@@ -11,8 +11,8 @@
 //!   of a grid: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
-//! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the
-//! aggregation of groups that signals ask about, and the commit.
+//! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the births
+//! and ends of groups whose rows come and go, the aggregation of groups that signals ask about, and the commit.
 //!
 //! # Rows of a batch
 //!
@@ -33,10 +33,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::Op;
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, StepId, SystemId};
-use diptych_protocol::kd;
+use diptych_protocol::{kd, verify};
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
-    Code, Domain, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step,
+    Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step,
     System, When, Work,
 };
 
@@ -67,7 +67,7 @@ pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
             let later = InversePhase::ALL.iter().position(|it| it == phase)?;
             Some(levels.get(&Node::Inverse(*id))? + later as u32)
         }
-        Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => None,
+        Work::Blueprint(_) | Work::Edit(..) | Work::Reduce(_) | Work::Commit => None,
     };
     let stages = program.schedule.frame.iter();
     stages.map(|stage| stage.steps.first().and_then(|step| level_of(&program.steps[*step].work))).collect()
@@ -187,15 +187,18 @@ fn setup(program: &mut Program) -> Vec<Stage> {
     let blueprints: Vec<(GroupId, Step)> = program
         .groups
         .iter()
-        .filter(|(_, group)| matches!(group.origin, Origin::Blueprint(_)))
+        .filter(|(_, group)| group.lasts())
         .map(|(id, group)| {
-            let batch_rows = STREAM.batch_rows(group.rows);
+            let batch_rows = STREAM.batch_rows(usual_rows(group));
             let domain = Domain::Rows { group: id, batch_rows };
             (id, Step { name: format!("{} blueprint", group.name), work: Work::Blueprint(id), domain })
         })
         .collect();
     let steps = blueprints.into_iter().map(|(_, step)| program.steps.push(step)).collect();
     let mut stages = vec![Stage { kind: StageKind::Setup, steps }];
+    let begins = living(program).into_iter().map(|id| edit_step(program, id, EditPhase::Begin, Domain::Blocks(id)));
+    let steps: Vec<StepId> = begins.collect();
+    stages.extend((!steps.is_empty()).then_some(Stage { kind: StageKind::Edit, steps }));
     stages.extend(reduce(program));
     stages.push(commit(program));
     stages
@@ -258,9 +261,49 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
             stages.push(Stage { kind: StageKind::Systems, steps });
         }
     }
+    stages.extend(edits(program));
     stages.extend(reduce(program));
     stages.push(commit(program));
     stages
+}
+
+/// The groups whose rows come and go.
+fn living(program: &Program) -> Vec<GroupId> {
+    program.groups.iter().filter(|(_, group)| group.living.is_some()).map(|(id, _)| id).collect()
+}
+
+/// Births and ends: phase by phase, all living groups together.
+fn edits(program: &mut Program) -> Vec<Stage> {
+    let mut stages: BTreeMap<EditPhase, Vec<StepId>> = BTreeMap::new();
+    for group in living(program) {
+        for (phase, domain) in verify::edits::phases_of(program, group) {
+            let step = edit_step(program, group, phase, domain);
+            // Gaps are closed beside births.
+            let beside = if phase == EditPhase::Births { EditPhase::Gaps } else { phase };
+            stages.entry(beside).or_default().push(step);
+        }
+    }
+    stages.into_values().map(|steps| Stage { kind: StageKind::Edit, steps }).collect()
+}
+
+fn edit_step(program: &mut Program, group: GroupId, phase: EditPhase, domain: Domain) -> StepId {
+    let name = match phase {
+        EditPhase::Begin => "begin",
+        EditPhase::CatchUp => "catch up",
+        EditPhase::Mark => "mark",
+        EditPhase::Count => "count",
+        EditPhase::Place => "place",
+        EditPhase::Births => "births",
+        EditPhase::Gaps => "gaps",
+    };
+    let name = format!("{} {name}", program.groups[group].name);
+    program.steps.push(Step { name, work: Work::Edit(group, phase), domain })
+}
+
+/// Rows that batches are cut for: of a group whose rows come and go, those of set-up, but not fewer than an eighth of what
+/// it has room for.
+fn usual_rows(group: &Group) -> u32 {
+    group.living.map_or(group.rows, |living| living.first.max(group.rows / 8))
 }
 
 fn inverse_step(program: &mut Program, id: InverseId, phase: InversePhase) -> StepId {
@@ -291,7 +334,7 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
 }
 
 fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> StepId {
-    let rows = program.groups[group].rows;
+    let rows = usual_rows(&program.groups[group]);
     let members = || systems.iter().map(|id| &program.systems[*id]);
     let grain = if members().any(|system| is_spatial(program, system)) { SPATIAL } else { STREAM };
     let said = members().filter_map(|system| system.batch_rows).min();
@@ -375,7 +418,7 @@ fn limits(program: &Program, diagnostics: &mut Diagnostics) {
             Work::Blueprint(group) => program.groups[*group].span,
             Work::Index(index, _) => program.indexes[*index].span,
             Work::Inverse(inverse, _) => program.inverses[*inverse].span,
-            Work::Reduce(group) => program.groups[*group].span,
+            Work::Reduce(group) | Work::Edit(group, _) => program.groups[*group].span,
             Work::Commit => first(),
         });
         let message = format!("a stage of {count} batches: at most {STAGE_BATCHES_MAX} are possible");

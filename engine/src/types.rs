@@ -1,6 +1,7 @@
 //! Checking: types, limits and ownership. Makes a [`Model`]: what was written, with every value known and every
 //! name looked up.
 
+mod births;
 mod calls;
 mod cells;
 pub mod convert;
@@ -33,6 +34,7 @@ use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
+pub use crate::types::births::{Change, Edit};
 use crate::types::expressions::Checker;
 use crate::types::rasters::Raster;
 use crate::types::rules::RuleBody;
@@ -143,8 +145,10 @@ pub enum Origin {
 pub struct Group<'a> {
     pub name: &'a str,
     pub span: Span,
-    /// Of a derived group: the most it can have.
+    /// The most it can have.
     pub rows: u32,
+    /// Those of set-up, where rows come and go.
+    pub first: Option<u32>,
     pub origin: Origin,
     /// How its rows stand as cells, if it is a grid.
     pub raster: Option<Raster>,

@@ -118,10 +118,17 @@ impl Type {
         Self { scalar: Scalar::U32, lanes: 1, sort: Sort::Entity(of) }
     }
 
-    /// The suffixes of a component's columns: nothing for a scalar, else `x`, `y`, `z`.
+    /// A reference to a row of a group whose rows come and go: an entity's index, and which of its lives.
+    pub const fn life(of: GroupId) -> Self {
+        Self { scalar: Scalar::U32, lanes: 2, sort: Sort::Entity(of) }
+    }
+
+    /// The suffixes of a component's columns: nothing for a scalar, else `x`, `y`, `z`; of references that are more than an
+    /// index, `index` and `life`.
     pub fn lane_names(self) -> &'static [&'static str] {
         match self.lanes {
             1 => &[""],
+            2 if matches!(self.sort, Sort::Entity(_)) => &["index", "life"],
             2 => &["x", "y"],
             _ => &["x", "y", "z"],
         }

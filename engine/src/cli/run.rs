@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
         Ok(outcome) => finish(arguments, &outcome),
         Err(error) => {
             let code = match &error {
-                RunError::Machine(_) => TOO_BIG,
+                RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
                 RunError::Record(error) => code_of(error),
                 RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
                 RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,

@@ -16,7 +16,7 @@ use diptych_workers::kernel::Registry;
 
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
-use super::supervise::{PROGRESS_EVERY, explain};
+use super::supervise::{PROGRESS_EVERY, failed};
 use super::{Options, Progress, RunError, cores};
 use crate::signals::Signals;
 
@@ -40,7 +40,7 @@ pub(super) fn run(
     let in_process = pool.install(|| InProcess::new(program, registry, options.backend))?;
     let mut track = Track::new(memory, layout, program);
     let begun = Instant::now();
-    let fault = |blame: Box<Blame>| RunError::Fault(explain(program, &blame), blame);
+    let fault = |blame: Box<Blame>| failed(program, blame);
     pool.install(|| in_process.tick(&mut track, Tick::SETUP)).map_err(fault)?;
     let setup_s = begun.elapsed().as_secs_f64();
     let agents = program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();

@@ -71,6 +71,9 @@ pub enum RunError {
     /// A rule failed. The last good state is whole.
     #[error("{0}")]
     Fault(String, Box<Blame>),
+    /// A group has no room for the rows that are born. The last good state is whole.
+    #[error("{0}")]
+    Full(String, Box<Blame>),
     /// A kernel and its system do not fit.
     #[error("{0}")]
     Kernel(#[from] diptych_protocol::access::AccessError),

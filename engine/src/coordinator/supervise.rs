@@ -252,7 +252,7 @@ impl Supervisor<'_, '_> {
         let blames = (0..self.layout.workers).filter_map(|w| Blame::read(self.board.blame_words(WorkerId(w))));
         // Of several, the one that stands first in the schedule.
         match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
-            Some(blame) => RunError::Fault(explain(self.program, &blame), Box::new(blame)),
+            Some(blame) => failed(self.program, Box::new(blame)),
             None => RunError::Workers("a worker gave up without saying why".into()),
         }
     }
@@ -288,8 +288,14 @@ fn step_of(program: &Program, layout: &Layout, ticket: u32) -> String {
     "an unknown step".into()
 }
 
+/// The error that a blame is.
+pub(super) fn failed(program: &Program, blame: Box<Blame>) -> RunError {
+    let what = explain(program, &blame);
+    if blame.fault.full { RunError::Full(what, blame) } else { RunError::Fault(what, blame) }
+}
+
 /// A blame, for people: which rule, where it is written, whose row, what happened.
-pub(super) fn explain(program: &Program, blame: &Blame) -> String {
+fn explain(program: &Program, blame: &Blame) -> String {
     let step = &program.steps[blame.step];
     let frame = match blame.tick {
         Tick::SETUP => "set-up".to_string(),

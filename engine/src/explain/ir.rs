@@ -70,7 +70,7 @@ fn blueprint(program: &Program, name: &str) -> Option<String> {
     let group = program.groups.values().find(|group| group.name == name)?;
     match group.origin {
         Origin::Blueprint(body) => Some(text(program, &format!("group {name}"), &program.bodies[body])),
-        Origin::Buckets(_) => None,
+        Origin::Buckets(_) | Origin::Directory(_) => None,
     }
 }
 

@@ -227,6 +227,11 @@ impl Builder {
         self.nodes[value.index()].home == Some(it)
     }
 
+    /// What a loop goes over.
+    pub fn over(&self, it: LoopId) -> &Over {
+        &self.loops[it.index()].over
+    }
+
     /// Whether a loop goes over a range.
     pub fn counts(&self, it: LoopId) -> bool {
         matches!(self.loops[it.index()].over, Over::Count { .. })

@@ -6,9 +6,10 @@ use diptych_protocol::body::{Binary, Compare, Op, Unary};
 use diptych_protocol::id::{DataId, Id, LoopId, ReductionId, ValueId};
 use diptych_protocol::random;
 use diptych_protocol::raster::Offset;
-use diptych_protocol::types::{Scalar, Value};
+use diptych_protocol::types::{Scalar, Sort, Value};
 
 use crate::lower::World;
+use crate::lower::births::Names;
 use crate::lower::builder::Builder;
 use crate::types::typed::{Draw, Function, Kind, Local, Turn, Typed};
 
@@ -38,6 +39,8 @@ pub struct Flattener<'a> {
     pub reached: Option<ValueId>,
     /// In the body of the outputs: the signals so far.
     pub signals: Option<Vec<Vec<ValueId>>>,
+    /// How it knows who its rows are.
+    pub names: Names,
 }
 
 impl<'a> Flattener<'a> {
@@ -61,6 +64,7 @@ impl<'a> Flattener<'a> {
             open: Vec::new(),
             reached: None,
             signals: None,
+            names: Names::default(),
         }
     }
 
@@ -69,7 +73,7 @@ impl<'a> Flattener<'a> {
         let scalar = typed.ty.scalar;
         match &typed.kind {
             Kind::Const(values) => values.iter().map(|&value| self.builder.constant(value)).collect(),
-            Kind::Row => vec![self.push(Scalar::U32, Op::Row)],
+            Kind::Row => self.own_reference(typed.ty),
             Kind::Component(component) => self.components.get(*component).cloned().unwrap_or_default(),
             Kind::Lane(vector, lane) => self.lanes(vector).get(usize::from(*lane)).copied().into_iter().collect(),
             Kind::Vector(lanes) => lanes.iter().flat_map(|lane| self.lanes(lane)).collect(),
@@ -85,6 +89,9 @@ impl<'a> Flattener<'a> {
             Kind::Corner { group, point, corner } => self.corner_cell(*group, point, *corner).into_iter().collect(),
             Kind::Between { group, point, axis } => self.between_centres(*group, point, *axis).into_iter().collect(),
             Kind::Centre { group, cell } => self.centre(*group, cell),
+            Kind::Other(turn) if matches!(typed.ty.sort, Sort::Entity(_)) => {
+                self.others_reference(self.turns[turn], typed.ty)
+            }
             Kind::Other(turn) => {
                 let it = self.turns[turn];
                 vec![self.push(scalar, Op::Other(it))]
@@ -115,7 +122,13 @@ impl<'a> Flattener<'a> {
             }
             Kind::Compare(op, a, b) => {
                 let (a, b) = (self.lanes(a), self.lanes(b));
-                pairs(&a, &b).into_iter().map(|(a, b)| self.compare(*op, a, b)).collect()
+                let lanes: Vec<_> = pairs(&a, &b).into_iter().map(|(a, b)| self.compare(*op, a, b)).collect();
+                // References that are more than an index are the same, or not, as a whole.
+                let both = if *op == Compare::Ne { Binary::Or } else { Binary::And };
+                if typed.ty.lanes > 1 {
+                    return lanes;
+                }
+                lanes.into_iter().reduce(|a, b| self.binary(Scalar::Bool, both, a, b)).into_iter().collect()
             }
             Kind::Select(condition, a, b) => {
                 let (condition, a, b) = (self.lanes(condition), self.lanes(a), self.lanes(b));
@@ -159,7 +172,7 @@ impl<'a> Flattener<'a> {
 
     /// Who draws: the row, in which turns of loops. A pair draws as its lower and its higher row.
     fn drawer(&mut self, pair: Option<Turn>) -> (ValueId, ValueId) {
-        let mut entity = self.push(Scalar::U32, Op::Row);
+        let mut entity = self.own_entity();
         let mut turn = self.builder.constant(Value::U32(0));
         for open in self.open.clone() {
             let own = match (self.shifts.get(&open), pair == Some(open)) {
@@ -189,7 +202,7 @@ impl<'a> Flattener<'a> {
     /// What tells the turns of a loop apart: the other's row, or the counter.
     fn others_number(&mut self, it: LoopId) -> ValueId {
         if !self.builder.counts(it) {
-            return self.push(Scalar::U32, Op::Other(it));
+            return self.others_entity(it);
         }
         let count = self.push(Scalar::I32, Op::Other(it));
         self.push(Scalar::U32, Op::Convert(count))

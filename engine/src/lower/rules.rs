@@ -207,6 +207,7 @@ impl Flattener<'_> {
     /// The lanes of a component of some row.
     pub(super) fn read(&mut self, place: Place, when: When, whose: &Whose) -> Vec<ValueId> {
         let Some(world) = self.world else { return Vec::new() };
+        let mut there = None;
         let at = match whose {
             Whose::Own => At::Own,
             Whose::Shift([0, 0, 0]) => At::Own,
@@ -215,21 +216,25 @@ impl Flattener<'_> {
                 Some((_, offset)) => At::Shift(*offset),
                 None => At::Other(self.turns[turn]),
             },
-            Whose::Of(row) => match self.lanes(row).first() {
-                Some(&row) => At::Row(row),
-                None => return Vec::new(),
-            },
+            Whose::Of(reference) => {
+                let lanes = self.lanes(reference);
+                match self.referred(&lanes, reference.ty) {
+                    Some((row, found)) => {
+                        there = Some(found);
+                        At::Row(row)
+                    }
+                    None => return Vec::new(),
+                }
+            }
         };
         let ty = world.model.groups[place.group].members[place.member].ty;
         let columns = world.places.of(place);
         let lanes = columns.into_iter().map(|column| self.push(ty.scalar, Op::Read { column, when, at }));
         let lanes: Vec<ValueId> = lanes.collect();
-        match (at, ty.sort) {
+        match (there, ty.sort) {
             // A value read through no row is 0, but a reference then refers to no row, not to row 0.
-            (At::Row(row), Sort::Entity(_)) => {
-                let rows = self.builder.constant(Value::U32(world.model.groups[place.group].rows));
+            (Some(there), Sort::Entity(_)) => {
                 let none = self.builder.constant(Value::U32(NO_ROW));
-                let there = self.compare(Compare::Lt, row, rows);
                 lanes.into_iter().map(|lane| self.push(ty.scalar, Op::Select(there, lane, none))).collect()
             }
             _ => lanes,

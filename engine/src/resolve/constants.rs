@@ -116,6 +116,10 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
             collect(names, condition, needs);
             yes.iter().chain(no).for_each(|step| collect_step(names, step, needs));
         }
+        StmtKind::Spawn { members, .. } => {
+            members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| collect(names, value, needs));
+        }
+        StmtKind::Despawn(row) => collect(names, row, needs),
         StmtKind::For { walk, body } => {
             collect_walk(names, walk, needs);
             body.iter().for_each(|step| collect_step(names, step, needs));

@@ -195,6 +195,8 @@ pub struct Component {
 pub struct Group {
     pub name: Name,
     pub origin: GroupOrigin,
+    /// The most rows it can have, where they come and go.
+    pub max: Option<Expr>,
     pub members: Vec<Member>,
 }
 
@@ -279,6 +281,10 @@ pub enum StmtKind {
     If { condition: Expr, yes: Vec<Stmt>, no: Vec<Stmt> },
     /// `for x in WALK { ... }`
     For { walk: Walk, body: Vec<Stmt> },
+    /// `spawn GROUP { Component = value }`
+    Spawn { group: Name, members: Vec<Member> },
+    /// `despawn self`, `despawn REFERENCE`
+    Despawn(Expr),
 }
 
 /// One binding of a `let`.

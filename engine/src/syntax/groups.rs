@@ -27,12 +27,20 @@ impl Parser<'_> {
 
     pub(super) fn group(&mut self) -> Option<Group> {
         let name = self.name("a name for the group")?;
+        let mut max = None;
         let origin = if self.eat(Kind::BracketOpen) {
             let rows = self.enclosed(Self::expr)?;
+            max = self.most()?;
             self.expect(Kind::BracketClose, "`]`")?;
             GroupOrigin::Rows(rows)
         } else if self.eat_word("from") {
-            GroupOrigin::File(self.quoted("the file's name in quotes")?)
+            let file = self.quoted("the file's name in quotes")?;
+            if self.eat(Kind::BracketOpen) {
+                self.expect_word("max", "`max` and the most rows it can have")?;
+                max = Some(self.enclosed(Self::expr)?);
+                self.expect(Kind::BracketClose, "`]`")?;
+            }
+            GroupOrigin::File(file)
         } else if self.eat(Kind::Assign) {
             self.expect_word("buckets", "`buckets of INDEX`")?;
             self.expect(Kind::Of, "`of` and an index")?;
@@ -47,10 +55,20 @@ impl Parser<'_> {
             members.push(parser.member()?);
             Some(())
         })?;
-        Some(Group { name, origin, members })
+        Some(Group { name, origin, max, members })
     }
 
-    fn member(&mut self) -> Option<Member> {
+    /// `, max 100_000`
+    #[expect(clippy::option_option, reason = "an error, nothing, or a value")]
+    fn most(&mut self) -> Option<Option<Expr>> {
+        if !self.eat(Kind::Comma) {
+            return Some(None);
+        }
+        self.expect_word("max", "`max` and the most rows it can have")?;
+        Some(Some(self.enclosed(Self::expr)?))
+    }
+
+    pub(super) fn member(&mut self) -> Option<Member> {
         let marked = self.is_word(0, "position") && self.ahead(1).kind == Kind::Name;
         let position = marked.then(|| self.advance().span);
         let component = self.name("a component")?;
@@ -73,7 +91,7 @@ impl Parser<'_> {
             }
             Some(())
         })?;
-        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, members })
+        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, max: None, members })
     }
 
     /// `edge = torus`, `edge = clamp`, `edge = outside { Component = value }`

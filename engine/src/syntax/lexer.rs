@@ -170,8 +170,12 @@ pub enum Kind {
     Within,
     #[token("by")]
     By,
+    #[token("spawn")]
+    Spawn,
+    #[token("despawn")]
+    Despawn,
     /// Words that the language will need.
-    #[regex("bus|despawn|event|field|match|on|spawn|state|when|without")]
+    #[regex("bus|event|field|match|on|state|when|without")]
     Reserved,
     /// After the last token.
     End,
@@ -219,6 +223,8 @@ impl Kind {
                 | Kind::This
                 | Kind::Within
                 | Kind::By
+                | Kind::Spawn
+                | Kind::Despawn
                 | Kind::Reserved
         )
     }

@@ -74,10 +74,12 @@ impl Parser<'_> {
             Kind::Let => self.bindings(),
             Kind::If => self.branches(),
             Kind::For => self.turns(),
+            Kind::Spawn => self.birth(),
+            Kind::Despawn => self.end(),
             Kind::Name | Kind::This | Kind::Row | Kind::Fresh => self.assignment(),
             _ => {
                 let help = if self.at_line_start() { self.new_line_help() } else { None };
-                let help = help.unwrap_or_else(|| "statements are `NAME = VALUE`, `let`, `if` and `for`".into());
+                let help = help.unwrap_or_else(|| "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn` and `despawn`".into());
                 let message = format!("expected a statement, found `{}`", self.shown());
                 self.tell(Diagnostic::error(codes::E0105, self.token().span, message).help(help));
                 None
@@ -137,6 +139,28 @@ impl Parser<'_> {
         let (walk, depth) = self.named_walk()?;
         let (body, inner) = self.body(Place::Whole, "`{` and what to do in each turn")?;
         self.made(StmtKind::For { walk, body }, self.since(start), inner.max(depth))
+    }
+
+    /// `spawn GROUP { Component = value }`
+    fn birth(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.advance().span.start;
+        let group = self.name("the group that a row is born into")?;
+        self.expect(Kind::BraceOpen, "`{` and the components that differ from the blueprint")?;
+        let mut members = Vec::new();
+        self.members(|parser| {
+            members.push(parser.member()?);
+            Some(())
+        })?;
+        let depth = members.iter().filter_map(|member| member.value.as_ref()).map(|value| value.depth).max();
+        self.made(StmtKind::Spawn { group, members }, self.since(start), depth.unwrap_or(0))
+    }
+
+    /// `despawn self`
+    fn end(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.advance().span.start;
+        let row = self.expr()?;
+        let depth = row.depth;
+        self.made(StmtKind::Despawn(row), self.since(start), depth)
     }
 
     /// `A = x`, `a.x += y`

@@ -1,6 +1,5 @@
 //! Checking what a cell knows of itself and of the cells around it.
 
-use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::program::Span;
 use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{Scalar, Sort, Type};
@@ -82,7 +81,7 @@ impl Checker<'_, '_> {
                 }
             }
         }
-        let ty = Type::entity(GroupId::new(group as u32));
+        let ty = self.names.entity(group);
         let kind = if offset == [0; 3] { Kind::Row } else { Kind::Shifted(offset) };
         Checked::Typed(Typed { ty, kind })
     }

@@ -49,7 +49,8 @@ impl<'a> Checker<'a, '_> {
         let (rows, origin) = match &group.origin {
             GroupOrigin::Rows(rows) => {
                 let what = format!("the number of rows of `{}`", group.name.text);
-                let rows = self.integer(rows, &what, 1..=u64::from(ROWS_MAX), codes::E0406);
+                let least = u64::from(group.max.is_none());
+                let rows = self.integer(rows, &what, least..=u64::from(ROWS_MAX), codes::E0406);
                 (rows.unwrap_or(1) as u32, Origin::Blueprint)
             }
             GroupOrigin::Cells { .. } => {
@@ -78,7 +79,15 @@ impl<'a> Checker<'a, '_> {
         }
         self.group = None;
         self.file = None;
-        Group { name: &group.name.text, span: group.name.span, rows, origin, raster, members }
+        let (rows, first) = match &group.max {
+            Some(max) => {
+                let what = format!("the most rows of `{}`", group.name.text);
+                let most = self.integer(max, &what, u64::from(rows.max(1))..=u64::from(ROWS_MAX), codes::E0406);
+                (most.unwrap_or(1) as u32, Some(rows))
+            }
+            None => (rows, None),
+        };
+        Group { name: &group.name.text, span: group.name.span, rows, first, origin, raster, members }
     }
 
     fn member(

@@ -1,10 +1,10 @@
 //! Checking where points and cells meet: the cell under a point, values between cells, the middle of a cell.
 
 use diptych_protocol::body::Compare;
-use diptych_protocol::id::{GroupId, Id};
+use diptych_protocol::id::Id;
 use diptych_protocol::program::Span;
 use diptych_protocol::space::Edge;
-use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
@@ -65,7 +65,7 @@ impl Checker<'_, '_> {
         let [grid, point] = arguments else { return self.wrong_count(function, 2, arguments.len()) };
         let Some((group, axes)) = self.covering(function, grid) else { return Checked::Error };
         let Some(point) = self.point(function, axes, point) else { return Checked::Error };
-        let ty = Type::entity(GroupId::new(group as u32));
+        let ty = self.names.entity(group);
         Checked::Typed(Typed { ty, kind: Kind::CellUnder { group, point: Box::new(point) } })
     }
 
@@ -75,7 +75,7 @@ impl Checker<'_, '_> {
         let typed = match (&cell.kind, self.own_cells()) {
             // Also in a blueprint.
             (ExprKind::This, Some((group, _))) => {
-                Typed { ty: Type::entity(GroupId::new(group as u32)), kind: Kind::Row }
+                Typed { ty: self.names.entity(group), kind: Kind::Row }
             }
             _ => match self.check(cell, None) {
                 Checked::Error => return Checked::Error,
@@ -115,7 +115,7 @@ impl Checker<'_, '_> {
         }
         let Some((group, axes)) = self.covering(function, root) else { return Checked::Error };
         let Some(point) = self.point(function, axes, point) else { return Checked::Error };
-        let row = Type::entity(GroupId::new(group as u32));
+        let row = self.names.entity(group);
         let mut corners = Vec::new();
         for corner in 0..1_u8 << axes {
             let cell = Typed { ty: row, kind: Kind::Corner { group, point: Box::new(point.clone()), corner } };
@@ -131,7 +131,7 @@ impl Checker<'_, '_> {
             match self.outside_of(group, &value) {
                 Ok(None) => corners.push(value),
                 Ok(Some(outside)) => {
-                    let none = Typed { ty: row, kind: Kind::Const(vec![Value::U32(NO_ROW)]) };
+                    let none = Typed::zero(row);
                     let there = Kind::Compare(Compare::Ne, Box::new(cell), Box::new(none));
                     let there = Typed { ty: Type::scalar(Scalar::Bool), kind: there };
                     let ty = value.ty;

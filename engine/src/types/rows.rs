@@ -1,7 +1,7 @@
 //! Names and what stands behind them: variables, components of rows, references, arrays.
 
 use diptych_protocol::body::{Binary, Compare};
-use diptych_protocol::id::{GroupId, Id};
+use diptych_protocol::id::Id;
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
@@ -76,8 +76,10 @@ impl<'a> Checker<'a, '_> {
                 None => self.global(name, root.span, &segments, fresh, expected),
             },
             ExprKind::This => {
-                let Some(group) = self.own_group() else { return self.outside_system("`self`", root.span) };
-                let ty = Type::entity(GroupId::new(group as u32));
+                let Some(group) = self.own_group().or_else(|| self.group_of_blueprint()) else {
+                    return self.outside_system("`self`", root.span);
+                };
+                let ty = self.names.entity(group);
                 let me = Typed { ty, kind: Kind::Row };
                 match segments.first() {
                     // `self.Mass` is the own row, read as such.
@@ -111,6 +113,12 @@ impl<'a> Checker<'a, '_> {
     /// The group whose rows a rule is about.
     pub(super) fn own_group(&self) -> Option<usize> {
         self.rule.as_ref().filter(|_| self.floor.is_none()).and_then(|rule| rule.group)
+    }
+
+    /// The group whose rows a blueprint makes.
+    fn group_of_blueprint(&self) -> Option<usize> {
+        let group = self.group.filter(|_| self.row.is_some() && self.floor.is_none())?;
+        self.names.groups.iter().position(|other| std::ptr::eq(*other, group))
     }
 
     /// What a name stands for in the bodies that are open.
@@ -291,6 +299,11 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is a group, not a value"));
             return self.error(error.help(format!("a row of it is `{name}[i]`; all rows: `for x in {name}`")));
         };
+        if self.model.groups.get(group).is_some_and(|group| group.first.is_some()) {
+            let message = format!("rows of `{name}` come and go: none has a number for good");
+            let error = Diagnostic::error(codes::E0521, index.span, message);
+            return self.error(error.help("references come from `self`, from loops, `pick` and `argmin`"));
+        }
         let row = match self.check(index, Some(Scalar::U32)) {
             Checked::Error => return Checked::Error,
             Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => typed,
@@ -305,7 +318,7 @@ impl<'a> Checker<'a, '_> {
             }
         };
         // A negative number wraps to one that no group has.
-        let ty = Type::entity(GroupId::new(group as u32));
+        let ty = self.names.entity(group);
         let mut row = row.converted(Scalar::U32);
         row.ty = ty;
         self.behind(Checked::Typed(row), rest, fresh)
@@ -403,7 +416,7 @@ impl<'a> Checker<'a, '_> {
                 if let Some(error) = self.no_single_row(turn, root) {
                     return self.error(error);
                 }
-                let ty = Type::entity(GroupId::new(group as u32));
+                let ty = self.names.entity(group);
                 let kind = if own { Kind::Row } else { Kind::Other(turn) };
                 self.behind(Checked::Typed(Typed { ty, kind }), segments, fresh)
             }

@@ -14,7 +14,7 @@ use crate::types::expressions::Checker;
 use crate::types::rows::{Segment, chain};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Local, Step, Turn, Typed, Whose};
-use crate::types::{Model, Place, Read};
+use crate::types::{Edit, Model, Place, Read};
 
 /// What a name of a block stands for.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ pub(super) struct Rule {
     pub far: Option<usize>,
     /// Loops that are open, outermost first.
     pub open: Vec<Turn>,
+    /// The births and ends that are asked for, and the first values of the variables that say so.
+    pub edits: Vec<Edit>,
+    pub first: Vec<Step>,
 }
 
 impl Rule {
@@ -88,6 +91,8 @@ pub struct RuleBody {
     pub steps: Vec<Step>,
     /// What is stored in the end, and where it was assigned.
     pub stores: Vec<(Place, Local, Span)>,
+    /// The births and ends that are asked for.
+    pub edits: Vec<Edit>,
 }
 
 impl<'a> Checker<'a, '_> {
@@ -115,7 +120,8 @@ impl<'a> Checker<'a, '_> {
         self.draws = 0;
         self.calls = 0;
         self.statements(body, &mut steps);
-        let Some(rule) = self.rule.take() else { return };
+        let Some(mut rule) = self.rule.take() else { return };
+        steps.splice(0..0, std::mem::take(&mut rule.first));
         let mut stores = Vec::new();
         for &place in &owns {
             let member = &self.model.groups[group].members[place.member];
@@ -136,7 +142,7 @@ impl<'a> Checker<'a, '_> {
         system.reads = rule.reads;
         system.indexes = rule.indexes;
         system.inverses = rule.inverses;
-        system.body = Some(RuleBody { steps, stores });
+        system.body = Some(RuleBody { steps, stores, edits: rule.edits });
         std::mem::swap(&mut self.model, model);
     }
 
@@ -191,6 +197,8 @@ impl<'a> Checker<'a, '_> {
                     steps.push(Step::If(condition, a, b));
                 }
             }
+            StmtKind::Spawn { group, members } => self.spawn(group, members, stmt.span, steps),
+            StmtKind::Despawn(row) => self.despawn(row, steps),
             StmtKind::For { walk: written, body } => {
                 let mut turns = Vec::new();
                 match self.open_walk(written) {

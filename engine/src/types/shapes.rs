@@ -126,7 +126,7 @@ impl Checker<'_, '_> {
             }
             TypeKind::Entity(group) => {
                 let group = self.names.group(group, self.diagnostics)?;
-                Some(Type::entity(diptych_protocol::id::GroupId(group as u32)))
+                Some(self.names.entity(group))
             }
             TypeKind::Array(..) | TypeKind::Struct(_) => {
                 let error = Diagnostic::error(codes::E0206, ty.span, "arrays and structs are types of components only");

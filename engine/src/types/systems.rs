@@ -94,6 +94,7 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let name = &system.name;
+        let edits = system.body.as_ref().is_some_and(|body| edits(body));
         let missing = [
             (places.is_none(), "does not say whose rows it runs over", "add `for GROUP`"),
             (
@@ -101,7 +102,7 @@ impl<'a> Checker<'a, '_> {
                 "does not say what it does",
                 "add a body, `{ ... }`, or `native \"kernel.name\"`",
             ),
-            (!owns, "owns nothing, so it can change nothing", "add `owns Component`"),
+            (!owns && !edits, "owns nothing, so it can change nothing", "add `owns Component`"),
         ];
         for (_, what, help) in missing.into_iter().filter(|(missing, _, _)| *missing) {
             let message = format!("system `{}` {what}", name.text);
@@ -347,6 +348,16 @@ impl<'a> Checker<'a, '_> {
             }
         }
     }
+}
+
+/// Whether statements ask for births or ends.
+fn edits(body: &[ast::Stmt]) -> bool {
+    body.iter().any(|stmt| match &stmt.kind {
+        ast::StmtKind::Spawn { .. } | ast::StmtKind::Despawn(_) => true,
+        ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
+        ast::StmtKind::For { body, .. } => edits(body),
+        ast::StmtKind::Let(_) | ast::StmtKind::Assign { .. } => false,
+    })
 }
 
 /// What a system says once.

@@ -52,6 +52,32 @@ pub enum Step {
     Loop(Box<Walk>, Vec<Step>),
 }
 
+impl Step {
+    /// As [`Typed::visit`], with all that its statements are made of.
+    pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
+        match self {
+            Step::Set(_, value) | Step::SetLane(_, _, value) => value.visit(f),
+            Step::If(condition, yes, no) => {
+                condition.visit(f);
+                yes.iter_mut().chain(no).for_each(|step| step.visit(f));
+            }
+            Step::Loop(walk, body) => {
+                walk.filter.iter_mut().for_each(|filter| filter.visit(f));
+                match &mut walk.over {
+                    Over::Range { first, end } => [first, end].into_iter().for_each(|it| it.visit(f)),
+                    Over::Within { radius, point, .. } => {
+                        radius.visit(f);
+                        point.iter_mut().for_each(|it| it.visit(f));
+                    }
+                    Over::Nearest { point, .. } => point.iter_mut().for_each(|it| it.visit(f)),
+                    Over::Group(_) | Over::Around(_) | Over::By { .. } | Over::Far(_) | Over::Members(_) | Over::Holder(_) => {}
+                }
+                body.iter_mut().for_each(|step| step.visit(f));
+            }
+        }
+    }
+}
+
 /// What a loop goes over.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Walk {
@@ -293,6 +319,44 @@ impl Typed {
             Some([value]) => Some(*value),
             _ => None,
         }
+    }
+
+    /// Calls with each expression in it, parts first, to change it.
+    pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
+        match &mut self.kind {
+            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) => a.visit(f),
+            Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => a.visit(f),
+            Kind::Centre { cell, .. } => cell.visit(f),
+            Kind::Read { whose: Whose::Of(of), .. } => of.visit(f),
+            Kind::Vector(all) | Kind::Call(_, all) | Kind::Draw { arguments: all, .. } => {
+                all.iter_mut().for_each(|it| it.visit(f));
+            }
+            Kind::Binary(_, a, b) | Kind::Compare(_, a, b) => [a, b].into_iter().for_each(|it| it.visit(f)),
+            Kind::Select(c, a, b) => [c, a, b].into_iter().for_each(|it| it.visit(f)),
+            Kind::Choose(at, all) => {
+                at.visit(f);
+                all.iter_mut().for_each(|it| it.visit(f));
+            }
+            Kind::Block(steps, value) => {
+                steps.iter_mut().for_each(|step| step.visit(f));
+                value.visit(f);
+            }
+            Kind::Const(_)
+            | Kind::Row
+            | Kind::Component(_)
+            | Kind::Local(_)
+            | Kind::Read { .. }
+            | Kind::Other(_)
+            | Kind::Coordinate(_)
+            | Kind::Shifted(_)
+            | Kind::Delta(_)
+            | Kind::Frame
+            | Kind::Time
+            | Kind::Signal(_)
+            | Kind::Reduced(_)
+            | Kind::Data(_) => {}
+        }
+        f(self);
     }
 
     /// The same with lanes of another type.

@@ -1,9 +1,8 @@
 //! Checking loops over rows and ranges, and loops as values.
 
 use diptych_protocol::body::{Binary, Compare, Unary};
-use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::program::Span;
-use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
@@ -282,16 +281,16 @@ impl<'a> Checker<'a, '_> {
                     self.drawn(f32, Draw::Uniform, bounds)
                 });
                 let least = fold != Fold::ArgMax;
-                let (ty, row) = (value.ty, Type::entity(GroupId::new(group as u32)));
+                let (ty, row) = (value.ty, self.names.entity(group));
                 let (best, who) = (self.hidden("best", span, ty), self.hidden("who", span, row));
                 let now = self.hidden("now", span, ty);
                 before.push(Step::Set(best, Typed::extreme(ty, least)));
-                before.push(Step::Set(who, Typed { ty: row, kind: Kind::Const(vec![Value::U32(NO_ROW)]) }));
+                before.push(Step::Set(who, Typed::zero(row)));
                 turns.push(Step::Set(now, value));
                 let op = if least { Compare::Lt } else { Compare::Gt };
                 let nearer = Kind::Compare(op, Box::new(local(ty, now)), Box::new(local(ty, best)));
                 // The first one counts also where its value is the extreme itself.
-                let none = Typed { ty: row, kind: Kind::Const(vec![Value::U32(NO_ROW)]) };
+                let none = Typed::zero(row);
                 let first = Kind::Compare(Compare::Eq, Box::new(local(row, who)), Box::new(none));
                 let number = Kind::Compare(Compare::Eq, Box::new(local(ty, now)), Box::new(local(ty, now)));
                 let first = binary(Binary::And, Typed { ty: bool, kind: first }, Typed { ty: bool, kind: number });

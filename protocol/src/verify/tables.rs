@@ -227,7 +227,14 @@ fn by_group(program: &Program, violations: &mut Vec<Violation>) -> BTreeMap<Grou
         lanes.entry((column.group, &column.component)).or_default().push(id);
         let ty = column.component_type;
         let vector = ty.lanes > 1;
-        let problem = if !(1..=3).contains(&ty.lanes) || (vector && !ty.scalar.is_float()) {
+        let living = |group: GroupId| program.groups.get(group).is_some_and(|group| group.living.is_some());
+        let refers = match ty.sort {
+            Sort::Entity(to) => Some(1 + u8::from(living(to))),
+            Sort::Plain | Sort::Enum(_) => None,
+        };
+        let problem = if refers.is_some_and(|lanes| lanes != ty.lanes) {
+            "a reference to a living group has an index and a life, any other an index"
+        } else if !(1..=3).contains(&ty.lanes) || (vector && !ty.scalar.is_float() && refers.is_none()) {
             "no such type of component"
         } else if column.lane >= ty.lanes {
             "its component has no such lane"

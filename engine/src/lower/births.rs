@@ -1,0 +1,207 @@
+//! Rows that come and go: the columns that name them, references to them, and what bodies ask for.
+
+use diptych_protocol::body::{At, Binary, Compare, Op, Over};
+use diptych_protocol::id::{ColumnId, GroupId, Id, LoopId, SystemId, ValueId};
+use diptych_protocol::program::{self, Column, Group, Living, Origin, When};
+use diptych_protocol::table::Table;
+use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
+
+use crate::lower::World;
+use crate::lower::expressions::Flattener;
+use crate::types::typed::{Local, Typed};
+use crate::types::{Change, Edit, Model};
+
+/// What the columns are called: words that no component can have.
+const ENTITIES: &str = "entity";
+const GENERATIONS: &str = "entity life";
+const DIRECTORY: &str = "row";
+
+/// By which columns a body knows who its rows are, where they come and go.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// None: at set-up rows are the entities of their numbers.
+    #[default]
+    Rows,
+    /// Those of the state that the frame starts from.
+    Prev,
+    /// Those of the finished state.
+    Fresh,
+}
+
+/// The columns that name entities. Those of directories are of groups behind all others.
+pub(super) fn names(model: &Model<'_>, columns: &mut Table<ColumnId, Column>) -> Vec<Option<Living>> {
+    let mut directories = model.groups.len() as u32;
+    let living = model.groups.iter().enumerate().map(|(at, group)| {
+        let first = group.first?;
+        let mut push = |group: u32, name: &str| {
+            columns.push(Column {
+                group: GroupId::new(group),
+                component: name.into(),
+                component_type: Type::scalar(Scalar::U32),
+                lane: 0,
+                scalar: Scalar::U32,
+                owner: None,
+                edited: true,
+            })
+        };
+        let (entities, generations) = (push(at as u32, ENTITIES), push(at as u32, GENERATIONS));
+        let directory = push(directories, DIRECTORY);
+        directories += 1;
+        Some(Living { first, entities, generations, directory })
+    });
+    living.collect()
+}
+
+/// The groups of directories.
+pub(super) fn directories(world: &World<'_>, groups: &mut Table<GroupId, Group>) {
+    for (at, group) in world.model.groups.iter().enumerate().filter(|(_, group)| group.first.is_some()) {
+        let _: GroupId = groups.push(Group {
+            name: format!("{} directory", group.name),
+            rows: group.rows,
+            origin: Origin::Directory(GroupId::new(at as u32)),
+            position: Vec::new(),
+            order: None,
+            raster: None,
+            living: None,
+            span: group.span,
+        });
+    }
+}
+
+impl Flattener<'_> {
+    fn living(&self, group: usize) -> Option<Living> {
+        self.world?.places.living(group)
+    }
+
+    /// The own row's entity, by its index.
+    pub(super) fn own_entity(&mut self) -> ValueId {
+        let when = match self.names {
+            Names::Rows => return self.push(Scalar::U32, Op::Row),
+            Names::Prev => When::Prev,
+            Names::Fresh => When::Fresh,
+        };
+        let op = match self.living(self.group) {
+            Some(living) => Op::Read { column: living.entities, when, at: At::Own },
+            None => Op::Row,
+        };
+        self.push(Scalar::U32, op)
+    }
+
+    /// A reference to the own row.
+    pub(super) fn own_reference(&mut self, ty: Type) -> Vec<ValueId> {
+        let mut lanes = vec![self.own_entity()];
+        if ty.lanes == 2 && self.names == Names::Rows {
+            // Set-up begins everybody's first life.
+            lanes.push(self.builder.constant(Value::U32(1)));
+        } else if let (2, Some(living)) = (ty.lanes, self.living(self.group)) {
+            let when = if self.names == Names::Fresh { When::Fresh } else { When::Prev };
+            lanes.push(self.push(Scalar::U32, Op::Read { column: living.generations, when, at: At::Own }));
+        }
+        lanes
+    }
+
+    /// The group that a loop goes over.
+    fn group_of(&self, it: LoopId) -> Option<usize> {
+        let model = self.world?.model;
+        let group = match self.builder.over(it) {
+            Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } | Over::Members(index) => {
+                model.indexes[index.index()].group
+            }
+            Over::Group(group) => group.index(),
+            Over::Inverse(inverse) => model.inverses[inverse.index()].place.group,
+            Over::Holder(_) | Over::Count { .. } => return None,
+        };
+        Some(group)
+    }
+
+    /// The entity of a loop's other, by its index.
+    pub(super) fn others_entity(&mut self, it: LoopId) -> ValueId {
+        let living = self.group_of(it).and_then(|group| self.living(group));
+        let op = match living {
+            Some(living) => Op::Read { column: living.entities, when: When::Prev, at: At::Other(it) },
+            None => Op::Other(it),
+        };
+        self.push(Scalar::U32, op)
+    }
+
+    /// A reference to a loop's other.
+    pub(super) fn others_reference(&mut self, it: LoopId, ty: Type) -> Vec<ValueId> {
+        let mut lanes = vec![self.others_entity(it)];
+        let living = self.group_of(it).and_then(|group| self.living(group));
+        if let (2, Some(living)) = (ty.lanes, living) {
+            let life = Op::Read { column: living.generations, when: When::Prev, at: At::Other(it) };
+            lanes.push(self.push(Scalar::U32, life));
+        }
+        lanes
+    }
+
+    /// The row that a reference is to, and whether there is one. Of rows that stay the reference is the row.
+    pub(super) fn referred(&mut self, reference: &[ValueId], ty: Type) -> Option<(ValueId, ValueId)> {
+        let Sort::Entity(group) = ty.sort else { return None };
+        let (&index, rows) = (reference.first()?, self.world?.model.groups[group.index()].rows);
+        let Some(living) = self.living(group.index()) else {
+            let rows = self.builder.constant(Value::U32(rows));
+            return Some((index, self.compare(Compare::Lt, index, rows)));
+        };
+        let &life = reference.get(1)?;
+        // An index that is none gives row 0; its life tells. One whose entity ended gives no row, and no life.
+        let row = self.push(Scalar::U32, Op::Read { column: living.directory, when: When::Prev, at: At::Row(index) });
+        let now = self.push(Scalar::U32, Op::Read { column: living.generations, when: When::Prev, at: At::Row(row) });
+        let rows = self.builder.constant(Value::U32(rows));
+        let known = self.compare(Compare::Lt, index, rows);
+        let same = self.compare(Compare::Eq, now, life);
+        let lives = self.binary(Scalar::Bool, Binary::And, known, same);
+        let none = self.builder.constant(Value::U32(NO_ROW));
+        Some((self.push(Scalar::U32, Op::Select(lives, row, none)), lives))
+    }
+
+    /// Gives what a body asks for, as results.
+    pub(super) fn edits(&mut self, system: SystemId, edits: &[Edit]) -> Vec<program::Edit> {
+        let mut place = 0;
+        let mut lowered = Vec::new();
+        for edit in edits {
+            let change = match &edit.change {
+                Change::Leave(when) => program::Change::Leave { when: self.give_local(*when, &mut place) },
+                Change::Remove(row) => {
+                    let reference = self.locals.get(row).cloned().unwrap_or_default();
+                    let ty = Typed::zero(self.reference_type(edit.group)).ty;
+                    let Some((row, _)) = self.referred(&reference, ty) else { continue };
+                    program::Change::Remove { row: self.give(row, &mut place) }
+                }
+                Change::Birth(when, values) => {
+                    let when = self.give_local(*when, &mut place);
+                    let mut given = Vec::new();
+                    for (member, local) in values.iter().enumerate() {
+                        let columns = self.world.map(|world| {
+                            world.places.of(crate::types::Place { group: edit.group, member })
+                        });
+                        let lanes = self.locals.get(local).cloned().unwrap_or_default();
+                        for (column, lane) in columns.into_iter().flatten().zip(lanes) {
+                            given.push((column, self.give(lane, &mut place)));
+                        }
+                    }
+                    program::Change::Birth { when, values: given }
+                }
+            };
+            lowered.push(program::Edit { system, group: GroupId::new(edit.group as u32), change, span: edit.span });
+        }
+        lowered
+    }
+
+    fn reference_type(&self, group: usize) -> Type {
+        let of = GroupId::new(group as u32);
+        if self.living(group).is_some() { Type::life(of) } else { Type::entity(of) }
+    }
+
+    fn give(&mut self, value: ValueId, place: &mut u16) -> u16 {
+        self.builder.result(value);
+        *place += 1;
+        *place - 1
+    }
+
+    fn give_local(&mut self, local: Local, place: &mut u16) -> u16 {
+        let never = self.builder.constant(Value::Bool(false));
+        let value = self.locals.get(&local).and_then(|lanes| lanes.first()).copied().unwrap_or(never);
+        self.give(value, place)
+    }
+}
