@@ -1,0 +1,267 @@
+//! Rows come and go: whatever rules ask for, the engine has the rows, names and references that a plain model of the same
+//! rules has, one step after another.
+
+use diptych::coordinator::{Options, Outcome};
+use diptych_protocol::message::Backend;
+use diptych_tests::kills::{Kills, Random};
+use diptych_tests::{program, run_with};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
+
+/// Births by two systems, ends by own will and by others', references that outlive whom they are to.
+const TEXT: &str = "
+scenario births
+param n: u32 = 100
+param most: u32 = 300
+param birth: u32 = 8
+param twin: u32 = 5
+param death: u32 = 8
+param kill: u32 = 5
+component Key = u32
+component Age = u32
+component Seen = u32
+component Friend = entity of cells
+component Mother = entity of cells
+
+fn mix(a: u32, b: u32) -> u32 {
+    let c = bit_xor(a, b * 2654435761) * 2246822519
+    let d = bit_xor(c, shift_right(c, 15)) * 3266489917
+    bit_xor(d, shift_right(d, 13))
+}
+
+group cells[n, max most] {
+    Key = mix(row, 1)
+    Age = 0
+    Seen = 3
+    Friend = self
+    Mother = self
+}
+
+system live for cells owns Age, Seen {
+    Age += 1
+    Seen = Friend.Key + Mother.Age
+    if mix(Key, frame) % 100 < birth and population < most / 2 {
+        spawn cells { Key = mix(Key, frame + 1000), Age = fresh Seen % 7, Friend = Mother, Mother = self }
+    }
+    if mix(Key, frame + 7) % 100 < death { despawn self }
+}
+
+system meet for cells owns Friend {
+    let who = argmin(x in cells : mix(x.Key, Key))
+    if mix(Key, frame + 5) % 100 < kill { despawn Friend }
+    if mix(Key, frame + 9) % 100 < twin and population < most / 2 {
+        spawn cells { Key = mix(Key, frame + 2000), Friend = self, Mother = Friend }
+    }
+    if mix(Key, frame + 3) % 100 < 30 { Friend = who }
+}
+
+signal population = count(cells)
+signal keys = sum(cells: f64(Key))
+";
+
+/// An entity: its index, and which of its lives.
+type Name = (u32, u32);
+const NONE: Name = (u32::MAX, u32::MAX);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    name: Name,
+    key: u32,
+    age: u32,
+    seen: u32,
+    friend: Name,
+    mother: Name,
+}
+
+#[derive(Clone, Copy)]
+struct Rates {
+    n: u32,
+    most: u32,
+    birth: u32,
+    twin: u32,
+    death: u32,
+    kill: u32,
+}
+
+fn mix(a: u32, b: u32) -> u32 {
+    let c = (a ^ b.wrapping_mul(2_654_435_761)).wrapping_mul(2_246_822_519);
+    let d = (c ^ (c >> 15)).wrapping_mul(3_266_489_917);
+    d ^ (d >> 13)
+}
+
+/// The same rules, one row after another.
+struct Model {
+    rates: Rates,
+    rows: Vec<Row>,
+    /// The names that are free, in the order in which they are given out, with the life that they had.
+    free: Vec<Name>,
+}
+
+impl Model {
+    fn new(rates: Rates) -> Self {
+        let row = |at| {
+            let name = (at, 1);
+            Row { name, key: mix(at, 1), age: 0, seen: 3, friend: name, mother: name }
+        };
+        Self { rates, rows: (0..rates.n).map(row).collect(), free: (rates.n..rates.most).map(|at| (at, 0)).collect() }
+    }
+
+    fn find(&self, name: Name) -> Option<usize> {
+        self.rows.iter().position(|row| row.name == name)
+    }
+
+    fn frame(&mut self, frame: u32) {
+        let Rates { most, birth, twin, death, kill, .. } = self.rates;
+        let few = (self.rows.len() as u32) < most / 2;
+        let prev = self.rows.clone();
+        let mut ends = vec![false; prev.len()];
+        let (mut born, mut twins) = (Vec::new(), Vec::new());
+        for (at, row) in prev.iter().enumerate() {
+            let (friend, mother) = (self.find(row.friend), self.find(row.mother));
+            let seen = friend.map_or(0, |at| prev[at].key).wrapping_add(mother.map_or(0, |at| prev[at].age));
+            let mut next = Row { age: row.age + 1, seen, ..*row };
+            let others = prev.iter().enumerate().filter(|(other, _)| *other != at);
+            let who = others.min_by_key(|(_, other)| mix(other.key, row.key)).map_or(NONE, |(_, other)| other.name);
+            if mix(row.key, frame + 3) % 100 < 30 {
+                next.friend = who;
+            }
+            self.rows[at] = next;
+            if mix(row.key, frame) % 100 < birth && few {
+                let key = mix(row.key, frame + 1000);
+                born.push(Row { name: NONE, key, age: seen % 7, seen: 3, friend: row.mother, mother: row.name });
+            }
+            if mix(row.key, frame + 9) % 100 < twin && few {
+                let key = mix(row.key, frame + 2000);
+                twins.push(Row { name: NONE, key, age: 0, seen: 3, friend: row.name, mother: row.friend });
+            }
+            ends[at] |= mix(row.key, frame + 7) % 100 < death;
+            if let (true, Some(friend)) = (mix(row.key, frame + 5) % 100 < kill, friend) {
+                ends[friend] = true;
+            }
+        }
+        born.extend(twins);
+        self.change(&ends, born);
+    }
+
+    /// Births fill holes, then the end; survivors from beyond the new end fill what is left.
+    fn change(&mut self, ends: &[bool], born: Vec<Row>) {
+        let holes: Vec<usize> = (0..ends.len()).filter(|at| ends[*at]).collect();
+        let (deaths, births) = (holes.len(), born.len());
+        for (number, row) in born.into_iter().enumerate() {
+            match holes.get(number) {
+                Some(&hole) => {
+                    let (index, life) = self.rows[hole].name;
+                    self.rows[hole] = Row { name: (index, life + 1), ..row };
+                }
+                None => {
+                    let (index, life) = self.free.remove(0);
+                    self.rows.push(Row { name: (index, life + 1), ..row });
+                }
+            }
+        }
+        if births < deaths {
+            let end = self.rows.len() - (deaths - births);
+            let open: Vec<usize> = holes[births..].to_vec();
+            let survivors: Vec<usize> = (end..ends.len()).filter(|at| !ends[*at]).collect();
+            for (&hole, &survivor) in open.iter().filter(|hole| **hole < end).zip(&survivors) {
+                let gone = self.rows[hole].name;
+                self.rows[hole] = self.rows[survivor];
+                self.rows[survivor].name = gone;
+            }
+            let freed = self.rows.split_off(end);
+            self.free.splice(0..0, freed.into_iter().map(|row| row.name));
+        }
+    }
+}
+
+fn rows(outcome: &Outcome) -> Vec<Row> {
+    let column = |name: &str| outcome.state.column::<u32>("cells", name).unwrap();
+    let pair = |a: &str, b: &str| column(a).into_iter().zip(column(b)).collect::<Vec<Name>>();
+    let (names, friends) = (pair("entity", "entity life"), pair("Friend.index", "Friend.life"));
+    let mothers = pair("Mother.index", "Mother.life");
+    let (keys, ages, seen) = (column("Key"), column("Age"), column("Seen"));
+    (0..names.len())
+        .map(|at| Row {
+            name: names[at],
+            key: keys[at],
+            age: ages[at],
+            seen: seen[at],
+            friend: friends[at],
+            mother: mothers[at],
+        })
+        .collect()
+}
+
+fn sets(rates: Rates) -> Vec<(&'static str, String)> {
+    let Rates { n, most, birth, twin, death, kill } = rates;
+    let all = [("n", n), ("most", most), ("birth", birth), ("twin", twin), ("death", death), ("kill", kill)];
+    all.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+}
+
+fn compiled(rates: Rates, frames: u32) -> diptych::Program {
+    let sets = sets(rates);
+    let sets: Vec<(&str, &str)> = sets.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    program(TEXT, &sets, frames)
+}
+
+fn some_rates(random: &mut Random) -> Rates {
+    let mut below = |most: u32| random.next(u64::from(most)) as u32;
+    let n = [0, 1, 2, 63, 64, 65, 100, 200, 300][below(9) as usize];
+    let most = (n.max(1) * [1, 2, 3][below(3) as usize]).max(4);
+    Rates { n, most, birth: below(30), twin: below(20), death: below(40), kill: below(20) }
+}
+
+/// Tens of thousands of frames, of populations that grow, shrink, end and fill up.
+#[test]
+fn rows_names_and_references_are_those_of_a_plain_model() {
+    let mut random = Random(11);
+    for run in 0..120 {
+        let rates = some_rates(&mut random);
+        let frames = [1, 2, 3, 40, 400, 800][random.next(6) as usize];
+        let mut model = Model::new(rates);
+        (0..frames).for_each(|frame| model.frame(frame));
+        let backend = if frames <= 40 { Backend::Interpreter } else { Backend::Compiled };
+        let options = Options { backend, ..Options::default() };
+        let workers = [0, 0, 0, 1, 2, 3][run % 6];
+        let outcome = run_with(&compiled(rates, frames), workers, BINARY, options).unwrap();
+        let found = rows(&outcome);
+        let first = (0..found.len().max(model.rows.len())).find(|at| found.get(*at) != model.rows.get(*at));
+        let differ = first.map(|at| (at, found.get(at), model.rows.get(at)));
+        assert_eq!(differ, None, "run {run}: {frames} frames, {workers} workers, {:?}", sets(rates));
+    }
+}
+
+/// Batches of many rows, several blocks: more than the plain model has patience for.
+#[test]
+fn births_and_ends_give_the_same_bits_at_any_number_of_workers_and_through_kills() {
+    let text = TEXT.replace("argmin(x in cells : mix(x.Key, Key))", "Mother");
+    let sets = [("n", "30_000"), ("most", "90_000"), ("birth", "20"), ("twin", "9"), ("death", "11"), ("kill", "3")];
+    let program = program(&text, &sets, 30);
+    let expected = run_with(&program, 0, BINARY, Options::default()).unwrap();
+    assert!(expected.state.rows(program.group("cells").unwrap()) > 31_000);
+    let mut random = Random(5);
+    for backend in [Backend::Interpreter, Backend::Compiled] {
+        for workers in [1, 2, 3] {
+            let outcome = run_with(&program, workers, BINARY, Options { backend, ..Options::default() }).unwrap();
+            assert_eq!(outcome.digest, expected.digest, "{workers} workers");
+        }
+    }
+    let mut killed = 0;
+    while killed < 12 {
+        let plan = Kills::random(&mut random, 3, 6, 20_000);
+        let (outcome, hit) = plan.run(&program, 3, BINARY, Options::default());
+        assert_eq!(outcome.digest, expected.digest);
+        killed += hit;
+    }
+}
+
+#[test]
+fn a_group_that_is_full_ends_the_run_and_says_so() {
+    let text = TEXT.replace(" and population < most / 2", "");
+    let program = program(&text, &[("n", "100"), ("most", "150"), ("birth", "50"), ("death", "0"), ("kill", "0")], 20);
+    for workers in [0, 2] {
+        let error = run_with(&program, workers, BINARY, Options::default()).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        assert!(error.contains("group cells would have") && error.contains("it has room for 150"), "{error}");
+    }
+}
