@@ -84,6 +84,8 @@ proptest! {
         count in prop::sample::select(vec![1usize, 2, 7, 40, 256]),
         lo in prop::sample::select(vec![-3.0f32, 0.0, 1.7, 1e6]),
         side in prop::sample::select(vec![1e-3f32, 1.0, 777.0]),
+        // How many more rows there could be, and were before.
+        more in prop_oneof![Just(0u32), 1u32..5000],
         seed: u64,
     ) {
         let edge = if torus { Edge::Torus } else { Edge::Open };
@@ -118,7 +120,12 @@ proptest! {
                 .collect(),
         };
         let slices: Vec<&[f32]> = rounded.iter().map(Vec::as_slice).collect();
-        let mut index = LocalIndex::new(KdShape::new(rows, axes, bucket));
+        let mut index = LocalIndex::new(KdShape::new(rows + more, axes, bucket));
+        if more > 0 {
+            let before = vec![vec![lo; (rows + more) as usize]; axes];
+            let before: Vec<&[f32]> = before.iter().map(Vec::as_slice).collect();
+            index.build(&space, &before, &mut KdScratch::default()).expect("positions are in the space");
+        }
         index.build(&space, &slices, &mut KdScratch::default()).expect("positions are in the space");
         let (mut nearest, mut among) = (Nearest::default(), Among::default());
         for ask in 0..24 {
