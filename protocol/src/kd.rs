@@ -111,8 +111,9 @@ pub struct KdPlaces {
     pub chunk_places: Place<u32>,
     /// Scatter: the rows of each chunk, in row order. Written all over: words.
     pub scattered: Words<u32>,
-    /// Build: the row in each slot; within a bucket in row order. (Not `scattered` in place: a batch must be able
-    /// to run again.)
+    /// Build: the row in each slot; within a bucket in row order, or by compact pieces of at most
+    /// [`BLOCK_ROWS_MAX`](crate::limits::BLOCK_ROWS_MAX) rows where the group's rows are kept in the order of slots, and in
+    /// row order within these. (Not `scattered` in place: a batch must be able to run again.)
     pub slot_rows: Place<u32>,
     /// Build: each row's bucket, counted within its chunk. Written all over: words.
     pub local_bucket: Words<u16>,

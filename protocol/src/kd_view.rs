@@ -101,6 +101,8 @@ pub struct BuildView<'b> {
     pub chunk_buckets: &'b mut u32,
     /// Its nodes, if they are summarised.
     pub summary: Option<NodesView<'b>>,
+    /// Whether buckets are cut into compact pieces: the group's rows are kept in the order of these slots.
+    pub in_pieces: bool,
 }
 
 /// The summaries of a chunk's nodes in the making.
@@ -304,6 +306,7 @@ impl<'t> Batch<'t, '_> {
                 }),
                 chunk_box: self.array_mut(p.chunk_box, chunk * 2 * axes..(chunk + 1) * 2 * axes),
                 chunk_buckets: &mut self.array_mut(p.chunk_buckets, chunk..chunk + 1)[0],
+                in_pieces: self.program().keeps_order(index),
                 summary: p.summary.as_ref().map(|s| {
                     let (nodes, width) = (2 * places.start..2 * places.end, s.shape.width());
                     NodesView {

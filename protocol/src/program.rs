@@ -114,11 +114,11 @@ impl Group {
     }
 }
 
-/// An order that a group's rows are kept in: those of `next` stand in the slots of a grid over `prev`. So what is near
+/// An order that a group's rows are kept in: those of `next` stand in the slots of an index over `prev`. So what is near
 /// in space is near in memory, and rows move each frame, all columns of the group together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// The grid.
+    /// The index.
     pub index: IndexId,
     /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers.
     pub entities: ColumnId,
@@ -463,6 +463,12 @@ impl Program {
     /// The loops of the bodies that a system runs.
     pub fn loops_of(&self, system: SystemId) -> impl Iterator<Item = &Loop> {
         self.bodies_of(system).into_iter().flat_map(|body| self.bodies[body].loops.values())
+    }
+
+    /// Whether the rows of an index's group are kept in its order.
+    #[inline]
+    pub fn keeps_order(&self, index: IndexId) -> bool {
+        self.groups[self.indexes[index].group].order.is_some_and(|order| order.index == index)
     }
 
     /// How large an inverse is.

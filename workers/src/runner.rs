@@ -208,6 +208,7 @@ impl Runner {
                     chunk_box: v.chunk_box,
                     chunk_buckets: v.chunk_buckets,
                     leaves: v.summary.as_mut().map(|summary| &mut *summary.leaves),
+                    in_pieces: v.in_pieces,
                 };
                 index::build(&v.shape, positions, v.rows_of_chunk, scratch, arrays)
                     .map_err(|e| Fault::new(format!("an index could not be built: {e}")))?;

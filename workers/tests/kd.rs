@@ -8,7 +8,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::{KdShape, chunk_buckets_max};
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
 use diptych_protocol::space::{Edge, Space};
-use diptych_workers::index::{IndexError, KdScratch, LocalIndex, Neighbours};
+use diptych_workers::index::{Blocks, IndexError, KdScratch, LocalIndex, Neighbours};
 use points::{Draws, KINDS, Kind, near, points, slices, space};
 use proptest::prelude::*;
 
@@ -313,6 +313,71 @@ fn share_of(most: u32, draw: u64) -> u32 {
         3 => (draw >> 8) as u32 % 70 % (most + 1),
         _ => (draw >> 8) as u32 % (most + 1),
     }
+}
+
+#[test]
+fn buckets_cut_into_pieces_hold_the_same_rows_and_blocks_of_slots_are_those_pieces() {
+    for kind in KINDS {
+        for (rows, bucket_rows) in [(0, 8), (1, 8), (17, 512), (3000, 8), (3000, 32), (3000, 256), (3000, 512)] {
+            let space = space(Edge::Box, 2, 0.0, 10.0);
+            let columns = points(kind, rows, &space, 0.0, 10.0, 3);
+            let plain = built(&space, &columns, bucket_rows);
+            let mut cut = LocalIndex::new(plain.shape);
+            cut.in_pieces = true;
+            cut.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
+            let (plain, tree) = (plain.tree(), cut.tree());
+            assert_eq!(plain.buckets(), tree.buckets());
+            for bucket in 0..tree.buckets() {
+                let mut rows = tree.bucket_rows(bucket).to_vec();
+                rows.sort_unstable();
+                assert_eq!(rows, plain.bucket_rows(bucket), "a bucket has the same rows");
+            }
+            let mut blocks = Blocks::default();
+            for batch_rows in [64, 192, 2048] {
+                for start in (0..rows as u32).step_by(batch_rows as usize) {
+                    let batch = RowRange::new(start, (rows as u32).min(start + batch_rows));
+                    blocks.form_slots(&tree, &slices(&columns), batch, 0.1);
+                    let mut next = 0;
+                    for (block, range) in (0..blocks.len()).map(|block| (block, blocks.range(block))) {
+                        assert!(range.start == next && !range.is_empty() && range.len() <= BLOCK_ROWS_MAX);
+                        next = range.end;
+                        let slots = batch.start as usize + range.start..batch.start as usize + range.end;
+                        let (lo, hi) = blocks.bounds(block);
+                        for (axis, column) in columns.iter().enumerate() {
+                            let at = || tree.slot_rows[slots.clone()].iter().map(|row| column[*row as usize]);
+                            assert_eq!(lo[axis], at().fold(f32::INFINITY, f32::min));
+                            assert_eq!(hi[axis], at().fold(f32::NEG_INFINITY, f32::max));
+                        }
+                    }
+                    assert_eq!(next, batch.len(), "every slot is in a block");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_of_a_bucket_are_compact() {
+    let space = space(Edge::Torus, 2, 0.0, 1.0);
+    let columns = points(Kind::Uniform, 20_000, &space, 0.0, 1.0, 4);
+    let index = |in_pieces| {
+        let mut index = LocalIndex::new(KdShape::new(20_000, 2, 64));
+        index.in_pieces = in_pieces;
+        index.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
+        index
+    };
+    // The mean area of the boxes around sixteen slots of the same bucket.
+    let area = |index: &LocalIndex| {
+        let (tree, mut blocks) = (index.tree(), Blocks::default());
+        blocks.form_slots(&tree, &slices(&columns), RowRange::new(0, 20_000), 0.0);
+        let area = |block| {
+            let (lo, hi) = blocks.bounds(block);
+            (hi[0] - lo[0]) * (hi[1] - lo[1])
+        };
+        (0..blocks.len()).map(area).sum::<f32>() / blocks.len() as f32
+    };
+    let (cut, plain) = (area(&index(true)), area(&index(false)));
+    assert!(cut < 0.5 * plain, "{cut} against {plain}");
 }
 
 proptest! {

@@ -52,7 +52,8 @@ fn nearest_of_all(
 ) -> Vec<u32> {
     let squared = |row: u32| columns.squared(space, &asked.from, row as usize);
     let mut rows: Vec<u32> = (0..rows).filter(|row| Some(*row) != asked.own && counts(*row)).collect();
-    rows.sort_by(|a, b| squared(*a).total_cmp(&squared(*b)).then(a.cmp(b)));
+    let entity = |row: &u32| asked.entities.map_or(*row, |entities| entities[*row as usize]);
+    rows.sort_by(|a, b| squared(*a).total_cmp(&squared(*b)).then(entity(a).cmp(&entity(b))));
     rows.truncate(asked.count);
     rows
 }
@@ -128,6 +129,9 @@ proptest! {
         }
         index.build(&space, &slices, &mut KdScratch::default()).expect("positions are in the space");
         let (mut nearest, mut among) = (Nearest::default(), Among::default());
+        // Each row's entity, where that is not its number.
+        let mut names: Vec<u32> = (0..rows).collect();
+        names.sort_by_key(|row| row.wrapping_mul(2_654_435_761));
         for ask in 0..24 {
             // Rows of the tree, which leave themselves out, and strangers, at times from nowhere.
             let own = (ask % 2 == 0).then(|| draw() % rows);
@@ -138,7 +142,8 @@ proptest! {
                     *from = f64::from(*from as f32);
                 }
             }
-            let asked = Asked { tree: index.tree(), space: &space, positions: columns.exact(), from, own, count };
+            let entities = (ask % 3 == 0).then_some(&names[..]);
+            let asked = Asked { tree: index.tree(), space: &space, positions: columns.exact(), entities, from, own, count };
             let mut found = vec![77];
             nearest.ask(&asked, &mut found);
             prop_assert_eq!(&found[1..], nearest_of_all(&space, &columns, rows, &asked, |_| true));

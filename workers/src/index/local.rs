@@ -34,6 +34,7 @@ pub enum IndexError {
 pub struct LocalIndex {
     pub room: KdShape,
     pub shape: KdShape,
+    pub in_pieces: bool,
     pub split_axis: Vec<u32>,
     pub split_value: Vec<f32>,
     pub split_row: Vec<u32>,
@@ -64,6 +65,7 @@ impl LocalIndex {
         Self {
             room: shape,
             shape,
+            in_pieces: false,
             split_axis: vec![0; chunks],
             split_value: vec![0.0; chunks],
             split_row: vec![0; chunks],
@@ -175,6 +177,7 @@ impl LocalIndex {
             chunk_box: &mut self.chunk_box[chunk * width..(chunk + 1) * width],
             chunk_buckets: &mut self.chunk_buckets[chunk],
             leaves: None,
+            in_pieces: self.in_pieces,
         };
         build(&self.shape, positions, &self.scattered[slots], scratch, arrays)
     }
