@@ -1,13 +1,15 @@
 //! Keeping rows in spatial order.
 //!
-//! A group whose rules look around by a grid has its rows of `next` written in the order of that grid's slots, each frame:
-//! what is near in space is near in memory, and nothing is brought back to where it stood. **The rule:** the rows of a
-//! group are kept in the order of a grid if
+//! A group whose rules look around by an index has its rows of `next` written in the order of that index's slots, each
+//! frame: what is near in space is near in memory, and nothing is brought back to where it stood. **The rule:** the rows of
+//! a group are kept in the order of an index, a grid or a k-d tree, if
 //!
 //! - its rows do not come and go;
 //! - it is over the state that the frame starts from, and the only index over the group;
 //! - a rule over the group asks it;
-//! - all rules over the group are text, and no native rule reads its rows;
+//! - of a tree, it is asked for no more than what is `within` a radius and what is `nearest`: nothing sums over its nodes or
+//!   looks into its buckets, and no rule reads `fresh` what it finds, which stands elsewhere by then;
+//! - all rules over the group are text, and no native rule reads its rows or asks the index;
 //! - nobody needs to find a row by its number: no component refers to rows of the group, no rule reads through such a
 //!   reference or goes over all rows, or over those that refer to it.
 //!
@@ -26,23 +28,24 @@ const ENTITIES: &str = "entity";
 /// Decides for each group, and makes its program so.
 pub fn keep(program: &mut Program) {
     for group in program.groups.ids() {
-        if let Some(index) = grid_of(program, group).filter(|_| may_move(program, group)) {
+        if let Some(index) = index_of(program, group).filter(|index| may_move(program, group, *index)) {
             put_in_order(program, group, index);
         }
     }
 }
 
-/// The grid that its rows could stand in the order of.
-fn grid_of(program: &Program, group: GroupId) -> Option<IndexId> {
+/// The index that its rows could stand in the order of.
+fn index_of(program: &Program, group: GroupId) -> Option<IndexId> {
     let mut over = program.indexes.iter().filter(|(_, index)| index.group == group);
     let (id, index) = over.next()?;
-    let only = over.next().is_none() && index.when == When::Prev && matches!(index.kind, IndexKind::Grid { .. });
+    let looked_into = index.summary().is_some() || index.buckets.is_some();
+    let only = over.next().is_none() && index.when == When::Prev && !looked_into;
     let asks = |system: &System| system.group == group && system.indexes.contains(&id);
     (only && program.systems.values().any(asks)).then_some(id)
 }
 
 /// Whether nobody needs its rows to stay where they are.
-fn may_move(program: &Program, group: GroupId) -> bool {
+fn may_move(program: &Program, group: GroupId, index: IndexId) -> bool {
     if program.groups[group].living.is_some() {
         return false;
     }
@@ -51,8 +54,13 @@ fn may_move(program: &Program, group: GroupId) -> bool {
     let referred = program.columns.values().any(|column| column.component_type.sort == Sort::Entity(group))
         || program.inverses.values().any(|inverse| inverse.group == group || inverse.to == group);
     let stays = |(id, system): (SystemId, &System)| match system.code {
-        Code::Native(_) => system.group == group || system.reads.iter().any(|read| of(read.column)),
-        _ => program.bodies_of(id).into_iter().any(|body| finds_rows(&program.bodies[body], group, of)),
+        Code::Native(_) => {
+            system.group == group || system.indexes.contains(&index) || system.reads.iter().any(|read| of(read.column))
+        }
+        _ => program.bodies_of(id).into_iter().any(|body| {
+            let body = &program.bodies[body];
+            finds_rows(body, group, of) || looks_into(program, body, index)
+        }),
     };
     unowned < OWNS_MAX && !referred && !program.systems.iter().any(stays)
 }
@@ -61,6 +69,15 @@ fn may_move(program: &Program, group: GroupId) -> bool {
 fn finds_rows(body: &Body, group: GroupId, of: impl Fn(ColumnId) -> bool) -> bool {
     let far = |op: Op| matches!(op, Op::Read { column, at: At::Row(_), .. } if of(column));
     body.ops.values().any(|typed| far(typed.op)) || body.loops.values().any(|it| it.over == Over::Group(group))
+}
+
+/// Whether a body looks into the buckets of a tree, or reads of what it finds there what stands elsewhere by then.
+fn looks_into(program: &Program, body: &Body, index: IndexId) -> bool {
+    let tree = matches!(program.indexes[index].kind, IndexKind::Tree { .. });
+    let found = |it: LoopId| body.loops[it].over.index() == Some(index);
+    let apart = |op: Op| matches!(op, Op::Read { when: When::Fresh, at: At::Other(it), .. } if found(it));
+    body.loops.values().any(|it| it.over.buckets() == Some(index))
+        || (tree && body.ops.values().any(|typed| apart(typed.op)))
 }
 
 fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
@@ -99,13 +116,15 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
     });
 }
 
-/// In rules: a row's entity is what its column says.
+/// In rules: a row's entity is what its column says. Of rows as near as each other the one with the lesser is nearer.
 fn name_entities(program: &mut Program, group: GroupId, index: IndexId, entities: ColumnId) {
     for id in program.systems.ids() {
         let mut others = false;
         for body in program.bodies_of(id) {
             let body = &mut program.bodies[body];
             let around = |it: LoopId| body.loops[it].over.index() == Some(index);
+            others |=
+                body.loops.values().any(|it| matches!(it.over, Over::Nearest { index: asked, .. } if asked == index));
             for (_, typed) in body.ops.iter_mut() {
                 let at = match typed.op {
                     Op::Row if program.systems[id].group == group => At::Own,

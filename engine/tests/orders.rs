@@ -1,13 +1,15 @@
-//! Which groups have their rows kept in the order of a grid: the written rule, from the program alone; and what the
+//! Which groups have their rows kept in the order of an index: the written rule, from the program alone; and what the
 //! verifier asks of such a program.
 
 mod support;
 
 use diptych::compile::{Settings, compile};
 use diptych::source::Source;
-use diptych_protocol::body::{Op, Over};
+use diptych_protocol::body::{At, Op, Over};
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, SystemId};
-use diptych_protocol::program::{Code, Domain, IndexKind, Inverse, Order, Program, Reach, Read, Span, When, Work};
+use diptych_protocol::program::{
+    Code, Domain, IndexKind, Inverse, Order, Program, Reach, Read, Span, Step, Summary, When, Work,
+};
 use diptych_protocol::types::{Scalar, Type};
 use diptych_protocol::verify::verify;
 use support::EveryKernel;
@@ -58,6 +60,8 @@ fn rows_that_nobody_needs_where_they_are_are_kept_in_order() {
 fn who_looks_at_rows_from_elsewhere_is_no_hindrance() {
     for items in [
         "system t for h owns B { B = sum(x in g within 2 : x.M) }",
+        // A tree answers both.
+        "system t for h owns B { B = min(x in g nearest 1 : distance(x)) }",
         "signal mean = mean(g: M)\nsignal some = count(g where row < 5)",
         "system move for g owns P { P = wrap(P + vec2(fresh A, 0)) }",
         "component Seen = entity of h\ngroup k[5] { Seen = h[1] }",
@@ -69,9 +73,8 @@ fn who_looks_at_rows_from_elsewhere_is_no_hindrance() {
 #[test]
 fn rows_that_somebody_needs_where_they_are_stay() {
     for items in [
-        "index other = kdtree of g { bucket = 64 }",
+        "index cells = grid of g { cell = 1 }\nindex other = kdtree of g { bucket = 64 }",
         "index other = grid of fresh g { cell = 1 }\nsystem move for g owns P { P = wrap(P) }",
-        "system t for h owns B { B = min(x in g nearest 1 : distance(x)) }",
         "system t for h owns B { B = sum(x in g : x.M) }",
         "system t for h owns B { B = g[3].M }",
         "system t for h owns B { let x = argmax(x in g within 2 : x.M)  B = x.M }",
@@ -87,8 +90,52 @@ fn rows_that_somebody_needs_where_they_are_stay() {
     assert_eq!(order(&compiled(&watched.replace("sum(x in g within 1 : x.M)", "M"))), None);
 }
 
+/// The same world with a tree that answers all that is asked.
+fn tree(items: &str) -> String {
+    world(&format!("index all = kdtree of g {{ bucket = 16 }}\n{items}"))
+}
+
+#[test]
+fn a_tree_that_is_the_only_index_gives_an_order_as_well() {
+    for items in [
+        "",
+        "system t for h owns B { B = sum(x in g within 2 : x.M) + min(x in g nearest 3 : x.M) }",
+        "system t for g owns M { M = sum(x in g within A : x.A) + f32(count(x in g nearest 5 where x.A > 1)) }",
+        "system move for g owns P { P = wrap(P + vec2(fresh A, 0)) }",
+    ] {
+        let program = compiled(&tree(items));
+        assert_eq!(order(&program).map(|order| order.index), Some(IndexId(0)), "{items}");
+        let slots = |step: &&Step| matches!(step.domain, Domain::Slots { index: IndexId(0), .. });
+        assert!(program.steps.values().any(|step| slots(&step)), "{items}");
+    }
+}
+
+#[test]
+fn rows_stay_where_a_tree_is_asked_for_more_than_what_is_near() {
+    for items in [
+        // What is found by the number of its row of `prev` stands elsewhere in `next`.
+        "component C = f32\nsystem t for h owns B { B = sum(x in g within 2 : fresh x.A) }",
+        "system t for h owns B { B = min(x in g nearest 2 : fresh x.A) }",
+        "index other = grid of g { cell = 1 }",
+        "component Size = f32\ngroup k[5] { Size = 0 }\nsystem t native \"k\" for k owns Size index all",
+        "component N = u32\ngroup buckets = buckets of all { N }\n\
+         system t for buckets owns N { N = count(x in g by all) }",
+    ] {
+        assert_eq!(order(&compiled(&tree(items))), None, "{items}");
+    }
+    let fresh = tree("system move for g owns P { P = wrap(P) }").replace("kdtree of g", "kdtree of fresh g");
+    assert_eq!(order(&compiled(&fresh.replace("within 1 :", "within 1 of fresh P :"))), None);
+    let sums = tree("").replace("bucket = 16", "bucket = 16, sum = M");
+    assert_eq!(order(&compiled(&sums)), None);
+}
+
 #[track_caller]
 fn broken(spoil: impl Fn(&mut Program), with: &str) {
+    broken_of(world, spoil, with);
+}
+
+#[track_caller]
+fn broken_of(world: fn(&str) -> String, spoil: impl Fn(&mut Program), with: &str) {
     let text = world(
         "system t for h owns B { B = sum(x in g within 2 : x.M) }\nsignal mean = mean(g: M)\nsystem p for g owns P { P = wrap(P) }",
     );
@@ -117,15 +164,25 @@ fn spoil_op(program: &mut Program, system: SystemId, spoil: impl Fn(&mut Op) -> 
 }
 
 #[test]
-fn an_order_is_that_of_a_grid_over_the_rows() {
-    let wrong = "its order is that of a grid over its own rows";
+fn an_order_is_that_of_an_index_over_the_rows() {
+    let wrong = "its order is that of an index over its own rows";
     broken(
         |p| p.groups[G].order = p.groups[G].order.map(|order| Order { index: IndexId(9), ..order }),
         "does not exist",
     );
     broken(|p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: ColumnId(99), ..o }), "does not exist");
     broken(|p| p.indexes[IndexId(0)].when = When::Fresh, wrong);
-    broken(|p| p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 64, summary: None }, wrong);
+    broken(|p| p.indexes[IndexId(0)].group = GroupId(1), wrong);
+    let looked_at = "a tree whose buckets are looked at";
+    broken_of(tree, |p| p.indexes[IndexId(0)].buckets = Some(GroupId(1)), looked_at);
+    broken_of(
+        tree,
+        |p| {
+            let summary = Some(Summary { sums: vec![column(p, 0, "M")], angle: 0.5 });
+            p.indexes[IndexId(0)].kind = IndexKind::Tree { bucket_rows: 16, summary };
+        },
+        looked_at,
+    );
     broken(
         |p| {
             let other = p.indexes[IndexId(0)].clone();
@@ -211,6 +268,38 @@ fn who_sees_rows_that_move_knows_it() {
         },
         "stands in the order of slots",
     );
+    // What a tree finds has not become what it will be where it stood.
+    broken_of(
+        tree,
+        |p| {
+            let mass = column(p, 0, "A");
+            spoil_op(p, T, |op| match op {
+                Op::Read { column, when, at: At::Other(_) } => {
+                    (*column, *when) = (mass, When::Fresh);
+                    true
+                }
+                _ => false,
+            });
+        },
+        "stands in the order of slots",
+    );
+    broken_of(
+        |items| tree(&items.replace("sum(x in g within 2 : x.M)", "min(x in g nearest 2 : x.M)")),
+        |p| {
+            let entities = p.groups[G].order.expect("an order").entities;
+            p.systems[T].reads.retain(|read| read.column != entities);
+        },
+        "the one with the lesser entity is nearer",
+    );
+    broken_of(
+        tree,
+        |p| {
+            let it = body(p, T).loops.ids().next().expect("a loop");
+            body(p, T).loops[it].over = Over::Members(IndexId(0));
+        },
+        "a loop goes over rows as they stand",
+    );
+    broken_of(tree, |p| p.systems[T].code = Code::Native("k".into()), "a native system reads its rows");
     broken(
         |p| {
             let it = body(p, T).loops.ids().next().expect("a loop");

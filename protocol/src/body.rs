@@ -223,7 +223,7 @@ pub enum Over {
     },
     /// The nearest rows of the index's group, or of those of its rows for which a condition is true; fewer if there are
     /// not so many; never the own row. By distance (squared, summed in the order of the axes, in the position's own
-    /// precision), then row.
+    /// precision), then row; where rows are kept in the order of the index, then entity.
     Nearest {
         /// The index.
         index: IndexId,

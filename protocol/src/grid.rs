@@ -1,5 +1,6 @@
-//! The shape of a grid in shared memory: which arrays it has, and how long each is. A pure function of the group's
-//! rows, the space and the cell that is asked for; how the arrays are filled and asked is the workers' business.
+//! The shape of a grid in shared memory: which arrays it has, and how long each is. A pure function of the most rows of
+//! the group, the space and the cell that is asked for; how the arrays are filled and asked is the workers' business. In a
+//! frame with fewer rows their first parts are used: what is behind means nothing.
 //!
 //! Rows are sorted by *cell*, and by row within a cell: a *slot* is a place in that order. Cells are numbered line by
 //! line: x runs fastest, then y, then z. Along x, where stretches of any length are read, they are shorter than along the
@@ -100,14 +101,16 @@ impl Lattice {
 /// The numbers that fix a grid's arrays.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct GridShape {
-    /// Rows of the group.
+    /// The most rows of the group.
     pub rows: u32,
     /// 1, 2 or 3.
     pub axes: usize,
     /// The least edge of a cell.
     pub cell: f32,
-    /// Where the cells lie; nothing in an open space, where the rows decide in each frame.
+    /// Where the cells lie when there are the most rows; nothing in an open space, where the rows decide in each frame.
     pub fixed: Option<Lattice>,
+    /// The space's edges: lows, then highs, if it has any.
+    edges: Option<[[f32; 3]; 2]>,
     /// The most cells.
     pub cells_max: u32,
     /// The most chunks: so many batches the building has.
@@ -119,31 +122,41 @@ pub struct GridShape {
 }
 
 impl GridShape {
-    /// The shape for a group of so many rows.
+    /// The shape for a group of at most so many rows.
     pub fn new(rows: u32, space: &Space, cell: f32) -> Self {
         let axes = usize::from(space.dimensions).min(3);
-        let fixed = (space.edge != Edge::Open).then(|| Lattice::new(axes, &space.lo, &space.hi, rows, cell));
+        let edges = (space.edge != Edge::Open).then_some([space.lo, space.hi]);
+        let fixed = edges.map(|[lo, hi]| Lattice::new(axes, &lo, &hi, rows, cell));
         let count_batch_rows = COUNTING.batch_rows(rows);
+        let chunks = chunks_max(rows);
+        let lists = |cells: u32| InverseShape::in_chunks(rows, cells, cells.div_ceil(chunks));
         Self {
             rows,
             axes,
             cell,
             fixed,
+            edges,
             cells_max: fixed.map_or(cells_max(rows), |lattice| lattice.cells()),
-            chunks: fixed.map_or(chunks_max(rows), |lattice| lists(rows, lattice.cells()).chunks),
+            chunks: fixed.map_or(chunks, |lattice| lists(lattice.cells()).chunks),
             count_batch_rows,
             count_batches: rows.div_ceil(count_batch_rows).max(1),
         }
     }
 
-    /// The lists of rows of a lattice's cells: at most [`GridShape::chunks`] chunks.
-    pub fn lists(&self, lattice: &Lattice) -> InverseShape {
-        lists(self.rows, lattice.cells())
+    /// The lists of rows of a lattice's cells, in a frame with so many rows: at most [`GridShape::chunks`] chunks.
+    pub fn lists(&self, lattice: &Lattice, rows: u32) -> InverseShape {
+        let (cells, chunks) = (lattice.cells(), self.chunks.min(chunks_max(rows)));
+        InverseShape::in_chunks(self.rows, cells, cells.div_ceil(chunks)).with(rows, cells)
     }
 
-    /// Where the cells lie, from the bounds that each counting batch found (lows, then highs, `2 * axes` numbers a batch).
-    pub fn lattice(&self, bounds: &[f32]) -> Lattice {
-        self.fixed.unwrap_or_else(|| {
+    /// Where the cells lie in a frame with so many rows: in a space without edges from the bounds that each counting batch
+    /// found (lows, then highs, `2 * axes` numbers a batch). Fewer rows have no more cells: the limit on these decides
+    /// alone how far their edges grow.
+    pub fn lattice(&self, bounds: &[f32], rows: u32) -> Lattice {
+        if let Some(fixed) = self.fixed.filter(|_| rows == self.rows) {
+            return fixed;
+        }
+        let [lo, hi] = self.edges.unwrap_or_else(|| {
             let (mut lo, mut hi) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
             for batch in bounds.chunks_exact(2 * self.axes) {
                 for axis in 0..self.axes {
@@ -151,17 +164,19 @@ impl GridShape {
                     hi[axis] = hi[axis].max(batch[self.axes + axis]);
                 }
             }
-            Lattice::new(self.axes, &lo, &hi, self.rows, self.cell)
-        })
+            [lo, hi]
+        });
+        Lattice::new(self.axes, &lo, &hi, rows, self.cell)
+    }
+
+    /// How many numbers of bounds there are in a frame with so many rows.
+    pub fn bounds(&self, rows: u32) -> usize {
+        if self.edges.is_some() { 0 } else { 2 * self.axes * rows.div_ceil(self.count_batch_rows) as usize }
     }
 }
 
 fn chunks_max(rows: u32) -> u32 {
     rows.div_ceil(GRID_CHUNK_ROWS).clamp(1, GRID_CHUNKS_MAX)
-}
-
-fn lists(rows: u32, cells: u32) -> InverseShape {
-    InverseShape::in_chunks(rows, cells, cells.div_ceil(chunks_max(rows)))
 }
 
 /// A column in the order of slots.
@@ -206,8 +221,8 @@ impl GridPlaces {
         arena: &mut Arena,
     ) -> Self {
         let rows = shape.rows as usize;
-        let bounds = if shape.fixed.is_some() { 0 } else { 2 * shape.axes * shape.count_batches as usize };
-        let most = InverseShape { chunks: shape.chunks, ..lists(shape.rows, shape.cells_max) };
+        let bounds = shape.bounds(shape.rows);
+        let most = InverseShape { chunks: shape.chunks, ..InverseShape::new(shape.rows, shape.cells_max) };
         let copy = |arena: &mut Arena, (column, when): (ColumnId, When)| {
             let scalar = program.columns[column].scalar;
             CopyPlace { column, when, scalar, place: arena.place(rows * scalar.size()) }
@@ -245,7 +260,6 @@ mod tests {
                         let small = f64::from(*side) / f64::from(count) < f64::from(cell) / parts;
                         assert!(count == 1 || !small, "{lattice:?}, {cell}");
                     }
-                    assert!(lists(rows, lattice.cells()).chunks <= chunks_max(rows));
                 }
             }
         }
@@ -270,8 +284,29 @@ mod tests {
         for bounds in
             [[f32::NAN; 4], [f32::INFINITY; 4], [0.0, 0.0, f32::INFINITY, 1.0], [0.0, 0.0, f32::MAX, f32::MAX]]
         {
-            assert!(shape.lattice(&bounds).cells() <= shape.cells_max);
+            assert!(shape.lattice(&bounds, 1000).cells() <= shape.cells_max);
         }
-        assert_eq!(shape.lattice(&[]).cells(), 1);
+        assert_eq!(shape.lattice(&[], 0).cells(), 1);
+    }
+
+    #[test]
+    fn fewer_rows_have_no_more_cells_and_chunks() {
+        for (axes, cell) in (1..=3).flat_map(|axes| [0.001, 0.01, 0.3, 2.0, 1e9].map(|cell| (axes, cell))) {
+            for most in [0, 1, 10, 2_500, 70_000, 3_000_000] {
+                let mut space = Space::open(axes);
+                space.edge = Edge::Box;
+                space.hi[..usize::from(axes)].copy_from_slice(&[7.0, 4.5, 3.1][..usize::from(axes)]);
+                let shape = GridShape::new(most, &space, cell);
+                for rows in (0..=40).map(|part| (u64::from(most) * part / 40) as u32) {
+                    let lattice = shape.lattice(&[], rows);
+                    let lists = shape.lists(&lattice, rows);
+                    assert!(
+                        lattice.cells() <= shape.cells_max && lattice.cells() <= cells_max(rows),
+                        "{rows} of {most}"
+                    );
+                    assert!(lists.chunks <= shape.chunks && lists.batches <= shape.count_batches, "{rows} of {most}");
+                }
+            }
+        }
     }
 }

@@ -53,14 +53,15 @@ impl<'t> Batch<'t, '_> {
         self.grid_places(index)
     }
 
-    /// Where the cells lie, and the shape of their lists.
+    /// Where the cells lie, and the shape of their lists, with the rows that are there in this frame.
     ///
     /// # Safety
     /// The bounds of an open space are complete.
-    unsafe fn lattice(&self, p: &GridPlaces) -> (Lattice, InverseShape) {
+    unsafe fn lattice(&self, index: IndexId, p: &GridPlaces) -> (Lattice, InverseShape) {
+        let rows = self.group_rows(self.program().indexes[index].group);
         // SAFETY: the caller's duty.
-        let lattice = p.shape.lattice(unsafe { self.array(p.bounds, 0..p.bounds.len) });
-        (lattice, p.shape.lists(&lattice))
+        let lattice = p.shape.lattice(unsafe { self.array(p.bounds, 0..p.shape.bounds(rows)) }, rows);
+        (lattice, p.shape.lists(&lattice, rows))
     }
 
     /// For a batch that finds bounds: lows, then highs of its rows, an axis each; and room for rounded positions.
@@ -91,7 +92,7 @@ impl<'t> Batch<'t, '_> {
         let p = self.grid_phase(index, IndexPhase::Count);
         // SAFETY: Bounds is complete; each batch writes its own rows' cells and its own row of the table.
         unsafe {
-            let (lattice, shape) = self.lattice(p);
+            let (lattice, shape) = self.lattice(index, p);
             let (batch, chunks) = (self.number.0 as usize, shape.chunks as usize);
             CellsView {
                 lattice,
@@ -107,14 +108,17 @@ impl<'t> Batch<'t, '_> {
     pub fn grid_place(&self, index: IndexId) -> PlaceView<'_> {
         let p = self.grid_phase(index, IndexPhase::Place);
         // SAFETY: Bounds and Count are complete; the phase has one batch, which this is.
-        unsafe { self.place_lists(&p.lists, self.lattice(p).1) }
+        unsafe { self.place_lists(&p.lists, self.lattice(index, p).1) }
     }
 
     /// For a batch that scatters. What refers are rows, what they refer to their cells.
     pub fn grid_scatter(&self, index: IndexId) -> ScatterView<'_> {
         let p = self.grid_phase(index, IndexPhase::Scatter);
         // SAFETY: Bounds, Count and Place are complete.
-        unsafe { self.scatter_lists(&p.lists, self.lattice(p).1, self.array(p.cell_of, self.rows.indices())) }
+        unsafe {
+            let cells = self.array(p.cell_of, self.rows.indices());
+            self.scatter_lists(&p.lists, self.lattice(index, p).1, cells)
+        }
     }
 
     /// For a batch that builds its chunk: the lists of its cells, and the columns to copy, each whole, as it is read, and
@@ -126,11 +130,11 @@ impl<'t> Batch<'t, '_> {
         let p = self.grid_phase(index, IndexPhase::Build);
         // SAFETY: Bounds, Count, Place and Scatter are complete; the chunk is its batch's alone.
         let lists = unsafe {
-            let (_, shape) = self.lattice(p);
+            let (_, shape) = self.lattice(index, p);
             if self.number.0 >= shape.chunks {
                 return None;
             }
-            self.list_chunk(&p.lists, shape, self.array(p.cell_of, 0..p.cell_of.len))
+            self.list_chunk(&p.lists, shape, self.array(p.cell_of, 0..shape.rows as usize))
         };
         let (first, count) = (lists.first_slot as usize, lists.listed.len());
         let pair = move |copy: &CopyPlace| {
@@ -183,7 +187,7 @@ impl<'t> Batch<'t, '_> {
         let rows = self.group_rows(self.program().indexes[index].group) as usize;
         // SAFETY: the grid was built in an earlier stage (verified); nothing writes it before the next tick.
         unsafe {
-            let (lattice, shape) = self.lattice(p);
+            let (lattice, shape) = self.lattice(index, p);
             GridView {
                 lattice,
                 cell_start: self.array(p.lists.starts, 0..shape.targets as usize + 1),

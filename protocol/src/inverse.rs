@@ -1,5 +1,6 @@
 //! The shape of an inverse of a reference column in shared memory. A pure function of how many rows refer and how
-//! many are referred to.
+//! many are referred to, at the most. In a frame with fewer the first parts of the arrays are used, as
+//! [`InverseShape::with`] says: what is behind means nothing.
 //!
 //! The rows that are referred to are cut into *chunks* of equal size. Referring rows are brought to the chunk of what
 //! they refer to, then listed row by row within it; in each list they stand in ascending order.
@@ -41,6 +42,18 @@ impl InverseShape {
             chunks: targets.div_ceil(chunk_rows).max(1),
             batch_rows,
             batches: rows.div_ceil(batch_rows).max(1),
+        }
+    }
+
+    /// The shape in a frame with so many referring rows and targets, neither more than here: the same batches and chunks, as
+    /// far as they have any; one chunk at least.
+    pub fn with(self, rows: u32, targets: u32) -> Self {
+        Self {
+            rows,
+            targets,
+            chunks: targets.div_ceil(1 << self.chunk_bits).max(1),
+            batches: rows.div_ceil(self.batch_rows),
+            ..self
         }
     }
 

@@ -73,18 +73,25 @@ pub struct InverseView<'b> {
 }
 
 impl<'t> Batch<'t, '_> {
-    fn inverse_phase(&self, inverse: InverseId, phase: InversePhase) -> &'t InversePlaces {
+    /// The places of an inverse, and its shape with the rows that are there in this frame.
+    fn inverse_places(&self, inverse: InverseId) -> (&'t InversePlaces, InverseShape) {
+        let places = &self.track().layout.inverses[inverse];
+        let inverse = &self.program().inverses[inverse];
+        (places, places.shape.with(self.group_rows(inverse.group), self.group_rows(inverse.to)))
+    }
+
+    fn inverse_phase(&self, inverse: InverseId, phase: InversePhase) -> (&'t InversePlaces, InverseShape) {
         assert_eq!(self.program().steps[self.step].work, Work::Inverse(inverse, phase), "another phase's batch");
         self.hand_out_once();
-        &self.track().layout.inverses[inverse]
+        self.inverse_places(inverse)
     }
 
     /// For a batch that counts.
     pub fn inverse_count(&self, inverse: InverseId) -> CountView<'_> {
-        let p = self.inverse_phase(inverse, InversePhase::Count);
-        let (chunks, batch) = (p.shape.chunks as usize, self.number.0 as usize);
+        let (p, shape) = self.inverse_phase(inverse, InversePhase::Count);
+        let (chunks, batch) = (shape.chunks as usize, self.number.0 as usize);
         CountView {
-            shape: p.shape,
+            shape,
             references: &self.references(inverse)[self.rows.indices()],
             // SAFETY: each batch writes its own row of the table.
             counts: unsafe { self.array_mut(p.counts, batch * chunks..(batch + 1) * chunks) },
@@ -93,26 +100,27 @@ impl<'t> Batch<'t, '_> {
 
     /// For the batch that places.
     pub fn inverse_place(&self, inverse: InverseId) -> PlaceView<'_> {
-        let p = self.inverse_phase(inverse, InversePhase::Place);
+        let (p, shape) = self.inverse_phase(inverse, InversePhase::Place);
         // SAFETY: Count is complete; the phase has one batch, which this is; each array is cut once.
-        unsafe { self.place_lists(p, p.shape) }
+        unsafe { self.place_lists(p, shape) }
     }
 
     /// For a batch that scatters.
     pub fn inverse_scatter(&self, inverse: InverseId) -> ScatterView<'_> {
-        let p = self.inverse_phase(inverse, InversePhase::Scatter);
+        let (p, shape) = self.inverse_phase(inverse, InversePhase::Scatter);
         // SAFETY: Place is complete.
-        unsafe { self.scatter_lists(p, p.shape, &self.references(inverse)[self.rows.indices()]) }
+        unsafe { self.scatter_lists(p, shape, &self.references(inverse)[self.rows.indices()]) }
     }
 
-    /// For a batch that lists a chunk.
-    pub fn inverse_list(&self, inverse: InverseId) -> ListView<'_> {
-        let p = self.inverse_phase(inverse, InversePhase::List);
+    /// For a batch that lists a chunk; nothing where fewer targets than ever are possible have left it none.
+    pub fn inverse_list(&self, inverse: InverseId) -> Option<ListView<'_>> {
+        let (p, shape) = self.inverse_phase(inverse, InversePhase::List);
         // SAFETY: Place is complete; the batch's chunk is its own alone, and this is called once.
-        unsafe { self.list_chunk(p, p.shape, self.references(inverse)) }
+        (self.number.0 < shape.chunks).then(|| unsafe { self.list_chunk(p, shape, self.references(inverse)) })
     }
 
-    /// What places lists of this shape, which has no more chunks and targets than there is room for.
+    /// What places lists of this shape, which has no more chunks and targets than there is room for. Rows of the table that
+    /// are behind its last batch are an earlier frame's.
     ///
     /// # Safety
     /// Counting is complete; the phase has one batch, which this is, and it calls this once.
@@ -182,10 +190,11 @@ impl<'t> Batch<'t, '_> {
     pub fn inverse(&self, inverse: InverseId) -> InverseView<'_> {
         let declared = self.system().is_some_and(|s| self.program().systems[s].inverses.contains(&inverse));
         assert!(declared, "a body asks an inverse that its system does not declare");
-        let p = &self.track().layout.inverses[inverse];
+        let (p, shape) = self.inverse_places(inverse);
         // SAFETY: it was listed in an earlier stage (verified); nothing writes it before the next tick.
         unsafe {
-            InverseView { starts: self.array(p.starts, 0..p.starts.len), listed: self.array(p.listed, 0..p.listed.len) }
+            let starts = self.array(p.starts, 0..shape.targets as usize + 1);
+            InverseView { starts, listed: self.array(p.listed, 0..starts[starts.len() - 1] as usize) }
         }
     }
 }

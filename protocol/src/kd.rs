@@ -1,5 +1,6 @@
-//! The shape of a k-d index in shared memory: which arrays it has, and how long each is. A pure function of the
-//! group's rows, the axes and the bucket size; how the arrays are filled and asked is the workers' business.
+//! The shape of a k-d index in shared memory: which arrays it has, and how long each is. A pure function of the most
+//! rows of the group, the axes and the bucket size; how the arrays are filled and asked is the workers' business. In a
+//! frame with fewer rows their first parts are used, as [`KdShape::with`] says: what is behind means nothing.
 //!
 //! Rows are parted into *chunks* (a power of two of them) by planes chosen from a sample; each chunk is built by a
 //! tree of its own, whose leaves are the *buckets*. A *slot* is a place in chunk-then-bucket order.
@@ -40,7 +41,7 @@ pub fn buckets_max(rows: u32, bucket_rows: u32) -> u32 {
 /// The numbers that fix an index's arrays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KdShape {
-    /// Rows of the group.
+    /// Rows of the group: the most there can be, or those of a frame.
     pub rows: u32,
     /// 1, 2 or 3.
     pub axes: usize,
@@ -68,6 +69,18 @@ impl KdShape {
             count_batch_rows,
             count_batches: rows.div_ceil(count_batch_rows),
             buckets_max: buckets_max(rows, bucket_rows),
+        }
+    }
+
+    /// The shape in a frame with so many rows, at most [`KdShape::rows`]: the same counting batches, as far as they have
+    /// rows, and as many chunks as these rows ask for. No array is longer than at the most.
+    pub fn with(self, rows: u32) -> Self {
+        Self {
+            rows,
+            chunks: chunks(rows),
+            count_batches: rows.div_ceil(self.count_batch_rows),
+            buckets_max: buckets_max(rows, self.bucket_rows),
+            ..self
         }
     }
 }
@@ -98,8 +111,9 @@ pub struct KdPlaces {
     pub chunk_places: Place<u32>,
     /// Scatter: the rows of each chunk, in row order. Written all over: words.
     pub scattered: Words<u32>,
-    /// Build: the row in each slot; within a bucket in row order. (Not `scattered` in place: a batch must be able
-    /// to run again.)
+    /// Build: the row in each slot; within a bucket in row order, or by compact pieces of at most
+    /// [`BLOCK_ROWS_MAX`](crate::limits::BLOCK_ROWS_MAX) rows where the group's rows are kept in the order of slots, and in
+    /// row order within these. (Not `scattered` in place: a batch must be able to run again.)
     pub slot_rows: Place<u32>,
     /// Build: each row's bucket, counted within its chunk. Written all over: words.
     pub local_bucket: Words<u16>,

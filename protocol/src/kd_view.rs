@@ -101,6 +101,8 @@ pub struct BuildView<'b> {
     pub chunk_buckets: &'b mut u32,
     /// Its nodes, if they are summarised.
     pub summary: Option<NodesView<'b>>,
+    /// Whether buckets are cut into compact pieces: the group's rows are kept in the order of these slots.
+    pub in_pieces: bool,
 }
 
 /// The summaries of a chunk's nodes in the making.
@@ -193,16 +195,22 @@ impl<'t> Batch<'t, '_> {
         }
     }
 
+    /// The shape of an index with the rows that are there in this frame.
+    fn kd_shape(&self, index: IndexId, p: &KdPlaces) -> KdShape {
+        p.shape.with(self.group_rows(self.program().indexes[index].group))
+    }
+
     /// For the batch that chooses the planes.
     pub fn kd_split(&self, index: IndexId) -> SplitView<'_> {
         let p = self.phase(index, IndexPhase::Split);
-        let chunks = 0..p.shape.chunks as usize;
+        let shape = self.kd_shape(index, p);
+        let chunks = 0..shape.chunks as usize;
         // SAFETY: the phase has one batch, which this is; each array is cut once.
         unsafe {
             SplitView {
-                shape: p.shape,
+                shape,
                 rounded: std::array::from_fn(|axis| match p.rounded.get(axis) {
-                    Some(&place) => self.array_mut(place, 0..place.len),
+                    Some(&place) => self.array_mut(place, 0..shape.rows as usize),
                     None => &mut [],
                 }),
                 axis: self.array_mut(p.split_axis, chunks.clone()),
@@ -215,12 +223,13 @@ impl<'t> Batch<'t, '_> {
     /// For a batch that counts.
     pub fn kd_count(&self, index: IndexId) -> CountView<'_> {
         let p = self.phase(index, IndexPhase::Count);
-        let chunks = p.shape.chunks as usize;
+        let shape = self.kd_shape(index, p);
+        let chunks = shape.chunks as usize;
         let batch = self.number.0 as usize;
         // SAFETY: Split is complete; each batch writes its own rows' chunks and its own row of the table.
         unsafe {
             CountView {
-                shape: p.shape,
+                shape,
                 splits: Planes {
                     axis: self.array(p.split_axis, 0..chunks),
                     value: self.array(p.split_value, 0..chunks),
@@ -235,13 +244,16 @@ impl<'t> Batch<'t, '_> {
     /// For the batch that places.
     pub fn kd_place(&self, index: IndexId) -> PlaceView<'_> {
         let p = self.phase(index, IndexPhase::Place);
-        let chunks = p.shape.chunks as usize;
+        let shape = self.kd_shape(index, p);
+        let chunks = shape.chunks as usize;
+        // Rows of the table that are behind the last batch with rows are an earlier frame's.
+        let table = 0..chunks * shape.count_batches as usize;
         // SAFETY: Count is complete; the phase has one batch, which this is; each array is cut once.
         unsafe {
             PlaceView {
-                shape: p.shape,
-                counts: self.array(p.counts, 0..p.counts.len),
-                first_slots: self.array_mut(p.first_slots, 0..p.first_slots.len),
+                shape,
+                counts: self.array(p.counts, table.clone()),
+                first_slots: self.array_mut(p.first_slots, table),
                 chunk_slots: self.array_mut(p.chunk_slots, 0..chunks + 1),
                 chunk_places: self.array_mut(p.chunk_places, 0..chunks + 1),
             }
@@ -251,12 +263,13 @@ impl<'t> Batch<'t, '_> {
     /// For a batch that scatters.
     pub fn kd_scatter(&self, index: IndexId) -> ScatterView<'_> {
         let p = self.phase(index, IndexPhase::Scatter);
-        let chunks = p.shape.chunks as usize;
+        let shape = self.kd_shape(index, p);
+        let chunks = shape.chunks as usize;
         let batch = self.number.0 as usize;
         // SAFETY: Count and Place are complete.
         unsafe {
             ScatterView {
-                shape: p.shape,
+                shape,
                 chunk_of: self.array(p.chunk_of, self.rows.indices()),
                 first_slots: self.array(p.first_slots, batch * chunks..(batch + 1) * chunks),
                 scattered: self.track().memory.words(p.scattered),
@@ -264,23 +277,27 @@ impl<'t> Batch<'t, '_> {
         }
     }
 
-    /// For a batch that builds its chunk.
-    pub fn kd_build(&self, index: IndexId) -> BuildView<'_> {
+    /// For a batch that builds its chunk; nothing where fewer rows than ever are possible need fewer chunks.
+    pub fn kd_build(&self, index: IndexId) -> Option<BuildView<'_>> {
         let p = self.phase(index, IndexPhase::Build);
+        let shape = self.kd_shape(index, p);
         let chunk = self.number.0 as usize;
-        let axes = p.shape.axes;
+        if chunk >= shape.chunks as usize {
+            return None;
+        }
+        let axes = shape.axes;
         // SAFETY: Place is complete; slots, bucket places, nodes, box and count of a chunk are its own batch's alone.
-        unsafe {
+        Some(unsafe {
             let slots = self.array(p.chunk_slots, chunk..chunk + 2);
             let slots = slots[0] as usize..slots[1] as usize;
             let places = self.array(p.chunk_places, chunk..chunk + 2);
             let places = places[0] as usize..places[1] as usize;
             BuildView {
-                shape: p.shape,
+                shape,
                 rows_of_chunk: &self.track().memory.words::<AtomicU32>(p.scattered)[slots.clone()],
                 first_slot: slots.start as u32,
                 slot_rows: self.array_mut(p.slot_rows, slots),
-                local_bucket: self.track().memory.words(p.local_bucket),
+                local_bucket: &self.track().memory.words(p.local_bucket)[..shape.rows as usize],
                 bucket_start: self.array_mut(p.bucket_start, places.clone()),
                 bucket_end: self.array_mut(p.bucket_end, places.clone()),
                 bucket_box: std::array::from_fn(|side| match p.bucket_box.get(side) {
@@ -289,6 +306,7 @@ impl<'t> Batch<'t, '_> {
                 }),
                 chunk_box: self.array_mut(p.chunk_box, chunk * 2 * axes..(chunk + 1) * 2 * axes),
                 chunk_buckets: &mut self.array_mut(p.chunk_buckets, chunk..chunk + 1)[0],
+                in_pieces: self.program().keeps_order(index),
                 summary: p.summary.as_ref().map(|s| {
                     let (nodes, width) = (2 * places.start..2 * places.end, s.shape.width());
                     NodesView {
@@ -298,7 +316,7 @@ impl<'t> Batch<'t, '_> {
                     }
                 }),
             }
-        }
+        })
     }
 
     /// What the nodes of an index are made of, for a batch that builds its chunk: whole columns, those of its positions, an
@@ -320,26 +338,29 @@ impl<'t> Batch<'t, '_> {
     pub(crate) fn kd_slot_rows(&self, index: IndexId) -> &[u32] {
         assert_eq!(self.slots(), Some(index), "a batch that is not given by these slots");
         let p = self.tree_places(index);
+        let rows = self.kd_shape(index, p).rows as usize;
         // SAFETY: the index was sealed in an earlier stage (verified); nothing writes it before the next tick.
-        unsafe { self.array(p.slot_rows, 0..p.slot_rows.len) }
+        unsafe { self.array(p.slot_rows, 0..rows) }
     }
 
     /// For the batch that numbers the buckets.
     pub fn kd_seal(&self, index: IndexId) -> SealView<'_> {
         let p = self.phase(index, IndexPhase::Seal);
+        let shape = self.kd_shape(index, p);
+        let (chunks, width) = (shape.chunks as usize, 2 * shape.axes);
         // SAFETY: Build is complete; the phase has one batch, which this is; each array is cut once.
         unsafe {
             SealView {
-                shape: p.shape,
-                chunk_buckets: self.array(p.chunk_buckets, 0..p.chunk_buckets.len),
-                chunk_box: self.array(p.chunk_box, 0..p.chunk_box.len),
-                chunk_base: self.array_mut(p.chunk_base, 0..p.chunk_base.len),
-                node_box: self.array_mut(p.node_box, 0..p.node_box.len),
+                shape,
+                chunk_buckets: self.array(p.chunk_buckets, 0..chunks),
+                chunk_box: self.array(p.chunk_box, 0..chunks * width),
+                chunk_base: self.array_mut(p.chunk_base, 0..chunks + 1),
+                node_box: self.array_mut(p.node_box, 0..2 * chunks * width),
                 summary: p.summary.as_ref().map(|s| TopView {
                     shape: s.shape,
-                    chunk_places: self.array(p.chunk_places, 0..p.chunk_places.len),
-                    nodes: self.array(s.nodes, 0..s.nodes.len),
-                    top: self.array_mut(s.top, 0..s.top.len),
+                    chunk_places: self.array(p.chunk_places, 0..chunks + 1),
+                    nodes: self.array(s.nodes, 0..2 * shape.buckets_max as usize * s.shape.width()),
+                    top: self.array_mut(s.top, 0..chunks * s.shape.width()),
                 }),
             }
         }
@@ -352,8 +373,8 @@ impl<'t> Batch<'t, '_> {
     pub fn kd(&self, index: IndexId) -> KdView<'_> {
         self.check_declared(index);
         let p = self.tree_places(index);
-        let chunks = p.shape.chunks as usize;
-        let buckets = p.shape.buckets_max as usize;
+        let shape = self.kd_shape(index, p);
+        let (rows, chunks, buckets) = (shape.rows as usize, shape.chunks as usize, shape.buckets_max as usize);
         let mut bucket_box: [&[f32]; 6] = [&[]; 6];
         // SAFETY: the index was sealed in an earlier stage (verified); nothing writes it before the next tick.
         unsafe {
@@ -361,16 +382,16 @@ impl<'t> Batch<'t, '_> {
                 *view = self.array(place, 0..buckets);
             }
             KdView {
-                shape: p.shape,
-                chunk_of: self.array(p.chunk_of, 0..p.chunk_of.len),
-                local_bucket: self.track().memory.words(p.local_bucket),
-                slot_rows: self.array(p.slot_rows, 0..p.slot_rows.len),
+                shape,
+                chunk_of: self.array(p.chunk_of, 0..rows),
+                local_bucket: &self.track().memory.words(p.local_bucket)[..rows],
+                slot_rows: self.array(p.slot_rows, 0..rows),
                 chunk_places: self.array(p.chunk_places, 0..chunks + 1),
                 chunk_base: self.array(p.chunk_base, 0..chunks + 1),
                 bucket_start: self.array(p.bucket_start, 0..buckets),
                 bucket_end: self.array(p.bucket_end, 0..buckets),
                 bucket_box,
-                node_box: self.array(p.node_box, 0..p.node_box.len),
+                node_box: self.array(p.node_box, 0..2 * chunks * 2 * shape.axes),
             }
         }
     }
@@ -381,13 +402,16 @@ impl<'t> Batch<'t, '_> {
     /// As [`Self::kd`].
     pub fn kd_summary(&self, index: IndexId) -> Option<SummaryView<'_>> {
         self.check_declared(index);
+        let p = self.tree_places(index);
+        let shape = self.kd_shape(index, p);
+        let (nodes, chunks) = (2 * shape.buckets_max as usize, shape.chunks as usize);
         // SAFETY: as in `kd`.
-        self.tree_places(index).summary.as_ref().map(|s| unsafe {
+        p.summary.as_ref().map(|s| unsafe {
             SummaryView {
                 shape: s.shape,
-                nodes: self.array(s.nodes, 0..s.nodes.len),
-                leaves: self.array(s.leaves, 0..s.leaves.len),
-                top: self.array(s.top, 0..s.top.len),
+                nodes: self.array(s.nodes, 0..nodes * s.shape.width()),
+                leaves: self.array(s.leaves, 0..nodes),
+                top: self.array(s.top, 0..chunks * s.shape.width()),
             }
         })
     }

@@ -138,11 +138,11 @@ impl Group {
     }
 }
 
-/// An order that a group's rows are kept in: those of `next` stand in the slots of a grid over `prev`. So what is near
+/// An order that a group's rows are kept in: those of `next` stand in the slots of an index over `prev`. So what is near
 /// in space is near in memory, and rows move each frame, all columns of the group together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// The grid.
+    /// The index.
     pub index: IndexId,
     /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers.
     pub entities: ColumnId,
@@ -502,6 +502,12 @@ impl Program {
     /// The births and ends that a system asks for.
     pub fn edits_of(&self, system: SystemId) -> impl Iterator<Item = (EditId, &Edit)> {
         self.edits.iter().filter(move |(_, edit)| edit.system == system)
+    }
+
+    /// Whether the rows of an index's group are kept in its order.
+    #[inline]
+    pub fn keeps_order(&self, index: IndexId) -> bool {
+        self.groups[self.indexes[index].group].order.is_some_and(|order| order.index == index)
     }
 
     /// How large an inverse is.

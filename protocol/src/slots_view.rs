@@ -22,11 +22,7 @@ impl Batch<'_, '_> {
     /// Then the batch has a stretch of `next`, and its rows of `prev` lie anywhere.
     #[inline]
     pub fn in_order(&self) -> bool {
-        let order = |index: IndexId| {
-            let group = self.program().indexes[index].group;
-            self.program().groups[group].order.is_some_and(|order| order.index == index)
-        };
-        self.slots().is_some_and(order)
+        self.slots().is_some_and(|index| self.program().keeps_order(index))
     }
 
     /// The rows of a batch that is given by slots, in their order; where it is [`Self::in_order`], those of `prev`.

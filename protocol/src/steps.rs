@@ -181,7 +181,7 @@ pub enum Domain {
     /// The rows of an index's group, so many slots at a time: rows of a batch are near each other, in whatever order they
     /// stand.
     Slots {
-        /// A grid, or a k-d tree whose summaries the pass asks for.
+        /// A grid, a k-d tree whose summaries the pass asks for, or the index in whose order the rows are kept.
         index: IndexId,
         /// A multiple of [`crate::limits::ROW_ALIGN`].
         batch_rows: u32,

@@ -376,10 +376,11 @@ impl<'t, 'm> Batch<'t, 'm> {
         let index = &self.program().indexes[index];
         let mut axes: [&[f32]; 3] = [&[]; 3];
         if !rounded.is_empty() {
+            let rows = self.group_rows(index.group) as usize;
             for (axis, &place) in axes.iter_mut().zip(rounded).filter(|_| !rounding) {
                 // SAFETY: the index's first phase is complete: this is a later one, or a system that asks the sealed
                 // index (verified).
-                *axis = unsafe { self.array(place, 0..place.len) };
+                *axis = unsafe { self.array(place, 0..rows) };
             }
             return Positions { axes, count: index.positions.len() };
         }

@@ -1,4 +1,4 @@
-//! Rows that are kept in the order of a grid: nobody sees it but the clock. Draws, references to entities, what is
+//! Rows that are kept in the order of a grid or a k-d tree: nobody sees it but the clock. Draws, references to entities, what is
 //! measured and what is blamed go by entities; and the bits are the same by every back end, at any number of workers,
 //! and when workers are killed.
 
@@ -65,6 +65,70 @@ ensure \"rows are counted by entity\" first == 45
 /// Another index over the points, which nobody asks: it keeps them where they are.
 const PIN: &str = "index pin = kdtree of points { bucket = 64 }\n";
 
+/// Points that hop from place to place of a lattice, many as near to each other as others are, by a tree alone: what is
+/// within a radius of all or of each row, what is nearest, what is nearest of some, and of a point beside; draws of all of
+/// these; watchers of another group.
+const TREE_WORLD: &str = "scenario trees
+param n: u32 = 2_500
+space torus (0, 0) .. (40, 40)
+component Position = vec2
+component Name = u32
+component Weight = f64
+component Reach = f32
+component Wrong = u32
+component Crowd = u32
+component Near = u32
+component Luck = u32
+component Watched = u32
+group points[n] {
+    position Position = vec2(floor(uniform(0, 80)) * 0.5, floor(uniform(0, 80)) * 0.5)
+    Name = row
+    Weight = f64(row) * 0.5
+    Reach = 0.5 + 0.25 * f32(row % 4)
+    Wrong = 0
+    Crowd = 0
+    Near = 0
+    Luck = 0
+}
+group watchers[n / 5] {
+    position Position = vec2(floor(uniform(0, 80)) * 0.5, floor(uniform(0, 80)) * 0.5)
+    Watched = 0
+}
+index tree = kdtree of points { bucket = 32 }
+system move for points owns Position {
+    let hop = if fresh Crowd > 4 { 1.0 } else { 0.5 }
+    Position = wrap(Position + vec2((floor(uniform(0, 3)) - 1) * hop, (floor(uniform(0, 3)) - 1) * hop))
+}
+system check for points owns Wrong { Wrong += if row == Name { 0 } else { 1 } }
+system crowd for points owns Crowd {
+    Crowd = count(x in points within 1) + count(x in points within 0.6 where chance(0.25))
+    + count(x in points within Reach) + sum(x in points within 0.6 where pair uniform(0, 1) < 0.5 : x.Crowd) % 7
+}
+system near for points owns Near {
+    let mut turn: u32 = 0, mut names: u32 = 0
+    for x in points nearest 5 { turn += 1  names += turn * x.Name }
+    for x in points nearest 3 where x.Name % 3 == 0 { turn += 1  names += turn * x.Name }
+    for x in points nearest 2 of Position + vec2(0.25, 0.25) { turn += 1  names += turn * x.Name }
+    Near = names + count(x in points nearest 4 where chance(0.5))
+}
+system luck for points owns Luck { Luck = if fresh Near % 2 == 0 and chance(0.5) { Luck + fresh Crowd } else { Luck } }
+system watch for watchers owns Watched {
+    let mut turn: u32 = 0, mut names: u32 = 0
+    for x in points nearest 3 { turn += 1  names += turn * x.Name }
+    Watched = names + sum(x in points within 1.5 : x.Crowd) + count(x in points within 1 where chance(0.5))
+}
+signal wrong = sum(points: Wrong)
+signal weight = sum(points: Weight)
+signal first = sum(points where row < 10 : Name)
+signal crowd = sum(points: Crowd)
+ensure \"rows know who they are\" wrong == 0
+ensure \"nothing is lost\" weight == f64(n) * (f64(n) - 1) / 4
+ensure \"rows are counted by entity\" n < 10 or first == 45
+";
+
+/// The same for the tree.
+const GRID_PIN: &str = "index pin = grid of points { cell = 20 }\n";
+
 fn in_order(program: &Program) -> bool {
     program.groups.values().any(|group| group.order.is_some())
 }
@@ -76,9 +140,10 @@ fn digest(program: &Program, backend: Backend, workers: u16) -> Digest {
 
 #[test]
 fn an_order_changes_nothing_but_the_order() {
-    for n in ["3_000", "65", "5"] {
-        let moves = program(WORLD, &[("n", n)], 12);
-        let stays = program(&format!("{WORLD}{PIN}"), &[("n", n)], 12);
+    let worlds = [(WORLD, PIN), (TREE_WORLD, GRID_PIN)];
+    for ((world, pin), n) in worlds.into_iter().flat_map(|world| ["3_000", "65", "5"].map(|n| (world, n))) {
+        let moves = program(world, &[("n", n)], 12);
+        let stays = program(&format!("{world}{pin}"), &[("n", n)], 12);
         assert!(in_order(&moves) && !in_order(&stays));
         let [moves, stays] = [moves, stays].map(|program| digest(&program, Backend::Compiled, 0));
         assert_eq!(moves.content, stays.content, "{n} rows");
@@ -89,17 +154,21 @@ fn an_order_changes_nothing_but_the_order() {
 #[test]
 fn rows_in_order_have_the_same_bits_by_every_back_end_at_any_number_of_workers_and_under_kills() {
     // Sums of floats: they show any change of order.
-    let text = format!(
-        "{WORLD}component Push = vec2\ngroup pushed[500] {{ position Position = uniform(space), Push = vec2(0) }}\n\
-         system push for pushed owns Push {{ Push = sum(x in points within 1.5 : delta(x) * f32(x.Weight)) }}\n"
-    );
-    let program = program(&text, &[], 8);
-    assert!(in_order(&program));
-    let expected = digest(&program, Backend::Interpreter, 0);
-    for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3, 5].map(|count| (backend, count))) {
-        assert_eq!(digest(&program, backend, workers), expected, "{}, {workers} workers", backend.name());
+    for world in [WORLD, TREE_WORLD] {
+        let text = format!(
+            "{world}component Push = vec2\n\
+             group pushed[500] {{ position Position = uniform(space), Push = vec2(0) }}\n\
+             system push for pushed owns Push {{ Push = sum(x in points within 1.5 : delta(x) * f32(x.Weight)) }}\n"
+        );
+        let program = program(&text, &[], 8);
+        assert!(in_order(&program));
+        let expected = digest(&program, Backend::Interpreter, 0);
+        for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3, 5].map(|count| (backend, count)))
+        {
+            assert_eq!(digest(&program, backend, workers), expected, "{}, {workers} workers", backend.name());
+        }
+        ends_the_same(&program, BINARY, expected, 5, 6);
     }
-    ends_the_same(&program, BINARY, expected, 5, 6);
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl Runner {
                 inverse::scatter(&v.shape, batch.rows, v.references, v.first_slots, scratch, v.scattered);
             }
             InversePhase::List => {
-                let v = batch.inverse_list(inverse);
+                let Some(v) = batch.inverse_list(inverse) else { return };
                 let (scattered, first_slot, starts, listed) = (v.scattered, v.first_slot, v.starts, v.listed);
                 let chunk = inverse::Chunk { chunk: v.chunk, scattered, first_slot, starts, listed };
                 inverse::list(&v.shape, v.references, scratch, chunk);
@@ -201,7 +201,7 @@ impl Runner {
                 index::scatter(&v.shape, batch.rows, v.chunk_of, v.first_slots, scratch, v.scattered);
             }
             IndexPhase::Build => {
-                let mut v = batch.kd_build(index);
+                let Some(mut v) = batch.kd_build(index) else { return Ok(()) };
                 let arrays = ChunkArrays {
                     first_slot: v.first_slot,
                     slot_rows: v.slot_rows,
@@ -212,6 +212,7 @@ impl Runner {
                     chunk_box: v.chunk_box,
                     chunk_buckets: v.chunk_buckets,
                     leaves: v.summary.as_mut().map(|summary| &mut *summary.leaves),
+                    in_pieces: v.in_pieces,
                 };
                 index::build(&v.shape, positions, v.rows_of_chunk, scratch, arrays)
                     .map_err(|e| Fault::new(format!("an index could not be built: {e}")))?;

@@ -27,9 +27,9 @@ fn built(space: &Space, columns: &[Vec<f32>], cell: f32) -> LocalGrid {
 fn check_whole(grid: &LocalGrid, columns: &[Vec<f32>]) {
     let view = grid.view();
     let cells = view.lattice.cells();
-    assert!(cells <= grid.shape.cells_max && cells <= cells_max(grid.shape.rows));
+    assert!(cells <= grid.shape.cells_max && cells <= cells_max(grid.rows));
     assert_eq!(view.cell_start.len(), cells as usize + 1);
-    assert_eq!((view.cell_start[0], view.cell_start[cells as usize]), (0, grid.shape.rows));
+    assert_eq!((view.cell_start[0], view.cell_start[cells as usize]), (0, grid.rows));
     let mut seen = vec![false; columns[0].len()];
     for (cell, ends) in view.cell_start.windows(2).enumerate() {
         let rows = &view.slot_rows[ends[0] as usize..ends[1] as usize];
@@ -180,7 +180,10 @@ fn nan_infinity_and_off_torus_are_blamed() {
 }
 
 fn check_neighbours(space: &Space, columns: &[Vec<f32>], cell: f32, reach: f32, batch_rows: u32) {
-    let grid = built(space, columns, cell);
+    check_found(&built(space, columns, cell), space, columns, reach, batch_rows);
+}
+
+fn check_found(grid: &LocalGrid, space: &Space, columns: &[Vec<f32>], reach: f32, batch_rows: u32) {
     let view = grid.view();
     let rows = columns[0].len() as u32;
     // By cell, then row: what each row must see, whatever block it is in.
@@ -276,6 +279,45 @@ proptest! {
         let side = if edge == Edge::Torus { space.side(0) } else { side };
         let reach = share * side;
         check_neighbours(&space, &columns, (reach * cells).max(1e-3 * side), reach, batch_rows);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
+    #[test]
+    fn a_grid_of_fewer_rows_is_the_one_from_clean_arrays(
+        edge in prop::sample::select(EDGES.to_vec()),
+        axes in 1usize..=3,
+        most in prop_oneof![0u32..100, 1000u32..20_000, Just(70_000u32)],
+        cell in prop::sample::select(vec![0.01f32, 0.3, 3.0, 1e9]),
+        frames in prop::collection::vec((prop::sample::select(KINDS.to_vec()), any::<u32>(), any::<u64>()), 2..6),
+    ) {
+        let space = space(edge, axes, -2.0, 5.0);
+        let room = GridShape::new(most, &space, cell);
+        let (mut grid, mut scratch) = (LocalGrid::new(room), InverseScratch::default());
+        for (kind, share, seed) in frames {
+            // Now and then none, one, a few or all.
+            let rows = match share % 9 {
+                0 => 0,
+                1 => most.min(1),
+                2 => most,
+                3 => share / 9 % 70 % (most + 1),
+                _ => share / 9 % (most + 1),
+            };
+            let columns = points(kind, rows as usize, &space, -2.0, 5.0, seed);
+            grid.build(&space, &slices(&columns), &mut scratch).unwrap();
+            check_whole(&grid, &columns);
+            let mut clean = LocalGrid::new(room);
+            clean.build(&space, &slices(&columns), &mut InverseScratch::default()).unwrap();
+            prop_assert_eq!(grid.bits(), clean.bits());
+            // How many rows there could be decides nothing.
+            let tight = built(&space, &columns, cell);
+            prop_assert_eq!(grid.view().lattice, tight.view().lattice);
+            prop_assert_eq!(grid.view().slot_rows, tight.view().slot_rows);
+            if rows < 1500 {
+                check_found(&grid, &space, &columns, 0.3, 64);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::{KdShape, chunk_buckets_max};
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
 use diptych_protocol::space::{Edge, Space};
-use diptych_workers::index::{IndexError, KdScratch, LocalIndex, Neighbours};
+use diptych_workers::index::{Blocks, IndexError, KdScratch, LocalIndex, Neighbours};
 use points::{Draws, KINDS, Kind, near, points, slices, space};
 use proptest::prelude::*;
 
@@ -99,28 +99,30 @@ fn all_equal_points_part_evenly() {
     assert!(full * 10 > tree.buckets() as usize * 9, "nearly all buckets are nearly full");
 }
 
-/// The bits of all arrays. Places behind the last chunk's bucket places are nobody's.
+/// The bits of all arrays, as far as they mean anything. Places behind the last chunk's bucket places are nobody's.
 fn bits(index: &LocalIndex) -> Vec<Vec<u32>> {
     let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    let places = index.chunk_places[index.shape.chunks as usize] as usize;
+    let (rows, chunks, width) = (index.shape.rows as usize, index.shape.chunks as usize, 2 * index.shape.axes);
+    let table = chunks * index.shape.count_batches as usize;
+    let places = index.chunk_places[chunks] as usize;
     let mut bits = vec![
-        index.split_axis.clone(),
-        floats(&index.split_value),
-        index.split_row.clone(),
-        index.chunk_of.iter().map(|&chunk| u32::from(chunk)).collect(),
-        index.counts.clone(),
-        index.first_slots.clone(),
-        index.chunk_slots.clone(),
-        index.chunk_places.clone(),
-        index.scattered.iter().map(|row| row.load(Ordering::Relaxed)).collect(),
-        index.slot_rows.clone(),
-        index.local_bucket.iter().map(|bucket| u32::from(bucket.load(Ordering::Relaxed))).collect(),
-        index.chunk_buckets.clone(),
+        index.split_axis[..chunks].to_vec(),
+        floats(&index.split_value[..chunks]),
+        index.split_row[..chunks].to_vec(),
+        index.chunk_of[..rows].iter().map(|&chunk| u32::from(chunk)).collect(),
+        index.counts[..table].to_vec(),
+        index.first_slots[..table].to_vec(),
+        index.chunk_slots[..=chunks].to_vec(),
+        index.chunk_places[..=chunks].to_vec(),
+        index.scattered[..rows].iter().map(|row| row.load(Ordering::Relaxed)).collect(),
+        index.slot_rows[..rows].to_vec(),
+        index.local_bucket[..rows].iter().map(|bucket| u32::from(bucket.load(Ordering::Relaxed))).collect(),
+        index.chunk_buckets[..chunks].to_vec(),
         index.bucket_start[..places].to_vec(),
         index.bucket_end[..places].to_vec(),
-        floats(&index.chunk_box),
-        index.chunk_base.clone(),
-        floats(&index.node_box),
+        floats(&index.chunk_box[..chunks * width]),
+        index.chunk_base[..=chunks].to_vec(),
+        floats(&index.node_box[..2 * chunks * width]),
     ];
     bits.extend(index.bucket_box.iter().map(|array| floats(&array[..places])));
     bits
@@ -237,7 +239,10 @@ fn nan_infinity_and_off_torus_are_blamed() {
 }
 
 fn check_neighbours(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, reach: f32, batch_rows: u32) {
-    let index = built(space, columns, bucket_rows);
+    check_found(&built(space, columns, bucket_rows), space, columns, reach, batch_rows);
+}
+
+fn check_found(index: &LocalIndex, space: &Space, columns: &[Vec<f32>], reach: f32, batch_rows: u32) {
     let tree = index.tree();
     let rows = columns[0].len() as u32;
     let mut neighbours = Neighbours::default();
@@ -296,6 +301,114 @@ proptest! {
         let columns = points(kind, rows, &space, lo, lo + side, seed);
         let side = if edge == Edge::Torus { space.side(0) } else { side };
         check_neighbours(&space, &columns, bucket, share * side, batch_rows);
+    }
+}
+
+/// So many of at most so many rows, now and then none, one or all.
+fn share_of(most: u32, draw: u64) -> u32 {
+    match draw % 9 {
+        0 => 0,
+        1 => most.min(1),
+        2 => most,
+        3 => (draw >> 8) as u32 % 70 % (most + 1),
+        _ => (draw >> 8) as u32 % (most + 1),
+    }
+}
+
+#[test]
+fn buckets_cut_into_pieces_hold_the_same_rows_and_blocks_of_slots_are_those_pieces() {
+    for kind in KINDS {
+        for (rows, bucket_rows) in [(0, 8), (1, 8), (17, 512), (3000, 8), (3000, 32), (3000, 256), (3000, 512)] {
+            let space = space(Edge::Box, 2, 0.0, 10.0);
+            let columns = points(kind, rows, &space, 0.0, 10.0, 3);
+            let plain = built(&space, &columns, bucket_rows);
+            let mut cut = LocalIndex::new(plain.shape);
+            cut.in_pieces = true;
+            cut.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
+            let (plain, tree) = (plain.tree(), cut.tree());
+            assert_eq!(plain.buckets(), tree.buckets());
+            for bucket in 0..tree.buckets() {
+                let mut rows = tree.bucket_rows(bucket).to_vec();
+                rows.sort_unstable();
+                assert_eq!(rows, plain.bucket_rows(bucket), "a bucket has the same rows");
+            }
+            let mut blocks = Blocks::default();
+            for batch_rows in [64, 192, 2048] {
+                for start in (0..rows as u32).step_by(batch_rows as usize) {
+                    let batch = RowRange::new(start, (rows as u32).min(start + batch_rows));
+                    blocks.form_slots(&tree, &slices(&columns), batch, 0.1);
+                    let mut next = 0;
+                    for (block, range) in (0..blocks.len()).map(|block| (block, blocks.range(block))) {
+                        assert!(range.start == next && !range.is_empty() && range.len() <= BLOCK_ROWS_MAX);
+                        next = range.end;
+                        let slots = batch.start as usize + range.start..batch.start as usize + range.end;
+                        let (lo, hi) = blocks.bounds(block);
+                        for (axis, column) in columns.iter().enumerate() {
+                            let at = || tree.slot_rows[slots.clone()].iter().map(|row| column[*row as usize]);
+                            assert_eq!(lo[axis], at().fold(f32::INFINITY, f32::min));
+                            assert_eq!(hi[axis], at().fold(f32::NEG_INFINITY, f32::max));
+                        }
+                    }
+                    assert_eq!(next, batch.len(), "every slot is in a block");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_of_a_bucket_are_compact() {
+    let space = space(Edge::Torus, 2, 0.0, 1.0);
+    let columns = points(Kind::Uniform, 20_000, &space, 0.0, 1.0, 4);
+    let index = |in_pieces| {
+        let mut index = LocalIndex::new(KdShape::new(20_000, 2, 64));
+        index.in_pieces = in_pieces;
+        index.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
+        index
+    };
+    // The mean area of the boxes around sixteen slots of the same bucket.
+    let area = |index: &LocalIndex| {
+        let (tree, mut blocks) = (index.tree(), Blocks::default());
+        blocks.form_slots(&tree, &slices(&columns), RowRange::new(0, 20_000), 0.0);
+        let area = |block| {
+            let (lo, hi) = blocks.bounds(block);
+            (hi[0] - lo[0]) * (hi[1] - lo[1])
+        };
+        (0..blocks.len()).map(area).sum::<f32>() / blocks.len() as f32
+    };
+    let (cut, plain) = (area(&index(true)), area(&index(false)));
+    assert!(cut < 0.5 * plain, "{cut} against {plain}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn an_index_of_fewer_rows_is_the_one_from_clean_arrays(
+        edge in prop::sample::select(vec![Edge::Open, Edge::Torus]),
+        axes in 1usize..=3,
+        most in prop_oneof![0u32..100, 1000u32..20_000, Just(70_000u32)],
+        bucket in prop::sample::select(vec![8u32, 32, 512]),
+        frames in prop::collection::vec((prop::sample::select(KINDS.to_vec()), any::<u64>()), 2..6),
+    ) {
+        let space = space(edge, axes, -2.0, 5.0);
+        let room = KdShape::new(most, axes, bucket);
+        let (mut index, mut scratch) = (LocalIndex::new(room), KdScratch::default());
+        for (kind, seed) in frames {
+            let rows = share_of(most, seed);
+            let columns = points(kind, rows as usize, &space, -2.0, 5.0, seed);
+            index.build(&space, &slices(&columns), &mut scratch).unwrap();
+            check_whole(&index, &columns);
+            let mut clean = LocalIndex::new(room);
+            clean.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
+            prop_assert_eq!(bits(&index), bits(&clean));
+            // How many rows there could be decides nothing.
+            let tight = built(&space, &columns, bucket);
+            prop_assert_eq!(index.tree().slot_rows, tight.tree().slot_rows);
+            prop_assert_eq!(index.tree().buckets(), tight.tree().buckets());
+            if rows < 1500 {
+                check_found(&index, &space, &columns, 0.3, 64);
+            }
+        }
     }
 }
 

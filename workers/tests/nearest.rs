@@ -52,7 +52,8 @@ fn nearest_of_all(
 ) -> Vec<u32> {
     let squared = |row: u32| columns.squared(space, &asked.from, row as usize);
     let mut rows: Vec<u32> = (0..rows).filter(|row| Some(*row) != asked.own && counts(*row)).collect();
-    rows.sort_by(|a, b| squared(*a).total_cmp(&squared(*b)).then(a.cmp(b)));
+    let entity = |row: &u32| asked.entities.map_or(*row, |entities| entities[*row as usize]);
+    rows.sort_by(|a, b| squared(*a).total_cmp(&squared(*b)).then(entity(a).cmp(&entity(b))));
     rows.truncate(asked.count);
     rows
 }
@@ -84,6 +85,8 @@ proptest! {
         count in prop::sample::select(vec![1usize, 2, 7, 40, 256]),
         lo in prop::sample::select(vec![-3.0f32, 0.0, 1.7, 1e6]),
         side in prop::sample::select(vec![1e-3f32, 1.0, 777.0]),
+        // How many more rows there could be, and were before.
+        more in prop_oneof![Just(0u32), 1u32..5000],
         seed: u64,
     ) {
         let edge = if torus { Edge::Torus } else { Edge::Open };
@@ -118,9 +121,17 @@ proptest! {
                 .collect(),
         };
         let slices: Vec<&[f32]> = rounded.iter().map(Vec::as_slice).collect();
-        let mut index = LocalIndex::new(KdShape::new(rows, axes, bucket));
+        let mut index = LocalIndex::new(KdShape::new(rows + more, axes, bucket));
+        if more > 0 {
+            let before = vec![vec![lo; (rows + more) as usize]; axes];
+            let before: Vec<&[f32]> = before.iter().map(Vec::as_slice).collect();
+            index.build(&space, &before, &mut KdScratch::default()).expect("positions are in the space");
+        }
         index.build(&space, &slices, &mut KdScratch::default()).expect("positions are in the space");
         let (mut nearest, mut among) = (Nearest::default(), Among::default());
+        // Each row's entity, where that is not its number.
+        let mut names: Vec<u32> = (0..rows).collect();
+        names.sort_by_key(|row| row.wrapping_mul(2_654_435_761));
         for ask in 0..24 {
             // Rows of the tree, which leave themselves out, and strangers, at times from nowhere.
             let own = (ask % 2 == 0).then(|| draw() % rows);
@@ -131,7 +142,8 @@ proptest! {
                     *from = f64::from(*from as f32);
                 }
             }
-            let asked = Asked { tree: index.tree(), space: &space, positions: columns.exact(), from, own, count };
+            let entities = (ask % 3 == 0).then_some(&names[..]);
+            let asked = Asked { tree: index.tree(), space: &space, positions: columns.exact(), entities, from, own, count };
             let mut found = vec![77];
             nearest.ask(&asked, &mut found);
             prop_assert_eq!(&found[1..], nearest_of_all(&space, &columns, rows, &asked, |_| true));

@@ -2,7 +2,7 @@
 
 use crate::body::{At, Body, Op, Over};
 use crate::id::{ColumnId, GroupId, IndexId, SystemId};
-use crate::program::{Code, Domain, IndexKind, Order, Program, System, When, Work};
+use crate::program::{Code, Domain, IndexKind, Order, Program, Reach, Read, System, When, Work};
 use crate::types::{Scalar, Sort};
 use crate::verify::Violation;
 
@@ -10,10 +10,10 @@ use crate::verify::Violation;
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, group) in program.groups.iter() {
         let Some(order) = group.order else { continue };
-        let problem = grid(program, id, order)
+        let problem = index(program, id, order)
             .or_else(|| columns(program, id, order))
             .or_else(|| rules(program, id, order))
-            .or_else(|| others(program, id));
+            .or_else(|| others(program, id, order));
         violations.extend(problem.map(|what| Violation::Order(id, what)));
     }
     for system in program.systems.values().filter(|system| system.code == Code::Carry) {
@@ -23,10 +23,13 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
 }
 
-fn grid(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
+fn index(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
     let index = &program.indexes[order.index];
-    if index.group != id || !matches!(index.kind, IndexKind::Grid { .. }) || index.when != When::Prev {
-        Some("its order is that of a grid over its own rows of `prev`")
+    let summarised = index.summary().is_some() || index.buckets.is_some();
+    if index.group != id || index.when != When::Prev {
+        Some("its order is that of an index over its own rows of `prev`")
+    } else if summarised {
+        Some("a tree whose buckets are looked at has their rows by number, and gives no order")
     } else if program.indexes.iter().any(|(other, index)| index.group == id && other != order.index) {
         Some("another index is over rows that move")
     } else {
@@ -63,7 +66,7 @@ fn rules(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
 }
 
 /// What rules and others see of its rows.
-fn others(program: &Program, id: GroupId) -> Option<&'static str> {
+fn others(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
     let of = |column: ColumnId| program.columns[column].group == id;
     let refers = |sort: Sort| sort == Sort::Entity(id);
     if program.inverses.values().any(|inverse| inverse.group == id || inverse.to == id)
@@ -71,38 +74,54 @@ fn others(program: &Program, id: GroupId) -> Option<&'static str> {
     {
         return Some("references need rows that stay where they are");
     }
-    for body in program.systems.ids().flat_map(|system| program.bodies_of(system)) {
+    for (system, body) in program.systems.ids().flat_map(|id| program.bodies_of(id).into_iter().map(move |it| (id, it)))
+    {
         let body = &program.bodies[body];
         if body.ops.values().any(|typed| matches!(typed.op, Op::Read { column, at: At::Row(_), .. } if of(column))) {
             return Some("a row is read by its number");
         }
-        if body.loops.values().any(|it| it.over == Over::Group(id)) {
+        if body.loops.values().any(|it| it.over == Over::Group(id) || it.over.buckets() == Some(order.index)) {
             return Some("a loop goes over rows as they stand");
         }
-        let moves = |index: IndexId| program.indexes[index].group == id;
-        if numbers_others(body, moves) {
+        if numbers_others(body, order.index) {
             return Some("a rule takes a neighbour's number for its entity");
         }
-        if body.ops.values().any(|typed| is_apart(program, body, typed.op, moves)) {
+        if body.ops.values().any(|typed| is_apart(program, body, typed.op, order.index)) {
             return Some("what a rule reads of neighbours stands in the order of slots");
+        }
+        let named = Read { column: order.entities, when: When::Prev, reach: Reach::Any };
+        if asks_nearest(body, order.index) && !program.systems[system].reads.contains(&named) {
+            return Some("of rows as near as each other the one with the lesser entity is nearer: it has to be read");
         }
     }
     let native = |system: &&System| matches!(system.code, Code::Native(_));
     let mut native = program.systems.values().filter(native);
-    native.any(|system| system.reads.iter().any(|read| of(read.column))).then_some("a native system reads its rows")
+    let looks =
+        |system: &System| system.reads.iter().any(|read| of(read.column)) || system.indexes.contains(&order.index);
+    native.any(looks).then_some("a native system reads its rows")
 }
 
-/// Whether a body takes the numbers of rows from a loop over such an index.
-fn numbers_others(body: &Body, of: impl Fn(IndexId) -> bool) -> bool {
+/// Whether a body takes the numbers of rows from a loop over an index.
+fn numbers_others(body: &Body, index: IndexId) -> bool {
     body.ops.values().any(|typed| match typed.op {
-        Op::Other(it) => body.loops[it].over.index().is_some_and(&of),
+        Op::Other(it) => body.loops[it].over.index() == Some(index),
         _ => false,
     })
 }
 
-/// Whether it reads what a neighbour was, and the grid has no copy of it: what neighbours become stands in order.
-fn is_apart(program: &Program, body: &Body, op: Op, of: impl Fn(IndexId) -> bool) -> bool {
-    let Op::Read { column, when: When::Prev, at: At::Other(it) } = op else { return false };
-    let Some(index) = body.loops[it].over.index().filter(|index| of(*index)) else { return false };
-    !matches!(&program.indexes[index].kind, IndexKind::Grid { copies, .. } if copies.contains(&(column, When::Prev)))
+fn asks_nearest(body: &Body, index: IndexId) -> bool {
+    body.loops.values().any(|it| matches!(it.over, Over::Nearest { index: asked, .. } if asked == index))
+}
+
+/// Whether it reads of a neighbour what does not stand where the index says it is. A grid says slots: `prev` stands there
+/// as far as it is copied. A tree says rows of `prev`: what they become stands elsewhere.
+fn is_apart(program: &Program, body: &Body, op: Op, index: IndexId) -> bool {
+    let Op::Read { column, when, at: At::Other(it) } = op else { return false };
+    if body.loops[it].over.index() != Some(index) {
+        return false;
+    }
+    match &program.indexes[index].kind {
+        IndexKind::Grid { copies, .. } => when == When::Prev && !copies.contains(&(column, When::Prev)),
+        IndexKind::Tree { .. } => when == When::Fresh,
+    }
 }

@@ -125,8 +125,8 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
 fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[SystemId]) -> Option<&'static str> {
     let gone_by = &program.indexes[index];
     match &gone_by.kind {
-        IndexKind::Tree { summary, .. } if summary.is_none() => {
-            return Some("slots are those of a grid, or of a tree with summaries");
+        IndexKind::Tree { summary, .. } if summary.is_none() && !program.keeps_order(index) => {
+            return Some("slots are those of a grid, of a tree with summaries, or of the order that rows are kept in");
         }
         IndexKind::Grid { copies, .. }
             if !gone_by.positions.iter().all(|column| copies.contains(&(*column, gone_by.when))) =>
@@ -138,8 +138,7 @@ fn of_slots(program: &Program, index: IndexId, group: GroupId, systems: &[System
     if gone_by.group != group {
         return Some("slots are those of an index over the pass's own group");
     }
-    let ordered = program.groups[group].order.is_some_and(|order| order.index == index);
-    if !ordered && !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
+    if !program.keeps_order(index) && !systems.iter().any(|system| program.systems[*system].indexes.contains(&index)) {
         return Some("slots are those of an index that the pass asks");
     }
     let native = |system: &SystemId| matches!(program.systems[*system].code, Code::Native(_));

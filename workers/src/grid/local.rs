@@ -12,11 +12,13 @@ use super::cells::{bounds, count};
 use crate::index::BadPosition;
 use crate::inverse::{self, Chunk, InverseScratch};
 
-/// All arrays of a grid, and its phases as methods. See [`diptych_protocol::grid::GridPlaces`] for what each holds.
+/// All arrays of a grid, and its phases as methods. See [`diptych_protocol::grid::GridPlaces`] for what each holds. As
+/// many rows are in it as were given last; what is behind theirs in an array means nothing.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the fields are the arrays that GridPlaces documents, by the same names")]
 pub struct LocalGrid {
     pub shape: GridShape,
+    pub rows: u32,
     pub bounds: Vec<f32>,
     pub cell_of: Vec<u32>,
     pub counts: Vec<u32>,
@@ -28,13 +30,14 @@ pub struct LocalGrid {
 }
 
 impl LocalGrid {
-    /// Room for a grid of this shape.
+    /// Room for a grid of this shape, which has all its rows until others are held.
     pub fn new(shape: GridShape) -> Self {
         let (rows, chunks) = (shape.rows as usize, shape.chunks as usize);
         let table = chunks * shape.count_batches as usize;
         Self {
             shape,
-            bounds: vec![0.0; if shape.fixed.is_some() { 0 } else { 2 * shape.axes * shape.count_batches as usize }],
+            rows: shape.rows,
+            bounds: vec![0.0; shape.bounds(shape.rows)],
             cell_of: vec![0; rows],
             counts: vec![0; table],
             first_slots: vec![0; table],
@@ -45,6 +48,12 @@ impl LocalGrid {
         }
     }
 
+    /// Goes on with so many rows: at most as many as there is room for.
+    pub fn hold(&mut self, rows: u32) {
+        assert!(rows <= self.shape.rows, "more rows than there is room for");
+        self.rows = rows;
+    }
+
     /// All phases, one batch after another.
     pub fn build(
         &mut self,
@@ -52,14 +61,15 @@ impl LocalGrid {
         positions: &[&[f32]],
         scratch: &mut InverseScratch,
     ) -> Result<(), BadPosition> {
-        for batch in 0..self.shape.count_batches {
+        self.hold(positions[0].len() as u32);
+        for batch in 0..self.batches() {
             self.bounds(batch, positions);
         }
-        for batch in 0..self.shape.count_batches {
+        for batch in 0..self.batches() {
             self.count(batch, space, positions)?;
         }
         self.place();
-        for batch in 0..self.shape.count_batches {
+        for batch in 0..self.batches() {
             self.scatter(batch, scratch);
         }
         for chunk in 0..self.shape.chunks {
@@ -69,14 +79,19 @@ impl LocalGrid {
     }
 
     fn lattice(&self) -> (Lattice, InverseShape) {
-        let lattice = self.shape.lattice(&self.bounds);
-        (lattice, self.shape.lists(&lattice))
+        let lattice = self.shape.lattice(&self.bounds[..self.shape.bounds(self.rows)], self.rows);
+        (lattice, self.shape.lists(&lattice, self.rows))
+    }
+
+    /// How many counting batches have rows.
+    pub fn batches(&self) -> u32 {
+        self.rows.div_ceil(self.shape.count_batch_rows)
     }
 
     /// The rows of a counting batch.
     pub fn rows_of(&self, batch: u32) -> RowRange {
         let start = batch * self.shape.count_batch_rows;
-        RowRange::new(start, self.shape.rows.min(start + self.shape.count_batch_rows))
+        RowRange::new(start, self.rows.min(start + self.shape.count_batch_rows))
     }
 
     /// The first phase, nothing where the space has edges.
@@ -134,24 +149,25 @@ impl LocalGrid {
     pub fn view(&self) -> GridView<'_> {
         let (lattice, shape) = self.lattice();
         let cell_start = &self.cell_start[..=shape.targets as usize];
-        GridView { lattice, cell_start, slot_rows: &self.slot_rows }
+        GridView { lattice, cell_start, slot_rows: &self.slot_rows[..self.rows as usize] }
     }
 
-    /// The bits of all arrays.
+    /// The bits of all arrays, as far as they mean anything.
     pub fn bits(&self) -> Vec<Vec<u32>> {
-        let scattered = self.scattered.iter().map(|row| row.load(Ordering::Relaxed)).collect();
-        let bounds = self.bounds.iter().map(|x| x.to_bits()).collect();
+        let rows = self.rows as usize;
+        let scattered = self.scattered[..rows].iter().map(|row| row.load(Ordering::Relaxed)).collect();
+        let bounds = self.bounds[..self.shape.bounds(self.rows)].iter().map(|x| x.to_bits()).collect();
         let (_, shape) = self.lattice();
         let table = (shape.chunks * shape.batches) as usize;
         vec![
             bounds,
-            self.cell_of.clone(),
+            self.cell_of[..rows].to_vec(),
             self.counts[..table].to_vec(),
             self.first_slots[..table].to_vec(),
             self.chunk_slots[..=shape.chunks as usize].to_vec(),
             scattered,
             self.cell_start[..=shape.targets as usize].to_vec(),
-            self.slot_rows.clone(),
+            self.slot_rows[..rows].to_vec(),
         ]
     }
 }

@@ -1,9 +1,11 @@
 //! Which rows of a batch ask together.
 
+use std::ops::Range;
+
 use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
-use super::cut::{Point, bounds, cut, greater, lesser, part, widest};
+use super::cut::{Point, bounds, cut, greater, lesser, part, places, widest};
 use super::keys::Keys;
 use super::order::ascend_few;
 use super::tree::KdTree;
@@ -95,6 +97,34 @@ impl Blocks {
         self.pieces.truncate(kept + 1);
     }
 
+    /// Forms blocks of a batch that is given by the slots of a tree whose buckets are cut into pieces: [`Self::range`] says
+    /// which slots a block has.
+    pub fn form_slots(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], slots: RowRange, reach: f32) {
+        let volume = Volume { axes: positions.len(), reach };
+        self.pieces.clear();
+        let mut next = slots.start as usize;
+        while next < slots.end as usize {
+            let place = tree.place_of_row(tree.slot_rows[next]) as usize;
+            let bucket = tree.bucket_start[place] as usize..tree.bucket_end[place] as usize;
+            next = bucket.end;
+            places(bucket.clone(), bucket.len().div_ceil(BLOCK_ROWS_MAX), &mut |piece| {
+                // Ends of a batch may be anywhere.
+                let piece = piece.start.max(slots.start as usize)..piece.end.min(slots.end as usize);
+                if piece.is_empty() {
+                    return;
+                }
+                let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+                for (axis, column) in positions.iter().enumerate() {
+                    let at = || tree.slot_rows[piece.clone()].iter().map(|row| column[*row as usize]);
+                    (lo[axis], hi[axis]) = (at().fold(f32::INFINITY, lesser), at().fold(f32::NEG_INFINITY, greater));
+                }
+                let (start, end) = (piece.start - slots.start as usize, piece.end - slots.start as usize);
+                self.pieces.push(Piece { start, end, lo, hi });
+            });
+        }
+        self.join(volume);
+    }
+
     /// Forms blocks of rows that are in no tree: compact ones of equal size. `positions` are those of the batch's rows
     /// alone.
     pub fn form_apart(&mut self, positions: &[&[f32]], rows: RowRange) {
@@ -120,6 +150,11 @@ impl Blocks {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Which of a batch's slots a block has.
+    pub fn range(&self, block: usize) -> Range<usize> {
+        self.pieces[block].start..self.pieces[block].end
     }
 
     /// The box around a block's rows.

@@ -4,11 +4,13 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use diptych_protocol::kd::KdShape;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use kiddo::kd_tree::ConstructionError;
 
 use super::cut::{Point, cut, greater, lesser};
 use super::halve::halve;
 use super::leaves::{Leaves, with_leaves};
+use super::order::ascend_few;
 use super::per_axes;
 use super::scratch::KdScratch;
 
@@ -33,6 +35,8 @@ pub struct ChunkArrays<'a, 'b> {
     pub chunk_buckets: &'a mut u32,
     /// Where its nodes are summarised: how many buckets each has, in preorder. The tree is then one of halved boxes.
     pub leaves: Option<&'a mut [u32]>,
+    /// Whether buckets are cut into compact pieces of at most [`BLOCK_ROWS_MAX`] rows.
+    pub in_pieces: bool,
 }
 
 /// Why a chunk could not be built: never the scenario's fault.
@@ -83,7 +87,7 @@ const NOWHERE: u16 = u16::MAX;
 
 /// Builds the buckets of one chunk. `rows_of_chunk` is the chunk's part of `scattered`. A leaf that is longer than a
 /// bucket (its rows are equal on an axis that kiddo split along) is cut into compact pieces; empty leaves are skipped;
-/// within a bucket rows ascend.
+/// within a bucket rows ascend, or where it is cut within each of its pieces.
 pub fn build(
     shape: &KdShape,
     positions: &[&[f32]],
@@ -215,13 +219,42 @@ impl<const K: usize> Buckets<'_, '_, '_, K> {
         }
     }
 
+    /// Brings the places in each bucket's slots into the order of compact pieces.
+    fn cut_buckets(&mut self) {
+        let Self { points, spare, arrays, used, .. } = self;
+        for bucket in 0..*used {
+            let slots = arrays.bucket_start[bucket] - arrays.first_slot..arrays.bucket_end[bucket] - arrays.first_slot;
+            let slots = &mut arrays.slot_rows[slots.start as usize..slots.end as usize];
+            if slots.len() <= BLOCK_ROWS_MAX {
+                continue;
+            }
+            spare.clear();
+            spare.extend(slots.iter().map(|&place| {
+                let mut at = [0.0; 3];
+                at[..K].copy_from_slice(&points[place as usize]);
+                Point { at, row: place }
+            }));
+            cut(spare, 0, slots.len().div_ceil(BLOCK_ROWS_MAX), &mut |piece, range| {
+                let slots = &mut slots[range];
+                slots.iter_mut().zip(piece).for_each(|(slot, point)| *slot = point.row);
+                ascend_few(slots);
+            });
+        }
+    }
+
     /// Rows to their slots (in row order, which is the order of places), and what is said of the whole chunk.
     fn finish(mut self) {
-        for (&row, &bucket) in self.rows.iter().zip(&*self.bucket_of) {
+        for ((place, &row), &bucket) in self.rows.iter().enumerate().zip(&*self.bucket_of) {
             let slot = &mut self.next[usize::from(bucket)];
-            self.arrays.slot_rows[*slot as usize] = row;
+            self.arrays.slot_rows[*slot as usize] = place as u32;
             *slot += 1;
             self.arrays.local_bucket[row as usize].store(bucket, Ordering::Relaxed);
+        }
+        if self.arrays.in_pieces {
+            self.cut_buckets();
+        }
+        for row in &mut *self.arrays.slot_rows {
+            *row = self.rows[*row as usize];
         }
         let (lows, highs) = self.arrays.bucket_box.split_at(K);
         for axis in 0..K {

@@ -73,12 +73,28 @@ pub(super) fn cut(points: &mut [Point], start: usize, pieces: usize, f: &mut imp
         return;
     }
     let left_pieces = pieces / 2;
-    let left = (points.len() * left_pieces).div_ceil(pieces);
+    let left = left_of(points.len(), pieces);
     let (lo, hi) = bounds(points);
     part(points, widest(&lo, &hi), left);
     let (head, tail) = points.split_at_mut(left);
     cut(head, start, left_pieces, f);
     cut(tail, start + left, pieces - left_pieces, f);
+}
+
+/// Calls `f` with the places that [`cut`] cuts so many points at.
+pub(super) fn places(range: Range<usize>, pieces: usize, f: &mut impl FnMut(Range<usize>)) {
+    if pieces <= 1 {
+        f(range);
+        return;
+    }
+    let (left_pieces, middle) = (pieces / 2, range.start + left_of(range.len(), pieces));
+    places(range.start..middle, left_pieces, f);
+    places(middle..range.end, pieces - left_pieces, f);
+}
+
+/// How many of so many points the first half of the pieces has.
+fn left_of(points: usize, pieces: usize) -> usize {
+    (points * (pieces / 2)).div_ceil(pieces)
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub struct Asked<'a> {
     pub space: &'a Space,
     /// The positions of its rows.
     pub positions: Exact<'a>,
+    /// The entity of each row, where that is not its number.
+    pub entities: Option<&'a [u32]>,
     /// The point, in the precision of the positions.
     pub from: [f64; 3],
     /// The row that asks, if it is one of them: it is left out.
@@ -33,8 +35,8 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What a row is ordered by: the bits of the squared distance, then the row. No distance is negative, so that bits
-    /// order as numbers do, NaN last.
+    /// What a row is ordered by: the bits of the squared distance, then the entity; then its number, which is told from it.
+    /// No distance is negative, so that bits order as numbers do, NaN last.
     #[inline(always)]
     pub(super) fn key(&self, row: u32) -> u128 {
         let mut found = 0;
@@ -47,7 +49,9 @@ impl Asked<'_> {
     pub(super) fn keys(&self, rows: &[u32], mut each: impl FnMut(u32, u128)) {
         let axes = self.tree.shape.axes;
         let mut with = |row, squared: f64| {
-            each(row, u128::from(math::canonical(squared).to_bits()) << 32 | u128::from(row));
+            let entity = self.entities.map_or(row, |entities| entities[row as usize]);
+            let named = u64::from(entity) << 32 | u64::from(row);
+            each(row, u128::from(math::canonical(squared).to_bits()) << 64 | u128::from(named));
         };
         match &self.positions {
             Exact::F32(columns) => per_axes!(&columns[..axes], |columns| {

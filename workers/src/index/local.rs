@@ -27,11 +27,14 @@ pub enum IndexError {
     Build(#[from] BuildError),
 }
 
-/// All arrays of an index, and its phases as methods. See [`diptych_protocol::kd::KdPlaces`] for what each holds.
+/// All arrays of an index, and its phases as methods. See [`diptych_protocol::kd::KdPlaces`] for what each holds. As many
+/// rows are in it as were given last (`shape` is theirs); what is behind theirs in an array means nothing.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the fields are the arrays that KdPlaces documents, by the same names")]
 pub struct LocalIndex {
+    pub room: KdShape,
     pub shape: KdShape,
+    pub in_pieces: bool,
     pub split_axis: Vec<u32>,
     pub split_value: Vec<f32>,
     pub split_row: Vec<u32>,
@@ -53,14 +56,16 @@ pub struct LocalIndex {
 }
 
 impl LocalIndex {
-    /// Room for an index of this shape.
+    /// Room for an index of this shape, which has all its rows until others are held.
     pub fn new(shape: KdShape) -> Self {
         let rows = shape.rows as usize;
         let chunks = shape.chunks as usize;
         let buckets = shape.buckets_max as usize;
         let table = chunks * shape.count_batches as usize;
         Self {
+            room: shape,
             shape,
+            in_pieces: false,
             split_axis: vec![0; chunks],
             split_value: vec![0.0; chunks],
             split_row: vec![0; chunks],
@@ -82,8 +87,15 @@ impl LocalIndex {
         }
     }
 
+    /// Goes on with so many rows: at most as many as there is room for.
+    pub fn hold(&mut self, rows: u32) {
+        assert!(rows <= self.room.rows, "more rows than there is room for");
+        self.shape = self.room.with(rows);
+    }
+
     /// All phases, one batch after another.
     pub fn build(&mut self, space: &Space, positions: &[&[f32]], scratch: &mut KdScratch) -> Result<(), IndexError> {
+        self.hold(positions[0].len() as u32);
         self.split(positions, scratch);
         for batch in 0..self.shape.count_batches {
             self.count(batch, space, positions, scratch)?;
@@ -135,7 +147,8 @@ impl LocalIndex {
     /// The third phase.
     pub fn place(&mut self) {
         let slots = (&mut self.first_slots, &mut self.chunk_slots, &mut self.chunk_places);
-        place(&self.shape, &self.counts, slots.0, slots.1, slots.2);
+        let table = (self.shape.chunks * self.shape.count_batches) as usize;
+        place(&self.shape, &self.counts[..table], slots.0, slots.1, slots.2);
     }
 
     /// A batch of the fourth phase.
@@ -164,6 +177,7 @@ impl LocalIndex {
             chunk_box: &mut self.chunk_box[chunk * width..(chunk + 1) * width],
             chunk_buckets: &mut self.chunk_buckets[chunk],
             leaves: None,
+            in_pieces: self.in_pieces,
         };
         build(&self.shape, positions, &self.scattered[slots], scratch, arrays)
     }
@@ -175,13 +189,14 @@ impl LocalIndex {
 
     /// The finished index.
     pub fn tree(&self) -> KdTree<'_> {
+        let rows = self.shape.rows as usize;
         KdTree(KdView {
             shape: self.shape,
-            chunk_of: &self.chunk_of,
-            local_bucket: &self.local_bucket,
+            chunk_of: &self.chunk_of[..rows],
+            local_bucket: &self.local_bucket[..rows],
             chunk_base: &self.chunk_base,
             chunk_places: &self.chunk_places,
-            slot_rows: &self.slot_rows,
+            slot_rows: &self.slot_rows[..rows],
             bucket_start: &self.bucket_start,
             bucket_end: &self.bucket_end,
             bucket_box: std::array::from_fn(|i| self.bucket_box.get(i).map_or(&[][..], |array| array)),

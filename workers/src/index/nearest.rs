@@ -1,4 +1,4 @@
-//! The nearest rows of a point: exactly, ties by row.
+//! The nearest rows of a point: exactly, ties by entity, which is the row's number unless rows move.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -13,7 +13,7 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// Appends the nearest rows of a point, by (squared distance, row); fewer if there are not so many.
+    /// Appends the nearest rows of a point, by (squared distance, entity); fewer if there are not so many.
     pub fn ask(&mut self, asked: &Asked<'_>, into: &mut Vec<u32>) {
         self.search.begin();
         // Who is a row of the tree begins with its own bucket: what is further than the best there is never looked into.
@@ -107,7 +107,7 @@ impl Search {
     /// The squared distance that others must not be above.
     fn worst(&self, count: usize) -> f64 {
         match self.best.peek() {
-            Some(key) if self.best.len() >= count => f64::from_bits((key >> 32) as u64),
+            Some(key) if self.best.len() >= count => f64::from_bits((key >> 64) as u64),
             _ => f64::INFINITY,
         }
     }

@@ -41,7 +41,7 @@ impl<'a> KdTree<'a> {
         self.chunk_places[usize::from(self.chunk_of[row])] + u32::from(self.local_bucket[row].load(Ordering::Relaxed))
     }
 
-    /// The rows of a bucket, ascending.
+    /// The rows of a bucket, ascending (in each of its pieces, where it is cut into such).
     pub fn bucket_rows(&self, bucket: u32) -> &'a [u32] {
         self.rows_at(self.place_of(bucket).1)
     }

@@ -1,5 +1,7 @@
 //! A program with every kind of loop, made by hand, and its state after some frames.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use bytemuck::Pod;
 use diptych_protocol::board::{Board, Halt};
 use diptych_protocol::body::{At, Binary, Body, Compare, Op, Over, Update};
@@ -55,6 +57,8 @@ impl Default for Scene {
 /// The columns of the last state.
 pub struct State {
     pub space: Space,
+    /// How many points and watchers are there.
+    pub rows: [u32; 2],
     /// The rows of the points in the order in which those within reach are met.
     pub met: Vec<u32>,
     pub x: Vec<f32>,
@@ -190,12 +194,21 @@ impl Scene {
 
     /// Runs it, and takes the last state.
     pub fn run(&self, backend: Backend, frames: u32) -> State {
+        self.run_with(backend, &vec![[POINTS, WATCHERS]; frames as usize])
+    }
+
+    /// The same with so many of the rows in each frame: what the record says is changed between them.
+    pub fn run_with(&self, backend: Backend, frames: &[[u32; 2]]) -> State {
         let program = self.program();
         let layout = Layout::new(&program, 1);
         let segment = Segment::create(layout.bytes).unwrap_or_else(|e| panic!("{e}"));
         let mut track = Track::new(segment.memory(), &layout, &program);
         let in_process = InProcess::new(&program, &Registry::empty(), backend).unwrap_or_else(|e| panic!("{e}"));
-        for tick in Tick::SETUP.0..=Tick::after_frames(frames).0 {
+        in_process.tick(&mut track, Tick::SETUP).unwrap_or_else(|blame| panic!("{blame:?}"));
+        for (before, rows) in (Tick::SETUP.0..).zip(frames) {
+            let record: &[AtomicU32] = segment.memory().words(layout.records[(before & 1) as usize]);
+            record[1..].iter().zip(rows).for_each(|(word, rows)| word.store(*rows, Ordering::Relaxed));
+            let tick = before + 1;
             in_process.tick(&mut track, Tick(tick)).unwrap_or_else(|blame| panic!("{blame:?}"));
         }
         Board::new(segment.memory(), &layout).halt(Halt::End);
@@ -203,10 +216,11 @@ impl Scene {
         let bytes: Vec<Vec<u8>> = program
             .columns
             .iter()
-            .map(|(id, column)| track.prev_bytes(id, RowRange::new(0, program.groups[column.group].rows)).to_vec())
+            .map(|(id, column)| track.prev_bytes(id, RowRange::new(0, track.record().rows(column.group))).to_vec())
             .collect();
         State {
             space: program.space,
+            rows: GROUPS.map(|group| track.record().rows(group)),
             met: self.met(&program, &column(&bytes[0]), &column(&bytes[1])),
             x: column(&bytes[0]),
             y: column(&bytes[1]),
@@ -231,8 +245,9 @@ impl Scene {
 impl Scene {
     /// By row, or by cell and then row.
     fn met(&self, program: &Program, x: &[f32], y: &[f32]) -> Vec<u32> {
-        let mut rows: Vec<u32> = (0..POINTS).collect();
-        if let Some(lattice) = self.grid.and_then(|_| program.grid_shape(GRID)?.fixed) {
+        let count = x.len() as u32;
+        let mut rows: Vec<u32> = (0..count).collect();
+        if let Some(lattice) = self.grid.and_then(|_| Some(program.grid_shape(GRID)?.lattice(&[], count))) {
             rows.sort_by_key(|row| lattice.cell_of([x[*row as usize], y[*row as usize]]));
         }
         rows

@@ -28,6 +28,8 @@ pub(super) struct Around {
     pub own: bool,
     /// The largest reach of the loops within one, if there is such a loop.
     pub reach: Option<f32>,
+    /// Whether there is a loop over the nearest.
+    pub nearest: bool,
     /// What these loops read of the other.
     slots: Vec<Slot>,
     /// Where each stands among the columns of all loops.
@@ -57,6 +59,7 @@ impl Around {
             from: program.groups[group].position.clone(),
             own: program.indexes[index].group == group,
             reach: None,
+            nearest: false,
             slots: Vec::new(),
             whole: Vec::new(),
             copied: copies.is_some(),

@@ -15,7 +15,7 @@ pub(super) struct Blocks {
     tree: index::Blocks,
     grid: grid::Blocks,
     of_grid: bool,
-    /// Of a batch by the slots of a tree: stretches of them, each of one bucket.
+    /// Of a batch by the slots of a tree: stretches of them.
     stretches: Vec<Range<usize>>,
 }
 
@@ -36,14 +36,18 @@ impl Blocks {
     }
 
     /// The same for a batch that is given by the slots of this index. Those of a tree are whole buckets, as far as they are
-    /// in the batch.
-    pub fn form_slots(&mut self, around: &Around, space: &Surroundings<'_>, slots: RowRange) {
+    /// in the batch, or their pieces, if it has cut them.
+    pub fn form_slots(&mut self, around: &Around, space: &Surroundings<'_>, slots: RowRange, by_buckets: bool) {
         self.of_grid = matches!(space.index, Found::Grid(_));
-        let own = space.own();
+        let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));
+        self.stretches.clear();
         match &space.index {
-            Found::Grid(grid) => self.grid.form_slots(grid, &own[..space.axes()], slots, around.reach.unwrap_or(0.0)),
+            Found::Grid(grid) => self.grid.form_slots(grid, &own[..space.axes()], slots, reach),
+            Found::Tree(tree) if !by_buckets => {
+                self.tree.form_slots(tree, space.theirs.axes(), slots, reach);
+                self.stretches.extend((0..self.tree.len()).map(|block| self.tree.range(block)));
+            }
             Found::Tree(tree) => {
-                self.stretches.clear();
                 let rows = &tree.slot_rows[slots.indices()];
                 let mut start = 0;
                 for stretch in rows.chunk_by(|a, b| tree.bucket_of(*a) == tree.bucket_of(*b)) {

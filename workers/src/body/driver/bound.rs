@@ -52,6 +52,8 @@ pub(super) struct Surroundings<'b> {
     own: [Cow<'b, [f32]>; 3],
     /// Those of its rows and the own ones before they were rounded, if positions are of `f64` and a tree is asked.
     exact: Option<[&'b [f64]; 3]>,
+    /// The entities of its rows, if they are kept in its order and a tree is asked.
+    entities: Option<&'b [u32]>,
     own_exact: [&'b [f64]; 3],
     /// Whether own positions stand in the order of the batch's slots, instead of by row.
     pub by_slot: bool,
@@ -106,7 +108,8 @@ impl<'b> Surroundings<'b> {
                 Exact::F32(axes)
             }
         };
-        Asked { tree: *self.tree(), space: batch.space(), positions, from, own, count }
+        let (tree, entities) = (*self.tree(), self.entities);
+        Asked { tree, space: batch.space(), positions, entities, from, own, count }
     }
 
     /// The row in each slot of a grid.
@@ -172,6 +175,7 @@ impl<'b> Bound<'b> {
             };
             let theirs = batch.positions(around.index);
             let exact = if tree { exact_positions(batch, around.index) } else { None };
+            let entities = if around.nearest { entities(batch, around.index) } else { None };
             if let Some(question) = around.question {
                 let question = ahead.question(question);
                 let own = question.points().map(Cow::Borrowed);
@@ -182,6 +186,7 @@ impl<'b> Bound<'b> {
                     theirs,
                     own,
                     exact,
+                    entities,
                     own_exact,
                     by_slot,
                     own_slots: false,
@@ -212,7 +217,7 @@ impl<'b> Bound<'b> {
                     _ => {}
                 }
             }
-            Surroundings { index, theirs, own, exact, own_exact, by_slot, own_slots, radii: None, summary }
+            Surroundings { index, theirs, own, exact, entities, own_exact, by_slot, own_slots, radii: None, summary }
         }));
         bound
     }
@@ -241,6 +246,15 @@ fn exact_positions<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> Option<[&'b 
         *axis = values;
     }
     Some(axes)
+}
+
+/// The entities of an index's rows, if those are kept in its order: else they are their numbers.
+fn entities<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> Option<&'b [u32]> {
+    let order = batch.program().groups[batch.program().indexes[index].group].order?;
+    match batch.read_values(order.entities, When::Prev, Reach::Any) {
+        Values::U32(entities) => Some(entities),
+        _ => None,
+    }
 }
 
 /// A column of the own positions: of the batch's rows as they stand; of a batch that is given by slots, in that order

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use diptych_protocol::body::{Body, Loop, Over};
 use diptych_protocol::id::{BodyId, GroupId, IndexId, InverseId};
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
@@ -86,7 +87,10 @@ impl Core {
                     Source::Far(far.takes(program, *index, &slots.columns, first))
                 }
                 (Over::Nearest { count, among: Some(among), .. }, _) => Source::Found(*among, *count),
-                (Over::Nearest { count, .. }, Some(at)) => Source::Nearest { around: at, count: usize::from(*count) },
+                (Over::Nearest { count, .. }, Some(at)) => {
+                    around[at].nearest = true;
+                    Source::Nearest { around: at, count: usize::from(*count) }
+                }
                 (Over::Group(group), _) => Source::Group(*group),
                 (Over::Inverse(inverse), _) => Source::Inverse(*inverse),
                 (Over::Members(index), _) => {
@@ -137,6 +141,11 @@ impl Core {
         self.executor.stretch(!self.sources.is_empty())
     }
 
+    /// The same of a batch by slots: few, where rows that are further apart would see more in vain.
+    pub fn stretch_of_slots(&self) -> usize {
+        if self.forming().is_some() { BLOCK_ROWS_MAX } else { self.stretch() }
+    }
+
     /// Lanes that a block of so many rows has to have room for.
     pub fn room(&self, count: usize) -> usize {
         self.executor.room(count)
@@ -147,11 +156,15 @@ impl Core {
         self.far_at.is_some()
     }
 
-    /// The index with a reach, or with summaries that are asked for, that is this one.
+    /// The index with a reach, or with summaries that are asked for, that is this one; rather as it is asked from where rows
+    /// are.
     pub fn reaching(&self, index: IndexId) -> Option<usize> {
-        let forms = |at: usize| self.around[at].reach.is_some() || self.far_at == Some(at);
-        let is = |it: &Around| it.index == index && it.question.is_none();
-        self.around.iter().position(is).filter(|at| forms(*at))
+        let forms = |at: &usize| self.around[*at].reach.is_some() || self.far_at == Some(*at);
+        let asked = |question: bool| {
+            let is = |it: &Around| it.index == index && it.question.is_some() == question;
+            self.around.iter().position(is).filter(forms)
+        };
+        asked(false).or_else(|| asked(true))
     }
 
     pub fn around(&self, at: usize) -> &Around {

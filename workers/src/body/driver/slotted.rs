@@ -44,11 +44,12 @@ impl Rule {
         let all = batch.slot_rows();
         let forming = self.core.reaching(index);
         if let Some(at) = forming {
-            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows);
+            let by_buckets = self.core.by_buckets() || !batch.in_order();
+            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_buckets);
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
-        let step = self.core.stretch();
+        let step = self.core.stretch_of_slots();
         let blocks = if forming.is_some() { self.blocks.ranges() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
             let range = match forming {
