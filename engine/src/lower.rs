@@ -113,6 +113,7 @@ pub fn lower(
         name: inverse.name.clone(),
         group: GroupId::new(inverse.place.group as u32),
         column: world.places.of(inverse.place)[0],
+        lives: world.places.of(inverse.place).get(1).copied(),
         when: inverse.when,
         to: GroupId::new(inverse.to as u32),
         span: inverse.span,

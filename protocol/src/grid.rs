@@ -232,7 +232,7 @@ impl GridPlaces {
             rounded: (0..if rounded { shape.axes } else { 0 }).map(|_| arena.place(rows)).collect(),
             bounds: arena.place(bounds),
             cell_of: arena.place(rows),
-            lists: InversePlaces::new(most, arena),
+            lists: InversePlaces::new(most, false, arena),
             copies: copies.iter().map(|slot| copy(arena, *slot)).collect(),
         }
     }

@@ -69,6 +69,8 @@ impl InverseShape {
 pub struct InversePlaces {
     /// The numbers behind it.
     pub shape: InverseShape,
+    /// Count: the row that each referring row refers to, where rows come and go; empty where a reference is a row.
+    pub found: Place<u32>,
     /// Count: references a batch and chunk (`batch * chunks + chunk`).
     pub counts: Place<u32>,
     /// Place: the first slot of each batch's references to each chunk, in the order of `counts`.
@@ -85,12 +87,13 @@ pub struct InversePlaces {
 }
 
 impl InversePlaces {
-    /// Takes room for an inverse.
-    pub fn new(shape: InverseShape, arena: &mut Arena) -> Self {
+    /// Takes room for an inverse, whose references are rows, or have to be looked up.
+    pub fn new(shape: InverseShape, looked_up: bool, arena: &mut Arena) -> Self {
         let (rows, chunks) = (shape.rows as usize, shape.chunks as usize);
         let table = chunks * shape.batches as usize;
         Self {
             shape,
+            found: arena.place(if looked_up { rows } else { 0 }),
             counts: arena.place(table),
             first_slots: arena.place(table),
             chunk_slots: arena.place(chunks + 1),

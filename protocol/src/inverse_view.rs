@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU32;
 
 use crate::id::InverseId;
 use crate::inverse::{InversePlaces, InverseShape};
-use crate::program::{InversePhase, Work};
+use crate::program::{InversePhase, When, Work};
 use crate::view::Batch;
 
 /// What counting reads and writes.
@@ -17,8 +17,22 @@ pub struct CountView<'b> {
     pub shape: InverseShape,
     /// The references of the batch's own rows.
     pub references: &'b [u32],
+    /// How to find the rows that they are to, and where to keep these, where a reference is more than a row.
+    pub lookup: Option<Lookup<'b>>,
     /// The batch's counts, one a chunk.
     pub counts: &'b mut [u32],
+}
+
+/// What tells which row a reference is to, where rows come and go.
+pub struct Lookup<'b> {
+    /// Which life each reference means.
+    pub lives: &'b [u32],
+    /// The row of each entity.
+    pub directory: &'b [u32],
+    /// The life of the entity that each row is.
+    pub generations: &'b [u32],
+    /// The rows that are found.
+    pub found: &'b mut [u32],
 }
 
 /// What placing reads and writes.
@@ -92,9 +106,37 @@ impl<'t> Batch<'t, '_> {
         let (chunks, batch) = (shape.chunks as usize, self.number.0 as usize);
         CountView {
             shape,
-            references: &self.references(inverse)[self.rows.indices()],
+            references: &self.reference_column(inverse)[self.rows.indices()],
+            lookup: self.lookup(inverse, p),
             // SAFETY: each batch writes its own row of the table.
             counts: unsafe { self.array_mut(p.counts, batch * chunks..(batch + 1) * chunks) },
+        }
+    }
+
+    /// What looks references up, of the batch's own rows.
+    fn lookup(&self, inverse: InverseId, p: &InversePlaces) -> Option<Lookup<'_>> {
+        let inverse = &self.program().inverses[inverse];
+        let (lives, living) = (inverse.lives?, self.program().groups[inverse.to].living?);
+        // SAFETY: `prev` is written by nobody; `next` references were completed in an earlier stage (verified); each batch
+        // finds its own rows.
+        unsafe {
+            Some(Lookup {
+                lives: &self.rows_of(lives, inverse.when, self.all_rows(lives))[self.rows.indices()],
+                directory: self.rows_of(living.directory, When::Prev, self.all_rows(living.directory)),
+                generations: self.rows_of(living.generations, When::Prev, self.all_rows(living.generations)),
+                found: self.array_mut(p.found, self.rows.indices()),
+            })
+        }
+    }
+
+    /// The rows that references are to, of every row of the group that refers, in the phases behind counting.
+    fn references(&self, inverse: InverseId) -> &[u32] {
+        let p = &self.track().layout.inverses[inverse];
+        let rows = self.group_rows(self.program().inverses[inverse].group) as usize;
+        match self.program().inverses[inverse].lives {
+            // SAFETY: counting is complete.
+            Some(_) => unsafe { self.array(p.found, 0..rows) },
+            None => self.reference_column(inverse),
         }
     }
 

@@ -273,7 +273,10 @@ impl Layout {
             .collect();
         let indexes = program.indexes.ids().map(|id| IndexPlaces::new(program, id, &mut arena)).collect();
         let inverses =
-            program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
+            program.inverses.iter().map(|(id, inverse)| {
+                InversePlaces::new(program.inverse_shape(id), inverse.lives.is_some(), &mut arena)
+            });
+        let inverses = inverses.collect();
         let edits = EditsPlaces::new(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();

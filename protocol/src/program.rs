@@ -285,6 +285,8 @@ pub struct Inverse {
     pub group: GroupId,
     /// The column that refers: `u32`, of sort [`Sort::Entity`](crate::types::Sort).
     pub column: ColumnId,
+    /// The other column of the reference, where it has one: which life of the entity is meant.
+    pub lives: Option<ColumnId>,
     /// Whether it is made of `prev` references or of those made earlier in the frame.
     pub when: When,
     /// The group that is referred to.

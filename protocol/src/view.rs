@@ -348,8 +348,8 @@ impl<'t, 'm> Batch<'t, 'm> {
         }
     }
 
-    /// The references of an inverse, `prev` or complete `next` as it is declared: every row of the group that refers.
-    pub(crate) fn references(&self, inverse: InverseId) -> &[u32] {
+    /// The column of an inverse, `prev` or complete `next` as it is declared: every row of the group that refers.
+    pub(crate) fn reference_column(&self, inverse: InverseId) -> &[u32] {
         let inverse = &self.program().inverses[inverse];
         // SAFETY: `prev` is written by nobody; `next` references were completed in an earlier stage (verified).
         unsafe { self.rows_of(inverse.column, inverse.when, self.all_rows(inverse.column)) }

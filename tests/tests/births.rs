@@ -20,6 +20,7 @@ param kill: u32 = 5
 component Key = u32
 component Age = u32
 component Seen = u32
+component Children = u32
 component Friend = entity of cells
 component Mother = entity of cells
 
@@ -33,12 +34,14 @@ group cells[n, max most] {
     Key = mix(row, 1)
     Age = 0
     Seen = 3
+    Children = 0
     Friend = self
     Mother = self
 }
 
-system live for cells owns Age, Seen {
+system live for cells owns Age, Seen, Children {
     Age += 1
+    Children = count(x in cells by Mother) + 100 * count(x in cells by fresh Friend)
     Seen = Friend.Key + Mother.Age
     if mix(Key, frame) % 100 < birth and population < most / 2 {
         spawn cells { Key = mix(Key, frame + 1000), Age = fresh Seen % 7, Friend = Mother, Mother = self }
@@ -69,6 +72,7 @@ struct Row {
     key: u32,
     age: u32,
     seen: u32,
+    children: u32,
     friend: Name,
     mother: Name,
 }
@@ -101,7 +105,7 @@ impl Model {
     fn new(rates: Rates) -> Self {
         let row = |at| {
             let name = (at, 1);
-            Row { name, key: mix(at, 1), age: 0, seen: 3, friend: name, mother: name }
+            Row { name, key: mix(at, 1), age: 0, seen: 3, children: 0, friend: name, mother: name }
         };
         Self { rates, rows: (0..rates.n).map(row).collect(), free: (rates.n..rates.most).map(|at| (at, 0)).collect() }
     }
@@ -119,7 +123,8 @@ impl Model {
         for (at, row) in prev.iter().enumerate() {
             let (friend, mother) = (self.find(row.friend), self.find(row.mother));
             let seen = friend.map_or(0, |at| prev[at].key).wrapping_add(mother.map_or(0, |at| prev[at].age));
-            let mut next = Row { age: row.age + 1, seen, ..*row };
+            let children = prev.iter().filter(|other| other.mother == row.name).count() as u32;
+            let mut next = Row { age: row.age + 1, seen, children, ..*row };
             let others = prev.iter().enumerate().filter(|(other, _)| *other != at);
             let who = others.min_by_key(|(_, other)| mix(other.key, row.key)).map_or(NONE, |(_, other)| other.name);
             if mix(row.key, frame + 3) % 100 < 30 {
@@ -128,11 +133,11 @@ impl Model {
             self.rows[at] = next;
             if mix(row.key, frame) % 100 < birth && few {
                 let key = mix(row.key, frame + 1000);
-                born.push(Row { name: NONE, key, age: seen % 7, seen: 3, friend: row.mother, mother: row.name });
+                born.push(Row { name: NONE, key, age: seen % 7, seen: 3, children: 0, friend: row.mother, mother: row.name });
             }
             if mix(row.key, frame + 9) % 100 < twin && few {
                 let key = mix(row.key, frame + 2000);
-                twins.push(Row { name: NONE, key, age: 0, seen: 3, friend: row.name, mother: row.friend });
+                twins.push(Row { name: NONE, key, age: 0, seen: 3, children: 0, friend: row.name, mother: row.friend });
             }
             ends[at] |= mix(row.key, frame + 7) % 100 < death;
             if let (true, Some(friend)) = (mix(row.key, frame + 5) % 100 < kill, friend) {
@@ -140,6 +145,11 @@ impl Model {
             }
         }
         born.extend(twins);
+        // Who is a friend of whom from now on.
+        for at in 0..self.rows.len() {
+            let friends = self.rows.iter().filter(|other| other.friend == self.rows[at].name).count() as u32;
+            self.rows[at].children += 100 * friends;
+        }
         self.change(&ends, born);
     }
 
@@ -179,13 +189,14 @@ fn rows(outcome: &Outcome) -> Vec<Row> {
     let pair = |a: &str, b: &str| column(a).into_iter().zip(column(b)).collect::<Vec<Name>>();
     let (names, friends) = (pair("entity", "entity life"), pair("Friend.index", "Friend.life"));
     let mothers = pair("Mother.index", "Mother.life");
-    let (keys, ages, seen) = (column("Key"), column("Age"), column("Seen"));
+    let (keys, ages, seen, children) = (column("Key"), column("Age"), column("Seen"), column("Children"));
     (0..names.len())
         .map(|at| Row {
             name: names[at],
             key: keys[at],
             age: ages[at],
             seen: seen[at],
+            children: children[at],
             friend: friends[at],
             mother: mothers[at],
         })

@@ -24,7 +24,7 @@ fn tick_of(kind: StageKind) -> Tick {
     match kind {
         StageKind::Setup => Tick::SETUP,
         // A frame in the middle of the run.
-        StageKind::Index | StageKind::Systems | StageKind::Reduce | StageKind::Commit => Tick(4),
+        StageKind::Index | StageKind::Systems | StageKind::Edit | StageKind::Reduce | StageKind::Commit => Tick(4),
     }
 }
 
@@ -37,15 +37,19 @@ fn a_death_in_any_stage_at_any_moment_costs_a_batch_not_the_run() {
     let mut with = WithOutputs::of(bare);
     let all = with.reduce(Reduce::Count, false, |_, _| vec![]);
     with.reduced("all", all);
-    let program = with.finish();
+    let flagship = with.finish();
+    let churn = shipped("churn.dip", &[("n", "3_000")], 6);
+    let churned = undisturbed(&churn).digest;
     for kind in StageKind::ALL {
+        // In the flagship nobody is born.
+        let (program, expected) = if kind == StageKind::Edit { (&churn, churned) } else { (&flagship, expected) };
         let stages = program.stages(tick_of(kind));
         assert!(stages.iter().any(|stage| stage.kind == kind), "no kill case for {}", kind.name());
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
             // All workers are told to die there: whoever gets a batch of that stage does.
             let death = Death { tick: tick_of(kind), stage: kind, moment };
             let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-            let outcome = run_with(&program, 2, BINARY, Options { deaths, ..Options::default() }).unwrap();
+            let outcome = run_with(program, 2, BINARY, Options { deaths, ..Options::default() }).unwrap();
             assert_eq!(outcome.digest, expected, "{} {moment:?}", kind.name());
             assert!(outcome.worker_deaths >= 1, "{} {moment:?}: nobody died", kind.name());
             let replayed = outcome.batches_replayed;

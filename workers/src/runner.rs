@@ -113,7 +113,11 @@ impl Runner {
         match phase {
             InversePhase::Count => {
                 let v = batch.inverse_count(inverse);
-                inverse::count(&v.shape, v.references, v.counts);
+                let rows = match v.lookup {
+                    Some(lookup) => inverse::look_up(v.references, lookup),
+                    None => v.references,
+                };
+                inverse::count(&v.shape, rows, v.counts);
             }
             InversePhase::Place => {
                 let v = batch.inverse_place(inverse);

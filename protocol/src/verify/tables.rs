@@ -173,7 +173,15 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     for (id, inverse) in program.inverses.iter() {
         let column = &program.columns[inverse.column];
-        let problem = if column.group != inverse.group || column.component_type.sort != Sort::Entity(inverse.to) {
+        let of_reference = |id: ColumnId, lane: u8| {
+            let it = &program.columns[id];
+            it.group == inverse.group && it.component == column.component && it.lane == lane
+        };
+        let lives = program.groups[inverse.to].living.is_some();
+        let whole = of_reference(inverse.column, 0)
+            && inverse.lives.is_some() == lives
+            && inverse.lives.is_none_or(|lives| of_reference(lives, 1));
+        let problem = if !whole || column.component_type.sort != Sort::Entity(inverse.to) {
             "its column is not a reference of its group to the other"
         } else if inverse.when == When::Fresh && column.owner.is_none() {
             "its references are fresh, but nobody makes them"

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use diptych_protocol::id::RowRange;
 use diptych_protocol::inverse::InverseShape;
+use diptych_protocol::inverse_view::Lookup;
+use diptych_protocol::types::NO_ROW;
 
 use crate::index;
 
@@ -25,6 +27,16 @@ pub struct InverseScratch {
 
 fn chunk_of(shape: &InverseShape, target: u32) -> Option<usize> {
     (target < shape.targets).then_some((target >> shape.chunk_bits) as usize)
+}
+
+/// Finds the rows that references are to: none, where whom they mean has ended.
+pub fn look_up<'a>(references: &[u32], lookup: Lookup<'a>) -> &'a [u32] {
+    let Lookup { lives, directory, generations, found } = lookup;
+    for ((to, index), life) in found.iter_mut().zip(references).zip(lives) {
+        let row = directory.get(*index as usize).copied().unwrap_or(NO_ROW);
+        *to = if generations.get(row as usize) == Some(life) { row } else { NO_ROW };
+    }
+    found
 }
 
 /// Counts the references of a batch's rows, one count a chunk.

@@ -35,6 +35,7 @@ impl Scene {
                     lane,
                     scalar,
                     owner: owner.map(SystemId),
+                    edited: false,
                 }
             })
             .collect();
@@ -45,6 +46,7 @@ impl Scene {
             position: position.map(ColumnId).to_vec(),
             order: None,
             raster: None,
+            living: None,
             span: Span::default(),
         };
         let systems: Vec<System> = (0..if fresh { 8 } else { 6 }).map(|number| self.system(number, &columns)).collect();
@@ -77,10 +79,11 @@ impl Scene {
                 .collect(),
             columns: columns.into_iter().collect(),
             indexes: self.kinds().into_iter().map(|kind| self.index(kind)).collect(),
-            inverses: [Inverse {
+            edits: Table::default(),
+        inverses: [Inverse {
                 name: "to".into(),
                 group: GROUPS[0],
-                column: ColumnId(3),
+                column: ColumnId(3), lives: None,
                 when: When::Prev,
                 to: GROUPS[0],
                 span: Span::default(),

@@ -26,7 +26,7 @@ pub fn program(torus: bool) -> Program {
         for scalar in scalars {
             let component_type = Type::scalar(scalar);
             let component = String::new();
-            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None });
+            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None, edited: false });
         }
     }
     let span = Span::default();
@@ -37,6 +37,7 @@ pub fn program(torus: bool) -> Program {
         position: positions.map(ColumnId).to_vec(),
         order: None,
         raster: None,
+            living: None,
         span,
     };
     let index = |group: u32, first: u32| Index {
@@ -63,10 +64,11 @@ pub fn program(torus: bool) -> Program {
         groups: [group([0, 1]), group([COLUMNS_A_GROUP + 2, COLUMNS_A_GROUP + 3])].into_iter().collect(),
         columns,
         indexes: [index(0, 0), index(1, 2)].into_iter().collect(),
+        edits: Table::default(),
         inverses: [Inverse {
             name: String::new(),
             group: GroupId(1),
-            column: ColumnId(2 * COLUMNS_A_GROUP - 2),
+            column: ColumnId(2 * COLUMNS_A_GROUP - 2), lives: None,
             when: When::Prev,
             to: GroupId(0),
             span,

@@ -87,5 +87,13 @@ pub fn statement(s: &Stmt) -> String {
             format!("if {} {{{}}} else {{{}}}", expr(condition), all(yes), all(no))
         }
         StmtKind::For { walk: over, body } => format!("for {} {{{}}}", walk(over), all(body)),
+        StmtKind::Spawn { group, members } => {
+            let one = |member: &Member| {
+                let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
+                format!("{}{value}", member.component.text)
+            };
+            format!("spawn {} {{{}}}", group.text, members.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        StmtKind::Despawn(row) => format!("despawn {}", expr(row)),
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn sound() -> Program {
     made.push(Store { column: TO, value: v(0), span: Span::default() });
     made.push(Store { column: NEAR, value: v(2), span: Span::default() });
     let (group, span) = (GroupId(0), Span::default());
-    p.inverses.push(Inverse { name: "to".into(), group, column: TO, when: When::Prev, to: group, span });
+    p.inverses.push(Inverse { name: "to".into(), group, column: TO, lives: None, when: When::Prev, to: group, span });
     let mut asks = system("ask", 0, vec![NEAR], vec![read(MASS, When::Prev, Reach::Any)], vec![IndexId(0)]);
     (asks.inverses, asks.code) = (vec![InverseId(0)], Code::Body(ASKING));
     p.systems.push(asks);

@@ -23,6 +23,7 @@ fn cells() -> Program {
         position: Vec::new(),
         order: None,
         raster: Some(Raster { axes: 2, extents: [30, 20, 1], rim }),
+        living: None,
         span: Span::default(),
     });
     p.columns.push(column(2, "Heat", f32, 0, Some(3)));
