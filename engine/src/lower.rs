@@ -5,6 +5,7 @@ mod cells;
 mod conditions;
 pub mod expressions;
 mod geometry;
+mod matchings;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,6 +83,7 @@ pub fn lower(
     let systems = model.systems.iter().map(|system| lower_system(system, &world, &mut bodies)).collect();
     let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
     let (signals, outputs) = outputs(&world, &mut bodies);
+    let matchings = matchings::matchings(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
         name: index.name.clone(),
         group: GroupId::new(index.group as u32),
@@ -122,6 +124,7 @@ pub fn lower(
         data: model.data.iter().map(|column| column.data()).collect(),
         indexes: indexes.collect(),
         inverses: inverses.collect(),
+        matchings,
         systems,
         columns: world.places.columns,
         groups,
@@ -179,6 +182,7 @@ fn lower_system(system: &types::System<'_>, world: &World<'_>, bodies: &mut Bodi
             let columns = world.places.of(read.place);
             columns.into_iter().map(|column| Read { column, when: read.when, reach: read.reach })
         })
+        .chain(matchings::reads(system, world))
         .collect();
     let mut indexes: Vec<IndexId> = system.indexes.iter().map(|index| IndexId::new(*index as u32)).collect();
     let mut inverses: Vec<InverseId> = system.inverses.iter().map(|inverse| InverseId::new(*inverse as u32)).collect();
@@ -315,6 +319,8 @@ fn with_lane(name: &str, lane: &str) -> String {
 struct Columns {
     columns: Table<ColumnId, Column>,
     first: Vec<Vec<(u32, u8)>>,
+    /// Of each matching those of its sides.
+    partners: Vec<Vec<ColumnId>>,
 }
 
 impl Columns {
@@ -333,12 +339,14 @@ impl Columns {
                         lane,
                         scalar: member.ty.scalar,
                         owner: member.owner.map(|(system, _)| SystemId::new(system as u32)),
+                        matched: None,
                     });
                 }
             }
             first.push(firsts);
         }
-        Self { columns, first }
+        let partners = matchings::partners(model, &mut columns);
+        Self { columns, first, partners }
     }
 
     /// The columns of a component, in lane order.

@@ -69,6 +69,7 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         lane: 0,
         scalar: Scalar::U32,
         owner: None,
+        matched: None,
     });
     let carried: Vec<ColumnId> =
         program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();

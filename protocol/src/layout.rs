@@ -8,10 +8,11 @@ use std::marker::PhantomData;
 
 use crate::data::DataPlace;
 use crate::grid::{GridPlaces, GridShape};
-use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, StageId, Tick};
+use crate::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, MatchingId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
+use crate::matching::SidePlaces;
 use crate::outputs::OutputPlaces;
 use crate::program::{Domain, IndexKind, Program, Stage};
 use crate::summary::SummaryShape;
@@ -176,6 +177,8 @@ pub struct Layout {
     pub indexes: Table<IndexId, IndexPlaces>,
     /// The inverses of references.
     pub inverses: Table<InverseId, InversePlaces>,
+    /// The matchings, side by side.
+    pub matchings: Table<MatchingId, Vec<SidePlaces>>,
     /// What is kept of each finished state beside its rows.
     pub outputs: OutputPlaces,
     /// The columns of files.
@@ -271,6 +274,10 @@ impl Layout {
         let indexes = program.indexes.ids().map(|id| IndexPlaces::new(program, id, &mut arena)).collect();
         let inverses =
             program.inverses.ids().map(|id| InversePlaces::new(program.inverse_shape(id), &mut arena)).collect();
+        let mut side = |(id, side)| SidePlaces::new(program.match_shape(id, side), &mut arena);
+        let matchings = (program.matchings.iter())
+            .map(|(id, it)| (0..it.sides.len() as u8).map(|at| side((id, at))).collect())
+            .collect();
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
@@ -293,6 +300,7 @@ impl Layout {
             columns,
             indexes,
             inverses,
+            matchings,
             outputs,
             data,
             hash,
@@ -324,6 +332,7 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
     match domain {
         Domain::Chunks(index) => program.index_chunks(index),
         Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
+        Domain::Ranks { matching, side } => program.match_shape(matching, side).chunks,
         Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }
 }

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::body::{Body, Loop, with_asked};
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
+    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId, StepId, SystemId,
 };
 use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
+pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::raster::Raster;
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
@@ -17,7 +18,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 6;
+pub const PROGRAM_VERSION: u32 = 7;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -48,6 +49,8 @@ pub struct Program {
     pub indexes: Table<IndexId, Index>,
     /// The inverses of reference columns.
     pub inverses: Table<InverseId, Inverse>,
+    /// The pairings of rows.
+    pub matchings: Table<MatchingId, Matching>,
     /// The rules.
     pub systems: Table<SystemId, System>,
     /// Expression code.
@@ -148,6 +151,9 @@ pub struct Column {
     pub scalar: Scalar,
     /// The system that writes it each frame. Without one it keeps what set-up wrote, in a single panel.
     pub owner: Option<SystemId>,
+    /// The matching that writes it anew each frame: then it has no `prev`, set-up leaves it out, and it is no part of the
+    /// state. No system owns such a column.
+    pub matched: Option<MatchingId>,
 }
 
 impl Column {
@@ -515,6 +521,9 @@ impl Program {
         }
         for (_, inverse) in bare.inverses.iter_mut() {
             inverse.span = Span::default();
+        }
+        for (_, matching) in bare.matchings.iter_mut() {
+            matching.span = Span::default();
         }
         for (_, system) in bare.systems.iter_mut() {
             system.span = Span::default();

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
+use crate::id::{GroupId, IndexId, InverseId, MatchingId, StepId, SystemId};
+use crate::matching::MatchPhase;
 use crate::program::Program;
 
 /// What runs when, for set-up and for every frame after it. A stage begins when the one before is complete.
@@ -28,7 +29,7 @@ pub struct Stage {
 pub enum StageKind {
     /// Blueprints are evaluated.
     Setup,
-    /// An index is built, a phase a stage.
+    /// An index is built, a phase a stage; so are inverses and matchings.
     Index,
     /// Systems run.
     Systems,
@@ -75,6 +76,8 @@ pub enum Work {
     Index(IndexId, IndexPhase),
     /// A phase of inverting a reference column.
     Inverse(InverseId, InversePhase),
+    /// A phase of pairing rows.
+    Match(MatchingId, MatchPhase),
     /// One pass over a group's rows: each batch runs the systems in this order.
     Pass(Vec<SystemId>),
     /// Aggregate a group's finished rows: all its reductions.
@@ -160,6 +163,13 @@ pub enum Domain {
     Chunks(IndexId),
     /// The chunks of the rows that an inverse is about, one a batch.
     Targets(InverseId),
+    /// The chunks of one side of a matching, one a batch.
+    Ranks {
+        /// The matching.
+        matching: MatchingId,
+        /// Which of its sides.
+        side: u8,
+    },
     /// Nothing: one batch.
     Once,
 }
@@ -170,7 +180,7 @@ impl Domain {
         match self {
             Domain::Rows { group, batch_rows } => Some((group, batch_rows)),
             Domain::Slots { index, batch_rows } => Some((program.indexes[index].group, batch_rows)),
-            Domain::Chunks(_) | Domain::Targets(_) | Domain::Once => None,
+            Domain::Chunks(_) | Domain::Targets(_) | Domain::Ranks { .. } | Domain::Once => None,
         }
     }
 }

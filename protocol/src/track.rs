@@ -101,6 +101,7 @@ impl<'m> Track<'m> {
             }
             Domain::Chunks(index) => Some(self.layout.indexes[index].chunks()),
             Domain::Targets(inverse) => Some(self.program.inverse_shape(inverse).chunks),
+            Domain::Ranks { matching, side } => Some(self.program.match_shape(matching, side).chunks),
             Domain::Once => Some(1),
         }
     }
@@ -126,6 +127,7 @@ impl<'m> Track<'m> {
                 }
                 Domain::Chunks(index) => self.layout.indexes[index].chunks(),
                 Domain::Targets(inverse) => self.program.inverse_shape(inverse).chunks,
+                Domain::Ranks { matching, side } => self.program.match_shape(matching, side).chunks,
                 Domain::Once => 1,
             };
             if left < batches {

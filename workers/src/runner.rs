@@ -1,4 +1,4 @@
-//! Runs one batch of any step: blueprints, phases of indexes and inverses, passes, reductions, the commit.
+//! Runs one batch of any step: blueprints, phases of indexes, inverses and matchings, passes, reductions, the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,6 +17,7 @@ use crate::grid::{self, Carry};
 use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
+use crate::matching::Matchings;
 use crate::reduce::Reductions;
 use crate::settle::Settle;
 
@@ -26,6 +27,7 @@ pub struct Runner {
     blueprints: Table<GroupId, Option<Blueprint>>,
     kd: KdScratch,
     inverse: InverseScratch,
+    matchings: Matchings,
     reductions: Reductions,
     settle: Settle,
 }
@@ -47,6 +49,7 @@ impl Runner {
             blueprints: program.groups.values().map(|group| blueprint(group.origin)).collect::<Result<_, _>>()?,
             kd: KdScratch::default(),
             inverse: InverseScratch::default(),
+            matchings: Matchings::new(program, backend)?,
             reductions: Reductions::new(program, backend)?,
             settle: Settle::new(program, backend)?,
         })
@@ -95,6 +98,7 @@ impl Runner {
                 }
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
+            Work::Match(matching, phase) => self.matchings.run(*matching, *phase, batch, &mut self.inverse),
             Work::Reduce(group) => self.reductions.block(*group, batch),
             Work::Commit => {
                 self.settle.state(&mut self.reductions, batch);

@@ -170,8 +170,10 @@ pub enum Kind {
     Within,
     #[token("by")]
     By,
+    #[token("match")]
+    Match,
     /// Words that the language will need.
-    #[regex("bus|despawn|event|field|match|on|spawn|state|when|without")]
+    #[regex("bus|despawn|event|field|on|spawn|state|when|without")]
     Reserved,
     /// After the last token.
     End,
@@ -219,6 +221,7 @@ impl Kind {
                 | Kind::This
                 | Kind::Within
                 | Kind::By
+                | Kind::Match
                 | Kind::Reserved
         )
     }

@@ -120,6 +120,11 @@ pub enum Kind {
     },
     /// The other's row; of a range the counter.
     Other(Turn),
+    /// The row that a matching has paired the own one with, which is of this side.
+    Partner {
+        matching: usize,
+        side: usize,
+    },
     /// A coordinate of the own cell.
     Coordinate(u8),
     /// The cell at an offset from the own one.
@@ -175,8 +180,17 @@ pub enum Kind {
         ordinal: u32,
         arguments: Vec<Typed>,
         /// The other end, where both ends of a pair draw as one.
-        pair: Option<Turn>,
+        pair: Option<Pair>,
     },
+}
+
+/// The other end of a pair that draws as one.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Pair {
+    /// The other of a loop.
+    Turn(Turn),
+    /// The row that a reference is to.
+    With(Box<Typed>),
 }
 
 /// Functions that are more than one operation.
@@ -315,6 +329,8 @@ pub enum Checked {
     Float(f64),
     /// Everything else.
     Typed(Typed),
+    /// The reference to no row: of the group that is expected.
+    None,
     /// Several of one type, known when compiled.
     Array(Vec<Typed>),
     /// Told already.
@@ -336,6 +352,7 @@ impl Checked {
             Checked::Int(_) => "an integer".into(),
             Checked::Float(_) => "a float".into(),
             Checked::Typed(typed) => format!("`{}`", typed.ty),
+            Checked::None => "`none`".into(),
             Checked::Array(all) => format!("an array of {}", all.len()),
             Checked::Error => "an error".into(),
         }
