@@ -115,9 +115,15 @@ impl Matching {
     }
 }
 
-/// The ranges of numbers that so many rows are listed by: a power of two.
-pub fn ranges(rows: u32) -> u32 {
-    rows.div_ceil(MATCH_RANGE_ROWS).next_power_of_two()
+/// How large the lists of so many rows are, which meet at so many places, or can all be paired.
+pub fn shape(rows: u32, places: Option<u32>) -> InverseShape {
+    match places {
+        Some(places) => InverseShape::new(rows, places),
+        None => {
+            let ranges = rows.div_ceil(MATCH_RANGE_ROWS).next_power_of_two();
+            InverseShape::in_chunks(rows, ranges, ranges.div_ceil(INVERSE_CHUNKS_MAX).max(MATCH_CHUNK_RANGES))
+        }
+    }
 }
 
 /// The range that a number is in.
@@ -144,13 +150,7 @@ impl Program {
     pub fn match_shape(&self, matching: MatchingId, side: u8) -> InverseShape {
         let matching = &self.matchings[matching];
         let rows = self.groups[matching.sides[usize::from(side)].group].rows;
-        match matching.meeting {
-            Some(meeting) => InverseShape::new(rows, self.groups[meeting.to].rows),
-            None => {
-                let ranges = ranges(rows);
-                InverseShape::in_chunks(rows, ranges, ranges.div_ceil(INVERSE_CHUNKS_MAX).max(MATCH_CHUNK_RANGES))
-            }
-        }
+        shape(rows, matching.meeting.map(|meeting| self.groups[meeting.to].rows))
     }
 }
 

@@ -35,6 +35,7 @@ impl Scene {
                     lane,
                     scalar,
                     owner: owner.map(SystemId),
+                    matched: None,
                 }
             })
             .collect();
@@ -87,6 +88,7 @@ impl Scene {
             }]
             .into_iter()
             .collect(),
+            matchings: Table::default(),
             systems: systems.into_iter().collect(),
             bodies: bodies.into_iter().collect(),
             reductions: Table::default(),

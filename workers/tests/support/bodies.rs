@@ -26,7 +26,7 @@ pub fn program(torus: bool) -> Program {
         for scalar in scalars {
             let component_type = Type::scalar(scalar);
             let component = String::new();
-            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None });
+            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None, matched: None });
         }
     }
     let span = Span::default();
@@ -73,6 +73,7 @@ pub fn program(torus: bool) -> Program {
         }]
         .into_iter()
         .collect(),
+        matchings: Table::default(),
         systems: Table::default(),
         bodies: Table::default(),
         reductions: [Reduction {

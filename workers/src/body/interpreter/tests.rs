@@ -149,6 +149,7 @@ fn bare() -> Program {
         columns: Table::default(),
         indexes: Table::default(),
         inverses: Table::default(),
+        matchings: Table::default(),
         systems: Table::default(),
         bodies: Table::default(),
         reductions: Table::default(),
