@@ -37,8 +37,8 @@ use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId, St
 use diptych_protocol::kd;
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
-    Code, Domain, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step,
-    System, When, Work,
+    Code, Domain, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule, Span, Stage,
+    StageKind, Step, System, When, Work,
 };
 
 use crate::codes;

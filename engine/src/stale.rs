@@ -99,7 +99,9 @@ fn waits_for(program: &Program, system: SystemId, other: SystemId) -> bool {
         let matched = matched.map(|matching| &program.matchings[matching]);
         let meeting = matched.filter(|it| it.meeting.is_some_and(|meeting| meeting.when == When::Fresh));
         let places = meeting.flat_map(|it| it.sides.iter().filter_map(|side| side.place));
-        open.extend(reads.chain(positions).chain(references).chain(places).filter_map(|column| program.columns[column].owner));
+        open.extend(
+            reads.chain(positions).chain(references).chain(places).filter_map(|column| program.columns[column].owner),
+        );
     }
     false
 }

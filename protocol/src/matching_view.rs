@@ -106,10 +106,10 @@ impl<'t> Batch<'t, '_> {
                 listed_by: self.array_mut(p.listed_by, own.clone()),
                 drawn: self.array_mut(p.drawn, own.clone()),
                 counts: self.array_mut(p.lists.counts, batch * chunks..(batch + 1) * chunks),
-                partners: self.track().memory.write_at(
-                    self.panel(of.partner, When::Fresh) + own.start * size_of::<u32>(),
-                    own.len(),
-                ),
+                partners: self
+                    .track()
+                    .memory
+                    .write_at(self.panel(of.partner, When::Fresh) + own.start * size_of::<u32>(), own.len()),
             }
         }
     }
@@ -173,10 +173,10 @@ impl<'t> Batch<'t, '_> {
             Ranked {
                 starts,
                 listed: self.array(p.lists.listed, 0..starts.last().map_or(0, |end| *end as usize)),
-                partners: self.track().memory.atomics_at(
-                    self.panel(of.partner, When::Fresh),
-                    self.group_rows(of.group) as usize,
-                ),
+                partners: self
+                    .track()
+                    .memory
+                    .atomics_at(self.panel(of.partner, When::Fresh), self.group_rows(of.group) as usize),
             }
         }
     }

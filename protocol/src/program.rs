@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::body::{Body, Loop, with_asked};
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId, StepId, SystemId,
+    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId, StepId,
+    SystemId,
 };
 use crate::inverse::InverseShape;
 use crate::kd;
@@ -149,7 +150,7 @@ pub struct Column {
     pub lane: u8,
     /// What it holds a row.
     pub scalar: Scalar,
-    /// The system that writes it each frame. Without one it keeps what set-up wrote, in a single panel.
+    /// The system that writes it each frame. Without one it keeps what set-up wrote, in a single panel, or is [matched](Self::matched).
     pub owner: Option<SystemId>,
     /// The matching that writes it anew each frame: then it has no `prev`, set-up leaves it out, and it is no part of the
     /// state. No system owns such a column.

@@ -56,7 +56,8 @@ impl FrameRecord {
         self.panels[column.index()] as usize
     }
 
-    /// The panel that the column's owner writes. A column nobody owns has one panel, written by set-up alone.
+    /// The panel that the column's owner writes. A column nobody owns has one panel, written by set-up
+    /// alone, or by its matching.
     #[inline]
     pub fn next_panel(&self, program: &Program, column: ColumnId) -> usize {
         match program.columns[column].panels() {

@@ -227,7 +227,12 @@ fn coins_tossed_for_in_pairs_come_to_the_geometric_law() {
         for k in 0..12 {
             let law = power(share, k) / (1.0 + coins);
             let found = held.iter().filter(|held| **held as usize == k).count() as f64 / rows;
-            near(&format!("{coins} coins: share of those with {k}"), found, law, 4.0 * (law * (1.0 - law) / rows).sqrt());
+            near(
+                &format!("{coins} coins: share of those with {k}"),
+                found,
+                law,
+                4.0 * (law * (1.0 - law) / rows).sqrt(),
+            );
         }
         if coins == 1.0 {
             near("the broke", signal(&outcome, "broke"), 0.5, 0.01);

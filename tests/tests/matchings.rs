@@ -3,6 +3,8 @@
 
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome};
+use diptych_protocol::header::describe;
+use diptych_protocol::layout::Layout;
 use diptych_protocol::message::Backend;
 use diptych_protocol::types::NO_ROW;
 use diptych_tests::kills::ends_the_same;
@@ -26,10 +28,11 @@ fn herd(wolves: u32, sheep: u32, filters: [&str; 2], at: &str) -> String {
     let group = |name: &str, rows: u32, other: &str| {
         let place = "vec2(exponential(6) % 20, uniform(0, 20))";
         format!(
-            "group {name}[{rows}] {{ position P = {place}, Where = cell(soil, P), Stood = none, With{other} = none, Age = row % 7 }}\n\
+            "group {name}[{rows}] {{ position P = {place}, Where = cell(soil, P), Stood = none, With{other} = none, Age = row % 7, Crowd = 0 }}\n\
              system move_{name} for {name} owns P, Where {{\n\
              \x20   P = wrap(P + vec2(normal(0, 1), normal(0, 1)))\n\
              \x20   Where = if chance(0.1) {{ none }} else {{ cell(soil, fresh P) }}\n}}\n\
+             system crowd_{name} for {name} owns Crowd {{ Crowd = count(x in {name} within 1) + u32(fresh hunt != none) }}\n\
              system keep_{name} for {name} owns With{other}, Stood {{ With{other} = fresh hunt\n Stood = {} }}\n",
             if at.contains("fresh") { "fresh Where" } else { "Where" }
         )
@@ -37,7 +40,7 @@ fn herd(wolves: u32, sheep: u32, filters: [&str; 2], at: &str) -> String {
     format!(
         "scenario herd\nspace torus (0, 0) .. (20, 20)\ncomponent P = vec2\ncomponent Where = entity of soil\n\
          component Stood = entity of soil\ncomponent WithWolf = entity of wolves\ncomponent WithSheep = entity of sheep\n\
-         component Age = u32\ncomponent Heat = f32\ngrid soil[15, 15] {{ Heat = 0 }}\n{}{}\
+         component Age = u32\ncomponent Crowd = u32\ncomponent Heat = f32\ngrid soil[15, 15] {{ Heat = 0 }}\n{}{}\
          match hunt = wolves {} with sheep {} {at}\n\
          system warm for soil owns Heat {{ Heat += 1 }}\n",
         group("wolves", wolves, "Sheep"),
@@ -91,7 +94,9 @@ fn each_has_one_partner_who_has_it_as_partner() {
 
 #[test]
 fn rows_of_one_group_are_paired_two_and_two() {
-    for (rows, filter) in [(5_000, ""), (4_999, ""), (1, ""), (2, ""), (3_000, "where row % 3 == 0"), (9, "where row > 20")] {
+    for (rows, filter) in
+        [(5_000, ""), (4_999, ""), (1, ""), (2, ""), (3_000, "where row % 3 == 0"), (9, "where row > 20")]
+    {
         let text = format!(
             "scenario deal\ncomponent With = entity of g\ngroup g[{rows}] {{ With = none }}\n\
              match deal = g {filter} with g\nsystem keep for g owns With {{ With = fresh deal }}\n"
@@ -170,8 +175,12 @@ fn each_partner_is_as_likely_as_any_other() {
 /// All that matchings have: sides with filters that draw and read signals, cells, fresh cells, a group with itself, and
 /// draws of both ends. Sums of floats show any other order.
 fn everything() -> Program {
-    let text = herd(1_300, 2_900, ["where Age > mean_age - 3 and chance(0.8)", "where uniform(0, 1) < 0.7"], "at fresh Where")
-        + "component Heart = f32\ncomponent Ring = entity of folk\n\
+    let text = herd(
+        1_300,
+        2_900,
+        ["where Age > mean_age - 3 and chance(0.8)", "where uniform(0, 1) < 0.7"],
+        "at fresh Where",
+    ) + "component Heart = f32\ncomponent Ring = entity of folk\n\
            group folk[3_001] { Heart = normal(0, 1), Ring = none }\n\
            match date = folk where Heart < 2 with folk\nmatch stray = wolves with folk\n\
            system love for folk owns Heart, Ring {\n\
@@ -187,12 +196,21 @@ fn everything() -> Program {
 fn matchings_give_the_same_bits_by_every_back_end_at_any_number_of_workers_and_under_kills() {
     let program = everything();
     let expected = outcome(&program, Backend::Interpreter, 0).digest;
-    for (backend, workers) in
-        BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3, 5].map(|workers| (backend, workers)))
+    for (backend, workers) in BACKENDS.into_iter().flat_map(|backend| [0, 1, 2, 3, 5].map(|workers| (backend, workers)))
     {
         assert_eq!(outcome(&program, backend, workers).digest, expected, "{}, {workers} workers", backend.name());
     }
     ends_the_same(&program, BINARY, expected, 17, 6);
+}
+
+/// Partners are written anew in place, while a reader could be looking.
+#[test]
+fn partners_are_not_shown_to_readers_from_outside() {
+    let program = everything();
+    let described = describe(&program, &Layout::new(&program, 1));
+    let partners: Vec<_> = described.columns.iter().filter(|column| column.panels.is_empty()).collect();
+    let names: Vec<&str> = partners.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["hunt", "hunt", "date", "stray", "stray"]);
 }
 
 #[test]

@@ -92,14 +92,8 @@ impl FinishedBody {
         values.extend(slots.own.iter().map(|slot| value(batch, slot.column, slot.scalar, start..start + room)));
         let mut results: Vec<ValuesMut<'_>> = std::mem::take(out);
         results.extend(rooms.iter_mut().map(|of| of.values_mut(room)));
-        let block = Block {
-            count: rows.len(),
-            rows: &lanes[..room.min(lanes.len())],
-            own: &values,
-            far: &[],
-            loops,
-            uniforms,
-        };
+        let block =
+            Block { count: rows.len(), rows: &lanes[..room.min(lanes.len())], own: &values, far: &[], loops, uniforms };
         executor.run(&block, &mut results);
         *own = emptied(values);
         *out = emptied(results);

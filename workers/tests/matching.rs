@@ -80,21 +80,24 @@ impl Arrays {
         let shape = self.shape;
         let chunks = shape.chunks as usize;
         let batches = frame.rows.div_ceil(shape.batch_rows);
-        let of = |batch: u32| {
-            RowRange::new(batch * shape.batch_rows, frame.rows.min((batch + 1) * shape.batch_rows))
-        };
+        let of = |batch: u32| RowRange::new(batch * shape.batch_rows, frame.rows.min((batch + 1) * shape.batch_rows));
         let row_of = |batch: u32| batch as usize * chunks..(batch as usize + 1) * chunks;
         for batch in random.order(batches) {
             let own = of(batch).indices();
             let mut partners = vec![7; own.len()];
-            rank(frame.drawer, of(batch), &frame.taking[own.clone()], RankView {
-                shape,
-                places: frame.places.as_ref().map(|(places, count)| (&places[own.clone()], *count)),
-                listed_by: &mut self.listed_by[own.clone()],
-                drawn: &mut self.drawn[own.clone()],
-                counts: &mut self.counts[row_of(batch)],
-                partners: &mut partners,
-            });
+            rank(
+                frame.drawer,
+                of(batch),
+                &frame.taking[own.clone()],
+                RankView {
+                    shape,
+                    places: frame.places.as_ref().map(|(places, count)| (&places[own.clone()], *count)),
+                    listed_by: &mut self.listed_by[own.clone()],
+                    drawn: &mut self.drawn[own.clone()],
+                    counts: &mut self.counts[row_of(batch)],
+                    partners: &mut partners,
+                },
+            );
             own.zip(partners).for_each(|(row, partner)| self.partners[row].store(partner, Ordering::Relaxed));
         }
         let table = chunks * batches as usize;

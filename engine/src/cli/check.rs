@@ -171,7 +171,11 @@ impl<'a> Report<'a> {
         }
         text += &format!("systems  {} in text, {} native\n", self.systems.text, self.systems.native);
         let (declared, made) = (self.indexes.declared.len(), self.indexes.made_for_neighbours.len());
-        text += &format!("indexes  {declared} declared, {made} made for neighbours; {}, {}\n", inverses(self.inverses), matches(self.matches));
+        text += &format!(
+            "indexes  {declared} declared, {made} made for neighbours; {}, {}\n",
+            inverses(self.inverses),
+            matches(self.matches)
+        );
         text += &format!(
             "outputs  {}, {}, {}\n",
             counted(self.signals, "signal"),
@@ -205,7 +209,8 @@ fn matches(count: usize) -> String {
 fn groups(program: &Program) -> Vec<GroupReport<'_>> {
     let report = |(id, group)| {
         let group: &diptych_protocol::program::Group = group;
-        let columns: Vec<_> = program.columns.values().filter(|column| column.group == id).collect();
+        let columns: Vec<_> =
+            program.columns.values().filter(|column| column.group == id && column.matched.is_none()).collect();
         let is_owned = |owner| program.systems[owner].code != Code::Carry;
         let owned = columns.iter().filter(|column| column.owner.is_some_and(is_owned)).count();
         let in_order = group.order.is_some();

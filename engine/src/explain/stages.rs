@@ -87,7 +87,8 @@ pub fn indexes(program: &Program) -> Option<String> {
             [alone] => format!("rows of {}, with each other", group(alone)),
             sides => format!("rows of {}", sides.iter().map(group).collect::<Vec<_>>().join(" with rows of ")),
         };
-        let places = matching.sides.iter().take(1).filter_map(|side| Some((side.place?, side.group, matching.meeting?)));
+        let places =
+            matching.sides.iter().take(1).filter_map(|side| Some((side.place?, side.group, matching.meeting?)));
         let at: String = places
             .map(|(place, group, meeting)| {
                 let place = components(program, [place], Some(group)).join("");

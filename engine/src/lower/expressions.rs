@@ -451,7 +451,6 @@ impl<'a> Flattener<'a> {
         let site = site_of(&mut self.sites, path);
         self.push(scalar, Op::Draw { site, lane, entity, turn })
     }
-
 }
 
 /// The number of a site. Two paths that hash alike would draw the same numbers: the later one moves.

@@ -1,8 +1,6 @@
 //! The rules of what there is: `space`, `group`, `grid`, `index`, `match`.
 
-use crate::syntax::ast::{
-    Expr, Group, GroupOrigin, Index, Match, MatchPlace, MatchSide, Member, Rim, SpaceShape,
-};
+use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Match, MatchPlace, MatchSide, Member, Rim, SpaceShape};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
 

@@ -240,9 +240,10 @@ impl<'a> Checker<'a, '_> {
             return self.error(wrong("`pair` goes with a draw"));
         }
         match self.check(draw, expected) {
-            Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, .. } }) => {
-                Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, pair: Some(Pair::Turn(turn)) } })
-            }
+            Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, .. } }) => Checked::Typed(Typed {
+                ty,
+                kind: Kind::Draw { draw, ordinal, arguments, pair: Some(Pair::Turn(turn)) },
+            }),
             Checked::Error => Checked::Error,
             _ => self.error(wrong("`pair` goes with a draw")),
         }

@@ -18,9 +18,9 @@ use crate::types::convert::{adapt, literal, mixed};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
 use crate::types::rasters::Raster;
+use crate::types::references::none_like;
 use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
 use crate::types::shapes::Shape;
-use crate::types::references::none_like;
 use crate::types::typed::{Checked, Kind, Typed};
 
 /// A component of the blueprint being checked.

@@ -46,8 +46,7 @@ impl<'a> Checker<'a, '_> {
             return None;
         }
         let groups = if alike { vec![groups[0]] } else { groups };
-        let mut sides: Vec<Side> =
-            groups.iter().map(|&group| Side { group, place: None, filter: None }).collect();
+        let mut sides: Vec<Side> = groups.iter().map(|&group| Side { group, place: None, filter: None }).collect();
         let Some(place) = &written.place else { return Some((sides, None)) };
         let mut to = None;
         for side in &mut sides {
@@ -79,7 +78,8 @@ impl<'a> Checker<'a, '_> {
             _ => format!("`at {}`: it is no reference", component.text),
         };
         let error = Diagnostic::error(codes::E0417, component.span, problem);
-        self.diagnostics.push(error.help("rows meet by a component of type `entity of G`, such as the cell they are in"));
+        self.diagnostics
+            .push(error.help("rows meet by a component of type `entity of G`, such as the cell they are in"));
         None
     }
 

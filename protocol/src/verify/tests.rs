@@ -30,7 +30,15 @@ const MOVE: SystemId = SystemId(2);
 
 fn column(group: u32, component: &str, component_type: Type, lane: u8, owner: Option<u32>) -> Column {
     let (group, component) = (GroupId(group), component.to_string());
-    Column { group, component, component_type, lane, scalar: component_type.scalar, owner: owner.map(SystemId), matched: None }
+    Column {
+        group,
+        component,
+        component_type,
+        lane,
+        scalar: component_type.scalar,
+        owner: owner.map(SystemId),
+        matched: None,
+    }
 }
 
 fn read(column: ColumnId, when: When, reach: Reach) -> Read {

@@ -41,10 +41,7 @@ impl Matchings {
     pub fn new(program: &Program, backend: Backend) -> Result<Self, AccessError> {
         let filter = |body| FinishedBody::new(program, &program.bodies[body], STRETCH, backend);
         let filters = |it: &Matching| it.sides.iter().map(|side| side.filter.map(filter).transpose()).collect();
-        Ok(Self {
-            filters: program.matchings.values().map(filters).collect::<Result<_, _>>()?,
-            taking: Vec::new(),
-        })
+        Ok(Self { filters: program.matchings.values().map(filters).collect::<Result<_, _>>()?, taking: Vec::new() })
     }
 
     /// Runs a batch of a phase.
