@@ -44,7 +44,7 @@ codes! {
     E0312 "a function that calls itself, or too many calls"
     E0313 "only known in a system"
     E0314 "a member that the value does not have"
-    E0315 "a pair draw outside of a loop over rows"
+    E0315 "a pair draw without a row of the own group as its other end"
 
     E0401 "a setting out of its limits"
     E0402 "a space that is none"
@@ -62,6 +62,7 @@ codes! {
     E0414 "a file that cannot be read"
     E0415 "an output that makes no sense"
     E0416 "a grid that cannot be made"
+    E0417 "a match that cannot be made"
 
     E0501 "an incomplete system"
     E0502 "an unknown kernel"
@@ -89,7 +90,7 @@ codes! {
     W0101 "a component that no group has"
     W0102 "a constant that nothing uses"
     W0103 "a column that nothing reads"
-    W0104 "an index that nothing asks"
+    W0104 "an index or a match that nothing asks"
     W0105 "a declaration that adds nothing"
     W0106 "a derived value read one frame late"
     W0107 "a name that nothing uses"

@@ -8,7 +8,7 @@ pub mod table;
 
 use std::fmt::Write as _;
 
-use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId};
+use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId};
 use diptych_protocol::layout;
 use diptych_protocol::program::{Domain, EditPhase, Index, Origin, Program, Reduce, System, When, Work};
 use indicatif::HumanCount;
@@ -32,7 +32,7 @@ pub fn title(program: &Program) -> String {
 pub fn counted(count: usize, what: &str) -> String {
     let plural = match what {
         "index" => "es",
-        "batch" => "es",
+        "batch" | "match" => "es",
         _ => "s",
     };
     format!("{count} {what}{}", if count == 1 { "" } else { plural })
@@ -103,6 +103,7 @@ fn work(program: &Program, work: &Work) -> String {
         Work::Blueprint(group) => format!("{}: first values", program.groups[*group].name),
         Work::Index(index, phase) => format!("{}: {}", index_name(program, *index), word(phase)),
         Work::Inverse(inverse, phase) => format!("{}: {}", inverse_name(program, *inverse), word(phase)),
+        Work::Match(id, phase) => format!("{}: {}", program.matchings[*id].name, program.match_phase(*id, *phase)),
         Work::Pass(systems) => {
             let names = systems.iter().map(|id| program.systems[*id].name.as_str()).collect::<Vec<_>>().join(", ");
             let group = systems.first().map_or("", |id| &program.groups[program.systems[*id].group].name);
@@ -148,6 +149,11 @@ fn inverse_name(program: &Program, inverse: InverseId) -> &str {
     &program.inverses[inverse].name
 }
 
+/// Whether a system reads who is paired with its rows.
+fn reads_partner(program: &Program, system: &System, id: MatchingId) -> bool {
+    system.reads.iter().any(|read| program.columns[read.column].matched == Some(id))
+}
+
 fn word(phase: &impl std::fmt::Debug) -> String {
     format!("{phase:?}").to_lowercase()
 }
@@ -158,7 +164,7 @@ fn batches(program: &Program, domain: Domain) -> String {
     match domain {
         Domain::Rows { batch_rows, .. } => format!("{count} x {} rows", HumanCount(batch_rows.into())),
         Domain::Slots { batch_rows, .. } => format!("{count} x {} slots", HumanCount(batch_rows.into())),
-        Domain::Chunks(_) | Domain::Targets(_) => format!("{count} x 1 chunk"),
+        Domain::Chunks(_) | Domain::Targets(_) | Domain::Ranks { .. } => format!("{count} x 1 chunk"),
         Domain::Blocks(_) => format!("{count} x 1 block"),
         Domain::Births(_) | Domain::Removals(_) => format!("{count} x 1 list"),
         Domain::Once => "1".to_string(),

@@ -6,6 +6,7 @@ mod cells;
 mod conditions;
 pub mod expressions;
 mod geometry;
+mod matchings;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +90,7 @@ pub fn lower(
     let systems = systems.collect();
     let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
     let (signals, outputs) = outputs(&world, &mut bodies);
+    let matchings = matchings::matchings(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
         name: index.name.clone(),
         group: GroupId::new(index.group as u32),
@@ -130,6 +132,7 @@ pub fn lower(
         data: model.data.iter().map(|column| column.data()).collect(),
         indexes: indexes.collect(),
         inverses: inverses.collect(),
+        matchings,
         systems,
         edits,
         columns: world.places.columns,
@@ -196,6 +199,7 @@ fn lower_system(
             let columns = world.places.of(read.place);
             columns.into_iter().map(|column| Read { column, when: read.when, reach: read.reach })
         })
+        .chain(matchings::reads(system, world))
         .collect();
     let mut indexes: Vec<IndexId> = system.indexes.iter().map(|index| IndexId::new(*index as u32)).collect();
     let mut inverses: Vec<InverseId> = system.inverses.iter().map(|inverse| InverseId::new(*inverse as u32)).collect();
@@ -341,6 +345,8 @@ struct Columns {
     first: Vec<Vec<(u32, u8)>>,
     /// Of each group what it has if its rows come and go.
     living: Vec<Option<Living>>,
+    /// Of each matching those of its sides.
+    partners: Vec<Vec<ColumnId>>,
 }
 
 impl Columns {
@@ -360,13 +366,15 @@ impl Columns {
                         scalar: member.ty.scalar,
                         owner: member.owner.map(|(system, _)| SystemId::new(system as u32)),
                         edited: group.first.is_some() && member.owner.is_none(),
+                        matched: None,
                     });
                 }
             }
             first.push(firsts);
         }
         let living = births::names(model, &mut columns);
-        Self { columns, first, living }
+        let partners = matchings::partners(model, &mut columns);
+        Self { columns, first, living, partners }
     }
 
     /// What a group has if its rows come and go.

@@ -91,6 +91,7 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         scalar: Scalar::U32,
         owner: None,
         edited: false,
+        matched: None,
     });
     let carried: Vec<ColumnId> =
         program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();

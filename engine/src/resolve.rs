@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
 use crate::syntax::ast::{self, Expr, Item};
 
 /// Names that the language defines.
-pub const BUILT_IN: [&str; 4] = ["PI", "TAU", "time", "frame"];
+pub const BUILT_IN: [&str; 5] = ["PI", "TAU", "time", "frame", "none"];
 
 /// What a name means: a place in one of the lists of [`Names`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +28,7 @@ pub enum Meaning {
     Variant(usize, usize),
     Function(usize),
     Signal(usize),
+    Matching(usize),
 }
 
 impl Meaning {
@@ -42,6 +43,7 @@ impl Meaning {
             Meaning::Variant(..) => "a variant of an enum",
             Meaning::Function(_) => "a function",
             Meaning::Signal(_) => "a signal",
+            Meaning::Matching(_) => "a match",
         }
     }
 }
@@ -106,6 +108,7 @@ pub struct Names<'a> {
     pub records: Vec<&'a ast::Record>,
     pub groups: Vec<&'a ast::Group>,
     pub indexes: Vec<&'a ast::Index>,
+    pub matchings: Vec<&'a ast::Match>,
     pub systems: Vec<&'a ast::System>,
     pub run: Option<&'a ast::Run>,
     pub space: Option<&'a ast::Space>,
@@ -240,6 +243,10 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
             Item::Index(index) => {
                 names.indexes.push(index);
                 (&index.name, Meaning::Index(names.indexes.len() - 1))
+            }
+            Item::Match(matching) => {
+                names.matchings.push(matching);
+                (&matching.name, Meaning::Matching(names.matchings.len() - 1))
             }
             Item::Function(function) => {
                 names.functions.push(function);

@@ -7,7 +7,8 @@
 //! - An index over `prev`: level 0; over `fresh` positions: a level after their owner. Each of its phases takes a level:
 //!   six of a k-d tree, four of a grid, five where the space is open.
 //! - An inverse of references: as an index; its four phases take four levels.
-//! - A system that asks an index or an inverse, or runs over an index's buckets, or over rows that are kept in the order
+//! - A matching: as an index over where rows meet; its five phases take five levels.
+//! - A system that asks an index or an inverse, or reads a partner, or runs over an index's buckets, or over rows that are kept in the order
 //!   of a grid: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
@@ -32,12 +33,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::Op;
-use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, StepId, SystemId};
+use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId, StepId, SystemId};
 use diptych_protocol::{kd, verify};
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
-    Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Schedule, Span, Stage, StageKind, Step,
-    System, When, Work,
+    Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule,
+    Span, Stage, StageKind, Step, System, When, Work,
 };
 
 use crate::codes;
@@ -67,18 +68,20 @@ pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
             let later = InversePhase::ALL.iter().position(|it| it == phase)?;
             Some(levels.get(&Node::Inverse(*id))? + later as u32)
         }
+        Work::Match(id, phase) => Some(levels.get(&Node::Matching(*id))? + phase.stage()),
         Work::Blueprint(_) | Work::Edit(..) | Work::Reduce(_) | Work::Commit => None,
     };
     let stages = program.schedule.frame.iter();
     stages.map(|stage| stage.steps.first().and_then(|step| level_of(&program.steps[*step].work))).collect()
 }
 
-/// A system, an index or an inverse. Systems first, so that the order of ties is that of the text.
+/// A system, an index, an inverse or a matching. Systems first, so that the order of ties is that of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Node {
     System(SystemId),
     Index(IndexId),
     Inverse(InverseId),
+    Matching(MatchingId),
 }
 
 /// What a node needs, and how many levels after it.
@@ -99,10 +102,19 @@ fn needs(program: &Program) -> Needs {
         let owner = program.columns[inverse.column].owner.filter(|_| inverse.when == When::Fresh);
         own.extend(owner.map(|owner| (Node::System(owner), 1)));
     }
+    for (id, matching) in program.matchings.iter() {
+        let own = needs.entry(Node::Matching(id)).or_default();
+        let fresh = matching.meeting.is_some_and(|meeting| meeting.when == When::Fresh);
+        let places = matching.sides.iter().filter_map(|side| side.place).filter(|_| fresh);
+        own.extend(places.filter_map(|place| program.columns[place].owner).map(|owner| (Node::System(owner), 1)));
+    }
     let listed = InversePhase::ALL.len() as u32;
     for (id, system) in program.systems.iter() {
         let own = needs.entry(Node::System(id)).or_default();
         for read in system.reads.iter().filter(|read| read.when == When::Fresh) {
+            if let Some(matching) = program.columns[read.column].matched {
+                own.insert(Node::Matching(matching), MatchPhase::STAGES);
+            }
             let Some(owner) = program.columns[read.column].owner else { continue };
             let distance = u32::from(read.reach == Reach::Any);
             let known = own.entry(Node::System(owner)).or_default();
@@ -171,6 +183,7 @@ fn cycle(program: &Program, needs: &Needs, level: &BTreeMap<Node, u32>) -> Diagn
         Node::System(id) => (format!("system `{}`", program.systems[*id].name), program.systems[*id].span),
         Node::Index(id) => (format!("index `{}`", program.indexes[*id].name), program.indexes[*id].span),
         Node::Inverse(id) => (format!("`{}`", program.inverses[*id].name), program.inverses[*id].span),
+        Node::Matching(id) => (format!("match `{}`", program.matchings[*id].name), program.matchings[*id].span),
     };
     let names: Vec<String> = ring.iter().chain(ring.first()).map(|node| name(node).0).collect();
     let span = ring.first().map_or(Span::default(), |node| name(node).1);
@@ -225,6 +238,7 @@ fn commit(program: &mut Program) -> Stage {
 fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
     let mut phases: BTreeMap<u32, Vec<(IndexId, IndexPhase)>> = BTreeMap::new();
     let mut inverting: BTreeMap<u32, Vec<(InverseId, InversePhase)>> = BTreeMap::new();
+    let mut matching: BTreeMap<u32, Vec<(MatchingId, MatchPhase)>> = BTreeMap::new();
     let mut passes: BTreeMap<u32, BTreeMap<GroupId, Vec<SystemId>>> = BTreeMap::new();
     for (node, level) in order {
         match node {
@@ -242,17 +256,26 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
                     inverting.entry(level + later as u32).or_default().push((*id, phase));
                 }
             }
+            Node::Matching(id) => {
+                for phase in program.matchings[*id].phases() {
+                    matching.entry(level + phase.stage()).or_default().push((*id, phase));
+                }
+            }
         }
     }
     phases.values_mut().for_each(|phases| phases.sort_by_key(|(id, _)| *id));
     inverting.values_mut().for_each(|phases| phases.sort_by_key(|(id, _)| *id));
-    let levels: BTreeSet<u32> = phases.keys().chain(inverting.keys()).chain(passes.keys()).copied().collect();
+    matching.values_mut().for_each(|phases| phases.sort_unstable());
+    let indexing = phases.keys().chain(inverting.keys()).chain(matching.keys());
+    let levels: BTreeSet<u32> = indexing.chain(passes.keys()).copied().collect();
     let mut stages = Vec::new();
     for level in levels {
         let phases = phases.remove(&level).unwrap_or_default();
         let mut steps: Vec<StepId> = phases.into_iter().map(|(id, phase)| index_step(program, id, phase)).collect();
         let phases = inverting.remove(&level).unwrap_or_default();
         steps.extend(phases.into_iter().map(|(id, phase)| inverse_step(program, id, phase)));
+        let phases = matching.remove(&level).unwrap_or_default();
+        steps.extend(phases.into_iter().map(|(id, phase)| match_step(program, id, phase)));
         if !steps.is_empty() {
             stages.push(Stage { kind: StageKind::Index, steps });
         }
@@ -317,6 +340,20 @@ fn inverse_step(program: &mut Program, id: InverseId, phase: InversePhase) -> St
     };
     let name = format!("{} {}", inverse.name, format!("{phase:?}").to_lowercase());
     program.steps.push(Step { name, work: Work::Inverse(id, phase), domain })
+}
+
+fn match_step(program: &mut Program, id: MatchingId, phase: MatchPhase) -> StepId {
+    let domain = match phase {
+        MatchPhase::Place => Domain::Once,
+        MatchPhase::Rank(side) | MatchPhase::Scatter(side) => {
+            let group = program.matchings[id].sides[usize::from(side)].group;
+            Domain::Rows { group, batch_rows: program.match_shape(id, side).batch_rows }
+        }
+        MatchPhase::Sort(side) => Domain::Ranks { matching: id, side },
+        MatchPhase::Pair => Domain::Ranks { matching: id, side: 0 },
+    };
+    let name = format!("{} {}", program.matchings[id].name, program.match_phase(id, phase));
+    program.steps.push(Step { name, work: Work::Match(id, phase), domain })
 }
 
 fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
@@ -418,6 +455,7 @@ fn limits(program: &Program, diagnostics: &mut Diagnostics) {
             Work::Blueprint(group) => program.groups[*group].span,
             Work::Index(index, _) => program.indexes[*index].span,
             Work::Inverse(inverse, _) => program.inverses[*inverse].span,
+            Work::Match(matching, _) => program.matchings[*matching].span,
             Work::Reduce(group) | Work::Edit(group, _) => program.groups[*group].span,
             Work::Commit => first(),
         });

@@ -95,7 +95,13 @@ fn waits_for(program: &Program, system: SystemId, other: SystemId) -> bool {
         let positions = indexes.filter(|index| index.when == When::Fresh).flat_map(|index| index.positions.clone());
         let inverses = program.systems[at].inverses.iter().map(|inverse| &program.inverses[*inverse]);
         let references = inverses.filter(|inverse| inverse.when == When::Fresh).map(|inverse| inverse.column);
-        open.extend(reads.chain(positions).chain(references).filter_map(|column| program.columns[column].owner));
+        let matched = program.systems[at].reads.iter().filter_map(|read| program.columns[read.column].matched);
+        let matched = matched.map(|matching| &program.matchings[matching]);
+        let meeting = matched.filter(|it| it.meeting.is_some_and(|meeting| meeting.when == When::Fresh));
+        let places = meeting.flat_map(|it| it.sides.iter().filter_map(|side| side.place));
+        open.extend(
+            reads.chain(positions).chain(references).chain(places).filter_map(|column| program.columns[column].owner),
+        );
     }
     false
 }

@@ -10,11 +10,13 @@ mod far;
 mod functions;
 mod groups;
 mod lints;
+mod matchings;
 mod outputs;
 mod points;
 mod queries;
 pub mod rasters;
 mod reads;
+mod references;
 mod rows;
 pub mod rules;
 pub mod shapes;
@@ -50,6 +52,7 @@ pub struct Model<'a> {
     pub groups: Vec<Group<'a>>,
     pub indexes: Vec<Index>,
     pub inverses: Vec<Inverse>,
+    pub matchings: Vec<Matching>,
     pub systems: Vec<System<'a>>,
     pub reductions: Vec<Reduction>,
     /// Each after those it needs.
@@ -73,6 +76,37 @@ pub struct Inverse {
     pub place: Place,
     pub when: When,
     pub to: usize,
+}
+
+/// A pairing of rows.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Matching {
+    pub name: String,
+    pub span: Span,
+    /// One if rows of a group are paired with each other; none if it is wrong, and told.
+    pub sides: Vec<Side>,
+    /// Where rows meet, and whether by fresh references.
+    pub meeting: Option<(usize, When)>,
+    /// What filters read.
+    pub reads: Vec<Place>,
+}
+
+/// One side of a matching.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Side {
+    pub group: usize,
+    /// The member by which it meets others.
+    pub place: Option<usize>,
+    pub filter: Option<Typed>,
+}
+
+impl Matching {
+    /// The group of those that rows of a side are paired with.
+    pub fn partners(&self, side: usize) -> usize {
+        self.sides[(side + 1) % self.sides.len()].group
+    }
 }
 
 /// An aggregate over rows.
@@ -248,6 +282,7 @@ pub struct System<'a> {
     pub reads: Vec<Read>,
     pub indexes: Vec<usize>,
     pub inverses: Vec<usize>,
+    pub matchings: Vec<usize>,
     pub constants: Vec<(String, Value)>,
     pub batch_rows: Option<u32>,
 }
@@ -264,7 +299,9 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     checker.groups(&mut model);
     checker.indexes(&mut model);
     checker.derived(&mut model);
+    checker.matchings(&mut model);
     checker.systems(&mut model);
+    checker.filters(&mut model);
     checker.outputs(&mut model);
     checker.unused_functions(&mut model);
     model.data = std::mem::take(&mut checker.data);

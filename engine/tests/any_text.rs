@@ -51,6 +51,11 @@ grid soil[12, 8] {
     Pull = centre(self) - centre(soil[row])
     Here = cell(soil, vec2(half, 0))
 }
+match meet = points where Alive and chance(0.9) with soil where Grass > 1
+match trade = points with points at fresh Under
+component Ally = entity of points
+group allies[7] { Ally = none }
+system choose for allies owns Ally { Ally = if alive(Ally) { none } else { points[row] } }
 system spread for soil owns Grass, Here {
     let mut most = Here
     for c in soil around 1 where c.Grass > 2 { most = if c.Grass > most.Grass { c } else { most } }
@@ -71,7 +76,8 @@ system near native "k" for points
     batch 128
 system move native "k" for points owns Position, Velocity reads Velocity fresh Pull fresh others Hits
 system crowd for points owns Crowd, Under {
-    Crowd = count(x in points within 0.1 of fresh Position) + u32(sample(soil.Grass, Position))
+    let met = alive(fresh meet) and pair(fresh trade, chance(0.5)) and fresh trade != none
+    Crowd = u32(met) + u32(fresh meet.Grass) + count(x in points within 0.1 of fresh Position) + u32(sample(soil.Grass, Position))
     Under = cell(soil, fresh Position)
 }
 system after native "k" for points owns Mass index later
@@ -155,6 +161,10 @@ fn words() -> impl Strategy<Value = String> {
         "to",
         "until",
         "pair",
+        "match",
+        "at",
+        "none",
+        "alive(",
         "other",
         "count",
         "sum",

@@ -116,6 +116,47 @@ fn conditions_of_the_nearest_are_shown() {
     }
 }
 
+/// Rows that are paired where they meet.
+const MATCH: &str = "
+scenario hunting
+component Where = entity of soil
+component Heat = f32
+grid soil[5, 5] { Heat = 0 }
+group wolves[10] { Where = soil[row], Heat = 1 }
+group sheep[20] { Where = soil[row] }
+match hunt = wolves where Heat > 0.5 with sheep at fresh Where
+match date = wolves with wolves
+system roam for wolves owns Where { Where = soil[u32(uniform(0, 25))] }
+system graze for sheep owns Where { Where = soil[u32(uniform(0, 25))] }
+system eat for wolves owns Heat { Heat = if alive(fresh hunt) or alive(fresh date) { 1 } else { 0 } }
+system grow for soil owns Heat { Heat += 1 }
+";
+
+#[test]
+fn matches_are_shown() {
+    let program = compiled(MATCH);
+    let filter = explain::ir::named(&program, "hunt").expect("a filter");
+    assert!(filter.starts_with("match hunt where of wolves {\n") && filter.contains("  result %"), "{filter}");
+    assert!(explain::ir::all(&program).contains(&filter));
+    let none = explain::ir::named(&program, "date").expect_err("no filter");
+    assert_eq!(none, "match `date` has no `where`: all rows take part");
+    let indexes = explain::stages::indexes(&program).expect("has some");
+    let words = indexes.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "hunt pairs, at random, rows of wolves where they say so with rows of sheep, at one row of soil by fresh Where; \
+         built in stages",
+        "date pairs, at random, rows of wolves, with each other; built in stages 0 to 4; asked by eat",
+    ] {
+        assert!(words.contains(part), "{part:?} is not in\n{indexes}");
+    }
+    let frame = explain::stages::frame(&program);
+    assert!(frame.contains("hunt: rank sheep") && frame.contains("hunt: pair"), "{frame}");
+    let graph = explain::graph::dot(&program);
+    assert!(graph.contains("hunt, asked by eat") && graph.contains("fresh wolves.Where"), "{graph}");
+    let table = explain::table::table(&program);
+    assert!(table.contains("  hunt"), "{table}");
+}
+
 #[test]
 fn loops_of_every_kind_are_shown() {
     let program = compiled(LOOPS);

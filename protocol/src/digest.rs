@@ -2,7 +2,7 @@
 //!
 //! *State hash*: the root of a hash tree over fixed blocks of everything that decides the future, in row order.
 //! *Content hash*: free of layout and row order: a wrapping sum of one hash a row, salted by the entity.
-//! Derived groups are in neither: they are made anew each frame. NaNs are hashed in one canonical form.
+//! Derived groups are in neither, nor is who is paired with whom: both are made anew each frame. NaNs are hashed in one canonical form.
 //! Neither has signals, although they are values of the state: a signal is a function of the rows that are hashed and
 //! decides nothing that they do not, and which signals there are depends on the outputs that were asked for. The same
 //! run has the same hashes with and without them.
@@ -36,7 +36,7 @@ fn lasting_groups(track: &Track<'_>) -> Vec<GroupId> {
 }
 
 fn columns_of(track: &Track<'_>, group: GroupId) -> Vec<ColumnId> {
-    track.program.columns.iter().filter(|(_, c)| c.group == group).map(|(id, _)| id).collect()
+    track.program.columns.iter().filter(|(_, c)| c.group == group && c.matched.is_none()).map(|(id, _)| id).collect()
 }
 
 fn state_hash(track: &Track<'_>) -> u128 {

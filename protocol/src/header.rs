@@ -81,7 +81,7 @@ pub struct DescribedColumn {
     pub group: String,
     /// Its type, as NumPy spells it.
     pub dtype: String,
-    /// Where each panel starts, in bytes from the segment's start.
+    /// Where each panel starts, in bytes from the segment's start; none of what only a frame itself can read.
     pub panels: Vec<usize>,
 }
 
@@ -128,7 +128,7 @@ pub fn describe(program: &Program, layout: &Layout) -> Description {
                 name: column.name(),
                 group: program.groups[column.group].name.clone(),
                 dtype: column.scalar.dtype().to_string(),
-                panels: layout.columns[id].panels.clone(),
+                panels: if column.matched.is_some() { Vec::new() } else { layout.columns[id].panels.clone() },
             })
             .collect(),
         signals: program

@@ -43,6 +43,8 @@ ids! {
     LoopId,
     /// An inverse of a reference column.
     InverseId,
+    /// A pairing of rows.
+    MatchingId,
     /// An aggregate over the rows of a group.
     ReductionId,
     /// One value a state.

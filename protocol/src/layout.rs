@@ -9,10 +9,11 @@ use std::marker::PhantomData;
 use crate::data::DataPlace;
 use crate::edits::{self, EditsPlaces};
 use crate::grid::{GridPlaces, GridShape};
-use crate::id::{ColumnId, DataId, Id, IndexId, InverseId, StageId, Tick};
+use crate::id::{ColumnId, DataId, Id, IndexId, InverseId, MatchingId, StageId, Tick};
 use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
+use crate::matching::SidePlaces;
 use crate::outputs::OutputPlaces;
 use crate::program::{Domain, IndexKind, Program, Stage};
 use crate::summary::SummaryShape;
@@ -179,6 +180,8 @@ pub struct Layout {
     pub inverses: Table<InverseId, InversePlaces>,
     /// Births and ends.
     pub edits: EditsPlaces,
+    /// The matchings, side by side.
+    pub matchings: Table<MatchingId, Vec<SidePlaces>>,
     /// What is kept of each finished state beside its rows.
     pub outputs: OutputPlaces,
     /// The columns of files.
@@ -277,6 +280,10 @@ impl Layout {
                 InversePlaces::new(program.inverse_shape(id), inverse.lives.is_some(), &mut arena)
             });
         let inverses = inverses.collect();
+        let mut side = |(id, side)| SidePlaces::new(program.match_shape(id, side), &mut arena);
+        let matchings = (program.matchings.iter())
+            .map(|(id, it)| (0..it.sides.len() as u8).map(|at| side((id, at))).collect())
+            .collect();
         let edits = EditsPlaces::new(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
@@ -301,6 +308,7 @@ impl Layout {
             indexes,
             inverses,
             edits,
+            matchings,
             outputs,
             data,
             hash,
@@ -331,6 +339,7 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
         Domain::Blocks(group) => edits::blocks(program, group),
         Domain::Births(group) => edits::list_batches(program, group, true),
         Domain::Removals(group) => edits::list_batches(program, group, false),
+        Domain::Ranks { matching, side } => program.match_shape(matching, side).chunks,
         Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }
 }

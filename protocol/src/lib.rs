@@ -23,6 +23,8 @@ pub mod kd;
 pub mod kd_view;
 pub mod layout;
 pub mod limits;
+pub mod matching;
+pub mod matching_view;
 pub mod math;
 pub mod memory;
 pub mod message;

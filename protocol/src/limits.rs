@@ -73,6 +73,10 @@ pub const ANGLE_MAX: f32 = 1.5;
 pub const INVERSE_CHUNK_ROWS: u32 = 4_096;
 /// and never in more chunks: each counting batch has a count for every one.
 pub const INVERSE_CHUNKS_MAX: u32 = 1_024;
+/// A ranking of all rows is listed by ranges of numbers, each of about so many rows when all take part,
+pub const MATCH_RANGE_ROWS: u32 = 8;
+/// and sorted in chunks of at least so many ranges.
+pub const MATCH_CHUNK_RANGES: u32 = 1_024;
 /// Rows of a block that reductions are summed in, and of their batches: sums are formed row by row within a block, then
 /// block by block.
 pub const REDUCE_ROWS: u32 = 8_192;

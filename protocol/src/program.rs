@@ -6,11 +6,13 @@ use crate::body::{Body, Loop, with_asked};
 pub use crate::edits::{Change, Edit, Living};
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, ReductionId, SignalId, SourceId, StepId, SystemId,
+    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
+    StepId, SystemId,
 };
 use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
+pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::raster::Raster;
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
@@ -49,6 +51,8 @@ pub struct Program {
     pub indexes: Table<IndexId, Index>,
     /// The inverses of reference columns.
     pub inverses: Table<InverseId, Inverse>,
+    /// The pairings of rows.
+    pub matchings: Table<MatchingId, Matching>,
     /// The rules.
     pub systems: Table<SystemId, System>,
     /// The births and ends that rules ask for.
@@ -176,6 +180,9 @@ pub struct Column {
     pub owner: Option<SystemId>,
     /// Whether nobody owns it, and its rows come and go: its two panels follow the births and ends of the frames.
     pub edited: bool,
+    /// The matching that writes it anew each frame: then it has no `prev`, set-up leaves it out, and it is no part of the
+    /// state. No system owns such a column.
+    pub matched: Option<MatchingId>,
 }
 
 impl Column {
@@ -562,6 +569,9 @@ impl Program {
         }
         for (_, inverse) in bare.inverses.iter_mut() {
             inverse.span = Span::default();
+        }
+        for (_, matching) in bare.matchings.iter_mut() {
+            matching.span = Span::default();
         }
         for (_, system) in bare.systems.iter_mut() {
             system.span = Span::default();

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use crate::header::{self, Description, Header, HeaderError};
+use crate::header::{self, DescribedColumn, Description, Header, HeaderError};
 use crate::segment;
 
 /// Why a segment cannot be read.
@@ -76,8 +76,9 @@ impl Reader {
     /// round to the panel meanwhile, it is taken again.
     pub fn column(&self, group: &str, name: &str) -> Result<Snapshot, ReadError> {
         let missing = || ReadError::NoColumn(format!("{group}.{name}"));
-        let number =
-            (self.description.columns.iter()).position(|c| c.group == group && c.name == name).ok_or_else(missing)?;
+        let columns = &self.description.columns;
+        let wanted = |c: &DescribedColumn| c.group == group && c.name == name && !c.panels.is_empty();
+        let number = columns.iter().position(wanted).ok_or_else(missing)?;
         let column = &self.description.columns[number];
         let group = self.description.groups.iter().position(|g| g.name == group).ok_or_else(missing)?;
         let size: usize = column.dtype[2..].parse().map_err(|_| missing())?;

@@ -55,7 +55,7 @@ impl FrameRecord {
         self.panels[column.index()] as usize
     }
 
-    /// The panel that this frame writes. A column with one panel is written by set-up alone.
+    /// The panel that this frame writes. A column with one panel is written by set-up alone, or by its matching.
     #[inline]
     pub fn next_panel(&self, program: &Program, column: ColumnId) -> usize {
         match program.columns[column].panels() {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
+use crate::id::{GroupId, IndexId, InverseId, MatchingId, StepId, SystemId};
+use crate::matching::MatchPhase;
 use crate::program::Program;
 
 /// What runs when, for set-up and for every frame after it. A stage begins when the one before is complete.
@@ -28,7 +29,7 @@ pub struct Stage {
 pub enum StageKind {
     /// Blueprints are evaluated.
     Setup,
-    /// An index is built, a phase a stage.
+    /// An index is built, a phase a stage; so are inverses and matchings.
     Index,
     /// Systems run.
     Systems,
@@ -84,6 +85,8 @@ pub enum Work {
     Index(IndexId, IndexPhase),
     /// A phase of inverting a reference column.
     Inverse(InverseId, InversePhase),
+    /// A phase of pairing rows.
+    Match(MatchingId, MatchPhase),
     /// One pass over a group's rows: each batch runs the systems in this order.
     Pass(Vec<SystemId>),
     /// A phase of bringing births and ends into the rows of a living group.
@@ -196,6 +199,13 @@ pub enum Domain {
     Births(GroupId),
     /// The lists of rows of a living group that end, a batch for each batch that records them.
     Removals(GroupId),
+    /// The chunks of one side of a matching, one a batch.
+    Ranks {
+        /// The matching.
+        matching: MatchingId,
+        /// Which of its sides.
+        side: u8,
+    },
     /// Nothing: one batch.
     Once,
 }
@@ -211,6 +221,7 @@ impl Domain {
             | Domain::Blocks(_)
             | Domain::Births(_)
             | Domain::Removals(_)
+            | Domain::Ranks { .. }
             | Domain::Once => None,
         }
     }

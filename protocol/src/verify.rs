@@ -20,6 +20,10 @@
 //! - An own-row read is of the system's group; `prev` is not read of a derived group; `fresh` is read of columns that
 //!   another system owns; an index over `fresh` has owned positions.
 //! - An inverse is of a reference column between groups with blueprints; over `fresh` references somebody makes them.
+//! - A matching (`verify/matchings.rs`) has two sides of two groups with blueprints, or one. Each has a column of its own
+//!   that refers to the other's group, which nobody else writes; rows meet by references of both sides to one group.
+//!   A filter is a body without stores that gives a `bool`, from own rows of `prev` alone.
+//! - What is matched is read fresh, of the own row; no index and no inverse has it.
 //! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns, a
 //!   step, and a file of its own.
 //! - A reduction's body gives the value that it needs, and the condition if it is filtered.
@@ -66,16 +70,18 @@
 //! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.
 //! - Set-up evaluates every blueprint once; the frame runs every system once, in a pass over its group.
 //! - The last stage, and no other, is the commit, alone.
-//! - The phases of an index stand in order, a stage each; so do the four of an inverse.
+//! - The phases of an index stand in order, a stage each; so do the four of an inverse, and the five of a matching.
 //! - A fresh read is complete: of the own row in an earlier stage, or earlier in the same pass; of any row in an
 //!   earlier stage. An index over `fresh` begins after the owner's stage.
 //! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase; one that
 //!   asks an inverse after the inverse's. An inverse of `fresh` references begins after the owner's stage.
+//!   A system that reads a partner stands after the matching, which begins after the owners of where rows meet.
 //! - Groups with reductions are aggregated once, at set-up and in each frame, in the stage before the commit.
 
 mod bodies;
 mod conditions;
 pub mod edits;
+mod matchings;
 mod order;
 mod rasters;
 mod schedule;
@@ -85,7 +91,10 @@ pub(crate) mod tests;
 
 use thiserror::Error;
 
-use crate::id::{BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, ReductionId, StepId, SystemId, ValueId};
+use crate::id::{
+    BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId,
+    ValueId,
+};
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::Program;
@@ -116,6 +125,8 @@ pub enum Violation {
     Index(IndexId, &'static str),
     #[error("{0:?}: {1}")]
     Inverse(InverseId, &'static str),
+    #[error("{0:?}: {1}")]
+    Matching(MatchingId, &'static str),
     #[error("{0:?}: {1}")]
     Reduction(ReductionId, &'static str),
     #[error("the outputs: {0}")]
@@ -160,6 +171,12 @@ pub enum Violation {
     IndexPhases(IndexId),
     #[error("{0:?}: its four phases do not stand in order, a stage each")]
     InversePhases(InverseId),
+    #[error("{0:?}: its five phases do not stand in order, a stage each")]
+    MatchPhases(MatchingId),
+    #[error("{0:?} pairs rows where they meet by {1:?} before it is complete")]
+    MatchTooEarly(MatchingId, ColumnId),
+    #[error("{0:?} reads who is paired by {1:?} before it has paired them")]
+    MatchAskedTooEarly(SystemId, MatchingId),
     #[error("{0:?} is made of fresh {1:?} before it is complete")]
     InverseTooEarly(InverseId, ColumnId),
     #[error("{0:?} needs {1:?} before it is listed")]
@@ -179,9 +196,11 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
     if violations.is_empty() {
         tables::check(program, &mut violations);
         rasters::check(program, &mut violations);
+        matchings::check(program, &mut violations);
         bodies::check(program, &mut violations);
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
+        matchings::schedule(program, &mut violations);
         order::check(program, &mut violations);
         edits::check(program, &mut violations);
         edits::results(program, &mut violations);

@@ -212,6 +212,38 @@ fn coins_given_all_at_once_come_to_the_law_of_a_queue() {
     }
 }
 
+/// The law where pairs toss for a coin: geometric, whatever the coins are on average (Dragulescu and Yakovenko, 2000).
+#[test]
+fn coins_tossed_for_in_pairs_come_to_the_geometric_law() {
+    for (word, coins, n, frames) in [("1", 1.0f64, "100_000", 250), ("3", 3.0, "30_000", 900)] {
+        let rows: f64 = n.replace('_', "").parse().unwrap();
+        // The slowest of what dies out does so by 1 - (sqrt(1/2) - sqrt(share / 2))^2 a frame, share the one that has any.
+        let share = coins / (1.0 + coins);
+        let slowest = 1.0 - (0.5f64.sqrt() - (0.5 * share).sqrt()) * (0.5f64.sqrt() - (0.5 * share).sqrt());
+        assert!(power(slowest, frames as usize) < 1e-3);
+        let outcome = end("wealth-matched.dip", &[("n", n), ("coins", word)], frames, 3);
+        let held: Vec<u32> = outcome.state.column("agents", "Coins").unwrap();
+        assert_eq!(held.iter().map(|x| f64::from(*x)).sum::<f64>(), rows * coins, "exactly as many as before");
+        for k in 0..12 {
+            let law = power(share, k) / (1.0 + coins);
+            let found = held.iter().filter(|held| **held as usize == k).count() as f64 / rows;
+            near(
+                &format!("{coins} coins: share of those with {k}"),
+                found,
+                law,
+                4.0 * (law * (1.0 - law) / rows).sqrt(),
+            );
+        }
+        if coins == 1.0 {
+            near("the broke", signal(&outcome, "broke"), 0.5, 0.01);
+        }
+        // A geometric law's variance is c (1 + c); its fourth moment about the mean is m (1 + 9 m) with m that variance.
+        let variance = coins * (1.0 + coins);
+        let deviation = ((variance * (1.0 + 9.0 * variance) - variance * variance) / rows).sqrt();
+        near(&format!("{coins} coins: variance"), signal(&outcome, "variance"), variance, 4.0 * deviation);
+    }
+}
+
 // Opinions.
 
 /// Places of clusters: what stands more than half a confidence apart is not one.

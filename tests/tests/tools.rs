@@ -51,8 +51,9 @@ fn the_summary_of_a_check_agrees_with_a_run() {
     assert_eq!(check["systems"], serde_json::json!({ "text": 2, "native": 0 }));
     let indexes = serde_json::json!({ "declared": [], "made_for_neighbours": ["boids neighbours"] });
     assert_eq!(check["indexes"], indexes);
-    let counts = ["warnings", "inverses", "signals", "ensures", "levels", "stages"].map(|key| check[key].as_u64());
-    assert_eq!(counts, [0, 0, 1, 1, 5, 7].map(Some));
+    let counts =
+        ["warnings", "inverses", "matches", "signals", "ensures", "levels", "stages"].map(|key| check[key].as_u64());
+    assert_eq!(counts, [0, 0, 0, 1, 1, 5, 7].map(Some));
     assert_eq!((&check["records"][0], &check["fits"]), (&"flock.csv".into(), &true.into()));
 }
 

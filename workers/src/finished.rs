@@ -1,5 +1,6 @@
-//! Runs a body about a finished state: of a reduction, over stretches of rows; of the outputs, once a state. Such a body
-//! reads own rows only, and goes over nothing but counters.
+//! Runs a body that gives something of own rows, and goes over nothing but counters. About a finished state: of a
+//! reduction, over stretches of rows; of the outputs, once a state. About the state that a frame starts from: of a side
+//! of a matching.
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ use diptych_protocol::types::Scalar;
 use diptych_protocol::view::Batch;
 
 use crate::body::block::{Block, Executor, Turns, Uniforms, Values, ValuesMut};
+use crate::body::driver::uniforms;
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
 
@@ -54,6 +56,31 @@ impl FinishedBody {
 
     /// Computes rows (of which there is at least one), at most as many as there is room for.
     pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, reduced: &[f64]) {
+        let frame = state_of(batch.tick);
+        let uniforms = Uniforms {
+            seed: batch.program().seed,
+            tick: batch.tick.0,
+            frame,
+            time: f64::from(frame) * batch.program().dt,
+            signals: &[],
+            reduced,
+            space: batch.space(),
+        };
+        self.compute(batch, rows, uniforms, finished);
+    }
+
+    /// The same where the rows are those that a frame starts from, and the batch ranks them.
+    pub(crate) fn run_ranked(&mut self, batch: &Batch<'_, '_>, rows: RowRange) {
+        self.compute(batch, rows, uniforms(batch), |batch, column, _, rows| batch.ranked_values(column, rows));
+    }
+
+    fn compute(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        rows: RowRange,
+        uniforms: Uniforms<'_>,
+        value: for<'b> fn(&'b Batch<'_, '_>, ColumnId, Scalar, Range<usize>) -> Values<'b>,
+    ) {
         let Self { executor, slots, loops, rows: lanes, own, out, rooms, .. } = self;
         let room = executor.room(rows.len());
         // Where the body does not ask for them there are none.
@@ -62,26 +89,11 @@ impl FinishedBody {
         }
         let start = rows.start as usize;
         let mut values: Vec<Values<'_>> = std::mem::take(own);
-        values.extend(slots.own.iter().map(|slot| finished(batch, slot.column, slot.scalar, start..start + room)));
+        values.extend(slots.own.iter().map(|slot| value(batch, slot.column, slot.scalar, start..start + room)));
         let mut results: Vec<ValuesMut<'_>> = std::mem::take(out);
         results.extend(rooms.iter_mut().map(|of| of.values_mut(room)));
-        let frame = state_of(batch.tick);
-        let block = Block {
-            count: rows.len(),
-            rows: &lanes[..room.min(lanes.len())],
-            own: &values,
-            far: &[],
-            loops,
-            uniforms: Uniforms {
-                seed: batch.program().seed,
-                tick: batch.tick.0,
-                frame,
-                time: f64::from(frame) * batch.program().dt,
-                signals: &[],
-                reduced,
-                space: batch.space(),
-            },
-        };
+        let block =
+            Block { count: rows.len(), rows: &lanes[..room.min(lanes.len())], own: &values, far: &[], loops, uniforms };
         executor.run(&block, &mut results);
         *own = emptied(values);
         *out = emptied(results);

@@ -2,7 +2,7 @@
 //!
 //! A worker is the engine's own binary, started again ([`attach`]). It takes the program over a channel, maps the
 //! segment and [`walk`]s the schedule; a [`runner`] runs what it claimed: blueprints and systems in text ([`mod@body`]),
-//! phases of indexes ([`index`], [`grid`]) and [`inverse`]s, passes of [`kernel`]s (those in [`native`] come with the
+//! phases of indexes ([`index`], [`grid`]), [`inverse`]s and [`matching`]s, passes of [`kernel`]s (those in [`native`] come with the
 //! engine), [`reduce`] and the commit, which [`settle`]s the state.
 
 pub mod attach;
@@ -15,6 +15,7 @@ pub mod in_process;
 pub mod index;
 pub mod inverse;
 pub mod kernel;
+pub mod matching;
 pub mod native;
 pub mod reduce;
 pub mod runner;

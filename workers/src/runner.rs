@@ -1,4 +1,4 @@
-//! Runs one batch of any step: blueprints, phases of indexes and inverses, passes, reductions, the commit.
+//! Runs one batch of any step: blueprints, phases of indexes, inverses and matchings, passes, reductions, the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,6 +18,7 @@ use crate::grid::{self, Carry};
 use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
+use crate::matching::Matchings;
 use crate::reduce::Reductions;
 use crate::settle::Settle;
 
@@ -28,6 +29,7 @@ pub struct Runner {
     kd: KdScratch,
     inverse: InverseScratch,
     edits: EditScratch,
+    matchings: Matchings,
     reductions: Reductions,
     settle: Settle,
 }
@@ -50,6 +52,7 @@ impl Runner {
             kd: KdScratch::default(),
             inverse: InverseScratch::default(),
             edits: EditScratch::default(),
+            matchings: Matchings::new(program, backend)?,
             reductions: Reductions::new(program, backend)?,
             settle: Settle::new(program, backend)?,
         })
@@ -99,6 +102,7 @@ impl Runner {
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
             Work::Edit(group, phase) => return edits::run(batch, *group, *phase, &mut self.edits),
+            Work::Match(matching, phase) => self.matchings.run(*matching, *phase, batch, &mut self.inverse),
             Work::Reduce(group) => self.reductions.block(*group, batch),
             Work::Commit => {
                 self.settle.state(&mut self.reductions, batch);

@@ -63,6 +63,7 @@ struct Report<'a> {
     systems: Systems,
     indexes: Indexes<'a>,
     inverses: usize,
+    matches: usize,
     signals: usize,
     ensures: usize,
     records: Vec<&'a str>,
@@ -133,6 +134,7 @@ impl<'a> Report<'a> {
             },
             indexes: Indexes { declared: names(declared), made_for_neighbours: names(made) },
             inverses: program.inverses.len(),
+            matches: program.matchings.len(),
             signals: program.signals.values().filter(|signal| signal.named).count(),
             ensures: program.outputs.ensures.len(),
             records: program.outputs.records.iter().map(|record| record.path.as_str()).collect(),
@@ -169,7 +171,11 @@ impl<'a> Report<'a> {
         }
         text += &format!("systems  {} in text, {} native\n", self.systems.text, self.systems.native);
         let (declared, made) = (self.indexes.declared.len(), self.indexes.made_for_neighbours.len());
-        text += &format!("indexes  {declared} declared, {made} made for neighbours; {}\n", inverses(self.inverses));
+        text += &format!(
+            "indexes  {declared} declared, {made} made for neighbours; {}, {}\n",
+            inverses(self.inverses),
+            matches(self.matches)
+        );
         text += &format!(
             "outputs  {}, {}, {}\n",
             counted(self.signals, "signal"),
@@ -196,10 +202,15 @@ fn inverses(count: usize) -> String {
     counted(count, "inverse")
 }
 
+fn matches(count: usize) -> String {
+    counted(count, "match")
+}
+
 fn groups(program: &Program) -> Vec<GroupReport<'_>> {
     let report = |(id, group)| {
         let group: &diptych_protocol::program::Group = group;
-        let columns: Vec<_> = program.columns.values().filter(|column| column.group == id).collect();
+        let columns: Vec<_> =
+            program.columns.values().filter(|column| column.group == id && column.matched.is_none()).collect();
         let is_owned = |owner| program.systems[owner].code != Code::Carry;
         let owned = columns.iter().filter(|column| column.owner.is_some_and(is_owned)).count();
         let in_order = group.order.is_some();

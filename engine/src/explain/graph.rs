@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use diptych_protocol::id::{ColumnId, Id, StepId, SystemId};
 use diptych_protocol::program::{Program, Stage, System, When, Work};
 
-use super::{batches, components, indexes_of, work};
+use super::{batches, components, indexes_of, reads_partner, work};
 use crate::schedule;
 
 /// Why a step waits for another.
@@ -111,6 +111,12 @@ fn links(program: &Program) -> Vec<Link> {
             fresh(to, &[inverse.column]);
         }
     }
+    for (id, matching) in program.matchings.iter() {
+        let fresh_places = matching.meeting.is_some_and(|meeting| meeting.when == When::Fresh);
+        if let Some(to) = first(&|work| matches!(work, Work::Match(it, _) if *it == id)).filter(|_| fresh_places) {
+            fresh(to, &matching.sides.iter().filter_map(|side| side.place).collect::<Vec<_>>());
+        }
+    }
     for step in steps() {
         let Work::Pass(systems) = &program.steps[step].work else { continue };
         let reads = systems.iter().flat_map(|id| &program.systems[*id].reads);
@@ -133,6 +139,10 @@ fn links(program: &Program) -> Vec<Link> {
         for (id, inverse) in program.inverses.iter() {
             let from = last(&|work| matches!(work, Work::Inverse(it, _) if *it == id));
             ask(from, &inverse.name, &|system| system.inverses.contains(&id));
+        }
+        for (id, matching) in program.matchings.iter() {
+            let from = last(&|work| matches!(work, Work::Match(it, _) if *it == id));
+            ask(from, &matching.name, &|system| reads_partner(program, system, id));
         }
     }
     links

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use diptych_protocol::body::{At, Body, Loop, Op, Over, Update};
 use diptych_protocol::id::{ColumnId, Id, IndexId, InverseId, LoopId, ValueId};
-use diptych_protocol::program::{Code, Origin, Program, When};
+use diptych_protocol::program::{Code, Matching, Origin, Program, Side, When};
 use diptych_protocol::types::Value;
 
 use super::{column_name, index_name, inverse_name, reduce, when, word};
@@ -21,6 +21,7 @@ pub fn all(program: &Program) -> String {
     for system in program.systems.values() {
         texts.extend(self::system(program, &system.name).and_then(Result::ok));
     }
+    texts.extend(program.matchings.values().filter_map(|matching| filters(program, matching)));
     texts.extend(signals(program));
     texts.join("\n")
 }
@@ -32,6 +33,9 @@ pub fn named(program: &Program, name: &str) -> Result<String, String> {
     }
     if let Some(text) = blueprint(program, name) {
         return Ok(text);
+    }
+    if let Some(matching) = program.matchings.values().find(|matching| matching.name == name) {
+        return filters(program, matching).ok_or_else(|| format!("match `{name}` has no `where`: all rows take part"));
     }
     if name == SIGNALS {
         return signals(program).ok_or_else(|| format!("scenario {} has no signals", program.scenario));
@@ -72,6 +76,16 @@ fn blueprint(program: &Program, name: &str) -> Option<String> {
         Origin::Blueprint(body) => Some(text(program, &format!("group {name}"), &program.bodies[body])),
         Origin::Buckets(_) | Origin::Directory(_) => None,
     }
+}
+
+/// Who takes part in a matching; nothing if all do.
+fn filters(program: &Program, matching: &Matching) -> Option<String> {
+    let filter = |side: &Side| {
+        let title = format!("match {} where of {}", matching.name, program.groups[side.group].name);
+        Some(text(program, &title, &program.bodies[side.filter?]))
+    };
+    let texts: Vec<String> = matching.sides.iter().filter_map(filter).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 fn signals(program: &Program) -> Option<String> {

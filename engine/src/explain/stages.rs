@@ -1,10 +1,12 @@
 //! What runs when: the stages of set-up and of a frame, who asks which index in which of them, and the outputs.
 
 use diptych_protocol::id::{IndexId, StepId};
-use diptych_protocol::program::{IndexKind, Program, Stage, System, Work};
+use diptych_protocol::program::{IndexKind, Program, Side, Stage, System, Work};
 use indicatif::HumanCount;
 
-use super::{aligned, batches, components, counted, indexes_of, made_for_neighbours, when, work, wrapped};
+use super::{
+    aligned, batches, components, counted, indexes_of, made_for_neighbours, reads_partner, when, work, wrapped,
+};
 use crate::schedule;
 
 /// The stages of set-up.
@@ -49,7 +51,7 @@ fn stages(program: &Program, stages: &[Stage], levels: &[Option<u32>]) -> String
     aligned(&rows)
 }
 
-/// The spatial indexes and inverses, and who asks them; nothing where there are none.
+/// The spatial indexes, inverses and matchings, and who asks them; nothing where there are none.
 pub fn indexes(program: &Program) -> Option<String> {
     let mut rows = Vec::new();
     for (id, index) in program.indexes.iter() {
@@ -75,6 +77,27 @@ pub fn indexes(program: &Program) -> Option<String> {
         let built = built(program, |work| matches!(work, Work::Inverse(it, _) if *it == id));
         let asked = asked(program, |system| system.inverses.contains(&id));
         rows.push(vec![format!("  {}", inverse.name), format!("{what} {built}; {asked}")]);
+    }
+    for (id, matching) in program.matchings.iter() {
+        let group = |side: &Side| {
+            let filtered = if side.filter.is_some() { " where they say so" } else { "" };
+            format!("{}{filtered}", program.groups[side.group].name)
+        };
+        let who = match matching.sides.as_slice() {
+            [alone] => format!("rows of {}, with each other", group(alone)),
+            sides => format!("rows of {}", sides.iter().map(group).collect::<Vec<_>>().join(" with rows of ")),
+        };
+        let places =
+            matching.sides.iter().take(1).filter_map(|side| Some((side.place?, side.group, matching.meeting?)));
+        let at: String = places
+            .map(|(place, group, meeting)| {
+                let place = components(program, [place], Some(group)).join("");
+                format!(", at one row of {} by {} {place}", program.groups[meeting.to].name, when(meeting.when))
+            })
+            .collect();
+        let built = built(program, |work| matches!(work, Work::Match(it, _) if *it == id));
+        let asked = asked(program, |system| reads_partner(program, system, id));
+        rows.push(vec![format!("  {}", matching.name), format!("pairs, at random, {who}{at}; {built}; {asked}")]);
     }
     (!rows.is_empty()).then(|| format!("indexes\n{}", aligned(&rows)))
 }

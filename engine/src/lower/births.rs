@@ -42,6 +42,7 @@ pub(super) fn names(model: &Model<'_>, columns: &mut Table<ColumnId, Column>) ->
                 scalar: Scalar::U32,
                 owner: None,
                 edited: true,
+                matched: None,
             })
         };
         let (entities, generations) = (push(at as u32, ENTITIES), push(at as u32, GENERATIONS));
@@ -133,6 +134,21 @@ impl Flattener<'_> {
             lanes.push(self.push(Scalar::U32, life));
         }
         lanes
+    }
+
+    /// The reference to a row of `prev`, or to none where there is no such row.
+    pub(super) fn reference_to(&mut self, row: ValueId, ty: Type) -> Vec<ValueId> {
+        let Sort::Entity(group) = ty.sort else { return vec![row] };
+        let (Some(living), Some(world)) = (self.living(group.index()), self.world) else { return vec![row] };
+        let rows = self.builder.constant(Value::U32(world.model.groups[group.index()].rows));
+        let there = self.compare(Compare::Lt, row, rows);
+        let none = self.builder.constant(Value::U32(NO_ROW));
+        [living.entities, living.generations]
+            .map(|column| {
+                let name = self.push(Scalar::U32, Op::Read { column, when: When::Prev, at: At::Row(row) });
+                self.push(Scalar::U32, Op::Select(there, name, none))
+            })
+            .to_vec()
     }
 
     /// The row that a reference is to, and whether there is one. Of rows that stay the reference is the row.

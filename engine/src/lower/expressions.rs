@@ -11,7 +11,7 @@ use diptych_protocol::types::{Scalar, Sort, Value};
 use crate::lower::World;
 use crate::lower::births::Names;
 use crate::lower::builder::Builder;
-use crate::types::typed::{Draw, Function, Kind, Local, Turn, Typed};
+use crate::types::typed::{Draw, Function, Kind, Local, Pair, Turn, Typed};
 
 /// Flattens typed expressions into one body.
 pub struct Flattener<'a> {
@@ -96,6 +96,11 @@ impl<'a> Flattener<'a> {
                 let it = self.turns[turn];
                 vec![self.push(scalar, Op::Other(it))]
             }
+            Kind::Partner { matching, side } => self.partner_reference(*matching, *side, typed.ty),
+            Kind::Alive(of) => {
+                let lanes = self.lanes(of);
+                self.referred(&lanes, of.ty).into_iter().map(|(_, there)| there).collect()
+            }
             Kind::Delta(turn) => {
                 let it = self.turns[turn];
                 (0..typed.ty.lanes).map(|axis| self.push(scalar, Op::Delta(it, axis))).collect()
@@ -148,7 +153,7 @@ impl<'a> Flattener<'a> {
                 let scalar = arguments.first().map_or(scalar, |argument| argument.ty.scalar);
                 let lanes = usize::from(typed.ty.lanes);
                 let arguments: Vec<_> = arguments.iter().map(|argument| self.lanes(argument)).collect();
-                let drawer = self.drawer(*pair);
+                let drawer = self.drawer(pair.as_ref());
                 self.draw(*draw, Site { ordinal: *ordinal, drawer }, scalar, lanes, &arguments)
             }
         }
@@ -171,10 +176,24 @@ impl<'a> Flattener<'a> {
     }
 
     /// Who draws: the row, in which turns of loops. A pair draws as its lower and its higher row.
-    fn drawer(&mut self, pair: Option<Turn>) -> (ValueId, ValueId) {
+    fn drawer(&mut self, pair: Option<&Pair>) -> (ValueId, ValueId) {
         let mut entity = self.own_entity();
         let mut turn = self.builder.constant(Value::U32(0));
-        for open in self.open.clone() {
+        let (mut first, mut known) = (self.open.first().copied(), None);
+        let pair = match pair {
+            Some(Pair::Turn(turn)) => Some(*turn),
+            Some(Pair::With(other)) => {
+                if let Some(&other) = self.lanes(other).first() {
+                    turn = self.binary(Scalar::U32, Binary::Max, entity, other);
+                    entity = self.binary(Scalar::U32, Binary::Min, entity, other);
+                }
+                // The loop whose other it is tells its turns by the pair; further ones are mixed in.
+                (first, known) = (None, if let Kind::Other(turn) = other.kind { Some(turn) } else { None });
+                None
+            }
+            None => None,
+        };
+        for open in self.open.clone().into_iter().filter(|open| Some(*open) != known) {
             let own = match (self.shifts.get(&open), pair == Some(open)) {
                 (Some((_, offset)), true) => self.shifted(*offset),
                 (Some(_), false) => self.unrolled_turn(open),
@@ -188,7 +207,7 @@ impl<'a> Flattener<'a> {
             }
             // One loop: its own number. Further ones are mixed in, by an odd factor and a sum.
             turn = match self.builder.known(turn) {
-                Some(Value::U32(0)) if self.open.first() == Some(&open) => own,
+                Some(Value::U32(0)) if first == Some(open) => own,
                 _ => {
                     let factor = self.builder.constant(Value::U32(0x9E37_79B1));
                     let mixed = self.binary(Scalar::U32, Binary::Mul, turn, factor);
@@ -446,19 +465,19 @@ impl<'a> Flattener<'a> {
             path.push_str(&format!("/{block}"));
         }
         let (entity, turn) = site.drawer;
-        let site = self.site(path);
+        let site = site_of(&mut self.sites, path);
         self.push(scalar, Op::Draw { site, lane, entity, turn })
     }
+}
 
-    /// The number of a site. Two paths that hash alike would draw the same numbers: the later one moves.
-    fn site(&mut self, path: String) -> u32 {
-        let mut site = random::site(&path);
-        while self.sites.get(&site).is_some_and(|taken| *taken != path) {
-            site = site.wrapping_add(1);
-        }
-        self.sites.insert(site, path);
-        site
+/// The number of a site. Two paths that hash alike would draw the same numbers: the later one moves.
+pub(super) fn site_of(sites: &mut BTreeMap<u32, String>, path: String) -> u32 {
+    let mut site = random::site(&path);
+    while sites.get(&site).is_some_and(|taken| *taken != path) {
+        site = site.wrapping_add(1);
     }
+    sites.insert(site, path);
+    site
 }
 
 /// Which draw, by whom.

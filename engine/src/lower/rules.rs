@@ -9,7 +9,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::expressions::{Flattener, pairs};
 use crate::types::Place;
-use crate::types::typed::{self, Local, Step, Typed, Walk, Whose};
+use crate::types::typed::{self, Kind, Local, Step, Typed, Walk, Whose};
 
 impl Flattener<'_> {
     /// Runs statements: afterwards the variables have their new values.
@@ -217,8 +217,18 @@ impl Flattener<'_> {
                 None => At::Other(self.turns[turn]),
             },
             Whose::Of(reference) => {
-                let lanes = self.lanes(reference);
-                match self.referred(&lanes, reference.ty) {
+                let found = match reference.kind {
+                    // A partner is known by its row.
+                    Kind::Partner { matching, side } => self.partner(matching, side).map(|row| {
+                        let rows = self.builder.constant(Value::U32(world.model.groups[place.group].rows));
+                        (row, self.compare(Compare::Lt, row, rows))
+                    }),
+                    _ => {
+                        let lanes = self.lanes(reference);
+                        self.referred(&lanes, reference.ty)
+                    }
+                };
+                match found {
                     Some((row, found)) => {
                         there = Some(found);
                         At::Row(row)

@@ -35,10 +35,38 @@ pub enum Item {
     Function(Function),
     Group(Group),
     Index(Index),
+    Match(Match),
     System(System),
     Signal(Signal),
     Ensure(Ensure),
     Record(Record),
+}
+
+/// `match NAME = A where C with B where D at fresh PLACE`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Match {
+    pub name: Name,
+    /// With `A where C`, then `B where D`.
+    pub sides: [MatchSide; 2],
+    /// `at PLACE`, `at fresh PLACE`
+    pub place: Option<MatchPlace>,
+}
+
+/// `A where C`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct MatchSide {
+    pub group: Name,
+    pub filter: Option<Expr>,
+}
+
+/// `at fresh PLACE`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct MatchPlace {
+    pub fresh: bool,
+    pub component: Name,
 }
 
 /// `enum NAME { A, B }`

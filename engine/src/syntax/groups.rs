@@ -1,6 +1,6 @@
-//! The rules of what there is: `space`, `group`, `grid`, `index`.
+//! The rules of what there is: `space`, `group`, `grid`, `index`, `match`.
 
-use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Member, Rim, SpaceShape};
+use crate::syntax::ast::{Expr, Group, GroupOrigin, Index, Match, MatchPlace, MatchSide, Member, Rim, SpaceShape};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
 
@@ -119,5 +119,27 @@ impl Parser<'_> {
         let braces = self.kind() == Kind::BraceOpen;
         let settings = if braces { self.settings("`{`")? } else { Vec::new() };
         Some(Index { name, grid, group, fresh, settings })
+    }
+
+    /// `match NAME = A where C with B where D at fresh PLACE`
+    pub(super) fn matching(&mut self) -> Option<Match> {
+        let name = self.name("a name for the match")?;
+        self.expect(Kind::Assign, "`=` and a group")?;
+        let first = self.match_side()?;
+        self.expect(Kind::With, "`with` and a group")?;
+        let second = self.match_side()?;
+        let place = if self.eat_word("at") {
+            let fresh = self.eat(Kind::Fresh);
+            Some(MatchPlace { fresh, component: self.name("a component")? })
+        } else {
+            None
+        };
+        Some(Match { name, sides: [first, second], place })
+    }
+
+    fn match_side(&mut self) -> Option<MatchSide> {
+        let group = self.name("a group")?;
+        let filter = if self.eat_word("where") { Some(self.expr()?) } else { None };
+        Some(MatchSide { group, filter })
     }
 }

@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 14] = [
+const ITEM_WORDS: [&str; 15] = [
     "param",
     "let",
     "run",
@@ -23,6 +23,7 @@ const ITEM_WORDS: [&str; 14] = [
     "group",
     "grid",
     "index",
+    "match",
     "system",
     "signal",
     "ensure",
@@ -112,6 +113,7 @@ impl Parser<'_> {
             Kind::Group => self.group().map(Item::Group),
             Kind::Grid => self.grid().map(Item::Group),
             Kind::Index => self.index().map(Item::Index),
+            Kind::Match => self.matching().map(Item::Match),
             Kind::System => self.system().map(Item::System),
             Kind::Signal => {
                 let name = self.name("a name for the signal")?;

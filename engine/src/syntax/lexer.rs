@@ -174,8 +174,10 @@ pub enum Kind {
     Spawn,
     #[token("despawn")]
     Despawn,
+    #[token("match")]
+    Match,
     /// Words that the language will need.
-    #[regex("bus|event|field|match|on|state|when|without")]
+    #[regex("bus|event|field|on|state|when|without")]
     Reserved,
     /// After the last token.
     End,
@@ -225,6 +227,7 @@ impl Kind {
                 | Kind::By
                 | Kind::Spawn
                 | Kind::Despawn
+                | Kind::Match
                 | Kind::Reserved
         )
     }

@@ -15,6 +15,7 @@ impl Parser<'_> {
             | Kind::Component
             | Kind::Fn
             | Kind::Group
+            | Kind::Match
             | Kind::System
             | Kind::Signal
             | Kind::Ensure

@@ -11,7 +11,7 @@ use crate::types::Model;
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rules::{LocalInfo, Named, Rule};
-use crate::types::typed::{Checked, Function, Kind, Local, Step, Turn, Typed, Whose};
+use crate::types::typed::{Checked, Function, Kind, Local, Pair, Step, Turn, Typed, Whose};
 
 /// How deep functions call functions.
 const CALLS_DEEP: usize = 16;
@@ -240,9 +240,10 @@ impl<'a> Checker<'a, '_> {
             return self.error(wrong("`pair` goes with a draw"));
         }
         match self.check(draw, expected) {
-            Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, .. } }) => {
-                Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, pair: Some(turn) } })
-            }
+            Checked::Typed(Typed { ty, kind: Kind::Draw { draw, ordinal, arguments, .. } }) => Checked::Typed(Typed {
+                ty,
+                kind: Kind::Draw { draw, ordinal, arguments, pair: Some(Pair::Turn(turn)) },
+            }),
             Checked::Error => Checked::Error,
             _ => self.error(wrong("`pair` goes with a draw")),
         }

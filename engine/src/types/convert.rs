@@ -44,6 +44,7 @@ pub fn coerce(value: Checked, ty: Type, span: Span, what: &str, diagnostics: &mu
             Some(value) => return Some(Typed::value(value)),
             None => does_not_fit(&format!("{x:e}"), ty.scalar, span),
         },
+        Checked::None if matches!(ty.sort, Sort::Entity(_)) => return Some(Typed::zero(ty)),
         Checked::Typed(typed) if typed.ty == ty => return Some(typed),
         Checked::Typed(typed)
             if typed.ty.lanes == ty.lanes
@@ -68,6 +69,9 @@ fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str, types: &TypeNam
     let name = types.of(ty);
     let needed = if what.is_empty() { format!("`{name}` is needed") } else { format!("{what} is `{name}`") };
     let error = Diagnostic::error(codes::E0304, span, format!("{needed}, this is {}", value.called(types)));
+    if let Checked::None = value {
+        return error.help("`none` is a reference: it goes where one is expected, as in `To = none` and `To == none`");
+    }
     let plain = !matches!(value, Checked::Typed(Typed { ty: Type { sort: Sort::Enum(_) | Sort::Entity(_), .. }, .. }));
     let lanes = match value {
         Checked::Typed(typed) => typed.ty.lanes,
@@ -81,7 +85,9 @@ fn wrong_type(value: &Checked, ty: Type, span: Span, what: &str, types: &TypeNam
             }
             _ => "give one of the enum's variants".to_string(),
         },
-        _ if matches!(ty.sort, Sort::Entity(_)) => "a reference to row number i of a group is `GROUP[i]`".to_string(),
+        _ if matches!(ty.sort, Sort::Entity(_)) => {
+            "a reference to row number i of a group is `GROUP[i]`, one to no row `none`".to_string()
+        }
         (1, 1) if !plain => {
             "variants and references are no numbers: choose by `if x == ... { ... } else { ... }`".to_string()
         }

@@ -18,6 +18,7 @@ use crate::types::convert::{adapt, literal, mixed};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
 use crate::types::rasters::Raster;
+use crate::types::references::none_like;
 use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Typed};
@@ -343,6 +344,7 @@ impl<'a, 'd> Checker<'a, 'd> {
                 Compare::Ge => x >= y,
             });
         }
+        let (a, b) = none_like(a, b);
         if let (Checked::Typed(x), Checked::Typed(y)) = (&a.0, &b.0)
             && (x.ty.sort != Sort::Plain || y.ty.sort != Sort::Plain)
         {
@@ -379,6 +381,10 @@ impl<'a, 'd> Checker<'a, 'd> {
             let float = matches!(a, Checked::Float(_)) || matches!(b, Checked::Float(_));
             let value = if chosen { a } else { b };
             return if float { literal(&value).map_or(Checked::Error, Checked::Float) } else { value };
+        }
+        let ((a, _), (b, _)) = none_like((a, yes.span), (b, no.span));
+        if let (Checked::None, Checked::None) = (&a, &b) {
+            return Checked::None;
         }
         if let (Checked::Typed(x), Checked::Typed(y)) = (&a, &b)
             && x.ty == y.ty

@@ -87,7 +87,7 @@ const FUNCTIONS: &[(&str, usize, Callee)] = &[
 ];
 
 /// Functions of other rows, and of cells.
-const OF_ROWS: [&str; 5] = ["delta", "shift", "cell", "centre", "sample"];
+const OF_ROWS: [&str; 7] = ["delta", "shift", "cell", "centre", "sample", "alive", "pair"];
 
 /// Whether an argument (beside the first one) fits, what is wanted, and the result's type.
 type Shape = (fn(Type, Type) -> bool, &'static str, Type);
@@ -108,6 +108,8 @@ impl Checker<'_, '_> {
             return self.way_to(name.text == "distance", of, span);
         }
         match (name.text.as_str(), arguments) {
+            ("alive", _) => return self.alive(name, arguments),
+            ("pair", _) => return self.pair_with(name, arguments, span, expected),
             ("shift", steps) => return self.shifted(steps, span),
             ("cell", _) => return self.cell_under(name, arguments),
             ("centre", _) => return self.centre(name, arguments),

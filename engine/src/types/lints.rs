@@ -35,6 +35,7 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
         .flat_map(|system| system.reads.iter().map(|read| read.place))
         .chain(model.finished.iter().copied())
         .chain(model.indexes.iter().flat_map(summed))
+        .chain(model.matchings.iter().flat_map(|matching| matching.reads.iter().copied()))
         .collect();
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {
@@ -51,5 +52,10 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
             let message = format!("no system asks index `{}`, but it is built each frame", index.name);
             diagnostics.push(Diagnostic::warning(codes::W0104, index.span, message));
         }
+    }
+    let asked: BTreeSet<usize> = model.systems.iter().flat_map(|system| system.matchings.iter().copied()).collect();
+    for (_, matching) in model.matchings.iter().enumerate().filter(|(at, _)| !asked.contains(at)) {
+        let message = format!("no system reads `fresh {}`, but rows are matched each frame", matching.name);
+        diagnostics.push(Diagnostic::warning(codes::W0104, matching.span, message));
     }
 }

@@ -16,6 +16,9 @@ impl Checker<'_, '_> {
         let ty = self.model.groups[group].members[member].ty;
         let place = Place { group, member };
         let reach = if matches!(whose, Whose::Own) { Reach::Own } else { Reach::Any };
+        if self.rule.as_ref().is_some_and(|rule| rule.filters && reach == Reach::Any) {
+            return self.beyond_filter(span);
+        }
         if let Some(rule) = &mut self.rule {
             rule.note(Read { place, when: When::Prev, reach, span });
         }
@@ -31,6 +34,9 @@ impl Checker<'_, '_> {
         };
         let Some(rule) = &self.rule else { return self.outside_system(&format!("component `{leaf}`"), span) };
         let (system, own) = (rule.system, matches!(whose, Whose::Own));
+        if rule.filters && (!own || fresh.is_some()) {
+            return self.beyond_filter(span);
+        }
         let place = Place { group, member };
         if self.beyond(group, leaf, ty, &whose, span).is_none() {
             return Checked::Error;

@@ -155,6 +155,7 @@ impl<'a> Checker<'a, '_> {
             ("frame", _) if self.knows_time() => {
                 Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame })
             }
+            ("none", None) => Checked::None,
             ("time" | "frame", _) => return self.outside_system(&format!("`{name}`"), span),
             (_, Some(Meaning::Constant(constant))) => {
                 self.used[constant] = true;
@@ -167,6 +168,9 @@ impl<'a> Checker<'a, '_> {
             }
             (_, Some(Meaning::Enum(it))) => return self.variant_of(it, name, span, segments, fresh),
             (_, Some(Meaning::Signal(signal))) => self.signal(signal, span),
+            (_, Some(Meaning::Matching(matching))) => {
+                return self.partner(matching, name, span, segments, fresh);
+            }
             (_, Some(Meaning::Group(group))) => return self.row_of_group(group, name, span, segments, fresh),
             (_, Some(Meaning::Component(_))) => match self.group {
                 None => return self.outside(&format!("component `{name}`"), span),
@@ -198,7 +202,11 @@ impl<'a> Checker<'a, '_> {
                     let values = self.names.all(|meaning| {
                         matches!(
                             meaning,
-                            Meaning::Constant(_) | Meaning::Component(_) | Meaning::Variant(..) | Meaning::Signal(_)
+                            Meaning::Constant(_)
+                                | Meaning::Component(_)
+                                | Meaning::Variant(..)
+                                | Meaning::Signal(_)
+                                | Meaning::Matching(_)
                         )
                     });
                     did_you_mean(name, members.chain(variables).chain(values).chain(BUILT_IN))
@@ -325,7 +333,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// What stands behind a value.
-    fn behind(&mut self, value: Checked, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
+    pub(super) fn behind(&mut self, value: Checked, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
         let Some((segment, rest)) = segments.split_first() else {
             if let (Some(span), false) = (fresh, matches!(value, Checked::Error)) {
                 self.not_fresh(span);
@@ -605,6 +613,12 @@ impl<'a> Checker<'a, '_> {
             checked @ Checked::Float(_) => {
                 let scalar = expected.filter(|scalar| scalar.is_float()).unwrap_or(Scalar::F32);
                 coerce(checked, Type::scalar(scalar), expr.span, "", self.diagnostics)
+            }
+            Checked::None => {
+                let error = Diagnostic::error(codes::E0304, expr.span, "`none` of which group is not said");
+                let example = "compare it with a reference, or give it a type: `let x: entity of G = none`";
+                self.diagnostics.push(error.help(example));
+                None
             }
             Checked::Array(_) => {
                 let error = Diagnostic::error(codes::E0314, expr.span, "an array is not a single value");

@@ -65,6 +65,9 @@ pub(super) struct Rule {
     pub reads: Vec<Read>,
     pub indexes: Vec<usize>,
     pub inverses: Vec<usize>,
+    pub matchings: Vec<usize>,
+    /// Whether it says which rows take part in a matching: then it sees its own row alone.
+    pub filters: bool,
     /// The index that is asked for summaries of what is far: one a rule, since rows of its buckets ask together.
     pub far: Option<usize>,
     /// Loops that are open, outermost first.
@@ -142,6 +145,7 @@ impl<'a> Checker<'a, '_> {
         system.reads = rule.reads;
         system.indexes = rule.indexes;
         system.inverses = rule.inverses;
+        system.matchings = rule.matchings;
         system.body = Some(RuleBody { steps, stores, edits: rule.edits });
         std::mem::swap(&mut self.model, model);
     }
@@ -243,7 +247,7 @@ impl<'a> Checker<'a, '_> {
                 let checked = self.check(&binding.value, None);
                 match checked {
                     // What is known stays known, so that literals adapt to what they meet.
-                    Checked::Int(_) | Checked::Float(_) | Checked::Array(_) if !binding.mutable => {
+                    Checked::Int(_) | Checked::Float(_) | Checked::None | Checked::Array(_) if !binding.mutable => {
                         self.scope.push((binding.name.text.clone(), Named::Known(checked)));
                         return;
                     }

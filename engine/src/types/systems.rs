@@ -32,6 +32,7 @@ impl<'a> Checker<'a, '_> {
                 reads: Vec::new(),
                 indexes: Vec::new(),
                 inverses: Vec::new(),
+                matchings: Vec::new(),
                 constants: Vec::new(),
                 batch_rows: header.batch_rows,
             });

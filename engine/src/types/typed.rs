@@ -146,6 +146,13 @@ pub enum Kind {
     },
     /// The other's row; of a range the counter.
     Other(Turn),
+    /// The row that a matching has paired the own one with, which is of this side.
+    Partner {
+        matching: usize,
+        side: usize,
+    },
+    /// Whether a reference is to a row that is there.
+    Alive(Box<Typed>),
     /// A coordinate of the own cell.
     Coordinate(u8),
     /// The cell at an offset from the own one.
@@ -201,8 +208,17 @@ pub enum Kind {
         ordinal: u32,
         arguments: Vec<Typed>,
         /// The other end, where both ends of a pair draw as one.
-        pair: Option<Turn>,
+        pair: Option<Pair>,
     },
+}
+
+/// The other end of a pair that draws as one.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Pair {
+    /// The other of a loop.
+    Turn(Turn),
+    /// The row that a reference is to.
+    With(Box<Typed>),
 }
 
 /// Functions that are more than one operation.
@@ -324,7 +340,7 @@ impl Typed {
     /// Calls with each expression in it, parts first, to change it.
     pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
         match &mut self.kind {
-            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) => a.visit(f),
+            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) | Kind::Alive(a) => a.visit(f),
             Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => a.visit(f),
             Kind::Centre { cell, .. } => cell.visit(f),
             Kind::Read { whose: Whose::Of(of), .. } => of.visit(f),
@@ -345,6 +361,7 @@ impl Typed {
             | Kind::Row
             | Kind::Component(_)
             | Kind::Local(_)
+            | Kind::Partner { .. }
             | Kind::Read { .. }
             | Kind::Other(_)
             | Kind::Coordinate(_)
@@ -379,6 +396,8 @@ pub enum Checked {
     Float(f64),
     /// Everything else.
     Typed(Typed),
+    /// The reference to no row: of the group that is expected.
+    None,
     /// Several of one type, known when compiled.
     Array(Vec<Typed>),
     /// Told already.
@@ -400,6 +419,7 @@ impl Checked {
             Checked::Int(_) => "an integer".into(),
             Checked::Float(_) => "a float".into(),
             Checked::Typed(typed) => format!("`{}`", typed.ty),
+            Checked::None => "`none`".into(),
             Checked::Array(all) => format!("an array of {}", all.len()),
             Checked::Error => "an error".into(),
         }

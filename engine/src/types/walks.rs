@@ -41,6 +41,10 @@ impl<'a> Checker<'a, '_> {
                     self.outside_system("a loop over rows", walk.span);
                     return None;
                 }
+                if self.rule.as_ref().is_some_and(|rule| rule.filters) {
+                    self.beyond_filter(walk.span);
+                    return None;
+                }
                 let group = self.names.group(name, self.diagnostics)?;
                 (self.query(name, group, own?, query, walk.span)?, Some(group))
             }

@@ -296,6 +296,9 @@ impl<'a> Checker<'a, '_> {
                     coerce(Checked::Float(x), Type::scalar(Scalar::F32), setting.value.span, "", self.diagnostics)
                 }
                 Checked::Typed(typed) => Some(typed),
+                Checked::None => {
+                    coerce(Checked::None, Type::scalar(Scalar::U32), setting.value.span, "", self.diagnostics)
+                }
                 Checked::Array(_) => {
                     let error =
                         Diagnostic::error(codes::E0304, setting.value.span, "a constant of a kernel is a scalar");

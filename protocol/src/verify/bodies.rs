@@ -27,7 +27,9 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     let mut by_group: BTreeMap<_, Vec<ColumnId>> = BTreeMap::new();
     for (id, column) in program.columns.iter() {
-        by_group.entry(column.group).or_default().push(id);
+        if column.matched.is_none() {
+            by_group.entry(column.group).or_default().push(id);
+        }
     }
     for (id, group) in program.groups.iter() {
         if let Origin::Blueprint(body) = group.origin {
@@ -47,6 +49,9 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     for reduction in program.reductions.values() {
         uses(program, reduction.body, &User::Rows(reduction.group), violations);
+    }
+    for side in program.matchings.values().flat_map(|matching| &matching.sides) {
+        side.filter.iter().for_each(|body| uses(program, *body, &User::Ranked(side.group), violations));
     }
     if let Some(body) = program.outputs.body {
         uses(program, body, &User::State, violations);
@@ -107,6 +112,8 @@ enum User {
     System(SystemId),
     /// A reduction over the finished rows of a group.
     Rows(GroupId),
+    /// Who takes part in a matching, of the rows of a group.
+    Ranked(GroupId),
     /// The signals of a finished state.
     State,
 }
@@ -115,6 +122,10 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
     let body = &program.bodies[id];
     for (value, typed) in body.ops.iter() {
         let good = match (typed.op, user) {
+            (Op::Read { column, when: When::Prev, .. }, _) if program.columns[column].matched.is_some() => false,
+            (Op::Read { column, when, at }, User::Ranked(group)) => {
+                at == At::Own && when == When::Prev && program.columns[column].group == *group
+            }
             (Op::Read { column, when, at }, User::System(system)) => {
                 let system = &program.systems[*system];
                 let reach = if at == At::Own { Reach::Own } else { Reach::Any };
@@ -140,13 +151,13 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 made.is_some_and(|group| group.first_rows() <= program.data[data].rows)
             }
             (Op::Data(_), _) => false,
-            (Op::Signal(_), User::System(_)) => true,
+            (Op::Signal(_), User::System(_) | User::Ranked(_)) => true,
             (Op::Signal(_), _) => false,
             (Op::Reduced(_), user) => matches!(user, User::State),
             (Op::Row | Op::Draw { .. }, User::State) => false,
             // Where rows move, a row's number is not its entity.
             (Op::Row, User::System(system)) => !program.groups[program.systems[*system].group].rows_move(),
-            (Op::Row, User::Rows(group)) => !program.groups[*group].rows_move(),
+            (Op::Row, User::Rows(group) | User::Ranked(group)) => !program.groups[*group].rows_move(),
             (Op::Draw { .. }, User::Rows(_)) => false,
             (Op::Loop(it), User::System(system)) => {
                 let system = &program.systems[*system];

@@ -40,7 +40,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, column) in program.columns.iter() {
         let group = &program.groups[column.group];
         let comes_and_goes = group.living.is_some() || matches!(group.origin, Origin::Directory(_));
-        if column.edited != (comes_and_goes && column.owner.is_none()) {
+        if column.edited != (comes_and_goes && column.owner.is_none() && column.matched.is_none()) {
             violations.push(Violation::Column(id, "edited are the columns of living groups that nobody owns"));
         }
     }
@@ -120,7 +120,8 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
         }
         Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
         Change::Birth { when, values } => {
-            let own = program.columns.iter().filter(|(_, column)| column.group == edit.group).map(|(id, _)| id);
+            let own = program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
+            let own = own.map(|(id, _)| id);
             let own = own.filter(|id| *id != living.entities && *id != living.generations);
             if !own.eq(values.iter().map(|(column, _)| *column)) {
                 Some("a birth has a value for each column of its group, in order")

@@ -8,7 +8,7 @@ use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_
 use crate::program::{
     Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work,
 };
-use crate::verify::Violation;
+use crate::verify::{Violation, matchings};
 
 /// Where a system runs in the frame: its stage, its step, its place in the pass.
 type Place = (usize, StepId, usize);
@@ -93,6 +93,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
                 InversePhase::List => step.domain == Domain::Targets(*inverse),
             }
         }
+        Work::Match(matching, phase) => step.domain == matchings::domain(program, *matching, *phase),
         Work::Pass(systems) => match systems.first() {
             Some(first) => {
                 let group = program.systems[*first].group;
@@ -165,7 +166,7 @@ fn batches(program: &Program, step: &Step) -> u64 {
 fn problem_of_stage(program: &Program, stage: &Stage, last: bool, setup: bool) -> Option<&'static str> {
     let kind = |step: &StepId| match program.steps[*step].work {
         Work::Blueprint(_) => StageKind::Setup,
-        Work::Index(..) | Work::Inverse(..) => StageKind::Index,
+        Work::Index(..) | Work::Inverse(..) | Work::Match(..) => StageKind::Index,
         Work::Reduce(_) => StageKind::Reduce,
         Work::Pass(_) => StageKind::Systems,
         Work::Edit(..) => StageKind::Edit,
@@ -216,7 +217,7 @@ fn places(program: &Program) -> Places {
                 }
                 Work::Index(index, phase) => places.phases.entry(*index).or_default().push((at, *phase)),
                 Work::Inverse(inverse, phase) => places.inverses.entry(*inverse).or_default().push((at, *phase)),
-                Work::Blueprint(_) | Work::Edit(..) | Work::Reduce(_) | Work::Commit => {}
+                Work::Match(..) | Work::Edit(..) | Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{At, Op, Over};
-use crate::id::{ColumnId, GroupId, Id, IndexId, SignalId, SystemId};
+use crate::id::{ColumnId, GroupId, Id, IndexId, MatchingId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
@@ -18,7 +18,7 @@ use crate::verify::{Violation, edits};
 /// Whether every id is in range.
 pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     let Program { groups, columns, indexes, inverses, systems, bodies, steps, data, .. } = program;
-    let Program { reductions, signals, outputs, .. } = program;
+    let Program { reductions, signals, outputs, matchings, .. } = program;
     let mut check = Ids { violations };
     for (id, group) in groups.iter() {
         match group.origin {
@@ -38,6 +38,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     for (id, column) in columns.iter() {
         check.id(groups, column.group, id);
         column.owner.iter().for_each(|owner| check.id(systems, *owner, id));
+        column.matched.iter().for_each(|matching| check.id(matchings, *matching, id));
     }
     for (id, index) in indexes.iter() {
         check.id(groups, index.group, id);
@@ -62,6 +63,17 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         check.id(groups, inverse.group, id);
         check.id(groups, inverse.to, id);
         check.id(columns, inverse.column, id);
+    }
+    for (id, matching) in matchings.iter() {
+        matching.meeting.iter().for_each(|meeting| check.id(groups, meeting.to, id));
+        for side in &matching.sides {
+            check.id(groups, side.group, id);
+            side.place.iter().chain([&side.partner]).for_each(|column| check.id(columns, *column, id));
+            side.filter.iter().for_each(|body| check.id(bodies, *body, id));
+        }
+        if !(1..=2).contains(&matching.sides.len()) {
+            check.violations.push(Violation::Matching(id, "it has one side or two"));
+        }
     }
     for (id, reduction) in reductions.iter() {
         check.id(groups, reduction.group, id);
@@ -115,6 +127,10 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Work::Blueprint(group) => check.id(groups, *group, id),
             Work::Index(index, _) => check.id(indexes, *index, id),
             Work::Inverse(inverse, _) => check.id(inverses, *inverse, id),
+            Work::Match(matching, phase) => {
+                check.id(matchings, *matching, id);
+                check.side(program, *matching, phase.side().unwrap_or(0), id);
+            }
             Work::Pass(all) => all.iter().for_each(|system| check.id(systems, *system, id)),
             Work::Reduce(group) | Work::Edit(group, _) => check.id(groups, *group, id),
             Work::Commit => {}
@@ -124,6 +140,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Domain::Slots { index, .. } | Domain::Chunks(index) => check.id(indexes, index, id),
             Domain::Targets(inverse) => check.id(inverses, inverse, id),
             Domain::Blocks(group) | Domain::Births(group) | Domain::Removals(group) => check.id(groups, group, id),
+            Domain::Ranks { matching, side } => check.side(program, matching, side, id),
             Domain::Once => {}
         }
     }
@@ -143,6 +160,12 @@ impl Ids<'_> {
     fn id<I: Id, T>(&mut self, table: &Table<I, T>, id: I, of: impl std::fmt::Debug) {
         if !table.contains(id) {
             self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
+        }
+    }
+
+    fn side(&mut self, program: &Program, matching: MatchingId, side: u8, of: impl std::fmt::Debug) {
+        if program.matchings.get(matching).is_none_or(|it| usize::from(side) >= it.sides.len()) {
+            self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("side {side} of {matching:?}") });
         }
     }
 }
@@ -183,7 +206,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
             && inverse.lives.is_none_or(|lives| of_reference(lives, 1));
         let problem = if !whole || column.component_type.sort != Sort::Entity(inverse.to) {
             "its column is not a reference of its group to the other"
-        } else if inverse.when == When::Fresh && column.owner.is_none() {
+        } else if column.matched.is_some() || (inverse.when == When::Fresh && column.owner.is_none()) {
             "its references are fresh, but nobody makes them"
         } else if [inverse.group, inverse.to].iter().any(|&group| !program.groups[group].lasts()) {
             "a derived group neither refers nor is referred to"
@@ -240,7 +263,7 @@ fn by_group(program: &Program, violations: &mut Vec<Violation>) -> BTreeMap<Grou
             Sort::Entity(to) => Some(1 + u8::from(living(to))),
             Sort::Plain | Sort::Enum(_) => None,
         };
-        let problem = if refers.is_some_and(|lanes| lanes != ty.lanes) {
+        let problem = if refers.is_some_and(|lanes| lanes != ty.lanes) && column.matched.is_none() {
             "a reference to a living group has an index and a life, any other an index"
         } else if !(1..=3).contains(&ty.lanes) || (vector && !ty.scalar.is_float() && refers.is_none()) {
             "no such type of component"
@@ -325,8 +348,8 @@ fn grid(program: &Program, index: &Index) -> Option<&'static str> {
     let mut seen = Vec::new();
     for copy in copies {
         let column = &program.columns[copy.0];
-        if column.group != index.group || seen.contains(&copy) {
-            return Some("it copies a column of another group, or one twice");
+        if column.group != index.group || column.matched.is_some() || seen.contains(&copy) {
+            return Some("it copies a column of another group, one that is matched, or one twice");
         }
         let complete = copy.1 == When::Prev || (index.when == When::Fresh && index.positions.contains(&copy.0));
         if !complete {
@@ -395,6 +418,11 @@ fn problem_of_read(
     let derived = matches!(program.groups[read.group].origin, Origin::Buckets(_));
     let problem = if reach == Reach::Own && read.group != system.group {
         "its own row has no such column"
+    } else if read.matched.is_some() {
+        if when == When::Fresh && reach == Reach::Own {
+            return None;
+        }
+        "who is paired is read fresh, of the own row"
     } else if when == When::Prev && derived {
         "rows of a derived group have no prev"
     } else if when == When::Fresh && read.owner.is_none() {

@@ -30,7 +30,16 @@ const MOVE: SystemId = SystemId(2);
 
 fn column(group: u32, component: &str, component_type: Type, lane: u8, owner: Option<u32>) -> Column {
     let (group, component) = (GroupId(group), component.to_string());
-    Column { group, component, component_type, lane, scalar: component_type.scalar, owner: owner.map(SystemId), edited: false }
+    Column {
+        group,
+        component,
+        component_type,
+        lane,
+        scalar: component_type.scalar,
+        owner: owner.map(SystemId),
+        edited: false,
+        matched: None,
+    }
 }
 
 fn read(column: ColumnId, when: When, reach: Reach) -> Read {
@@ -118,6 +127,7 @@ pub(crate) fn sound() -> Program {
         data: Table::default(),
         inverses: Table::default(),
         edits: Table::default(),
+        matchings: Table::default(),
         reductions: Table::default(),
         signals: Table::default(),
         outputs: Outputs::default(),

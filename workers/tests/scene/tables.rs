@@ -36,6 +36,7 @@ impl Scene {
                     scalar,
                     owner: owner.map(SystemId),
                     edited: false,
+                    matched: None,
                 }
             })
             .collect();
@@ -90,6 +91,7 @@ impl Scene {
             }]
             .into_iter()
             .collect(),
+            matchings: Table::default(),
             systems: systems.into_iter().collect(),
             bodies: bodies.into_iter().collect(),
             reductions: Table::default(),

@@ -26,7 +26,7 @@ pub fn program(torus: bool) -> Program {
         for scalar in scalars {
             let component_type = Type::scalar(scalar);
             let component = String::new();
-            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None, edited: false });
+            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None, edited: false, matched: None });
         }
     }
     let span = Span::default();
@@ -75,6 +75,7 @@ pub fn program(torus: bool) -> Program {
         }]
         .into_iter()
         .collect(),
+        matchings: Table::default(),
         systems: Table::default(),
         bodies: Table::default(),
         reductions: [Reduction {

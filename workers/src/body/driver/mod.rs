@@ -88,7 +88,7 @@ pub(super) fn fill_rows(room: &mut Vec<u32>, rows: impl Iterator<Item = u32>, la
 }
 
 /// What is the same for all rows of the batch's tick.
-pub(super) fn uniforms<'b>(batch: &'b Batch<'_, '_>) -> Uniforms<'b> {
+pub(crate) fn uniforms<'b>(batch: &'b Batch<'_, '_>) -> Uniforms<'b> {
     let frame = batch.tick.frame();
     Uniforms {
         seed: batch.program().seed,

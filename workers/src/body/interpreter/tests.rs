@@ -150,6 +150,7 @@ fn bare() -> Program {
         indexes: Table::default(),
         inverses: Table::default(),
         edits: Table::default(),
+        matchings: Table::default(),
         systems: Table::default(),
         bodies: Table::default(),
         reductions: Table::default(),
