@@ -77,7 +77,7 @@ fn each_has_one_partner_who_has_it_as_partner() {
                 let takes_part = |side: usize, row: usize| !filtered || takes[side](ages[side][row]);
                 let mut counts = vec![[0usize; 2]; 15 * 15];
                 for side in 0..2 {
-                    for (row, &cell) in stood[side].iter().enumerate().filter(|(row, _)| takes_part(side, *row)) {
+                    for (_, &cell) in stood[side].iter().enumerate().filter(|(row, _)| takes_part(side, *row)) {
                         match (at.is_empty(), cell) {
                             (true, _) => counts[0][side] += 1,
                             (false, NO_ROW) => {}
