@@ -146,6 +146,7 @@ impl Checker<'_, '_> {
         for argument in arguments {
             match self.check(argument, expected) {
                 Checked::Error => return Checked::Error,
+                Checked::None => return self.wrong_operand(name, "numbers", "`none`", argument.span),
                 value => checked.push((value, argument.span)),
             }
         }

@@ -38,7 +38,9 @@ impl Checker<'_, '_> {
         let Sort::Entity(group) = typed.ty.sort else {
             return self.no_reference_for(name, &Checked::Typed(typed), of.span);
         };
-        let group = &self.model.groups[group.index()];
+        let Some(group) = self.model.groups.get(group.index()) else {
+            return self.outside_system("who is alive", name.span);
+        };
         if group.origin != Origin::Blueprint {
             let message = format!("rows of `{}` are made anew each frame: none of them lasts", group.name);
             return self.error(Diagnostic::error(codes::E0509, of.span, message));
