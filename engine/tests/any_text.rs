@@ -52,7 +52,7 @@ grid soil[12, 8] {
     Here = cell(soil, vec2(half, 0))
 }
 match meet = points where Alive and chance(0.9) with soil where Grass > 1
-match trade = points with points at fresh Under
+match trade = points with points at Under
 component Ally = entity of points
 group allies[7] { Ally = none }
 system choose for allies owns Ally { Ally = if alive(Ally) { none } else { points[row] } }

@@ -1,5 +1,7 @@
 //! Matchings: what a scenario's become in the program, and what the verifier asks of them.
 
+#![allow(clippy::expect_used, reason = "what is not as expected fails the test")]
+
 mod support;
 
 use diptych::compile::{Settings, compile};

@@ -19,14 +19,18 @@ impl<'a> Checker<'a, '_> {
         std::mem::swap(&mut self.model, model);
         for written in &self.names.matchings {
             let (name, span) = (written.name.text.clone(), written.name.span);
-            let (sides, meeting) = self.sides(written).unwrap_or_default();
-            self.model.matchings.push(Matching { name, span, sides, meeting, reads: Vec::new() });
+            let mut matching = Matching { name, span, sides: Vec::new(), meeting: None, reads: Vec::new() };
+            if self.sides(written, &mut matching).is_none() {
+                // It is wrong itself, and told.
+                matching.sides.clear();
+            }
+            self.model.matchings.push(matching);
         }
         std::mem::swap(&mut self.model, model);
     }
 
     /// The sides without their filters, and where rows meet.
-    fn sides(&mut self, written: &ast::Match) -> Option<(Vec<Side>, Option<(usize, When)>)> {
+    fn sides(&mut self, written: &ast::Match, matching: &mut Matching) -> Option<()> {
         let wrong = |span, message: String| Diagnostic::error(codes::E0417, span, message);
         let groups: Vec<Option<usize>> =
             written.sides.iter().map(|side| self.names.group(&side.group, self.diagnostics)).collect();
@@ -45,16 +49,15 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(error.help("say which take part once, behind the first of both"));
             return None;
         }
-        let groups = if alike { vec![groups[0]] } else { groups };
-        let mut sides: Vec<Side> = groups.iter().map(|&group| Side { group, place: None, filter: None }).collect();
-        let Some(place) = &written.place else { return Some((sides, None)) };
-        let mut to = None;
-        for side in &mut sides {
-            let (member, group) = self.meeting_place(&place.component, side.group)?;
+        let groups = if alike { &groups[..1] } else { &groups };
+        matching.sides = groups.iter().map(|&group| Side { group, place: None, filter: None }).collect();
+        let Some(place) = &written.place else { return Some(()) };
+        for side in &mut matching.sides {
+            let (member, to) = self.meeting_place(&place.component, side.group)?;
             side.place = Some(member);
-            to = Some(group);
+            matching.meeting = Some((to, if place.fresh { When::Fresh } else { When::Prev }));
         }
-        Some((sides, Some((to?, if place.fresh { When::Fresh } else { When::Prev }))))
+        Some(())
     }
 
     /// The member by which rows of a group meet others, and the group that it refers to.
