@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::edits::{Balance, EditPlaces, LivingPlaces, RecordPlaces};
 use crate::id::{ColumnId, EditId, GroupId, Tick};
 use crate::layout::Words;
+use crate::memory::Memory;
 use crate::program::{EditPhase, Living, When, Work};
+use crate::table::Table;
 use crate::types::Scalar;
 use crate::values::{Bits, Cells, Values, ValuesMut};
 use crate::view::Batch;
@@ -23,13 +25,15 @@ pub enum Record<'b> {
     Marks(&'b [AtomicU64]),
     /// Rows that end, and how many.
     Rows(&'b AtomicU32, &'b mut [u32]),
-    /// The values of rows that are born, a column each in the order of the edit, and how many.
-    Births(&'b AtomicU32, Vec<ValuesMut<'b>>),
+    /// How many rows are born. Their values go to [`Batch::record_births`].
+    Births(&'b AtomicU32),
 }
 
 /// Which rows end, a word for 64 rows.
 pub struct Ended<'b> {
-    marks: Vec<&'b [AtomicU64]>,
+    memory: &'b Memory,
+    records: &'b Table<EditId, EditPlaces>,
+    books: &'b LivingPlaces,
     /// Rows before anything ends.
     pub rows: u32,
 }
@@ -42,7 +46,12 @@ impl Ended<'_> {
     #[inline]
     pub fn word(&self, number: usize) -> u64 {
         assert!((number as u64) < u64::from(self.rows).div_ceil(64), "a word beyond the rows");
-        self.marks.iter().fold(0, |all, words| all | words[number].load(Ordering::Relaxed))
+        let bits = |words: Words<u64>| self.memory.words::<AtomicU64>(words)[number].load(Ordering::Relaxed);
+        let removed = if self.books.removing.is_empty() { 0 } else { bits(self.books.removed) };
+        self.books.marking.iter().fold(removed, |all, edit| match self.records[*edit].record {
+            RecordPlaces::Marks(words) => all | bits(words),
+            RecordPlaces::Rows { .. } | RecordPlaces::Births { .. } => all,
+        })
     }
 }
 
@@ -70,8 +79,6 @@ pub struct CatchUpView<'b> {
     pub clear: &'b [AtomicU64],
     /// Those that lists say end: to be cleared.
     pub removed: &'b [AtomicU64],
-    /// The columns that nobody owns, of the block's rows: `prev`, `next`.
-    pub columns: Vec<(Values<'b>, ValuesMut<'b>)>,
     /// The entity of each of the block's rows, of `prev`.
     pub entities: &'b [u32],
     /// The directory of `prev`, whole.
@@ -156,18 +163,27 @@ impl Batch<'_, '_> {
                 let own = unsafe { self.array_mut(*rows, own(places.batch_rows as usize)) };
                 Record::Rows(&memory.words(*counts)[number], own)
             }
-            RecordPlaces::Births { counts, values } => {
-                let columns = values.iter().map(|(column, place)| {
-                    let scalar = self.program().columns[*column].scalar;
-                    let rows = own(places.batch_rows as usize);
-                    let offset = place.offset + rows.start * scalar.size();
-                    assert!(rows.end * scalar.size() <= place.len, "a batch beyond its list");
-                    // SAFETY: as above.
-                    unsafe { values_at(self, scalar, offset, rows.len()) }
-                });
-                Record::Births(&memory.words(*counts)[number], columns.collect())
-            }
+            RecordPlaces::Births { counts, .. } => Record::Births(&memory.words(*counts)[number]),
         }
+    }
+
+    /// Room for the values of the rows that the batch's rows ask to be born: a column each, in the order of the edit.
+    /// Handed out with [`Self::record`], once.
+    pub fn record_births(&self, edit: EditId) -> impl Iterator<Item = ValuesMut<'_>> {
+        let places = &self.track().layout.edits.records[edit];
+        assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
+        let values = match &places.record {
+            RecordPlaces::Births { values, .. } => values.as_slice(),
+            RecordPlaces::Marks(_) | RecordPlaces::Rows { .. } => &[],
+        };
+        let (number, rows) = (self.number.0 as usize, places.batch_rows as usize);
+        values.iter().map(move |(column, place)| {
+            let scalar = self.program().columns[*column].scalar;
+            let offset = place.offset + number * rows * scalar.size();
+            assert!((number + 1) * rows * scalar.size() <= place.len, "a batch beyond its list");
+            // SAFETY: each batch writes its own part of each list, and its system records an edit once.
+            unsafe { values_at(self, scalar, offset, rows) }
+        })
     }
 
     fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
@@ -226,27 +242,33 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// For a batch that catches up a block.
-    pub fn edit_catch_up(&self, group: GroupId) -> CatchUpView<'_> {
+    /// For a batch that catches up a block; and `prev` and `next` of its rows, of each column that nobody owns.
+    pub fn edit_catch_up(
+        &self,
+        group: GroupId,
+    ) -> (CatchUpView<'_>, impl Iterator<Item = (Values<'_>, ValuesMut<'_>)>) {
         let (books, living) = self.books(group, EditPhase::CatchUp);
         let rows = books.rows_of(self.number.0);
         let indices = rows.start as usize..rows.end as usize;
-        let edited = self.program().columns.iter().filter(|(_, column)| column.group == group && column.edited);
-        // SAFETY: nobody writes `prev`; of `next` each block's rows are its batch's alone in this stage, and nobody reads
-        // them; the directory's `next` is seen as atomics by all batches of this stage.
-        unsafe {
+        let edited = self.program().columns.iter().filter(move |(_, column)| column.group == group && column.edited);
+        let of_block = indices.clone();
+        let columns = edited.map(move |(id, _)| {
+            // SAFETY: nobody writes `prev`; of `next` each block's rows are its batch's alone in this stage, and nobody
+            // reads them; each column is cut once.
+            unsafe { (self.typed(id, When::Prev, of_block.clone()), self.typed_mut(id, of_block.clone())) }
+        });
+        // SAFETY: nobody writes `prev`; the directory's `next` is seen as atomics by all batches of this stage.
+        let view = unsafe {
             CatchUpView {
                 touched: self.bits(books.touched[(self.tick.0 & 1 ^ 1) as usize], &rows),
                 clear: self.bits(books.touched[(self.tick.0 & 1) as usize], &rows),
                 removed: self.bits(books.removed, &rows),
-                columns: (edited.map(|(id, _)| id))
-                    .map(|id| (self.typed(id, When::Prev, indices.clone()), self.typed_mut(id, indices.clone())))
-                    .collect(),
-                entities: &self.names(living.entities, When::Prev)[indices.clone()],
+                entities: &self.names(living.entities, When::Prev)[indices],
                 directory: self.names(living.directory, When::Prev),
                 next_directory: self.next_names(living.directory),
             }
-        }
+        };
+        (view, columns)
     }
 
     /// The edit and its batch that a batch of a phase over lists stands for, and how many records it has.
@@ -288,15 +310,9 @@ impl Batch<'_, '_> {
         MarkView { rows, count: self.group_rows(group), removed: self.track().memory.words(books.removed) }
     }
 
-    fn ended(&self, books: &LivingPlaces, group: GroupId) -> Ended<'_> {
+    fn ended<'b>(&'b self, books: &'b LivingPlaces, group: GroupId) -> Ended<'b> {
         let (memory, records) = (self.track().memory, &self.track().layout.edits.records);
-        let marks = books.marking.iter().filter_map(|edit| match records[*edit].record {
-            RecordPlaces::Marks(words) => Some(words),
-            RecordPlaces::Rows { .. } | RecordPlaces::Births { .. } => None,
-        });
-        let removed = (!books.removing.is_empty()).then_some(books.removed);
-        let marks = marks.chain(removed).map(|words| memory.words(words)).collect();
-        Ended { marks, rows: self.group_rows(group) }
+        Ended { memory, records, books, rows: self.group_rows(group) }
     }
 
     /// For a batch that counts the rows of a block that end: which they are, the block's rows, and its count.
@@ -338,7 +354,7 @@ impl Batch<'_, '_> {
         })
     }
 
-    fn placed(&self, books: &LivingPlaces, living: Living, group: GroupId) -> PlacedView<'_> {
+    fn placed<'b>(&'b self, books: &'b LivingPlaces, living: Living, group: GroupId) -> PlacedView<'b> {
         let ended = self.ended(books, group);
         let blocks = ended.rows.div_ceil(books.block_rows) as usize;
         // SAFETY: balancing is complete. Nobody writes `prev`. All batches of this stage see `next` of these columns as
@@ -361,37 +377,43 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// For a batch that writes births: where rows go, the numbers of its births, and their values for the columns.
-    pub fn edit_births(&self, group: GroupId) -> (PlacedView<'_>, Range<u32>, Vec<(Bits<'_>, Cells<'_>)>) {
+    /// For a batch that writes births: where rows go, the numbers of its births, and for each column their values and
+    /// where they go.
+    pub fn edit_births(
+        &self,
+        group: GroupId,
+    ) -> (PlacedView<'_>, Range<u32>, impl Iterator<Item = (Bits<'_>, Cells<'_>)>) {
         let (books, living) = self.books(group, EditPhase::Births);
         let placed = self.placed(books, living, group);
         let number = self.number.0 as usize;
         // SAFETY: balancing is complete.
         let first = unsafe { self.array(books.first_birth, number..number + 2) };
-        let mut columns = Vec::new();
-        if let Some((_, places, batch, count)) = self.listed(&books.bearing)
-            && let RecordPlaces::Births { values, .. } = &places.record
-        {
-            for (column, place) in values {
+        let found = self.listed(&books.bearing);
+        let columns = found.into_iter().flat_map(move |(_, places, batch, count)| {
+            let values = match &places.record {
+                RecordPlaces::Births { values, .. } => values.as_slice(),
+                RecordPlaces::Marks(_) | RecordPlaces::Rows { .. } => &[],
+            };
+            values.iter().map(move |(column, place)| {
                 let size = self.program().columns[*column].scalar.size();
                 let offset = place.offset + batch * places.batch_rows as usize * size;
                 // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
-                columns.push(unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) });
-            }
-        }
+                unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) }
+            })
+        });
         (placed, first[0]..first[1], columns)
     }
 
     /// For a batch that closes the gaps of a block: where rows go, the block's rows, and `next` of each column of the group
     /// but those that name entities.
-    pub fn edit_gaps(&self, group: GroupId) -> (PlacedView<'_>, Range<u32>, Vec<Cells<'_>>) {
+    pub fn edit_gaps(&self, group: GroupId) -> (PlacedView<'_>, Range<u32>, impl Iterator<Item = Cells<'_>>) {
         let (books, living) = self.books(group, EditPhase::Gaps);
         let placed = self.placed(books, living, group);
-        let columns = self.program().columns.iter().filter(|(id, column)| {
+        let columns = self.program().columns.iter().filter(move |(id, column)| {
             column.group == group && column.matched.is_none() && ![living.entities, living.generations].contains(id)
         });
         // SAFETY: as in `placed`.
-        let columns = columns.map(|(id, _)| unsafe { self.edited_cells(id) }).collect();
+        let columns = columns.map(|(id, _)| unsafe { self.edited_cells(id) });
         (placed, books.rows_of(self.number.0), columns)
     }
 

@@ -22,6 +22,8 @@ pub struct RankView<'b> {
     /// Where the batch's own rows meet others, and how many places there are in this frame; nothing if all can be
     /// paired.
     pub places: Option<(&'b [u32], u32)>,
+    /// The entity of each of the batch's own rows, where that is not the row.
+    pub entities: Option<&'b [u32]>,
     /// Of the batch's own rows what they are listed by.
     pub listed_by: &'b mut [u32],
     /// Of the batch's own rows what they drew.
@@ -95,6 +97,7 @@ impl<'t> Batch<'t, '_> {
         let (chunks, batch) = (p.lists.shape.chunks as usize, self.number.0 as usize);
         let own = self.rows.indices();
         let meeting = of.place.zip(self.program().matchings[matching].meeting);
+        let living = self.program().groups[of.group].living;
         // SAFETY: `prev` is written by nobody, and `next` references were completed in an earlier stage (verified). The
         // rest: each batch writes its own rows and its own row of the table; only this matching writes the partners, and
         // who reads them does so in later stages (verified).
@@ -103,6 +106,7 @@ impl<'t> Batch<'t, '_> {
                 shape: p.lists.shape,
                 places: meeting
                     .map(|(column, it)| (self.rows_of(column, it.when, own.clone()), self.group_rows(it.to))),
+                entities: living.map(|it| self.rows_of(it.entities, When::Prev, own.clone())),
                 listed_by: self.array_mut(p.listed_by, own.clone()),
                 drawn: self.array_mut(p.drawn, own.clone()),
                 counts: self.array_mut(p.lists.counts, batch * chunks..(batch + 1) * chunks),

@@ -92,6 +92,7 @@ impl Arrays {
                 RankView {
                     shape,
                     places: frame.places.as_ref().map(|(places, count)| (&places[own.clone()], *count)),
+                    entities: None,
                     listed_by: &mut self.listed_by[own.clone()],
                     drawn: &mut self.drawn[own.clone()],
                     counts: &mut self.counts[row_of(batch)],

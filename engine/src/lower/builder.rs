@@ -159,7 +159,8 @@ impl Builder {
             Op::Select(c, a, b) => match self.known(c) {
                 Some(Value::Bool(true)) => Some(a),
                 Some(Value::Bool(false)) => Some(b),
-                _ => None,
+                // Whether it is so is the condition itself.
+                _ => (self.known(a) == Some(Value::Bool(true)) && self.known(b) == Some(Value::Bool(false))).then_some(c),
             },
             Op::Convert(a) if self.scalar(a) == scalar => Some(a),
             Op::Binary(Binary::Mul, a, b) if is(b, 1.0) => Some(a),

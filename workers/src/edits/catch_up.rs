@@ -26,8 +26,8 @@ pub fn begin(v: BeginView<'_>) {
 
 /// Copies the touched rows of a block from `prev` to `next`, and the directory's rows of their entities. Makes room for
 /// the marks of this tick.
-pub fn catch_up(v: CatchUpView<'_>) {
-    for (prev, next) in v.columns {
+pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b>, ValuesMut<'b>)>) {
+    for (prev, next) in columns {
         copy(v.touched, prev, next);
     }
     each(v.touched, |at| {

@@ -26,7 +26,10 @@ pub struct EditScratch {
 pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mut EditScratch) -> Result<(), Fault> {
     match phase {
         EditPhase::Begin => catch_up::begin(batch.edit_begin(group)),
-        EditPhase::CatchUp => catch_up::catch_up(batch.edit_catch_up(group)),
+        EditPhase::CatchUp => {
+            let (v, columns) = batch.edit_catch_up(group);
+            catch_up::catch_up(v, columns);
+        }
         EditPhase::Mark => {
             let v = batch.edit_mark(group);
             v.rows.iter().filter(|row| **row < v.count).for_each(|row| set(v.removed, *row));

@@ -64,7 +64,7 @@ pub fn gaps(batch: &Batch<'_, '_>, group: GroupId, moves: &mut Vec<(u32, u32)>) 
     let sources = holes::surviving(&v.ended, tail).skip(skip as usize);
     moves.extend(sources.zip(open().take_while(|hole| *hole < end)));
     let pairs = || moves.iter().map(|(from, to)| (*from as usize, *to as usize));
-    columns.iter().for_each(|column| column.copy(pairs()));
+    columns.for_each(|column| column.copy(pairs()));
     for (from, to) in pairs() {
         let (ended, survivor) = (v.entities[to], v.entities[from]);
         v.next_entities[to].store(survivor, Ordering::Relaxed);

@@ -28,10 +28,10 @@ impl Drawer {
 }
 
 /// Ranks a batch's rows: those that take part, and that meet others at a place that there is, draw a number. Nobody has a
-/// partner yet. Rows are the entities of their numbers: no side is kept in an order.
+/// partner yet.
 pub fn rank(drawer: Drawer, rows: RowRange, taking: &[bool], v: RankView<'_>) {
     for (at, row) in (rows.start..rows.end).enumerate() {
-        let number = drawer.number(row);
+        let number = drawer.number(v.entities.map_or(row, |entities| entities[at]));
         let listed_by = match v.places {
             Some((places, count)) => Some(places[at]).filter(|place| *place < count),
             None => Some(range_of(number, v.shape.targets)),

@@ -67,9 +67,9 @@ impl Asked {
                     });
                     length.store(taken, Ordering::Relaxed);
                 }
-                (Change::Birth { when, values }, Record::Births(length, columns)) => {
+                (Change::Birth { when, values }, Record::Births(length)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    for ((_, place), column) in values.iter().zip(columns) {
+                    for ((_, place), column) in values.iter().zip(batch.record_births(*id)) {
                         take(results[usize::from(*place)].values(), column, chosen);
                     }
                     length.store(chosen.len() as u32, Ordering::Relaxed);
