@@ -1,4 +1,4 @@
-//! What a system is made of: the constants, parameters and index that its scenario gives it.
+//! What a system is made of: the constants and the index that its scenario gives it.
 
 use diptych_protocol::access::{Access, AccessError};
 use diptych_protocol::space::Space;
@@ -7,7 +7,7 @@ use diptych_protocol::types::Value as Given;
 use super::draw::Draw;
 use super::tree::Tree;
 
-/// A Rust type that a constant or a parameter is taken as.
+/// A Rust type that a constant is taken as.
 pub trait Constant: Sized {
     /// Its name.
     const NAME: &'static str;
@@ -60,21 +60,10 @@ impl<'a, 'p> Setup<'a, 'p> {
     /// A constant of the system: `with { NAME = … }`.
     pub fn constant<T: Constant>(&self, name: &str) -> Result<T, AccessError> {
         let given = self.access.constant(name)?;
-        T::of(given).ok_or_else(|| self.unfit::<T>(format!("`with {{ {name} = {given} }}`"), given))
-    }
-
-    /// A parameter of the scenario, with its value in this run: `param NAME: … = …`.
-    pub fn param<T: Constant>(&self, name: &str) -> Result<T, AccessError> {
-        let params = &self.access.program().params;
-        let given = params.iter().find(|(param, _)| param == name).map(|&(_, value)| value).ok_or_else(|| {
-            AccessError(format!("the kernel needs `param {name}: {}`, which the scenario does not have", T::NAME))
-        })?;
-        T::of(given).ok_or_else(|| self.unfit::<T>(format!("parameter {name}, {given},"), given))
-    }
-
-    fn unfit<T: Constant>(&self, what: String, given: Given) -> AccessError {
-        let (has, needs) = (given.scalar().name(), T::NAME);
-        AccessError(format!("{what} of system {} is {has}, and the kernel needs {needs}", self.access.system().name))
+        T::of(given).ok_or_else(|| {
+            let (has, needs, system) = (given.scalar().name(), T::NAME, &self.access.system().name);
+            AccessError(format!("`with {{ {name} = {given} }}` of system {system} is {has}, the kernel needs {needs}"))
+        })
     }
 
     /// The system's k-d tree: `index NAME`, once.
