@@ -17,10 +17,10 @@ use crate::source::Source;
 /// # struct Fall;
 /// # impl System for Fall {
 /// #     const NAME: &'static str = "fall";
-/// #     type Query = ();
+/// #     type Query = Id;
 /// #     type Scratch = ();
 /// #     fn new(_: &mut Setup) -> Result<Self, AccessError> { Ok(Self) }
-/// #     fn run(&self, _: View<()>, _: &Frame, (): &mut ()) -> Result<(), Fault> { Ok(()) }
+/// #     fn run(&self, _: View<Id>, _: &Frame, (): &mut ()) -> Result<(), Fault> { Ok(()) }
 /// # }
 /// fn main() -> std::process::ExitCode {
 ///     App::new().system::<Fall>().main()

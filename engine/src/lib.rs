@@ -12,6 +12,7 @@ pub mod compile;
 pub mod coordinator;
 pub mod diagnostic;
 pub mod explain;
+pub mod guide;
 pub mod indexes;
 pub mod lower;
 pub mod order;
@@ -36,7 +37,7 @@ pub mod prelude {
     pub use crate::app::App;
     pub use crate::system::{
         AccessError, All, Any, Around, Component, Draw, Drawn, Entity, EntityView, Fault, Frame, Fresh, Group, Id, Mut,
-        Near, Of, Own, Prev, Reference, Setup, System, Tree, View, math, wide,
+        Near, Of, Own, Prev, Ref, Reference, Setup, System, Tree, View, math, wide,
     };
 }
 

@@ -1,6 +1,8 @@
-//! Systems in Rust.
+//! Systems in Rust: a [`System`] is a rule over a [`Query`], which is a type. Its [`View`] of a batch allows what the query
+//! says and nothing else, and goes over rows in three ways. `diptych::guide` tells how to write one.
 //!
-//! (guide)
+//! It stands on [`Access`](diptych_protocol::access::Access) and [`Batch`](diptych_protocol::view::Batch): a system is bound
+//! to one of a scenario as a [`Kernel`](crate::kernel::Kernel), which asks for columns by name and checks types.
 
 mod draw;
 mod frame;
@@ -27,7 +29,7 @@ pub use frame::Frame;
 pub(crate) use host::bind;
 pub use matching::Binder;
 pub use query::{Gets, Query, Sets};
-pub use rows::{All, Mut};
+pub use rows::{All, Mut, Ref};
 pub use setup::{Constant, Setup};
 pub use terms::{Any, Fresh, Group, Id, Ids, Of, Own, OwnBlock, OwnColumns, Prev};
 pub use tree::{Around, Near, Tree};

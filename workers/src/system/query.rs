@@ -9,7 +9,7 @@ use super::matching::Binder;
 ///
 /// | term | the system declares | of each row |
 /// |---|---|---|
-/// | `Prev<C>` | `reads C` | the value that the frame started from |
+/// | `Prev<C>` | `reads C` | a [`Ref`](super::Ref): the value that the frame started from |
 /// | `Fresh<C>` | `fresh C` | the value that this frame made |
 /// | `Own<C>` | `owns C` | a [`Mut`](super::Mut): `prev`, to be changed; what is left alone is carried |
 /// | `Any<Prev<C>>` | `reads C` | [`All`](super::All) rows of the group, by number |

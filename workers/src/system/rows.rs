@@ -4,6 +4,27 @@ use std::ops::{Deref, DerefMut};
 
 use super::value::Component;
 
+/// A row's value of a component that the system reads. It can be looked at (`velocity.x`) and copied (`*velocity`), and not
+/// be written to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ref<C>(C);
+
+impl<C> Ref<C> {
+    #[inline(always)]
+    pub(super) fn new(value: C) -> Self {
+        Self(value)
+    }
+}
+
+impl<C> Deref for Ref<C> {
+    type Target = C;
+
+    #[inline(always)]
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
 /// A row's value of a component that the system owns: begins as `prev`, and becomes `next` when it goes out of scope.
 /// What is left alone is carried so.
 pub struct Mut<'b, C: Component> {

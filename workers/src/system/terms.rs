@@ -9,7 +9,7 @@ use diptych_protocol::view::Batch;
 
 use super::matching::Binder;
 use super::query::{Gets, Query, Sets};
-use super::rows::{All, Mut};
+use super::rows::{All, Mut, Ref};
 use super::value::Component;
 
 macro_rules! terms {
@@ -83,7 +83,7 @@ macro_rules! own_row {
         impl<C: Component> Query for $term<C> {
             type Bound = Places;
             type Block<'b> = C::Columns<'b>;
-            type Item<'b> = C;
+            type Item<'b> = Ref<C>;
             type Columns<'b> = C::Columns<'b>;
 
             fn bind(binder: &mut Binder<'_, '_>) -> Result<Places, AccessError> {
@@ -98,7 +98,7 @@ macro_rules! own_row {
             }
             #[inline(always)]
             fn item<'b>(block: &Self::Block<'b>, at: usize) -> Self::Item<'b> {
-                C::load(block, at)
+                Ref::new(C::load(block, at))
             }
             fn columns<'b>(bound: &Places, batch: &'b Batch<'_, '_>) -> Self::Columns<'b> {
                 own_rows::<C>(bound, batch, When::$term)
@@ -108,7 +108,7 @@ macro_rules! own_row {
         impl<C: Component> Gets<C, ()> for $term<C> {
             #[inline(always)]
             fn get(item: &Self::Item<'_>) -> C {
-                *item
+                **item
             }
         }
     )*};

@@ -40,7 +40,7 @@ pub trait Value: Copy + Send + 'static {
 /// What a row can have, under a name. Derived:
 ///
 /// ```
-/// # use diptych_workers as diptych;
+/// # extern crate diptych_workers as diptych;
 /// use diptych::system::{Component, Reference};
 ///
 /// /// `component Position = vec2`, or `{ x: f32, y: f32 }`: both have columns `.x` and `.y`.
