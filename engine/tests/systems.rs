@@ -163,6 +163,19 @@ systems! {
     Coloured: Own<Colour>, |_view, _frame| {}
     Part: (Prev<Mass>, Own<Position>), |_view, _frame| {}
     Missing: (Prev<Nowhere>, Own<Position>), |_view, _frame| {}
+    Heaps: Own<Load>, |_view, _frame| {}
+}
+
+#[derive(Clone, Copy, Component)]
+struct Load(f32);
+
+#[test]
+fn rows_that_are_made_anew_have_no_prev_to_begin_with() {
+    let text = "component Load = f32
+        group heaps = buckets of tree { Load }
+        system only native \"Heaps\" for heaps owns Load index tree\n";
+    let said = compiled(&App::new().system::<Heaps>(), text).expect_err("a refusal");
+    assert!(said.contains("rows of heaps are made anew each frame and have no `prev` that `Own<Load>`"), "{said}");
 }
 
 #[test]

@@ -47,8 +47,8 @@ impl<'b> Frame<'b> {
         Fault::at(self.batch.rows.start + place as u32, message)
     }
 
-    /// The batch itself, for handles of [`Access`](diptych_protocol::access::Access).
-    pub fn batch(&self) -> &'b Batch<'b, 'b> {
+    #[inline]
+    pub(super) fn batch(&self) -> &'b Batch<'b, 'b> {
         self.batch
     }
 }

@@ -75,6 +75,15 @@ impl<'a, 'p> Binder<'a, 'p> {
             let needs = format!("the kernel needs `owns {}`, which system {} does not declare", C::NAME, self.system());
             return Err(AccessError(format!("{needs}: {owner}")));
         }
+        let group = &self.program().groups[system.group];
+        if group.derived() {
+            return Err(AccessError(format!(
+                "rows of {} are made anew each frame and have no `prev` that `Own<{}>` could begin with: write a \
+                 `Kernel`, on handles of `Access`",
+                group.name,
+                C::NAME
+            )));
+        }
         if !columns.iter().all(|&column| self.access.take(column)) {
             let message = format!("the kernel's query has `Own<{}>` twice: once is all there is to write", C::NAME);
             return Err(AccessError(message));

@@ -85,9 +85,4 @@ impl<'a, 'p> Setup<'a, 'p> {
     pub fn dt(&self) -> f32 {
         self.access.program().dt as f32
     }
-
-    /// What else a kernel may ask for, by hand.
-    pub fn access(&mut self) -> &mut Access<'p> {
-        self.access
-    }
 }
