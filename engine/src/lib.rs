@@ -1,9 +1,10 @@
 //! Diptych: the engine.
 //!
 //! A scenario's text becomes a program ([`compile`](mod@compile): parse, resolve, check, lower, schedule), and a
-//! [`coordinator`] runs it on worker processes. [`main`] is the whole command line; a program with kernels of its own
-//! calls it with a [`Registry`] of them, and is coordinator and workers both.
+//! [`coordinator`] runs it on worker processes. [`main`] is the whole command line. A program with systems of its own
+//! is an [`App`], coordinator and workers both: [`system`] says how to write one.
 
+pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod codes;
@@ -11,6 +12,7 @@ pub mod compile;
 pub mod coordinator;
 pub mod diagnostic;
 pub mod explain;
+pub mod guide;
 pub mod indexes;
 pub mod lower;
 pub mod order;
@@ -24,9 +26,20 @@ pub mod syntax;
 pub mod table;
 pub mod types;
 
+pub use app::App;
 pub use cli::main;
 pub use diptych_protocol::program::Program;
 pub use diptych_workers::kernel::Registry;
+pub use diptych_workers::system;
+
+/// What a program with systems in Rust uses: `use diptych::prelude::*`.
+pub mod prelude {
+    pub use crate::app::App;
+    pub use crate::system::{
+        AccessError, All, Any, Around, Component, Draw, Drawn, Entity, EntityView, Fault, Frame, Fresh, Group, Id, Mut,
+        Near, Of, Own, Prev, Ref, Reference, Setup, System, Tree, View, math, wide,
+    };
+}
 
 /// The README's example is compiled with the tests.
 #[cfg(doctest)]

@@ -108,8 +108,17 @@ impl<'p> Access<'p> {
         }
     }
 
-    fn reads(&self, column: ColumnId, when: When, reach: Reach) -> bool {
+    /// Whether the system declares this read.
+    pub fn reads(&self, column: ColumnId, when: When, reach: Reach) -> bool {
         self.system().reads.iter().any(|r| r.column == column && r.when == when && r.reach == reach)
+    }
+
+    /// Takes a column to write, as [`Self::own`] does: false if the system does not own it, or the kernel has it
+    /// already.
+    pub fn take(&mut self, column: ColumnId) -> bool {
+        let free = self.system().owns.contains(&column) && !self.bound.contains(&column);
+        self.bound.extend(free.then_some(column));
+        free
     }
 
     /// `prev` of a component at any row: needs `reads NAME`. Another group's: `GROUP.NAME`.

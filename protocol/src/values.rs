@@ -111,7 +111,17 @@ impl<'a> Values<'a> {
     }
 }
 
-impl ValuesMut<'_> {
+impl<'a> ValuesMut<'a> {
+    /// The first of them, for as long as they all live.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline]
+    #[must_use]
+    pub fn first(self, count: usize) -> ValuesMut<'a> {
+        each!(self, ValuesMut to ValuesMut, v => &mut v[..count])
+    }
+
     /// Some of them.
     ///
     /// # Panics

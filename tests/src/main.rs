@@ -2,6 +2,7 @@
 //! see what the engine makes of it.
 
 mod allocations;
+mod room;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +23,8 @@ fn main() -> ExitCode {
         .with("test.abort", |a| own(a, abort))
         .with("test.forget", |a| own(a, forget))
         .with("test.allocations", |a| own(a, allocations))
-        .with("test.nan", |a| own(a, nan));
+        .with("test.nan", |a| own(a, nan))
+        .system::<room::Room>();
     diptych::main(&registry)
 }
 

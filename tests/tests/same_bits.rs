@@ -99,9 +99,19 @@ fn a_planted_order_dependence_turns_the_comparison_red() {
 /// In a steady frame a worker allocates nothing: the count that it writes in one frame it still finds in the next.
 #[test]
 fn a_steady_frame_allocates_nothing() {
+    steady("test.allocations");
+}
+
+/// Nor does a system in Rust that goes over its rows in all three ways and keeps its room.
+#[test]
+fn a_steady_frame_of_a_system_in_rust_allocates_nothing() {
+    steady("test.room");
+}
+
+fn steady(kernel: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("allocations.dip");
-    std::fs::write(&path, diptych_tests::drift_with("test.allocations")).unwrap();
+    let path = folder.path().join("steady.dip");
+    std::fs::write(&path, diptych_tests::drift_with(kernel)).unwrap();
     let hash = |frames: &str| {
         let output = command(
             BINARY,

@@ -8,6 +8,8 @@ use diptych_protocol::id::SystemId;
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
+use crate::system::System;
+
 /// A kernel bound to one system. It runs batch after batch and may keep buffers, but no state: batches come in any
 /// order, in any worker, and some of them twice.
 ///
@@ -43,6 +45,12 @@ impl Registry {
     pub fn with(mut self, name: &'static str, bind: Bind) -> Self {
         self.kernels.insert(name, bind);
         self
+    }
+
+    /// Adds a system in Rust under its name.
+    #[must_use]
+    pub fn system<S: System>(self) -> Self {
+        self.with(S::NAME, crate::system::bind::<S>)
     }
 
     /// The names, in order.

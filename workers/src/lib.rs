@@ -5,6 +5,9 @@
 //! phases of indexes ([`index`], [`grid`]), [`inverse`]s and [`matching`]s, passes of [`kernel`]s (those in [`native`] come with the
 //! engine), [`reduce`] and the commit, which [`settle`]s the state.
 
+// What `derive(Component)` writes names the crate that its users have.
+extern crate self as diptych;
+
 pub mod attach;
 pub mod body;
 pub mod edits;
@@ -20,6 +23,7 @@ pub mod native;
 pub mod reduce;
 pub mod runner;
 pub mod settle;
+pub mod system;
 pub mod waiting;
 pub mod walk;
 pub mod wide;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use diptych_protocol::message::Backend;
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
@@ -11,6 +11,18 @@ use diptych_protocol::message::Backend;
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+/// The command line. A program that brings a scenario along needs no file.
+pub(super) fn command(inside: bool) -> clap::Command {
+    let command = Arguments::command();
+    if inside {
+        return command;
+    }
+    command
+        .mut_subcommand("run", |it| it.mut_arg("file", |file| file.required_unless_present("help")))
+        .mut_subcommand("check", |it| it.mut_arg("file", |file| file.required(true)))
+        .mut_subcommand("explain", |it| it.mut_arg("file", |file| file.required(true)))
 }
 
 #[derive(Subcommand)]
@@ -59,7 +71,6 @@ pub(super) struct Workers {
 #[derive(Args)]
 pub(super) struct Run {
     /// The scenario
-    #[arg(required_unless_present = "help")]
     pub(super) file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -104,7 +115,7 @@ pub(super) struct Run {
 #[derive(Args)]
 pub(super) struct Check {
     /// The scenario
-    pub(super) file: PathBuf,
+    pub(super) file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) given: Given,
@@ -124,7 +135,7 @@ pub(super) struct Check {
 #[derive(Args)]
 pub(super) struct Explain {
     /// The scenario
-    pub(super) file: PathBuf,
+    pub(super) file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) given: Given,

@@ -15,10 +15,11 @@ use super::arguments::{Check, Summary};
 use super::{WRONG, fail, say, scenario, summary};
 use crate::compile::Compiled;
 use crate::explain::{counted, made_for_neighbours};
+use crate::source::Source;
 use crate::{coordinator, schedule};
 
-pub(super) fn check(arguments: &Check, registry: &Registry) -> ExitCode {
-    let source = match scenario::read(&arguments.file) {
+pub(super) fn check(arguments: &Check, registry: &Registry, inside: Option<&Source>) -> ExitCode {
+    let source = match scenario::read(arguments.file.as_deref(), inside) {
         Ok(source) => source,
         Err(code) => return code,
     };

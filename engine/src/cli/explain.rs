@@ -7,9 +7,10 @@ use diptych_workers::kernel::Registry;
 use super::arguments::{Explain, Graph};
 use super::{WRONG, fail, scenario};
 use crate::explain::{self, graph, ir, stages, table};
+use crate::source::Source;
 
-pub(super) fn explain(arguments: &Explain, registry: &Registry) -> ExitCode {
-    let source = match scenario::read(&arguments.file) {
+pub(super) fn explain(arguments: &Explain, registry: &Registry, inside: Option<&Source>) -> ExitCode {
+    let source = match scenario::read(arguments.file.as_deref(), inside) {
         Ok(source) => source,
         Err(code) => return code,
     };

@@ -10,12 +10,15 @@ mod run;
 mod scenario;
 mod summary;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use diptych_workers::kernel::Registry;
 
 use arguments::{Arguments, Command};
+
+use crate::source::Source;
 
 /// The code of a run that failed.
 const FAILED: u8 = 1;
@@ -29,10 +32,21 @@ const INTERRUPTED: u8 = 130;
 /// The whole of a program that runs scenarios with these kernels: a worker, if it was started as one, else the
 /// command line.
 pub fn main(registry: &Registry) -> ExitCode {
+    command_line(registry, None)
+}
+
+/// The same for a program that brings a scenario along: where no file is named, that is meant, and without any
+/// arguments it is run.
+pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> ExitCode {
     if let Some(code) = diptych_workers::attach::serve_if_worker(registry) {
         return code;
     }
-    let arguments = match Arguments::try_parse() {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if inside.is_some() && words.len() == 1 {
+        words.push("run".into());
+    }
+    let parsed = arguments::command(inside.is_some()).try_get_matches_from(words);
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way, too, with code 0. A closed pipe is nobody's fault.
@@ -41,9 +55,9 @@ pub fn main(registry: &Registry) -> ExitCode {
         }
     };
     match arguments.command {
-        Command::Run(arguments) => run::run(&arguments, registry),
-        Command::Check(arguments) => check::check(&arguments, registry),
-        Command::Explain(arguments) => explain::explain(&arguments, registry),
+        Command::Run(arguments) => run::run(&arguments, registry, inside),
+        Command::Check(arguments) => check::check(&arguments, registry, inside),
+        Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     }

@@ -3,20 +3,21 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use diptych_protocol::segment;
 use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::arguments::{Arguments, Run, Summary};
+use super::arguments::{self, Run, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
 use crate::compile::{self, Compiled};
 use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped};
 use crate::source::Source;
 
-pub(super) fn run(arguments: &Run, registry: &Registry) -> ExitCode {
-    let Some(file) = &arguments.file else { return help(None) };
-    let source = match scenario::read(file) {
+pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>) -> ExitCode {
+    if arguments.file.is_none() && inside.is_none() {
+        return help(None);
+    }
+    let source = match scenario::read(arguments.file.as_deref(), inside) {
         Ok(source) => source,
         Err(code) => return code,
     };
@@ -110,7 +111,7 @@ fn finish(arguments: &Run, outcome: &Outcome) -> ExitCode {
 
 /// The command's help and, of a scenario, its parameters.
 fn help(source: Option<&Source>) -> ExitCode {
-    let mut command = Arguments::command();
+    let mut command = arguments::command(false);
     if let Some(run) = command.find_subcommand_mut("run") {
         say(format_args!("{}", run.clone().bin_name("diptych run").render_long_help()));
     }

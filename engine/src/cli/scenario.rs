@@ -13,9 +13,14 @@ use crate::compile::{self, Compiled, Settings};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::{self, Source};
 
-/// Reads the file; on failure says why, and with which code to exit.
-pub(super) fn read(file: &Path) -> Result<Source, ExitCode> {
-    source::read(file).map_err(|error| fail(WRONG, error))
+/// Reads the file, or takes the scenario that the program brings along; on failure says why, and with which code to
+/// exit.
+pub(super) fn read(file: Option<&Path>, inside: Option<&Source>) -> Result<Source, ExitCode> {
+    match (file, inside) {
+        (Some(file), _) => source::read(file).map_err(|error| fail(WRONG, error)),
+        (None, Some(inside)) => Ok(inside.clone()),
+        (None, None) => Err(fail(WRONG, "no scenario is named")),
+    }
 }
 
 /// Compiles it, silently.

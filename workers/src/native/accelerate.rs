@@ -1,42 +1,25 @@
 //! `motion.accelerate`: v' = v + deflection + (near + far) dt.
 
-use diptych_protocol::access::{Access, AccessError, FreshOwn, Own, Prev};
-use diptych_protocol::blame::Fault;
-use diptych_protocol::view::Batch;
+use super::components::{Deflection, FarPull, NearPull, Velocity};
+use crate::system::{AccessError, Fault, Frame, Fresh, Own, Setup, System, View};
 
-use crate::kernel::Kernel;
+/// `owns Velocity fresh NearPull, FarPull, Deflection`.
+pub(super) struct Accelerate;
 
-struct Accelerate {
-    velocity: Prev<f32, 2>,
-    near: FreshOwn<f32, 2>,
-    far: FreshOwn<f32, 2>,
-    change: FreshOwn<f32, 2>,
-    next: Own<f32, 2>,
-}
+impl System for Accelerate {
+    const NAME: &'static str = "motion.accelerate";
+    type Query = (Fresh<NearPull>, Fresh<FarPull>, Fresh<Deflection>, Own<Velocity>);
+    type Scratch = ();
 
-/// `owns Velocity reads Velocity fresh NearPull, FarPull, Deflection`.
-pub fn bind(access: &mut Access<'_>) -> Result<Box<dyn Kernel>, AccessError> {
-    Ok(Box::new(Accelerate {
-        velocity: access.prev("Velocity")?,
-        near: access.fresh_own("NearPull")?,
-        far: access.fresh_own("FarPull")?,
-        change: access.fresh_own("Deflection")?,
-        next: access.own("Velocity")?,
-    }))
-}
+    fn new(_: &mut Setup<'_, '_>) -> Result<Self, AccessError> {
+        Ok(Self)
+    }
 
-impl Kernel for Accelerate {
-    fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
-        let rows = batch.rows.indices();
-        let dt = batch.dt();
-        let velocity = batch.prev(self.velocity);
-        let (near, far, change) = (batch.fresh_own(self.near), batch.fresh_own(self.far), batch.fresh_own(self.change));
-        let next = batch.own(self.next);
-        for axis in 0..2 {
-            let lanes = next[axis].iter_mut().zip(&velocity[axis][rows.clone()]);
-            for ((((next, v), near), far), change) in lanes.zip(near[axis]).zip(far[axis]).zip(change[axis]) {
-                *next = v + change + (near + far) * dt;
-            }
+    fn run(&self, view: View<'_, Self::Query>, frame: &Frame<'_>, (): &mut ()) -> Result<(), Fault> {
+        let dt = frame.dt();
+        for (near, far, change, mut velocity) in view {
+            velocity.x = velocity.x + change.x + (near.x + far.x) * dt;
+            velocity.y = velocity.y + change.y + (near.y + far.y) * dt;
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ use crate::kernel::Registry;
 
 mod accelerate;
 mod cluster;
+mod components;
 mod contact;
 mod deflect;
 mod drift;
@@ -43,15 +44,15 @@ mod travel;
 /// Adds them all.
 pub fn register(registry: Registry) -> Registry {
     registry
-        .with("drift", drift::bind)
+        .system::<drift::Drift>()
         .with("cluster.assign", cluster::bind_assign)
         .with("cluster.summarise", cluster::bind_summarise)
         .with("gravity.near", near::bind)
         .with("gravity.far", far::bind)
         .with("collision.count", impacts::bind)
         .with("collision.deflect", deflect::bind)
-        .with("motion.accelerate", accelerate::bind)
-        .with("motion.travel", travel::bind)
+        .system::<accelerate::Accelerate>()
+        .system::<travel::Travel>()
 }
 
 /// The sealed tree of a batch.
