@@ -8,7 +8,7 @@
 //!   six of a k-d tree, four of a grid, five where the space is open.
 //! - An inverse of references: as an index; its four phases take four levels.
 //! - A system that asks an index or an inverse, or runs over an index's buckets, or over rows that are kept in the order
-//!   of a grid: a level after the last phase.
+//!   of an index: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
 //! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the
