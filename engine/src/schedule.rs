@@ -8,8 +8,8 @@
 //!   six of a k-d tree, four of a grid, five where the space is open.
 //! - An inverse of references: as an index; its four phases take four levels.
 //! - A matching: as an index over where rows meet; its five phases take five levels.
-//! - A system that asks an index or an inverse, or reads a partner, or runs over an index's buckets, or over rows that are kept in the order
-//!   of a grid: a level after the last phase.
+//! - A system that asks an index or an inverse, or reads a partner, or runs over an index's buckets, or over rows that are
+//!   kept in the order of an index: a level after the last phase.
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
 //! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the births
@@ -34,12 +34,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::Op;
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId, StepId, SystemId};
-use diptych_protocol::{kd, verify};
 use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
     Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule,
     Span, Stage, StageKind, Step, System, When, Work,
 };
+use diptych_protocol::{kd, verify};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -387,7 +387,15 @@ fn partners_are_read_fresh_of_the_own_row_and_by_nothing_else() {
         broken(
             |p| {
                 let (column, span) = (partner(p, 0), Span::default());
-                p.inverses.push(Inverse { name: "i".into(), group: WOLVES, column, lives: None, when, to: SHEEP, span });
+                p.inverses.push(Inverse {
+                    name: "i".into(),
+                    group: WOLVES,
+                    column,
+                    lives: None,
+                    when,
+                    to: SHEEP,
+                    span,
+                });
             },
             |v| matches!(v, Violation::Inverse(InverseId(0), _)),
         );

@@ -320,7 +320,8 @@ fn who_sees_rows_that_move_knows_it() {
             p.inverses.push(Inverse {
                 name: "i".into(),
                 group: G,
-                column, lives: None,
+                column,
+                lives: None,
                 when: When::Prev,
                 to: GroupId(1),
                 span: Span::default(),

@@ -316,6 +316,7 @@ impl Batch<'_, '_> {
     }
 
     /// For a batch that counts the rows of a block that end: which they are, the block's rows, and its count.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the claim, handed out once")]
     pub fn edit_count(&self, group: GroupId) -> (Ended<'_>, Range<u32>, &mut u32) {
         let (books, _) = self.books(group, EditPhase::Count);
         let block = self.number.0 as usize;
@@ -440,7 +441,10 @@ impl Batch<'_, '_> {
     /// If the batch does not balance the group's births and ends.
     pub fn set_rows_after(&self, group: GroupId, rows: u32) {
         assert_eq!(self.program().steps[self.step].work, Work::Edit(group, EditPhase::Place), "another phase's batch");
-        assert!(self.tick != Tick::SETUP && rows <= self.program().groups[group].rows, "rows that there is no room for");
+        assert!(
+            self.tick != Tick::SETUP && rows <= self.program().groups[group].rows,
+            "rows that there is no room for"
+        );
         self.track().set_made_rows(group, self.tick, rows);
     }
 }

@@ -87,7 +87,6 @@ pub enum Change {
     },
 }
 
-
 /// Where the records of an edit stand.
 #[derive(Clone, Debug)]
 pub struct EditPlaces {
@@ -288,9 +287,10 @@ impl EditsPlaces {
     pub fn new(program: &Program, arena: &mut Arena) -> Self {
         let records: Table<EditId, EditPlaces> =
             program.edits.values().map(|edit| EditPlaces::new(program, edit, arena)).collect();
-        let books = program.groups.iter().map(|(id, group)| {
-            group.living.map(|_| LivingPlaces::new(program, id, &records, arena))
-        });
+        let books = program
+            .groups
+            .iter()
+            .map(|(id, group)| group.living.map(|_| LivingPlaces::new(program, id, &records, arena)));
         let books = books.collect();
         Self { records, books }
     }

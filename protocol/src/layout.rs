@@ -275,10 +275,10 @@ impl Layout {
             })
             .collect();
         let indexes = program.indexes.ids().map(|id| IndexPlaces::new(program, id, &mut arena)).collect();
-        let inverses =
-            program.inverses.iter().map(|(id, inverse)| {
-                InversePlaces::new(program.inverse_shape(id), inverse.lives.is_some(), &mut arena)
-            });
+        let inverses = program
+            .inverses
+            .iter()
+            .map(|(id, inverse)| InversePlaces::new(program.inverse_shape(id), inverse.lives.is_some(), &mut arena));
         let inverses = inverses.collect();
         let mut side = |(id, side)| SidePlaces::new(program.match_shape(id, side), &mut arena);
         let matchings = (program.matchings.iter())
@@ -320,7 +320,6 @@ impl Layout {
         let stages = if tick == Tick::SETUP { &self.setup } else { &self.frame };
         stages[usize::from(stage.0)]
     }
-
 }
 
 /// How many batches a step has when its group has so many rows.

@@ -43,14 +43,8 @@ pub enum StageKind {
 
 impl StageKind {
     /// All of them.
-    pub const ALL: [StageKind; 6] = [
-        StageKind::Setup,
-        StageKind::Index,
-        StageKind::Systems,
-        StageKind::Edit,
-        StageKind::Reduce,
-        StageKind::Commit,
-    ];
+    pub const ALL: [StageKind; 6] =
+        [StageKind::Setup, StageKind::Index, StageKind::Systems, StageKind::Edit, StageKind::Reduce, StageKind::Commit];
 
     /// A word for people.
     pub fn name(self) -> &'static str {

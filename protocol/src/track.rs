@@ -65,7 +65,11 @@ impl<'m> Track<'m> {
     /// Writes the record after this tick. Run by the commit batch; the same words however often it runs.
     pub(crate) fn commit(&self, tick: Tick) {
         fence(Ordering::Release);
-        for (word, value) in self.record_words(tick).iter().zip(self.record.after(self.program, tick, |group| self.rows_after(group, tick))) {
+        for (word, value) in self
+            .record_words(tick)
+            .iter()
+            .zip(self.record.after(self.program, tick, |group| self.rows_after(group, tick)))
+        {
             word.store(value, Ordering::Relaxed);
         }
     }

@@ -201,10 +201,18 @@ impl Cells<'_> {
     /// If there is no such row.
     pub fn copy(self, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
-            Cells::One(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
-            Cells::Two(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
-            Cells::Four(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
-            Cells::Eight(cells) => pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed)),
+            Cells::One(cells) => {
+                pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed))
+            }
+            Cells::Two(cells) => {
+                pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed))
+            }
+            Cells::Four(cells) => {
+                pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed))
+            }
+            Cells::Eight(cells) => {
+                pairs.for_each(|(a, b)| cells[b].store(cells[a].load(Ordering::Relaxed), Ordering::Relaxed))
+            }
         }
     }
 

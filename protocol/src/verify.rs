@@ -92,8 +92,7 @@ pub(crate) mod tests;
 use thiserror::Error;
 
 use crate::id::{
-    BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId,
-    ValueId,
+    BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId, ValueId,
 };
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};

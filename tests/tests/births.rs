@@ -133,7 +133,15 @@ impl Model {
             self.rows[at] = next;
             if mix(row.key, frame) % 100 < birth && few {
                 let key = mix(row.key, frame + 1000);
-                born.push(Row { name: NONE, key, age: seen % 7, seen: 3, children: 0, friend: row.mother, mother: row.name });
+                born.push(Row {
+                    name: NONE,
+                    key,
+                    age: seen % 7,
+                    seen: 3,
+                    children: 0,
+                    friend: row.mother,
+                    mother: row.name,
+                });
             }
             if mix(row.key, frame + 9) % 100 < twin && few {
                 let key = mix(row.key, frame + 2000);

@@ -1,6 +1,6 @@
-//! Rows that are kept in the order of a grid or a k-d tree: nobody sees it but the clock. Draws, references to entities, what is
-//! measured and what is blamed go by entities; and the bits are the same by every back end, at any number of workers,
-//! and when workers are killed.
+//! Rows that are kept in the order of a grid or a k-d tree: nobody sees it but the clock. Draws, references to entities,
+//! what is measured and what is blamed go by entities; and the bits are the same by every back end, at any number of
+//! workers, and when workers are killed.
 
 use diptych::Program;
 use diptych::coordinator::Options;

@@ -7,7 +7,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL};
 use diptych_protocol::space::{Edge, Space};
-use diptych_workers::index::{Block, IndexError, KdScratch, LocalIndex, Neighbours};
+use diptych_workers::index::{Asked, Block, Exact, IndexError, KdScratch, LocalIndex, Nearest, Neighbours};
 
 const REPEATS: usize = 7;
 const PHASES: [&str; 6] = ["split", "count", "place", "scatter", "build", "seal"];
@@ -82,7 +82,37 @@ fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), 
     for reach in if axes == 2 { [1.596, 3.192] } else { [1.241, 1.970] } {
         neighbours(&index, &space, &positions, reach);
     }
+    for count in [1, 8] {
+        nearest(&index, &space, &positions, count);
+    }
     Ok(())
+}
+
+fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize) {
+    let axis = |axis: usize| positions.get(axis).copied().unwrap_or(&[]);
+    let positions = Exact::F32([axis(0), axis(1), axis(2)]);
+    let (tree, rows) = (index.tree(), index.shape.rows);
+    let (mut nearest, mut found, mut times, mut checksum) = (Nearest::default(), Vec::new(), Vec::new(), 0u64);
+    for _ in 0..REPEATS {
+        let start = Instant::now();
+        checksum = 0;
+        for row in 0..rows {
+            let at = |axis: usize| axis_of(&positions, axis, row);
+            let from = [at(0), at(1), at(2)];
+            found.clear();
+            nearest.ask(&Asked { tree, space, positions, entities: None, from, own: Some(row), count }, &mut found);
+            checksum = found.iter().fold(checksum, |sum, &other| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(other));
+        }
+        times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
+    }
+    println!("    nearest {count}: {:6.1} a row; checksum {checksum:016x}", median(times));
+}
+
+fn axis_of(positions: &Exact<'_>, axis: usize, row: u32) -> f64 {
+    match positions {
+        Exact::F32(columns) => columns[axis].get(row as usize).map_or(0.0, |x| f64::from(*x)),
+        Exact::F64(columns) => columns[axis].get(row as usize).copied().unwrap_or(0.0),
+    }
 }
 
 fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f32) {

@@ -90,7 +90,7 @@ struct GroupReport<'a> {
     derived: bool,
     columns_owned: usize,
     columns_constant: usize,
-    /// Whether rows are kept in the order of a grid: then a column more says which entity each is.
+    /// Whether rows are kept in the order of an index: then a column more says which entity each is.
     in_order: bool,
     bytes_a_row: usize,
     /// With both panels of what is owned.

@@ -105,9 +105,10 @@ impl Flattener<'_> {
     fn group_of(&self, it: LoopId) -> Option<usize> {
         let model = self.world?.model;
         let group = match self.builder.over(it) {
-            Over::Within { index, .. } | Over::Nearest { index, .. } | Over::Far { index, .. } | Over::Members(index) => {
-                model.indexes[index.index()].group
-            }
+            Over::Within { index, .. }
+            | Over::Nearest { index, .. }
+            | Over::Far { index, .. }
+            | Over::Members(index) => model.indexes[index.index()].group,
             Over::Group(group) => group.index(),
             Over::Inverse(inverse) => model.inverses[inverse.index()].place.group,
             Over::Holder(_) | Over::Count { .. } => return None,
@@ -188,9 +189,8 @@ impl Flattener<'_> {
                     let when = self.give_local(*when, &mut place);
                     let mut given = Vec::new();
                     for (member, local) in values.iter().enumerate() {
-                        let columns = self.world.map(|world| {
-                            world.places.of(crate::types::Place { group: edit.group, member })
-                        });
+                        let columns =
+                            self.world.map(|world| world.places.of(crate::types::Place { group: edit.group, member }));
                         let lanes = self.locals.get(local).cloned().unwrap_or_default();
                         for (column, lane) in columns.into_iter().flatten().zip(lanes) {
                             given.push((column, self.give(lane, &mut place)));

@@ -160,7 +160,9 @@ impl Builder {
                 Some(Value::Bool(true)) => Some(a),
                 Some(Value::Bool(false)) => Some(b),
                 // Whether it is so is the condition itself.
-                _ => (self.known(a) == Some(Value::Bool(true)) && self.known(b) == Some(Value::Bool(false))).then_some(c),
+                _ => {
+                    (self.known(a) == Some(Value::Bool(true)) && self.known(b) == Some(Value::Bool(false))).then_some(c)
+                }
             },
             Op::Convert(a) if self.scalar(a) == scalar => Some(a),
             Op::Binary(Binary::Mul, a, b) if is(b, 1.0) => Some(a),

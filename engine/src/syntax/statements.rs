@@ -79,7 +79,9 @@ impl Parser<'_> {
             Kind::Name | Kind::This | Kind::Row | Kind::Fresh => self.assignment(),
             _ => {
                 let help = if self.at_line_start() { self.new_line_help() } else { None };
-                let help = help.unwrap_or_else(|| "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn` and `despawn`".into());
+                let help = help.unwrap_or_else(|| {
+                    "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn` and `despawn`".into()
+                });
                 let message = format!("expected a statement, found `{}`", self.shown());
                 self.tell(Diagnostic::error(codes::E0105, self.token().span, message).help(help));
                 None

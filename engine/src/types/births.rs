@@ -58,7 +58,8 @@ impl Checker<'_, '_> {
         let mut next = 0;
         while next < self.model.groups[at].members.len() {
             let component = self.model.groups[at].members[next].component.clone();
-            let leaves = self.model.groups[at].members[next..].iter().take_while(|it| it.component == component).count();
+            let leaves =
+                self.model.groups[at].members[next..].iter().take_while(|it| it.component == component).count();
             let said = given.iter().find(|member| member.component.text == component);
             let made: Vec<Option<Typed>> = match said {
                 Some(member) => self.given(member),

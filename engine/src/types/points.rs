@@ -74,9 +74,7 @@ impl Checker<'_, '_> {
         let [cell] = arguments else { return self.wrong_count(function, 1, arguments.len()) };
         let typed = match (&cell.kind, self.own_cells()) {
             // Also in a blueprint.
-            (ExprKind::This, Some((group, _))) => {
-                Typed { ty: self.names.entity(group), kind: Kind::Row }
-            }
+            (ExprKind::This, Some((group, _))) => Typed { ty: self.names.entity(group), kind: Kind::Row },
             _ => match self.check(cell, None) {
                 Checked::Error => return Checked::Error,
                 Checked::Typed(typed) => typed,

@@ -70,7 +70,12 @@ impl Step {
                         point.iter_mut().for_each(|it| it.visit(f));
                     }
                     Over::Nearest { point, .. } => point.iter_mut().for_each(|it| it.visit(f)),
-                    Over::Group(_) | Over::Around(_) | Over::By { .. } | Over::Far(_) | Over::Members(_) | Over::Holder(_) => {}
+                    Over::Group(_)
+                    | Over::Around(_)
+                    | Over::By { .. }
+                    | Over::Far(_)
+                    | Over::Members(_)
+                    | Over::Holder(_) => {}
                 }
                 body.iter_mut().for_each(|step| step.visit(f));
             }
@@ -341,7 +346,9 @@ impl Typed {
     pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
         match &mut self.kind {
             Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) | Kind::Alive(a) => a.visit(f),
-            Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => a.visit(f),
+            Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => {
+                a.visit(f)
+            }
             Kind::Centre { cell, .. } => cell.visit(f),
             Kind::Read { whose: Whose::Of(of), .. } => of.visit(f),
             Kind::Vector(all) | Kind::Call(_, all) | Kind::Draw { arguments: all, .. } => {

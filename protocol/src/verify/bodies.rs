@@ -33,7 +33,8 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     for (id, group) in program.groups.iter() {
         if let Origin::Blueprint(body) = group.origin {
-            let named = |column: &ColumnId| group.living.is_some_and(|it| [it.entities, it.generations].contains(column));
+            let named =
+                |column: &ColumnId| group.living.is_some_and(|it| [it.entities, it.generations].contains(column));
             let columns = by_group.get(&id).into_iter().flatten().copied();
             let columns: BTreeSet<ColumnId> = columns.filter(|column| !named(column)).collect();
             stores(program, body, &columns, true, violations);

@@ -120,7 +120,8 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
         }
         Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
         Change::Birth { when, values } => {
-            let own = program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
+            let own =
+                program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
             let own = own.map(|(id, _)| id);
             let own = own.filter(|id| *id != living.entities && *id != living.generations);
             if !own.eq(values.iter().map(|(column, _)| *column)) {
@@ -181,7 +182,10 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
         if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
     };
     let last_pass = frame.iter().rposition(|stage| {
-        stage.steps.iter().any(|step| !matches!(program.steps[*step].work, Work::Edit(..) | Work::Reduce(_) | Work::Commit))
+        stage
+            .steps
+            .iter()
+            .any(|step| !matches!(program.steps[*step].work, Work::Edit(..) | Work::Reduce(_) | Work::Commit))
     });
     let reduce = frame.iter().position(|stage| {
         stage.steps.iter().any(|step| matches!(program.steps[*step].work, Work::Reduce(_) | Work::Commit))

@@ -6,7 +6,8 @@ use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
 use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::{
-    Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When, Work,
+    Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When,
+    Work,
 };
 use crate::verify::{Violation, matchings};
 

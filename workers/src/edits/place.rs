@@ -13,7 +13,8 @@ pub fn place(batch: &Batch<'_, '_>, group: GroupId) -> Result<(), Fault> {
     let holes = sums(v.ends.iter().copied(), v.first_hole);
     let births = sums(batch.births(group), v.first_birth);
     let name = || &batch.program().groups[group].name;
-    let births = u32::try_from(births).map_err(|_| Fault::full(format!("{births} births into group {} in one frame", name())))?;
+    let births = u32::try_from(births)
+        .map_err(|_| Fault::full(format!("{births} births into group {} in one frame", name())))?;
     let balance = Balance { before: v.ended.rows, ends: holes as u32, births };
     let after = balance.after();
     if after > u64::from(v.capacity) {

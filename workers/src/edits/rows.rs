@@ -33,7 +33,8 @@ pub fn births(batch: &Batch<'_, '_>, group: GroupId, rows: &mut Vec<u32>) -> Res
     for &row in rows.iter() {
         let (at, entity) = (row as usize, v.entities[row as usize]);
         let life = v.generations[at].checked_add(1).filter(|life| *life != NO_ROW);
-        let life = life.ok_or_else(|| Fault::new(format!("entity {entity} cannot be born once more: it was 2^32 times")))?;
+        let life =
+            life.ok_or_else(|| Fault::new(format!("entity {entity} cannot be born once more: it was 2^32 times")))?;
         v.next_generations[at].store(life, Ordering::Relaxed);
         // Into a hole: it is there already.
         if row >= v.balance.before {

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::exact::Asked;
 use super::per_axes;
+use super::window::Window;
 
 /// Asks a tree for the nearest rows, a point at a time. Room, no state.
 #[derive(Default)]
@@ -18,7 +19,10 @@ impl Nearest {
         self.search.begin();
         // Who is a row of the tree begins with its own bucket: what is further than the best there is never looked into.
         let home = asked.own.map(|row| asked.tree.place_of_row(row));
-        home.into_iter().for_each(|place| self.look_into(place, asked));
+        if let Some(place) = home {
+            self.look_into(place, asked);
+            self.search.narrow(asked, place);
+        }
         while let Some(place) = self.search.next_bucket(asked) {
             if Some(place) != home {
                 self.look_into(place, asked);
@@ -43,6 +47,9 @@ pub(super) struct Search {
     open: BinaryHeap<Reverse<(u64, u32)>>,
     /// The best so far by their keys, the worst of them first.
     best: BinaryHeap<u128>,
+    /// Places of buckets, and marks to find them by.
+    found: Vec<u32>,
+    marks: Vec<u8>,
 }
 
 impl Search {
@@ -51,6 +58,32 @@ impl Search {
         self.best.clear();
         self.open.clear();
         self.open.push(Reverse((0, 1)));
+    }
+
+    /// Instead of at the root, goes on at the buckets that are as near as the worst so far, if there are enough of those, and
+    /// the point stands in the bucket that they are from: then they are few, and found at once.
+    pub fn narrow(&mut self, asked: &Asked<'_>, home: u32) {
+        let axes = [(); 3];
+        per_axes!(&axes[..asked.tree.shape.axes], |axes| self.narrow_to(asked, home, axes));
+    }
+
+    fn narrow_to<const K: usize>(&mut self, asked: &Asked<'_>, home: u32, _: [(); K]) {
+        let (tree, worst) = (&asked.tree, self.worst(asked.count));
+        let (at, (lo, hi)) = (asked.from.map(|x| x as f32), tree.box_at::<K>(home));
+        if !worst.is_finite() || !(0..K).all(|axis| lo[axis] <= at[axis] && at[axis] <= hi[axis]) {
+            return;
+        }
+        // Rounded up, so that what is as near as the worst is within it.
+        let window = Window::<K>::new(asked.space, &at, &at, (worst.sqrt() as f32).next_up());
+        let Self { found, marks, .. } = self;
+        found.clear();
+        tree.find(&window, found, marks);
+        self.open.clear();
+        for at in 0..self.found.len() {
+            let place = self.found[at];
+            let (lo, hi) = tree.box_at::<K>(place);
+            self.look_later(asked, worst, lo, hi, 2 * tree.shape.chunks + place);
+        }
     }
 
     /// Gives up: there are no more buckets.

@@ -81,10 +81,11 @@ impl Scene {
             columns: columns.into_iter().collect(),
             indexes: self.kinds().into_iter().map(|kind| self.index(kind)).collect(),
             edits: Table::default(),
-        inverses: [Inverse {
+            inverses: [Inverse {
                 name: "to".into(),
                 group: GROUPS[0],
-                column: ColumnId(3), lives: None,
+                column: ColumnId(3),
+                lives: None,
                 when: When::Prev,
                 to: GROUPS[0],
                 span: Span::default(),

@@ -26,7 +26,16 @@ pub fn program(torus: bool) -> Program {
         for scalar in scalars {
             let component_type = Type::scalar(scalar);
             let component = String::new();
-            columns.push(Column { group, component, component_type, lane: 0, scalar, owner: None, edited: false, matched: None });
+            columns.push(Column {
+                group,
+                component,
+                component_type,
+                lane: 0,
+                scalar,
+                owner: None,
+                edited: false,
+                matched: None,
+            });
         }
     }
     let span = Span::default();
@@ -37,7 +46,7 @@ pub fn program(torus: bool) -> Program {
         position: positions.map(ColumnId).to_vec(),
         order: None,
         raster: None,
-            living: None,
+        living: None,
         span,
     };
     let index = |group: u32, first: u32| Index {
@@ -68,7 +77,8 @@ pub fn program(torus: bool) -> Program {
         inverses: [Inverse {
             name: String::new(),
             group: GroupId(1),
-            column: ColumnId(2 * COLUMNS_A_GROUP - 2), lives: None,
+            column: ColumnId(2 * COLUMNS_A_GROUP - 2),
+            lives: None,
             when: When::Prev,
             to: GroupId(0),
             span,

@@ -26,8 +26,8 @@ use super::block::Uniforms;
 use crate::kernel::Kernel;
 
 mod ahead;
-mod asked;
 mod around;
+mod asked;
 mod blocks;
 mod bound;
 mod candidates;
