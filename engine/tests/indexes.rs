@@ -138,14 +138,17 @@ fn what_loops_read_of_others_is_copied_where_it_is_there() {
 }
 
 #[test]
-fn a_pass_over_its_own_grid_goes_by_slots_and_no_other_does() {
+fn a_pass_goes_by_the_slots_of_its_own_grid_or_of_the_order_of_its_rows() {
     let domain = |items: &str, rule: &str| {
         let program = compiled(&world(BOX, "vec2", items, rule), &[]);
         let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).unwrap();
         (pass.domain, program.indexes.len())
     };
     assert!(matches!(domain("", NEAR).0, Domain::Slots { index: IndexId(0), .. }));
-    assert!(matches!(domain("index t = kdtree of g", NEAR).0, Domain::Rows { .. }));
+    // By those of a tree only where rows are kept in its order, which a reference to one of them prevents.
+    assert!(matches!(domain("index t = kdtree of g", NEAR).0, Domain::Slots { index: IndexId(0), .. }));
+    let pinned = "index t = kdtree of g\ncomponent To = entity of g\ngroup h[5] { To = g[1] }";
+    assert!(matches!(domain(pinned, NEAR).0, Domain::Rows { .. }));
     assert!(matches!(domain("", "M + 1").0, Domain::Rows { .. }));
     // Neighbours of another group are in another group's slots.
     let others = "group h[9] { position P = vec2(0.5), M = 1 }";
