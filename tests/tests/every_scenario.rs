@@ -13,7 +13,7 @@ use diptych_tests::{root, run_with, shipped};
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const FRAMES: u32 = 6;
 /// Parameters that make scenarios small: of all that have it, or of one.
-const SMALL: [(&str, &str, &str); 8] = [
+const SMALL: [(&str, &str, &str); 9] = [
     ("", "n", "3_000"),
     ("", "width", "150"),
     ("", "height", "61"),
@@ -22,6 +22,7 @@ const SMALL: [(&str, &str, &str); 8] = [
     ("lj-fluid.dip", "melting", "1"),
     ("lj-fluid.dip", "interval", "2"),
     ("traffic.dip", "cells", "20_000"),
+    ("wolf-sheep.dip", "side", "12"),
 ];
 /// What a test may spend on one scenario.
 const ROWS_MAX: u32 = 20_000;

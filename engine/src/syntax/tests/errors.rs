@@ -179,7 +179,7 @@ fn items_say_what_they_miss() {
         ("system s for g { self = 1 }", "E0110 this is a value, not a place that could be given one"),
         ("system s for g { row = 1 }", "E0110 this is a value, not a place that could be given one"),
         ("system s for g { let a = 1 < 2 < 3 }", "E0107 comparisons do not chain"),
-        ("spawn g", "E0105 `spawn` is reserved: this version of the language has no such item"),
+        ("bus g", "E0105 `bus` is reserved: this version of the language has no such item"),
         ("recrod to \"a\" { b }", "E0105 expected an item, found `recrod`"),
     ] {
         assert_eq!(errors(&format!("scenario x\n{text}")), [format!("2 {expected}")], "{text}");
