@@ -46,7 +46,7 @@ pub struct Living {
     pub entities: ColumnId,
     /// The column that says which life of that index it is (`u32`), from 1.
     pub generations: ColumnId,
-    /// The column of the group of [`Origin::Directory`] that says in which row an entity is;
+    /// The column of the group of [`Origin::Directory`](crate::program::Origin::Directory) that says in which row an entity is;
     /// [`NO_ROW`](crate::types::NO_ROW) where none lives.
     pub directory: ColumnId,
 }

@@ -8,7 +8,7 @@
 //! 3. [`scatter()`] brings the referring rows to the chunk of what they refer to,
 //! 4. [`list()`] sorts a chunk's rows by target.
 //!
-//! A reference to a row that is not there, [`NO_ROW`](diptych_protocol::types::NO_ROW) above all, is in no list.
+//! A reference to a row that is not there, [`NO_ROW`] above all, is in no list.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
