@@ -18,8 +18,8 @@ const WIDTH: usize = 100;
 
 /// What stands above the explanation.
 pub fn title(program: &Program) -> String {
-    let groups = program.groups.values().map(|group| {
-        let most = if group.derived() { "at most " } else { "" };
+    let groups = program.groups.values().filter(|group| group.is_written()).map(|group| {
+        let most = if group.derived() || group.living.is_some() { "at most " } else { "" };
         match &group.raster {
             Some(raster) => format!("{} ({} cells)", group.name, raster.sides()),
             None => format!("{} ({most}{} rows)", group.name, HumanCount(group.rows.into())),
@@ -56,7 +56,7 @@ fn column_name(program: &Program, column: ColumnId, home: Option<GroupId>) -> St
 /// The components that columns belong to, each once, in order.
 fn components(program: &Program, columns: impl IntoIterator<Item = ColumnId>, home: Option<GroupId>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for id in columns {
+    for id in columns.into_iter().filter(|id| !program.names_entities(*id)) {
         let column = &program.columns[id];
         let name = match home == Some(column.group) {
             true => column.component.clone(),

@@ -122,6 +122,11 @@ impl Group {
         matches!(self.origin, Origin::Buckets(_))
     }
 
+    /// Whether a scenario has it: directories are made for others.
+    pub fn is_written(&self) -> bool {
+        !matches!(self.origin, Origin::Directory(_))
+    }
+
     /// Whether its rows are a population: made by a blueprint, and kept.
     pub fn lasts(&self) -> bool {
         matches!(self.origin, Origin::Blueprint(_))
@@ -506,6 +511,14 @@ impl Program {
     /// The loops of the bodies that a system runs.
     pub fn loops_of(&self, system: SystemId) -> impl Iterator<Item = &Loop> {
         self.bodies_of(system).into_iter().flat_map(|body| self.bodies[body].loops.values())
+    }
+
+    /// Whether a column says who or where the rows of its group are: no component that a scenario has.
+    pub fn names_entities(&self, column: ColumnId) -> bool {
+        self.groups.values().any(|group| {
+            let lives = |it: Living| [it.entities, it.generations, it.directory].contains(&column);
+            group.living.is_some_and(lives) || group.order.is_some_and(|order| order.entities == column)
+        })
     }
 
     /// The births and ends that a system asks for.

@@ -284,3 +284,58 @@ fn a_group_that_is_full_ends_the_run_and_says_so() {
         assert!(error.contains("group cells would have") && error.contains("it has room for 150"), "{error}");
     }
 }
+
+/// Rows that move in space, look around, are born and end; the index is declared, or all rows are looked at.
+fn spatial(index: &str, around: &str) -> String {
+    format!(
+        "
+scenario spatial
+param n: u32 = 400
+space torus (0, 0) .. (20, 20)
+component Position = vec2
+component Crowd = u32
+component Met = u32
+component Key = u32
+component Near = entity of cells
+group cells[n, max 4 * n] {{
+    position Position = uniform(space)
+    Crowd = 0
+    Met = 0
+    Key = 1
+    Near = none
+}}
+{index}
+system look for cells owns Crowd, Met {{
+    Crowd = count({around})
+    Met = sum({around} : x.Key)
+}}
+system befriend for cells owns Near {{ Near = argmin(x in cells nearest 3 : distance(x)) }}
+system live for cells owns Position {{
+    Position = wrap(Position + polar(uniform(0, TAU), 0.3))
+    if Crowd < 6 and chance(0.2) {{ spawn cells {{ Position = fresh Position, Key = Key + Met % 7 }} }}
+    if Crowd > 8 and chance(0.3) or Met % 11 == 3 {{ despawn self }}
+    if alive(Near) and Met % 13 == 5 {{ despawn Near }}
+}}
+signal now = count(cells)
+"
+    )
+}
+
+#[test]
+fn indexes_over_rows_that_come_and_go_find_what_a_look_at_all_of_them_finds() {
+    let (within, all) = ("x in cells within 1.5", "x in cells where distance(x) <= 1.5");
+    let trees = [8, 64].map(|bucket| format!("index finder = kdtree of cells {{ bucket = {bucket} }}"));
+    for n in ["1", "70", "400"] {
+        let run = |text: &str, backend, workers| {
+            let program = program(text, &[("n", n)], 120);
+            run_with(&program, workers, BINARY, Options { backend, ..Options::default() }).unwrap().digest
+        };
+        let expected = run(&spatial("", all), Backend::Compiled, 0).content;
+        for index in ["index finder = grid of cells { cell = 1.5 }", &trees[0], &trees[1]] {
+            let text = spatial(index, within);
+            let digest = run(&text, Backend::Compiled, 2);
+            assert_eq!(digest.content, expected, "{index}, {n}");
+            assert_eq!(run(&text, Backend::Interpreter, 3), digest, "{index}, {n}");
+        }
+    }
+}

@@ -230,5 +230,5 @@ fn groups(program: &Program) -> Vec<GroupReport<'_>> {
                 .sum(),
         }
     };
-    program.groups.iter().map(report).collect()
+    program.groups.iter().filter(|(_, group)| group.is_written()).map(report).collect()
 }

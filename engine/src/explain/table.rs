@@ -56,7 +56,7 @@ fn rules(program: &Program) -> impl Iterator<Item = SystemId> {
 fn matrix(program: &Program) -> String {
     let names = rules(program).map(|id| program.systems[id].name.clone());
     let mut rows = vec![std::iter::once(String::new()).chain(names).collect()];
-    for group in program.groups.ids() {
+    for (group, _) in program.groups.iter().filter(|(_, group)| group.is_written()) {
         rows.push(vec![program.groups[group].name.clone()]);
         for (name, cells) in lines(program, group) {
             rows.push(std::iter::once(format!("  {name}")).chain(cells).collect());
@@ -69,8 +69,7 @@ fn matrix(program: &Program) -> String {
 
 /// A line a component; a line a lane where lanes differ.
 fn lines(program: &Program, group: GroupId) -> Vec<(String, Vec<String>)> {
-    let entities = program.groups[group].order.map(|order| order.entities);
-    let of = |(id, column): &(ColumnId, &Column)| column.group == group && Some(*id) != entities;
+    let of = |(id, column): &(ColumnId, &Column)| column.group == group && !program.names_entities(*id);
     let columns: Vec<ColumnId> = program.columns.iter().filter(of).map(|(id, _)| id).collect();
     let mut lines = Vec::new();
     for lanes in columns.chunk_by(|&a, &b| program.columns[a].component == program.columns[b].component) {
