@@ -297,7 +297,7 @@ component Crowd = u32
 component Met = u32
 component Key = u32
 component Near = entity of cells
-group cells[n, max 4 * n] {{
+group cells[n, max n + 2_000] {{
     position Position = uniform(space)
     Crowd = 0
     Met = 0
