@@ -25,7 +25,7 @@ pub enum Record<'b> {
     Marks(&'b [AtomicU64]),
     /// Rows that end, and how many.
     Rows(&'b AtomicU32, &'b mut [u32]),
-    /// How many rows are born. Their values go to [`Batch::record_births`].
+    /// How many rows are born. Their values go beside it.
     Births(&'b AtomicU32),
 }
 
@@ -144,34 +144,34 @@ pub struct PlacedView<'b> {
 }
 
 impl Batch<'_, '_> {
-    /// Room to record what the batch's rows ask for.
+    /// Room to record what the batch's rows ask for; of rows that are born also for their values, a column each in the order
+    /// of the edit.
     ///
     /// # Panics
-    /// If the batch is not of the pass of the edit's system, or another system runs.
-    pub fn record(&self, edit: EditId) -> Record<'_> {
+    /// If another system runs than the edit's, or it takes an edit twice or not in their order.
+    pub fn record(&self, edit: EditId) -> (Record<'_>, impl Iterator<Item = ValuesMut<'_>>) {
         let (memory, places) = (self.track().memory, &self.track().layout.edits.records[edit]);
         assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
+        self.take_edit(edit);
         let number = self.number.0 as usize;
         let own = |rows: usize| number * rows..(number + 1) * rows;
-        match &places.record {
+        let record = match &places.record {
             RecordPlaces::Marks(words) => {
                 let words = &memory.words::<AtomicU64>(*words)[self.rows.start as usize / 64..];
                 Record::Marks(&words[..self.rows.len().div_ceil(64)])
             }
             RecordPlaces::Rows { counts, rows } => {
-                // SAFETY: each batch writes its own part of the list, and its system records an edit once.
+                // SAFETY: each batch writes its own part of the list, and its system takes an edit once.
                 let own = unsafe { self.array_mut(*rows, own(places.batch_rows as usize)) };
                 Record::Rows(&memory.words(*counts)[number], own)
             }
             RecordPlaces::Births { counts, .. } => Record::Births(&memory.words(*counts)[number]),
-        }
+        };
+        (record, self.record_births(places))
     }
 
-    /// Room for the values of the rows that the batch's rows ask to be born: a column each, in the order of the edit.
-    /// Handed out with [`Self::record`], once.
-    pub fn record_births(&self, edit: EditId) -> impl Iterator<Item = ValuesMut<'_>> {
-        let places = &self.track().layout.edits.records[edit];
-        assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
+    /// Room for the values of the rows that the batch's rows ask to be born. For [`Self::record`].
+    fn record_births<'b>(&'b self, places: &'b EditPlaces) -> impl Iterator<Item = ValuesMut<'b>> {
         let values = match &places.record {
             RecordPlaces::Births { values, .. } => values.as_slice(),
             RecordPlaces::Marks(_) | RecordPlaces::Rows { .. } => &[],
@@ -181,7 +181,7 @@ impl Batch<'_, '_> {
             let scalar = self.program().columns[*column].scalar;
             let offset = place.offset + number * rows * scalar.size();
             assert!((number + 1) * rows * scalar.size() <= place.len, "a batch beyond its list");
-            // SAFETY: each batch writes its own part of each list, and its system records an edit once.
+            // SAFETY: each batch writes its own part of each list, and its system takes an edit once.
             unsafe { values_at(self, scalar, offset, rows) }
         })
     }

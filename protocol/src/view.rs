@@ -10,7 +10,9 @@ use bytemuck::Pod;
 
 use crate::access::{Element, Fresh, FreshOwn, IndexHandle, Own, Prev};
 use crate::board::Board;
-use crate::id::{BatchId, ColumnId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick};
+use crate::id::{
+    BatchId, ColumnId, EditId, Entity, GroupId, IndexId, InverseId, RowRange, StageId, StepId, SystemId, Tick,
+};
 use crate::layout::{IndexPlaces, Place};
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
 use crate::program::{Program, Reach, When, Work};
@@ -44,6 +46,8 @@ pub struct Batch<'t, 'm> {
     /// Which of the system's owned columns are handed out, a bit each, in the order of its `owns`.
     taken: Cell<u128>,
     handed_out: Cell<bool>,
+    /// The last edit of the system that is handed out.
+    edit: Cell<Option<EditId>>,
 }
 
 impl<'t, 'm> Batch<'t, 'm> {
@@ -55,7 +59,17 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// - The program was verified.
     pub unsafe fn claimed(track: &'t Track<'m>, tick: Tick, stage: StageId, batch: u32) -> Option<Self> {
         let (step, number, rows) = track.locate(tick, stage, batch)?;
-        Some(Self { track, tick, step, number, rows, system: None, taken: Cell::new(0), handed_out: Cell::new(false) })
+        Some(Self {
+            track,
+            tick,
+            step,
+            number,
+            rows,
+            system: None,
+            taken: Cell::new(0),
+            handed_out: Cell::new(false),
+            edit: Cell::new(None),
+        })
     }
 
     /// The program.
@@ -106,6 +120,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     pub fn enter(&mut self, system: SystemId) {
         self.system = Some(system);
         self.taken.set(0);
+        self.edit.set(None);
     }
 
     /// A group's rows in this tick (0 for a derived group that is not made yet).
@@ -161,6 +176,11 @@ impl<'t, 'm> Batch<'t, 'm> {
         let bit = self.owned_bit(system, column);
         assert!(self.taken.get() & bit == 0, "a kernel takes the same owned component twice");
         self.taken.set(self.taken.get() | bit);
+    }
+
+    /// Marks an edit as handed out: those of a system come in their order.
+    pub(crate) fn take_edit(&self, edit: EditId) {
+        assert!(self.edit.replace(Some(edit)) < Some(edit), "a kernel takes an edit twice, or not in order");
     }
 
     #[inline]

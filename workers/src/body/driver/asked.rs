@@ -42,7 +42,8 @@ impl Asked {
         let Self { edits, results, chosen } = self;
         let count = batch.rows.len();
         for (id, change) in edits {
-            match (change, batch.record(*id)) {
+            let (record, columns) = batch.record(*id);
+            match (change, record) {
                 (Change::Leave { when }, Record::Marks(words)) => {
                     let truths = &truths(&results[usize::from(*when)])[..count];
                     for (word, rows) in words.iter().zip(truths.chunks(64)) {
@@ -69,7 +70,7 @@ impl Asked {
                 }
                 (Change::Birth { when, values }, Record::Births(length)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    for ((_, place), column) in values.iter().zip(batch.record_births(*id)) {
+                    for ((_, place), column) in values.iter().zip(columns) {
                         take(results[usize::from(*place)].values(), column, chosen);
                     }
                     length.store(chosen.len() as u32, Ordering::Relaxed);
