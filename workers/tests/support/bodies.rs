@@ -35,6 +35,7 @@ pub fn program(torus: bool) -> Program {
                 owner: None,
                 edited: false,
                 matched: None,
+                draft: false,
             });
         }
     }
