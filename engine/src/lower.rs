@@ -196,6 +196,9 @@ fn lower_system(
     edits: &mut Table<EditId, Edit>,
 ) -> System {
     let id = SystemId::new(number as u32);
+    let owns = world.places.written(number, system, world.model);
+    // What other systems of the frame need is made of every row.
+    let every = owns.iter().any(|column| world.places.columns[*column].draft);
     let mut only = None;
     let mut reads: Vec<Read> = system
         .reads
@@ -211,7 +214,7 @@ fn lower_system(
     let code = match (&system.body, system.kernel) {
         (Some(rule), _) => {
             let path = format!("system {}", system.name);
-            only = rule.only.as_ref().map(|only| {
+            only = rule.only.as_ref().filter(|_| !every).map(|only| {
                 bodies.make(world, system.group, path.clone(), |flattener| {
                     flattener.names = Names::Prev;
                     for lane in flattener.lanes(only) {
@@ -261,7 +264,7 @@ fn lower_system(
     System {
         name: system.name.to_string(),
         group: GroupId::new(system.group as u32),
-        owns: world.places.written(number, system, world.model),
+        owns,
         reads,
         indexes,
         inverses,

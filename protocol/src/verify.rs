@@ -51,7 +51,8 @@
 //!
 //! - A draft is owned, of a group with a blueprint, no position, and never read of `prev`.
 //! - Which rows a system need not look at says a body without stores and loops that gives a `bool`, from the own row of
-//!   `prev` alone; only systems in text have one.
+//!   `prev` alone; only systems in text have one, which
+//!   make no drafts.
 //!
 //! Orders (`verify/order.rs`):
 //!
@@ -147,7 +148,7 @@ pub enum Violation {
     Edit(EditId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
-    #[error("{0:?} is no text, and says which rows it looks at")]
+    #[error("{0:?} says which rows it looks at, and is no text, or makes drafts, which all rows have")]
     Only(SystemId),
     #[error("{0:?} owns nothing")]
     OwnsNothing(SystemId),

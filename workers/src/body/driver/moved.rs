@@ -138,6 +138,11 @@ impl Moved {
         }
     }
 
+    /// The place of a cell in its line.
+    pub fn x(&self, row: u32) -> u32 {
+        row % self.raster.extents[0]
+    }
+
     /// Whether an own column is moved.
     pub fn moves(&self, slot: usize) -> bool {
         self.columns.iter().any(|column| column.slot == slot)
