@@ -391,6 +391,7 @@ impl Columns {
                         edited: group.first.is_some() && owner(at, number, member).is_none(),
                         matched: None,
                         draft: false,
+                        mark: matches!(member.role, types::Role::Mark(_)),
                     });
                 }
             }

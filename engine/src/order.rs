@@ -93,6 +93,7 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         edited: false,
         matched: None,
         draft: false,
+        mark: false,
     });
     let carried: Vec<ColumnId> =
         program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();

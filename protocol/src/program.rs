@@ -191,6 +191,8 @@ pub struct Column {
     /// Whether its owner makes it anew each frame for other systems of that frame alone: then it has no `prev` either, set-up
     /// leaves it out, and it is no part of the state.
     pub draft: bool,
+    /// Whether it is a mark (`bool`): of a row that its owner does not look at it is false, whatever it was.
+    pub mark: bool,
 }
 
 impl Column {
@@ -449,7 +451,7 @@ pub struct System {
     /// What it does.
     pub code: Code,
     /// A body about the own row of `prev` that gives one `bool`: where it is false, the system's own body leaves all that it
-    /// owns as it was, and asks for no birth and no end. It changes no bit; it says which rows need not be looked at.
+    /// owns as it was, but for marks, which are false then, and asks for no birth and no end. It changes no bit; it says which rows need not be looked at.
     pub only: Option<BodyId>,
     /// Named constants for a native kernel.
     pub constants: Vec<(String, Value)>,

@@ -49,7 +49,7 @@
 //!
 //! Drafts and conditions (`verify/only.rs`):
 //!
-//! - A draft is owned, of a group with a blueprint, no position, and never read of `prev`.
+//! - A draft is owned, of a group with a blueprint, no position, and never read of `prev`. A mark is owned, and a `bool`.
 //! - Which rows a system need not look at says a body without stores and loops that gives a `bool`, from the own row of
 //!   `prev` alone; only systems in text have one, which
 //!   make no drafts.

@@ -44,6 +44,7 @@ pub(super) fn names(model: &Model<'_>, columns: &mut Table<ColumnId, Column>) ->
                 edited: true,
                 matched: None,
                 draft: false,
+                mark: false,
             })
         };
         let (entities, generations) = (push(at as u32, ENTITIES), push(at as u32, GENERATIONS));

@@ -26,6 +26,7 @@ pub(super) fn partners(model: &Model<'_>, columns: &mut Table<ColumnId, Column>)
             edited: false,
             matched: Some(MatchingId::new(at as u32)),
             draft: false,
+            mark: false,
         };
         sides.map(|side| columns.push(column(side))).collect()
     })

@@ -82,6 +82,7 @@ impl Drafts {
                     edited: false,
                     matched: None,
                     draft: true,
+                    mark: false,
                 })
             });
             lanes.collect()

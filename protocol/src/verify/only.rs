@@ -21,6 +21,11 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
         };
         violations.push(Violation::Column(id, problem));
     }
+    for (id, column) in program.columns.iter().filter(|(_, column)| column.mark) {
+        if column.owner.is_none() || column.scalar != Scalar::Bool || column.draft {
+            violations.push(Violation::Column(id, "a mark is a truth value that somebody makes"));
+        }
+    }
     for (id, system) in program.systems.iter() {
         let Some(body) = system.only else { continue };
         let drafts = system.owns.iter().any(|column| program.columns[*column].draft);

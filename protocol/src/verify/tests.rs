@@ -40,6 +40,7 @@ fn column(group: u32, component: &str, component_type: Type, lane: u8, owner: Op
         edited: false,
         matched: None,
         draft: false,
+        mark: false,
     }
 }
 

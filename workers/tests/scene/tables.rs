@@ -38,6 +38,7 @@ impl Scene {
                     edited: false,
                     matched: None,
                     draft: false,
+                    mark: false,
                 }
             })
             .collect();

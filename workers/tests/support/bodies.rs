@@ -36,6 +36,7 @@ pub fn program(torus: bool) -> Program {
                 edited: false,
                 matched: None,
                 draft: false,
+                mark: false,
             });
         }
     }

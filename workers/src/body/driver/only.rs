@@ -50,7 +50,10 @@ impl Few<'_> {
 
     /// Brings what the others keep to a panel of `next`.
     pub fn keep(&self, batch: &Batch<'_, '_>, column: ColumnId, panel: &mut Panel<'_>) {
-        copy(batch.read_values(column, When::Prev, Reach::Own), panel.here(), self.stale);
+        match panel.here() {
+            ValuesMut::Bool(marks) if batch.program().columns[column].mark => marks.fill(0),
+            panel => copy(batch.read_values(column, When::Prev, Reach::Own), panel, self.stale),
+        }
     }
 }
 
