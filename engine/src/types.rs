@@ -11,6 +11,7 @@ mod functions;
 mod groups;
 mod lints;
 mod matchings;
+mod membership;
 mod outputs;
 mod points;
 mod queries;
@@ -22,6 +23,7 @@ pub mod rules;
 pub mod shapes;
 mod systems;
 pub mod typed;
+mod unions;
 mod walks;
 mod world;
 
@@ -306,6 +308,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     checker.unused_functions(&mut model);
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
+        checker.unused_unions();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }
     model

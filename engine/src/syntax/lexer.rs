@@ -176,6 +176,10 @@ pub enum Kind {
     Despawn,
     #[token("match")]
     Match,
+    #[token("blueprint")]
+    Blueprint,
+    #[token("union")]
+    Union,
     /// Words that the language will need.
     #[regex("bus|event|field|on|state|when|without")]
     Reserved,
@@ -228,6 +232,8 @@ impl Kind {
                 | Kind::Spawn
                 | Kind::Despawn
                 | Kind::Match
+                | Kind::Blueprint
+                | Kind::Union
                 | Kind::Reserved
         )
     }
