@@ -28,7 +28,11 @@ struct Reading {
 
 /// The readings of one text.
 #[derive(Default)]
-pub struct Readings(Vec<Reading>);
+pub struct Readings {
+    all: Vec<Reading>,
+    /// Whether it was not read for some group: what is missing for the others may be there for it.
+    skipped: bool,
+}
 
 impl Diagnostics {
     /// Begins a reading: what is told from now on is told apart.
@@ -43,28 +47,35 @@ impl Readings {
         let items = std::mem::replace(&mut diagnostics.items, before.items);
         let unknown = std::mem::replace(&mut diagnostics.unknown, before.unknown);
         diagnostics.errors = before.errors;
-        self.0.push(Reading { of, items, unknown });
+        self.all.push(Reading { of, items, unknown });
+    }
+
+    /// Notes that there is nothing to read for a group.
+    pub fn skip(&mut self) {
+        self.skipped = true;
     }
 
     /// Tells what came up. Only what stands in the `shared` text was read by all.
     pub fn tell(self, shared: Option<Span>, diagnostics: &mut Diagnostics) {
         let same = |a: &Diagnostic, b: &Diagnostic| a.code == b.code && a.primary.span == b.primary.span;
-        let all = self.0.len();
+        let all = self.all.len();
         for at in 0..all {
-            for item in &self.0[at].items {
+            for item in &self.all[at].items {
                 let has = |reading: &&Reading| reading.items.iter().any(|other| same(item, other));
                 let span = item.primary.span;
                 if shared.is_some_and(|shared| span.start < shared.start || span.end > shared.end) {
                     diagnostics.push(item.clone());
                     continue;
                 }
-                if self.0[..at].iter().any(|reading| has(&reading)) {
+                if self.all[..at].iter().any(|reading| has(&reading)) {
                     continue;
                 }
-                let with: Vec<&str> = self.0.iter().filter(has).map(|reading| reading.of.as_str()).collect();
+                let with: Vec<&str> = self.all.iter().filter(has).map(|reading| reading.of.as_str()).collect();
+                let missing = OF_WHAT_IS_MISSING.contains(&item.code);
                 match with.len() == all {
+                    true if missing && self.skipped => {}
                     true => diagnostics.push(item.clone()),
-                    false if OF_WHAT_IS_MISSING.contains(&item.code) => {}
+                    false if missing => {}
                     false => {
                         let message = format!("{} ({})", item.message, with.join(", "));
                         diagnostics.push(Diagnostic { message, ..item.clone() });
@@ -72,7 +83,7 @@ impl Readings {
                 }
             }
         }
-        diagnostics.unknown.extend(self.0.into_iter().flat_map(|reading| reading.unknown));
+        diagnostics.unknown.extend(self.all.into_iter().flat_map(|reading| reading.unknown));
     }
 }
 

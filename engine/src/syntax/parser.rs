@@ -82,7 +82,18 @@ impl<'a> Parser<'a> {
                 _ => placed.push(Placed { token, starts_line }),
             }
         }
-        Self { text, tokens: placed, docs, at: 0, nesting: 0, open: 0, inside: 0, before_in: false, told: None, diagnostics }
+        Self {
+            text,
+            tokens: placed,
+            docs,
+            at: 0,
+            nesting: 0,
+            open: 0,
+            inside: 0,
+            before_in: false,
+            told: None,
+            diagnostics,
+        }
     }
 
     fn placed(&self, n: usize) -> Placed {

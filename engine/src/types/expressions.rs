@@ -160,7 +160,7 @@ impl<'a, 'd> Checker<'a, 'd> {
                 self.unary(*op, value, expr.span)
             }
             ExprKind::In(row, group) => self.membership(row, group),
-            ExprKind::Binary(BinaryOp::And | BinaryOp::Or, ..) if let Some(truth) = self.decide(expr) => {
+            ExprKind::Binary(..) if let Some(truth) = self.decide(expr) => {
                 Checked::Typed(Typed::value(Value::Bool(truth)))
             }
             ExprKind::Binary(op, place, a, b) => {

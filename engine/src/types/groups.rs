@@ -42,7 +42,10 @@ impl<'a> Checker<'a, '_> {
             let before = group.blueprint.is_some().then(|| self.diagnostics.begin_reading());
             let made = self.group(at, group);
             model.groups.push(made);
-            let of = names.blueprints.iter().position(|it| group.blueprint.as_ref().is_some_and(|of| of.text == it.name.text));
+            let of = names
+                .blueprints
+                .iter()
+                .position(|it| group.blueprint.as_ref().is_some_and(|of| of.text == it.name.text));
             if let (Some(of), Some(before)) = (of, before) {
                 readings[of].end(format!("in `{}`", group.name.text), before, self.diagnostics);
             }

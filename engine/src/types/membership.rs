@@ -11,6 +11,9 @@ use crate::types::expressions::Checker;
 use crate::types::rules::Named;
 use crate::types::typed::{Checked, Typed};
 
+/// Operators between truth values.
+const LOGIC: [BinaryOp; 4] = [BinaryOp::And, BinaryOp::Or, BinaryOp::Equal, BinaryOp::NotEqual];
+
 /// A variable that is not known yet, and whose rows it stands for.
 type Variable<'v> = Option<(&'v str, usize)>;
 
@@ -51,7 +54,7 @@ impl Checker<'_, '_> {
         match &condition.kind {
             ExprKind::In(row, group) => drop(self.membership(row, group)),
             ExprKind::Unary(UnaryOp::Not, inner) => self.look_at_memberships(inner),
-            ExprKind::Binary(BinaryOp::And | BinaryOp::Or, _, a, b) => {
+            ExprKind::Binary(op, _, a, b) if LOGIC.contains(op) => {
                 [a, b].into_iter().for_each(|side| self.look_at_memberships(side));
             }
             _ => {}
@@ -72,6 +75,10 @@ impl Checker<'_, '_> {
                     (Some(_), Some(b)) => Some(b),
                     _ => None,
                 }
+            }
+            ExprKind::Binary(op @ (BinaryOp::Equal | BinaryOp::NotEqual), _, a, b) => {
+                let same = self.decided(a, variable)? == self.decided(b, variable)?;
+                Some(same == (*op == BinaryOp::Equal))
             }
             _ => None,
         }

@@ -185,6 +185,7 @@ impl<'a> Checker<'a, '_> {
     /// `mean(boids: Speed)`, `count(people where Health == I)`
     pub(super) fn reduction(&mut self, fold: Fold, span: Span, walk: &ast::Walk, value: Option<&Expr>) -> Checked {
         let (mut parts, mut wrong) = (Vec::new(), false);
+        self.readings = 0;
         self.each_walk(walk, |checker, walk| match checker.part(fold, span, walk, value) {
             Some(part) => parts.push(part),
             None => wrong = true,
@@ -331,7 +332,10 @@ impl<'a> Checker<'a, '_> {
         let mut results: Vec<Typed> = (0..lanes).map(|lane| self.total(how, Some(lane), parts, span)).collect();
         if fold == Fold::Mean && parts.len() > 1 {
             let count = count(self);
-            let mean = |sum: Typed| Typed { ty: sum.ty, kind: Kind::Binary(Binary::Div, Box::new(sum), Box::new(count.clone())) };
+            let mean = |sum: Typed| Typed {
+                ty: sum.ty,
+                kind: Kind::Binary(Binary::Div, Box::new(sum), Box::new(count.clone())),
+            };
             results = results.into_iter().map(mean).collect();
         }
         match <[Typed; 1]>::try_from(results) {

@@ -73,7 +73,10 @@ impl<'a> Checker<'a, '_> {
         let mut readings = Readings::default();
         let mut walks = 0;
         for &group in groups {
-            let Some(one) = self.for_one(walk, group) else { continue };
+            let Some(one) = self.for_one(walk, group) else {
+                readings.skip();
+                continue;
+            };
             walks += 1;
             let group = &self.names.groups[group].name.text;
             let of = match &walk.variable {
