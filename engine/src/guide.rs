@@ -143,6 +143,14 @@
 //! }
 //! ```
 //!
+//! # What changed
+//!
+//! Where a scenario asks what changed (`changed Heat`), a row counts as changed if its [`Mut`](crate::system::Mut) was
+//! written to, whatever was written, or was [`set`](crate::system::EntityView::set);
+//! [`set_if_different`](crate::system::Mut::set_if_different) writes only another value. Who writes whole columns says it
+//! himself, a row or many at once: [`OwnColumns::marks`](crate::system::OwnColumns::marks). Where nobody asks it costs
+//! nothing.
+//!
 //! # Constants, room, hooks
 //!
 //! - [`System::new`](crate::system::System::new) takes the constants that the scenario gives (`with { g = 9.81 }`), typed;

@@ -2,6 +2,7 @@
 //! see what the engine makes of it.
 
 mod allocations;
+mod marking;
 mod room;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         .with("test.forget", |a| own(a, forget))
         .with("test.allocations", |a| own(a, allocations))
         .with("test.nan", |a| own(a, nan))
+        .system::<marking::Marking>()
         .system::<room::Room>();
     diptych::main(&registry)
 }

@@ -6,7 +6,7 @@ use diptych::coordinator::{Options, Stopped};
 use diptych_protocol::digest::Digest;
 use diptych_protocol::message::Backend;
 use diptych_tests::kills::ends_the_same;
-use diptych_tests::{program, run_with};
+use diptych_tests::{command, program, run_with, summary};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const BACKENDS: [Backend; 2] = [Backend::Interpreter, Backend::Compiled];
@@ -286,5 +286,45 @@ fn few_rows_survive_the_death_of_workers() {
         let expected = run_with(&inner, 0, BINARY, Options::default()).unwrap().digest;
         println!("{name}");
         ends_the_same(&chosen, BINARY, expected, 7, 4);
+    }
+}
+
+/// A kernel says itself what it changed: row by row, or of whole columns at once.
+#[test]
+fn what_a_system_in_rust_writes_has_changed_and_nothing_else() {
+    let text = "scenario marking
+param n: u32 = 3_000
+component Heat = { now: u32, most: u32 }
+component Push = u32
+component Pushed = bool
+component Seen = u32
+component Told = u32
+group stones[n] {
+    Heat = Heat(0, 0)
+    Push = row % 3
+    Pushed = true
+    Seen = 0
+    Told = 0
+}
+system heat native \"test.marking\" for stones owns Heat reads Push
+system push for stones owns Push, Pushed { Push = (Push * 5 + frame + row) % 4  Pushed = Push > 0 }
+system see for stones changed Heat owns Seen { Seen += 1 }
+system tell for stones where Pushed owns Told { Told += 1 }
+ensure \"what is pushed has changed\" all(stones: changed(Heat) == Pushed)
+ensure \"what changed is seen a frame later\" all(stones: Seen == Told)
+ensure \"all of it is told\" sum(stones: Heat.now) >= sum(stones: Told) - n
+";
+    let run = |binary: &str, arguments: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marking.dip");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let output = command(binary, &[&["run", path, "--frames", "30", "--summary", "json"], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        summary(&output)["state_hash"].clone()
+    };
+    let first = run(BINARY, &["--workers", "0"]);
+    for workers in ["1", "2", "3"] {
+        assert_eq!(run(BINARY, &["--workers", workers]), first, "{workers} workers");
     }
 }

@@ -103,7 +103,10 @@ impl Checker<'_, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0523, component.span, message).help(help));
             return Vec::new();
         }
-        values.into_iter().map(|value| self.mark(group, value)).collect()
+        // A kernel says of a component as a whole whether it wrote it.
+        let native = of.members[values[0]].owner.is_some_and(|(owner, _)| self.model.systems[owner].kernel.is_some());
+        let told = if native { 1 } else { values.len() };
+        values.into_iter().take(told).map(|value| self.mark(group, value)).collect()
     }
 
     fn mark(&mut self, group: usize, of: usize) -> usize {

@@ -91,6 +91,18 @@ impl<'a, 'p> Binder<'a, 'p> {
         Ok(columns)
     }
 
+    /// Where it says which rows' component it has changed, if the scenario asks.
+    pub(super) fn mark<C: Component>(&mut self) -> Option<ColumnId> {
+        let system = self.access.system();
+        let of = |column: &&ColumnId| {
+            let column = &self.access.program().columns[**column];
+            let leaf = column.component.strip_prefix("changed ").and_then(|leaf| leaf.strip_prefix(C::NAME));
+            column.mark && leaf.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let mark = system.owns.iter().find(of).copied()?;
+        self.access.take(mark).then_some(mark)
+    }
+
     /// Checks that the system declares nothing that the kernel does not read: what is declared is waited for, and shown
     /// to people.
     pub(super) fn finish(self) -> Result<(), AccessError> {

@@ -1,6 +1,7 @@
 //! What a query gives of rows.
 
-use std::ops::{Deref, DerefMut};
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut, Range};
 
 use super::value::Component;
 
@@ -26,18 +27,31 @@ impl<C> Deref for Ref<C> {
 }
 
 /// A row's value of a component that the system owns: begins as `prev`, and becomes `next` when it goes out of scope.
-/// What is left alone is carried so.
+/// What is left alone is carried so. What is written to has changed, whatever is written: see [`Mut::set_if_different`].
 pub struct Mut<'b, C: Component> {
     prev: C,
     next: C,
+    written: bool,
     cells: C::Cells<'b>,
+    marks: Option<&'b [Cell<u8>]>,
     at: usize,
 }
 
 impl<'b, C: Component> Mut<'b, C> {
     #[inline(always)]
-    pub(super) fn new(prev: C, cells: C::Cells<'b>, at: usize) -> Self {
-        Self { prev, next: prev, cells, at }
+    pub(super) fn new(prev: C, cells: C::Cells<'b>, marks: Option<&'b [Cell<u8>]>, at: usize) -> Self {
+        Self { prev, next: prev, written: false, cells, marks, at }
+    }
+
+    /// Writes a value if that makes it another one than it is; else nothing has changed.
+    #[inline(always)]
+    pub fn set_if_different(&mut self, value: C)
+    where
+        C: PartialEq,
+    {
+        if self.next != value {
+            **self = value;
+        }
     }
 
     /// What the frame started from, whatever was written since.
@@ -59,6 +73,7 @@ impl<C: Component> Deref for Mut<'_, C> {
 impl<C: Component> DerefMut for Mut<'_, C> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut C {
+        self.written = true;
         &mut self.next
     }
 }
@@ -67,6 +82,47 @@ impl<C: Component> Drop for Mut<'_, C> {
     #[inline(always)]
     fn drop(&mut self) {
         self.next.store(&self.cells, self.at);
+        if let Some(marks) = self.marks {
+            marks[self.at].set(u8::from(self.written));
+        }
+    }
+}
+
+/// Which of a batch's rows have changed, of a component that a system owns and writes as whole columns. Where the scenario
+/// does not ask what changed nothing is kept, and saying it costs nothing.
+pub struct Marks<'b>(Option<&'b mut [u8]>);
+
+impl<'b> Marks<'b> {
+    pub(super) fn new(marks: Option<&'b mut [u8]>) -> Self {
+        Self(marks)
+    }
+
+    /// Whether anybody asks.
+    #[inline]
+    pub fn asked(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A row of the batch has changed.
+    ///
+    /// # Panics
+    /// If the batch has no such row: the run ends with blame.
+    #[inline]
+    pub fn mark(&mut self, at: usize) {
+        if let Some(marks) = &mut self.0 {
+            marks[at] = 1;
+        }
+    }
+
+    /// All these rows of the batch have.
+    ///
+    /// # Panics
+    /// As [`Self::mark`].
+    #[inline]
+    pub fn mark_all(&mut self, rows: Range<usize>) {
+        if let Some(marks) = &mut self.0 {
+            marks[rows].fill(1);
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! The terms of queries.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::id::{ColumnId, Entity};
 use diptych_protocol::program::{Reach, When};
+use diptych_protocol::values::ValuesMut;
 use diptych_protocol::view::Batch;
 
 use super::matching::Binder;
 use super::query::{Gets, Query, Sets};
-use super::rows::{All, Mut, Ref};
+use super::rows::{All, Marks, Mut, Ref};
 use super::value::Component;
 
 macro_rules! terms {
@@ -158,12 +160,22 @@ pub struct OwnColumns<'b, C: Component> {
     pub prev: C::Columns<'b>,
     /// What it makes; `prev` to begin with.
     pub next: C::ColumnsMut<'b>,
+    /// Which rows have changed: none to begin with. Who writes whole columns says it himself.
+    pub marks: Marks<'b>,
 }
 
 /// What a system owns, to take rows from.
 pub struct OwnBlock<'b, C: Component> {
     prev: C::Columns<'b>,
     next: C::Cells<'b>,
+    marks: Option<&'b [Cell<u8>]>,
+}
+
+/// Where a component stands that the system owns, and its marks, if the scenario asks for what changed.
+#[derive(Debug)]
+pub struct Owned {
+    leaves: Places,
+    mark: Option<ColumnId>,
 }
 
 impl<C: Component> Clone for OwnBlock<'_, C> {
@@ -175,30 +187,44 @@ impl<C: Component> Clone for OwnBlock<'_, C> {
 impl<C: Component> Copy for OwnBlock<'_, C> {}
 
 impl<C: Component> Query for Own<C> {
-    type Bound = Places;
+    type Bound = Owned;
     type Block<'b> = OwnBlock<'b, C>;
     type Item<'b> = Mut<'b, C>;
     type Columns<'b> = OwnColumns<'b, C>;
 
-    fn bind(binder: &mut Binder<'_, '_>) -> Result<Places, AccessError> {
-        binder.own::<C>()
+    fn bind(binder: &mut Binder<'_, '_>) -> Result<Owned, AccessError> {
+        Ok(Owned { leaves: binder.own::<C>()?, mark: binder.mark::<C>() })
     }
-    fn block<'b>(bound: &Places, batch: &'b Batch<'_, '_>) -> Self::Block<'b> {
-        OwnBlock { prev: own_rows::<C>(bound, batch, When::Prev), next: C::cells(to_write::<C>(bound, batch)) }
+    fn block<'b>(bound: &Owned, batch: &'b Batch<'_, '_>) -> Self::Block<'b> {
+        let marks = bound.mark.map(|column| Cell::from_mut(unmarked(batch, column)).as_slice_of_cells());
+        let prev = own_rows::<C>(&bound.leaves, batch, When::Prev);
+        OwnBlock { prev, next: C::cells(to_write::<C>(&bound.leaves, batch)), marks }
     }
     #[inline(always)]
     fn cut(block: Self::Block<'_>, count: usize) -> Self::Block<'_> {
-        OwnBlock { prev: C::cut(block.prev, count), next: C::cut_cells(block.next, count) }
+        let marks = block.marks.map(|marks| &marks[..count]);
+        OwnBlock { prev: C::cut(block.prev, count), next: C::cut_cells(block.next, count), marks }
     }
     #[inline(always)]
     fn item<'b>(block: &Self::Block<'b>, at: usize) -> Self::Item<'b> {
-        Mut::new(C::load(&block.prev, at), block.next, at)
+        Mut::new(C::load(&block.prev, at), block.next, block.marks, at)
     }
-    fn columns<'b>(bound: &Places, batch: &'b Batch<'_, '_>) -> Self::Columns<'b> {
-        let prev = own_rows::<C>(bound, batch, When::Prev);
-        let mut next = to_write::<C>(bound, batch);
+    fn columns<'b>(bound: &Owned, batch: &'b Batch<'_, '_>) -> Self::Columns<'b> {
+        let prev = own_rows::<C>(&bound.leaves, batch, When::Prev);
+        let mut next = to_write::<C>(&bound.leaves, batch);
         C::carry(&prev, &mut next);
-        OwnColumns { prev, next }
+        OwnColumns { prev, next, marks: Marks::new(bound.mark.map(|column| unmarked(batch, column))) }
+    }
+}
+
+/// The marks of the batch's rows: none is.
+fn unmarked<'b>(batch: &'b Batch<'_, '_>, column: ColumnId) -> &'b mut [u8] {
+    match batch.write_values(column).first(batch.rows.len()) {
+        ValuesMut::Bool(marks) => {
+            marks.fill(0);
+            marks
+        }
+        _ => unreachable!("a verified mark is a truth value"),
     }
 }
 
