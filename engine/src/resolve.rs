@@ -214,12 +214,17 @@ impl<'a> Names<'a> {
         match found {
             Some(found) => {
                 let message = format!("`{text}` is {}, but a name of {} is needed here", found.what(), article(wanted));
-                let union = matches!(found, Meaning::Union(_));
-                let help = union.then(|| {
-                    let all = "a union stands where all its groups can: in `for` and other loops, in `in`, in signals";
-                    all.to_string()
-                });
-                diagnostics.push(Diagnostic::error(codes::E0204, name.span, message).maybe_help(help));
+                let help = match found {
+                    Meaning::Union(_) => {
+                        Some("a union stands where all its groups can: in `for` and other loops, in `in`, in signals")
+                    }
+                    Meaning::Blueprint(_) => {
+                        Some("a blueprint has no rows: `group NAME[ROWS] of BLUEPRINT` has, and `union NAME = A, B`")
+                    }
+                    _ => None,
+                };
+                let error = Diagnostic::error(codes::E0204, name.span, message);
+                diagnostics.push(error.maybe_help(help.map(str::to_string)));
             }
             None => {
                 let error = Diagnostic::error(codes::E0201, name.span, format!("there is no {wanted} `{text}`"));

@@ -121,3 +121,23 @@ fn what_one_group_needs_of_a_blueprint_or_rule_is_needed() {
     let unread = |name: &str| format!("nothing reads `{name}`, and nothing changes it");
     assert_eq!(told, [unread("Kind").as_str(), unread("Gold").as_str(), "nothing uses `bonus`"]);
 }
+
+#[test]
+fn unions_have_limits_that_are_told() {
+    let told = |groups: usize, rules: &str| {
+        let names: Vec<String> = (0..groups).map(|at| format!("g{at}")).collect();
+        let declared: String = names.iter().map(|name| format!("group {name}[1] {{ A = 1 }}\n")).collect();
+        let union = names.join(", ");
+        let text = format!("scenario many\ncomponent A = f32\n{declared}union all = {union}\n{rules}");
+        let source = Source { path: "test.dip".into(), text };
+        let errors = compile(&source, &Settings::default(), &EveryKernel).err().unwrap_or_default();
+        errors.into_iter().map(|error| format!("{} {}", error.code, error.message)).collect::<Vec<_>>()
+    };
+    let rule =
+        "system s for g0 owns A {\n let mut k: u32 = 0\n for x in all { k += count(y in all) }\n A = f32(k)\n}\n";
+    assert_eq!(told(30, rule), [""; 0]);
+    assert_eq!(told(32, rule), ["E0601 loops over unions come to more than 1000 loops in this body"]);
+    let one = "system s for all owns A { A = 2 }\n";
+    assert_eq!(told(64, one), [""; 0]);
+    assert_eq!(told(65, one), ["E0601 union `all` has more than 64 groups"]);
+}

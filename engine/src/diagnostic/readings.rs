@@ -11,6 +11,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 /// What says that something is missing. It is, only if no reading of the text has it.
 const OF_WHAT_IS_MISSING: [&str; 3] = [codes::E0501, codes::W0107, codes::W0108];
 
+/// Readings that a message names.
+const SHOWN_MAX: usize = 4;
+
 /// What was told before a reading.
 pub struct Before {
     items: Vec<Diagnostic>,
@@ -72,15 +75,20 @@ impl Readings {
                 }
                 let with: Vec<&str> = self.all.iter().filter(has).map(|reading| reading.of.as_str()).collect();
                 let missing = OF_WHAT_IS_MISSING.contains(&item.code);
-                match with.len() == all {
-                    true if missing && self.skipped => {}
-                    true => diagnostics.push(item.clone()),
-                    false if missing => {}
-                    false => {
-                        let message = format!("{} ({})", item.message, with.join(", "));
-                        diagnostics.push(Diagnostic { message, ..item.clone() });
-                    }
+                if missing && (self.skipped || with.len() < all) {
+                    continue;
                 }
+                // A limit is that of all readings together.
+                if with.len() == all || item.code == codes::E0601 {
+                    diagnostics.push(item.clone());
+                    continue;
+                }
+                let mut shown = with[..with.len().min(SHOWN_MAX)].join(", ");
+                if with.len() > SHOWN_MAX {
+                    shown += ", ...";
+                }
+                let message = format!("{} ({shown})", item.message);
+                diagnostics.push(Diagnostic { message, ..item.clone() });
             }
         }
         diagnostics.unknown.extend(self.all.into_iter().flat_map(|reading| reading.unknown));

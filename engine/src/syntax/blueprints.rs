@@ -37,6 +37,16 @@ impl Parser<'_> {
         Some(Union { name, groups: self.list(|parser| parser.name("a group"))? })
     }
 
+    /// Tells, behind a group, that several have one name together. A list would be read as arguments elsewhere.
+    pub(super) fn no_list_of_groups(&mut self, what: &str) -> Option<()> {
+        if self.kind() != Kind::Comma {
+            return Some(());
+        }
+        let help = "several groups have a name together: `union NAME = A, B`";
+        self.unexpected_but(what, Some(help.into()));
+        None
+    }
+
     /// `self in red`, behind the row. It holds as comparisons do.
     pub(super) fn membership(&mut self, row: Expr) -> Option<Expr> {
         if self.before_in || !self.eat(Kind::In) {

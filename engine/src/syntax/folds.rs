@@ -61,6 +61,7 @@ impl Parser<'_> {
             (Over::Range(Box::new(first), Box::new(high)), depth)
         } else if let ExprKind::Name(text) = first.kind {
             let (query, depth) = self.query()?;
+            self.no_list_of_groups("what to do with the rows of the group")?;
             (Over::Rows(Name { text, span: first.span }, query), depth)
         } else {
             let error = Diagnostic::error(codes::E0105, first.span, "expected a group or a range, found another value");

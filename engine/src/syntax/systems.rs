@@ -64,7 +64,9 @@ impl Parser<'_> {
             }
             Kind::For => {
                 self.advance();
-                Some(ClauseKind::For(self.name("a group")?))
+                let group = self.name("a group")?;
+                self.no_list_of_groups("another clause or the body")?;
+                Some(ClauseKind::For(group))
             }
             Kind::Owns => {
                 self.advance();
