@@ -188,6 +188,10 @@ impl Executor for Compiled {
         count.next_multiple_of(self.plan.lanes.max(BLOCK_ROWS_MAX))
     }
 
+    fn lanes(&self) -> usize {
+        self.plan.lanes
+    }
+
     /// Few enough that what one rule writes, or what is listed for loops, is in the first cache for what comes next.
     fn stretch(&self, loops: bool) -> usize {
         if loops { 512 } else { 4_096 }
