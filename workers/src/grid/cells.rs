@@ -7,6 +7,7 @@ use diptych_protocol::space::Space;
 
 use crate::index::{BadPosition, check, greater, lesser, per_axes};
 use crate::inverse;
+use crate::wide::wide;
 
 /// The bounds of the batch's rows: lows, then highs, an axis each. NaN is left out: [`count`] blames it.
 pub fn bounds(positions: &[&[f32]], rows: RowRange, bounds: &mut [f32]) {
@@ -32,9 +33,14 @@ pub fn count(
     check(space, positions, rows)?;
     per_axes!(positions, |columns| {
         let columns = columns.map(|column| &column[rows.indices()]);
-        for (at, cell) in cell_of.iter_mut().enumerate() {
-            *cell = lattice.cell_of(columns.map(|column| column[at]));
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (at, cell) in cell_of.iter_mut().enumerate() {
+                    *cell = lattice.cell_of(columns.map(|column| column[at]));
+                }
+            },
+        );
     });
     inverse::count(shape, cell_of, counts);
     Ok(())
