@@ -85,6 +85,7 @@ codes! {
     E0519 "a clause that a system of text does not take"
     E0520 "cells that cannot be had here"
     E0521 "rows that cannot come or go so"
+    E0522 "a component that cannot be asked about, added or removed so"
     E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"

@@ -120,6 +120,8 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
             members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| collect(names, value, needs));
         }
         StmtKind::Despawn(row) => collect(names, row, needs),
+        StmtKind::Add(member) => member.value.iter().for_each(|value| collect(names, value, needs)),
+        StmtKind::Remove(_) => {}
         StmtKind::For { walk, body } => {
             collect_walk(names, walk, needs);
             body.iter().for_each(|step| collect_step(names, step, needs));

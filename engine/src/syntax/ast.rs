@@ -260,10 +260,14 @@ pub struct Rim {
 pub struct Member {
     /// Where `position` stands, if it marks this one.
     pub position: Option<Span>,
+    /// Where `optional` stands, if rows may be without it.
+    pub optional: Option<Span>,
     /// The component.
     pub component: Name,
     /// Its first value.
     pub value: Option<Expr>,
+    /// Of one that rows may be without: which rows have it at first.
+    pub filter: Option<Expr>,
 }
 
 /// `index NAME = kdtree of [fresh] GROUP { bucket = N, sum = COMPONENT, angle = A }`, `index NAME = grid of [fresh] GROUP { cell = LENGTH }`
@@ -303,8 +307,8 @@ pub struct Stmt {
 pub enum StmtKind {
     /// `let a = 1, mut b: f32 = 2`; each binding may use those before it.
     Let(Vec<Binding>),
-    /// `A = x`, `a += x`; with the operator of the latter.
-    Assign { target: Expr, op: Option<BinaryOp>, place: Span, value: Expr },
+    /// `A = x`, `a += x`, `A ?= x`.
+    Assign { target: Expr, op: Assignment, place: Span, value: Expr },
     /// `if c { ... } else if d { ... } else { ... }`
     If { condition: Expr, yes: Vec<Stmt>, no: Vec<Stmt> },
     /// `for x in WALK { ... }`
@@ -313,6 +317,21 @@ pub enum StmtKind {
     Spawn { group: Name, members: Vec<Member> },
     /// `despawn self`, `despawn REFERENCE`
     Despawn(Expr),
+    /// `add Component = value`
+    Add(Member),
+    /// `remove Component`
+    Remove(Name),
+}
+
+/// How a value is assigned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Assignment {
+    /// `=`
+    Plain,
+    /// `+=` and its like: what it was, with something done to it.
+    Changed(BinaryOp),
+    /// `?=`: it counts as assigned only where that makes it another value.
+    IfDifferent,
 }
 
 /// One binding of a `let`.
@@ -407,6 +426,14 @@ pub enum ClauseKind {
     Index(Vec<Name>),
     /// `with { g = 1 }`
     With(Vec<Setting>),
+    /// `with A, B`: rows that have these optional components.
+    Having(Vec<Name>),
+    /// `without A, B`: rows that have none of them.
+    Lacking(Vec<Name>),
+    /// `changed A, B`: rows of which one of them was assigned in the frame before.
+    Changed(Vec<Name>),
+    /// `where c`: rows for which this is true.
+    Where(Expr),
     /// `batch 512`
     Batch(Expr),
 }

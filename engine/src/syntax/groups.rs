@@ -69,11 +69,15 @@ impl Parser<'_> {
     }
 
     pub(super) fn member(&mut self) -> Option<Member> {
-        let marked = self.is_word(0, "position") && self.ahead(1).kind == Kind::Name;
-        let position = marked.then(|| self.advance().span);
+        let mut marked = |word| {
+            let here = self.is_word(0, word) && self.ahead(1).kind == Kind::Name;
+            here.then(|| self.advance().span)
+        };
+        let (position, optional) = (marked("position"), marked("optional"));
         let component = self.name("a component")?;
         let value = if self.eat(Kind::Assign) { Some(self.expr()?) } else { None };
-        Some(Member { position, component, value })
+        let filter = if optional.is_some() && self.eat_word("where") { Some(self.expr()?) } else { None };
+        Some(Member { position, optional, component, value, filter })
     }
 
     /// `grid NAME[w, h] { edge = torus, Component = value }`

@@ -61,6 +61,8 @@ pub enum Kind {
     DotDot,
     #[token("=")]
     Assign,
+    #[token("?=")]
+    DiffersAssign,
     #[token("+=")]
     PlusAssign,
     #[token("-=")]
@@ -146,6 +148,8 @@ pub enum Kind {
     Fresh,
     #[token("with")]
     With,
+    #[token("without")]
+    Without,
     #[token("native")]
     Native,
     #[token("enum")]
@@ -177,7 +181,7 @@ pub enum Kind {
     #[token("match")]
     Match,
     /// Words that the language will need.
-    #[regex("bus|event|field|on|state|when|without")]
+    #[regex("bus|event|field|on|state|when")]
     Reserved,
     /// After the last token.
     End,
@@ -225,6 +229,7 @@ impl Kind {
                 | Kind::This
                 | Kind::Within
                 | Kind::By
+                | Kind::Without
                 | Kind::Spawn
                 | Kind::Despawn
                 | Kind::Match

@@ -2,13 +2,14 @@
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{Clause, ClauseKind, Path, System};
+use crate::syntax::ast::{Clause, ClauseKind, Name, Path, System};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 use crate::syntax::statements::Place;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 8] = ["native", "for", "owns", "reads", "fresh", "index", "with", "batch"];
+const CLAUSES: [&str; 11] =
+    ["native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "batch"];
 
 impl Parser<'_> {
     /// Clauses up to the body, or to the next item. After a broken clause the others and the body are still read.
@@ -44,7 +45,8 @@ impl Parser<'_> {
     pub(super) fn at_clause(&self) -> bool {
         match self.kind() {
             Kind::Native | Kind::For | Kind::Owns | Kind::Reads | Kind::Fresh | Kind::Index | Kind::With => true,
-            _ => self.is_word(0, "batch"),
+            Kind::Without => true,
+            _ => ["batch", "where", "changed"].iter().any(|word| self.is_word(0, word)),
         }
     }
 
@@ -86,7 +88,22 @@ impl Parser<'_> {
             }
             Kind::With => {
                 self.advance();
-                Some(ClauseKind::With(self.settings("`{` and the constants")?))
+                Some(match self.kind() {
+                    Kind::Name => ClauseKind::Having(self.components()?),
+                    _ => ClauseKind::With(self.settings("`{` and the constants, or optional components")?),
+                })
+            }
+            Kind::Without => {
+                self.advance();
+                Some(ClauseKind::Lacking(self.components()?))
+            }
+            Kind::Name if self.word() == "changed" => {
+                self.advance();
+                Some(ClauseKind::Changed(self.components()?))
+            }
+            Kind::Name if self.word() == "where" => {
+                self.advance();
+                Some(ClauseKind::Where(self.expr()?))
             }
             Kind::Name if self.word() == "batch" => {
                 self.advance();
@@ -102,6 +119,10 @@ impl Parser<'_> {
                 None
             }
         }
+    }
+
+    fn components(&mut self) -> Option<Vec<Name>> {
+        self.list(|parser| parser.name("a component"))
     }
 
     fn paths(&mut self) -> Option<Vec<Path>> {

@@ -6,8 +6,8 @@ use diptych_protocol::types::{Scalar, Sort, Type, Value};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, Expr, ExprKind, Name};
+use crate::types::Role;
 use crate::types::expressions::Checker;
-use crate::types::rules::LocalInfo;
 use crate::types::typed::{Kind, Local, Step, Typed};
 use crate::types::world::said_twice;
 
@@ -61,8 +61,10 @@ impl Checker<'_, '_> {
             let leaves =
                 self.model.groups[at].members[next..].iter().take_while(|it| it.component == component).count();
             let said = given.iter().find(|member| member.component.text == component);
+            let begun = self.is_presence_of(at, next, given);
             let made: Vec<Option<Typed>> = match said {
                 Some(member) => self.given(member),
+                None if begun => vec![Some(Typed::value(Value::Bool(true)))],
                 None => (next..next + leaves).map(|place| self.of_blueprint_alone(at, place, &values, span)).collect(),
             };
             for leaf in 0..leaves {
@@ -117,16 +119,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// A variable that says what is asked for: nothing, until its statement is reached.
-    fn asked(&mut self, name: &str, span: Span, ty: Type) -> Local {
-        let local = Local(self.locals.len());
-        self.locals.push(LocalInfo { name: name.to_string(), span, ty, mutable: true, used: true });
-        if let Some(rule) = &mut self.rule {
-            rule.first.push(Step::Set(local, Typed::zero(ty)));
-        }
-        local
-    }
-
     /// Whether rows can be asked to come or go here.
     fn may_edit(&mut self, word: &str, span: Span) -> bool {
         let rule = self.rule.as_ref().filter(|rule| rule.system.is_some() && self.floor.is_none());
@@ -157,7 +149,7 @@ impl Checker<'_, '_> {
         false
     }
 
-    fn no_such_member(&mut self, group: usize, name: &Name) {
+    pub(super) fn no_such_member(&mut self, group: usize, name: &Name) {
         if self.is_wrong_itself(group, &name.text) || self.names.component(name, self.diagnostics).is_none() {
             return;
         }
@@ -168,7 +160,7 @@ impl Checker<'_, '_> {
     }
 
     /// The values of a component that is given.
-    fn given(&mut self, member: &ast::Member) -> Vec<Option<Typed>> {
+    pub(super) fn given(&mut self, member: &ast::Member) -> Vec<Option<Typed>> {
         let (name, mut values) = (&member.component, Vec::new());
         match (&member.value, self.shapes.get(&name.text).cloned()) {
             (Some(value), Some(shape)) => self.initial(value, &shape, &name.text, &mut values),
@@ -179,6 +171,13 @@ impl Checker<'_, '_> {
             (_, None) => {}
         }
         values
+    }
+
+    /// Whether a member says who has a component that is given.
+    fn is_presence_of(&self, group: usize, place: usize, given: &[ast::Member]) -> bool {
+        let members = &self.model.groups[group].members;
+        let of = members.iter().find(|member| member.role == Role::Value && member.presence == Some(place));
+        of.is_some_and(|of| given.iter().any(|member| member.component.text == of.component))
     }
 
     /// What the blueprint says of a component, for a row that is born later. `before` has the components above it.

@@ -14,6 +14,7 @@ use crate::resolve::Names;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::table::Column;
 use crate::types::Model;
+use crate::types::changes::Asked;
 use crate::types::convert::{adapt, literal, mixed};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
@@ -63,6 +64,8 @@ pub struct Checker<'a, 'd> {
     pub(super) model: Model<'a>,
     /// The rule that is being checked.
     pub(super) rule: Option<Rule>,
+    /// What the component that stands next is asked, instead of its value.
+    pub(super) asking: Option<Asked>,
     /// The signals, as far as they are checked.
     pub(super) signals: Vec<SignalState>,
     /// All variables of all bodies.
@@ -102,6 +105,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             data: Vec::new(),
             model: Model::default(),
             rule: None,
+            asking: None,
             signals: vec![SignalState::New; names.signals.len()],
             locals: Vec::new(),
             turns: Vec::new(),

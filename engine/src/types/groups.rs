@@ -13,10 +13,11 @@ use crate::syntax::ast::{self, ExprKind, GroupOrigin};
 use crate::table;
 use crate::types::convert::coerce;
 use crate::types::expressions::{Checker, RowMember};
+use crate::types::optional::where_present;
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Typed};
 use crate::types::world::said_twice;
-use crate::types::{Group, Index, IndexKind, Member, Model, Origin};
+use crate::types::{Group, Index, IndexKind, Member, Model, Origin, Role};
 
 /// Rows of a bucket where the scenario says nothing.
 const BUCKET_DEFAULT: u32 = 64;
@@ -75,7 +76,7 @@ impl<'a> Checker<'a, '_> {
             self.member(group, member, derived, &mut members);
         }
         for (member, row) in members.iter_mut().zip(self.row.take().unwrap_or_default()) {
-            member.used = row.used;
+            member.used |= row.used;
         }
         self.group = None;
         self.file = None;
@@ -116,6 +117,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.draws = 0;
         self.calls = 0;
+        let presence = self.presence(member, members);
         let mut values = Vec::new();
         match &member.value {
             Some(value) if derived => {
@@ -124,7 +126,7 @@ impl<'a> Checker<'a, '_> {
                 self.diagnostics.push(error.help("a system that owns it gives it its value"));
             }
             Some(value) => self.initial(value, &shape, &name.text, &mut values),
-            None if derived => {}
+            None if derived || presence.is_some() => {}
             None => {
                 let message = format!("`{}` needs a first value in group `{}`", name.text, group.name.text);
                 let error = Diagnostic::error(codes::E0410, name.span, message);
@@ -146,8 +148,11 @@ impl<'a> Checker<'a, '_> {
                 ty,
                 position,
                 used: false,
-                value,
+                value: where_present(presence, value, ty),
                 owner: None,
+                role: Role::Value,
+                presence,
+                gained: false,
             });
         }
         Some(())

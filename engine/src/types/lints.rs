@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Constant, Names};
-use crate::types::{Index, Model, Place};
+use crate::types::{Index, Model, Place, Role};
 
 /// What an index sums.
 fn summed(index: &Index) -> impl Iterator<Item = Place> {
@@ -40,7 +40,8 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {
             let unread = !read.contains(&Place { group, member });
-            if it.owner.is_none() && !it.used && !it.position && unread {
+            let plain = it.role == Role::Value && it.presence.is_none();
+            if it.owner.is_none() && plain && !it.used && !it.position && unread {
                 let message = format!("nothing reads `{}`, and nothing changes it", it.name);
                 diagnostics.push(Diagnostic::warning(codes::W0103, it.span, message));
             }

@@ -6,6 +6,7 @@ use diptych_protocol::program::{Reach, When};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, ClauseKind, Path};
+use crate::types::changes::chooses;
 use crate::types::expressions::Checker;
 use crate::types::world::said_twice;
 use crate::types::{IndexKind, Model, Origin, Place, Read, System};
@@ -115,6 +116,12 @@ impl<'a> Checker<'a, '_> {
     /// A body says itself what it reads and asks.
     fn clauses_of_text(&mut self, system: &'a ast::System) {
         if system.body.is_none() {
+            if chooses(system) {
+                let message = format!("system `{}` is native: its kernel goes over all rows", system.name.text);
+                let error = Diagnostic::error(codes::E0519, system.name.span, message);
+                self.diagnostics
+                    .push(error.help("`with`, `without`, `changed` and `where` are clauses of systems in text"));
+            }
             return;
         }
         for clause in &system.clauses {
@@ -351,10 +358,12 @@ impl<'a> Checker<'a, '_> {
     }
 }
 
-/// Whether statements ask for births or ends.
+/// Whether statements ask for births or ends, or give and take components.
 fn edits(body: &[ast::Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
-        ast::StmtKind::Spawn { .. } | ast::StmtKind::Despawn(_) => true,
+        ast::StmtKind::Spawn { .. } | ast::StmtKind::Despawn(_) | ast::StmtKind::Add(_) | ast::StmtKind::Remove(_) => {
+            true
+        }
         ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
         ast::StmtKind::For { body, .. } => edits(body),
         ast::StmtKind::Let(_) | ast::StmtKind::Assign { .. } => false,

@@ -80,7 +80,12 @@ pub fn statement(s: &Stmt) -> String {
             format!("let {}", bindings.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         StmtKind::Assign { target, op, value, .. } => {
-            format!("{} {}= {}", expr(target), op.map_or("", BinaryOp::symbol), expr(value))
+            let op = match op {
+                Assignment::Plain => "",
+                Assignment::Changed(op) => op.symbol(),
+                Assignment::IfDifferent => "?",
+            };
+            format!("{} {op}= {}", expr(target), expr(value))
         }
         StmtKind::If { condition, yes, no } if no.is_empty() => format!("if {} {{{}}}", expr(condition), all(yes)),
         StmtKind::If { condition, yes, no } => {
@@ -95,5 +100,10 @@ pub fn statement(s: &Stmt) -> String {
             format!("spawn {} {{{}}}", group.text, members.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         StmtKind::Despawn(row) => format!("despawn {}", expr(row)),
+        StmtKind::Add(member) => {
+            let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
+            format!("add {}{value}", member.component.text)
+        }
+        StmtKind::Remove(component) => format!("remove {}", component.text),
     }
 }
