@@ -26,7 +26,10 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
         return help(Some(&source));
     }
     if let Some(missing) = processor(arguments.backend.into()).filter(|processor| !processor.here()) {
-        return fail(WRONG, format_args!("this processor has no {} (`diptych doctor` says what it has)", missing.name()));
+        return fail(
+            WRONG,
+            format_args!("this processor has no {} (`diptych doctor` says what it has)", missing.name()),
+        );
     }
     let compiled = scenario::compile(&source, &arguments.given, arguments.frames, registry);
     let compiled = match scenario::shown(&source, compiled) {

@@ -78,7 +78,12 @@ struct Encoder<'a> {
 #[derive(Clone, Copy)]
 enum Operand {
     Register(Register),
-    Memory { base: Register, index: Register, scale: u8, offset: i64 },
+    Memory {
+        base: Register,
+        index: Register,
+        scale: u8,
+        offset: i64,
+    },
     Immediate8(u8),
     Immediate32(i32),
     Immediate64(i64),

@@ -123,8 +123,7 @@ impl Wide {
     }
 
     fn two_at(&mut self, base: Part, places: &[Part]) -> Part {
-        let [low, high] =
-            [places[0], places[1]].map(|place| Self::memory(self.address(base, place, Scalar::F64)));
+        let [low, high] = [places[0], places[1]].map(|place| Self::memory(self.address(base, place, Scalar::F64)));
         let low = self.make_as(Arg::X, [Code::VEX_Vmovsd_xmm_m64, Code::EVEX_Vmovsd_xmm_k1z_m64], &[low], None);
         let codes = [Code::VEX_Vmovhpd_xmm_xmm_m64, Code::EVEX_Vmovhpd_xmm_xmm_m64];
         self.make_as(Arg::X, codes, &[Arg::X(low), high], None)

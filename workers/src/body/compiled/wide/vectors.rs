@@ -13,11 +13,7 @@ use super::machine::Wide;
 /// The codes for `f32` and those for `f64`.
 macro_rules! float {
     ($scalar:expr, $single:ident $single_512:ident, $double:ident $double_512:ident) => {
-        if $scalar == Scalar::F64 {
-            [Code::$double, Code::$double_512]
-        } else {
-            [Code::$single, Code::$single_512]
-        }
+        if $scalar == Scalar::F64 { [Code::$double, Code::$double_512] } else { [Code::$single, Code::$single_512] }
     };
 }
 
