@@ -32,12 +32,14 @@ pub fn count(
 ) -> Result<(), BadPosition> {
     check(space, positions, rows)?;
     per_axes!(positions, |columns| {
-        let columns = columns.map(|column| &column[rows.indices()]);
+        let columns = columns.map(|column| &column[rows.indices()][..cell_of.len()]);
+        // By value: through a reference it would be read anew for each row.
+        let (lattice, cell_of) = (*lattice, &mut *cell_of);
         wide(
             #[inline(always)]
-            || {
-                for (at, cell) in cell_of.iter_mut().enumerate() {
-                    *cell = lattice.cell_of(columns.map(|column| column[at]));
+            move || {
+                for at in 0..cell_of.len() {
+                    cell_of[at] = lattice.cell_of(columns.map(|column| column[at]));
                 }
             },
         );
