@@ -12,6 +12,7 @@ mod functions;
 mod groups;
 mod lints;
 mod matchings;
+mod membership;
 mod optional;
 mod outputs;
 mod points;
@@ -24,6 +25,7 @@ pub mod rules;
 pub mod shapes;
 mod systems;
 pub mod typed;
+mod unions;
 mod walks;
 mod world;
 
@@ -325,6 +327,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     checker.unused_functions(&mut model);
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
+        checker.unused_unions();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }
     model

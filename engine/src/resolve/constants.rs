@@ -77,7 +77,9 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
                 needs.constants.push(constant);
             }
         }
-        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) => all(&[a]),
+        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) | ExprKind::In(a, _) => {
+            all(&[a])
+        }
         ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => all(&[a, b]),
         ExprKind::If(a, b, c) => all(&[a, b, c]),
         ExprKind::Call(name, arguments) => {

@@ -33,7 +33,9 @@ pub enum Item {
     Enum(Enum),
     Component(Component),
     Function(Function),
+    Blueprint(Blueprint),
     Group(Group),
+    Union(Union),
     Index(Index),
     Match(Match),
     System(System),
@@ -216,7 +218,25 @@ pub struct Component {
     pub ty: TypeExpr,
 }
 
-/// `group NAME[ROWS] { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
+/// `blueprint NAME { ... }`: members for several groups.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Blueprint {
+    pub name: Name,
+    pub members: Vec<Member>,
+    /// Where all of it stands.
+    pub span: Span,
+}
+
+/// `union NAME = A, B`: several groups, for rules and measures that go over all of them.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Union {
+    pub name: Name,
+    pub groups: Vec<Name>,
+}
+
+/// `group NAME[ROWS] of BLUEPRINT { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
 /// `grid NAME[w, h] { ... }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
@@ -225,6 +245,8 @@ pub struct Group {
     pub origin: GroupOrigin,
     /// The most rows it can have, where they come and go.
     pub max: Option<Expr>,
+    /// What its first members are from.
+    pub blueprint: Option<Name>,
     pub members: Vec<Member>,
 }
 
@@ -495,6 +517,8 @@ pub enum ExprKind {
     Lane(Box<Expr>, Name),
     /// `self`: the own row as a reference.
     This,
+    /// `self in red`: whether a row is of a group, or of one of a union.
+    In(Box<Expr>, Name),
     /// `fresh A`, `fresh other.A`
     Fresh(Box<Expr>),
     /// `table[i]`, `Trail[2]`, `agents[i]`

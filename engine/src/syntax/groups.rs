@@ -49,13 +49,10 @@ impl Parser<'_> {
             self.unexpected("`[` and the number of rows, `from \"FILE.csv\"` or `= buckets of INDEX`");
             return None;
         };
-        self.expect(Kind::BraceOpen, "`{` and the components")?;
-        let mut members = Vec::new();
-        self.members(|parser| {
-            members.push(parser.member()?);
-            Some(())
-        })?;
-        Some(Group { name, origin, max, members })
+        let blueprint = self.of_blueprint(&origin)?;
+        let bare = blueprint.is_some() && self.kind() != Kind::BraceOpen;
+        let members = if bare { Vec::new() } else { self.braced_members()? };
+        Some(Group { name, origin, max, blueprint, members })
     }
 
     /// `, max 100_000`
@@ -95,7 +92,7 @@ impl Parser<'_> {
             }
             Some(())
         })?;
-        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, max: None, members })
+        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, max: None, blueprint: None, members })
     }
 
     /// `edge = torus`, `edge = clamp`, `edge = outside { Component = value }`

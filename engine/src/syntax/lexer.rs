@@ -180,6 +180,10 @@ pub enum Kind {
     Despawn,
     #[token("match")]
     Match,
+    #[token("blueprint")]
+    Blueprint,
+    #[token("union")]
+    Union,
     /// Words that the language will need.
     #[regex("bus|event|field|on|state|when")]
     Reserved,
@@ -233,6 +237,8 @@ impl Kind {
                 | Kind::Spawn
                 | Kind::Despawn
                 | Kind::Match
+                | Kind::Blueprint
+                | Kind::Union
                 | Kind::Reserved
         )
     }

@@ -135,7 +135,7 @@ impl Parser<'_> {
         })
     }
 
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut all = vec![one(self)?];
         while self.eat(Kind::Comma) {
             self.too_many(all.len(), ENTRIES_MAX, "entries in one list");

@@ -44,7 +44,7 @@ impl Checker<'_, '_> {
             (None, told) => told,
             (Some(_), _) => {
                 let message = format!("`{}` takes a component of a row", asked.word());
-                let error = Diagnostic::error(codes::E0522, of.span, message);
+                let error = Diagnostic::error(codes::E0523, of.span, message);
                 let help = format!("in the rule of a system, or what is measured: `{0}(C)`, `{0}(x.C)`", asked.word());
                 self.error(error.help(help))
             }
@@ -62,7 +62,7 @@ impl Checker<'_, '_> {
     ) -> Checked {
         if let Some(span) = fresh {
             let message = format!("`{}` is about the state that the frame started from", asked.word());
-            return self.error(Diagnostic::error(codes::E0522, span, message).help("leave `fresh` out"));
+            return self.error(Diagnostic::error(codes::E0523, span, message).help("leave `fresh` out"));
         }
         let members = match asked {
             Asked::Has => self.optional(group, component).into_iter().collect(),
@@ -100,7 +100,7 @@ impl Checker<'_, '_> {
             None
         };
         if let Some((message, help)) = problem {
-            self.diagnostics.push(Diagnostic::error(codes::E0522, component.span, message).help(help));
+            self.diagnostics.push(Diagnostic::error(codes::E0523, component.span, message).help(help));
             return Vec::new();
         }
         values.into_iter().map(|value| self.mark(group, value)).collect()

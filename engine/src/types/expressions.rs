@@ -80,8 +80,12 @@ pub struct Checker<'a, 'd> {
     pub(super) inlining: Vec<usize>,
     /// Which functions something calls.
     pub(super) called: Vec<bool>,
+    /// Which unions something goes over.
+    pub(super) unions: Vec<bool>,
     /// Calls inlined so far, of the current body.
     pub(super) calls: usize,
+    /// Readings of loops over unions so far, of the current body.
+    pub(super) readings: usize,
     /// Draws of the current initialiser or body so far.
     pub draws: u32,
     /// Where mistakes go.
@@ -113,7 +117,9 @@ impl<'a, 'd> Checker<'a, 'd> {
             floor: None,
             inlining: Vec::new(),
             called: vec![false; names.functions.len()],
+            unions: vec![false; names.unions.len()],
             calls: 0,
+            readings: 0,
             draws: 0,
             diagnostics,
         }
@@ -156,6 +162,10 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Unary(op, operand) => {
                 let value = self.check(operand, expected);
                 self.unary(*op, value, expr.span)
+            }
+            ExprKind::In(row, group) => self.membership(row, group),
+            ExprKind::Binary(..) if let Some(truth) = self.decide(expr) => {
+                Checked::Typed(Typed::value(Value::Bool(truth)))
             }
             ExprKind::Binary(op, place, a, b) => {
                 let (left, right) = (self.check(a, expected), self.check(b, expected));
@@ -374,6 +384,9 @@ impl<'a, 'd> Checker<'a, 'd> {
     }
 
     fn condition(&mut self, condition: &Expr, yes: &Expr, no: &Expr, expected: Option<Scalar>) -> Checked {
+        if let Some(taken) = self.decide(condition) {
+            return self.check(if taken { yes } else { no }, expected);
+        }
         let c = self.truth(condition, "a condition");
         let (a, b) = (self.check(yes, expected), self.check(no, expected));
         let Some(c) = c.filter(|_| !matches!(a, Checked::Error) && !matches!(b, Checked::Error)) else {

@@ -8,7 +8,7 @@ use diptych_protocol::program::{Span, When};
 use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Readings};
 use crate::syntax::ast::{self, ExprKind, GroupOrigin};
 use crate::table;
 use crate::types::convert::coerce;
@@ -38,9 +38,21 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0412, names.header, "the scenario has no group: nothing to simulate");
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
+        let mut readings: Vec<Readings> = names.blueprints.iter().map(|_| Readings::default()).collect();
         for (at, group) in names.groups.iter().enumerate() {
-            let group = self.group(at, group);
-            model.groups.push(group);
+            let before = group.blueprint.is_some().then(|| self.diagnostics.begin_reading());
+            let made = self.group(at, group);
+            model.groups.push(made);
+            let of = names
+                .blueprints
+                .iter()
+                .position(|it| group.blueprint.as_ref().is_some_and(|of| of.text == it.name.text));
+            if let (Some(of), Some(before)) = (of, before) {
+                readings[of].end(format!("in `{}`", group.name.text), before, self.diagnostics);
+            }
+        }
+        for (readings, blueprint) in readings.into_iter().zip(&names.blueprints) {
+            readings.tell(Some(blueprint.span), self.diagnostics);
         }
     }
 

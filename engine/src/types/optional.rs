@@ -45,7 +45,7 @@ impl Checker<'_, '_> {
         let span = member.optional?;
         if self.row.is_none() {
             let message = "rows of a derived group are made anew each frame, with all that they have";
-            self.diagnostics.push(Diagnostic::error(codes::E0522, span, message).help("leave `optional` out"));
+            self.diagnostics.push(Diagnostic::error(codes::E0523, span, message).help("leave `optional` out"));
             return None;
         }
         let name = presence_name(&member.component.text);
@@ -98,7 +98,7 @@ impl Checker<'_, '_> {
         }
         let message = format!("every row of `{}` has `{}`", of.name, component.text);
         let span = of.members.iter().find(|it| it.component == component.text).map_or(of.span, |member| member.span);
-        let error = Diagnostic::error(codes::E0522, component.span, message).label(span, "declared here");
+        let error = Diagnostic::error(codes::E0523, component.span, message).label(span, "declared here");
         let help = format!("say in the group that rows may be without it: `optional {} = ...`", component.text);
         self.diagnostics.push(error.help(help));
         None
@@ -154,13 +154,13 @@ impl Checker<'_, '_> {
     fn may_change(&mut self, component: &Name, word: &str, what: u8, span: Span) -> Option<(usize, usize)> {
         let rule = self.rule.as_ref().filter(|rule| rule.system.is_some() && !rule.filters && self.floor.is_none());
         let Some((group, turns)) = rule.and_then(|rule| Some((rule.group?, !rule.open.is_empty()))) else {
-            let error = Diagnostic::error(codes::E0522, span, format!("`{word}` stands in the bodies of systems only"));
+            let error = Diagnostic::error(codes::E0523, span, format!("`{word}` stands in the bodies of systems only"));
             self.diagnostics.push(error.help("functions and values change nothing"));
             return None;
         };
         let presence = self.optional(group, component)?;
         if turns {
-            let error = Diagnostic::error(codes::E0522, span, format!("`{word}` would be asked for once a turn"));
+            let error = Diagnostic::error(codes::E0523, span, format!("`{word}` would be asked for once a turn"));
             let help =
                 format!("decide in the loop, `let mut so = false`, and say it behind it: `if so {{ {word} ... }}`");
             self.diagnostics.push(error.help(help));

@@ -116,7 +116,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The group whose rows a blueprint makes.
-    fn group_of_blueprint(&self) -> Option<usize> {
+    pub(super) fn group_of_blueprint(&self) -> Option<usize> {
         let group = self.group.filter(|_| self.row.is_some() && self.floor.is_none())?;
         self.names.groups.iter().position(|other| std::ptr::eq(*other, group))
     }

@@ -144,6 +144,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.draws = 0;
         self.calls = 0;
+        self.readings = 0;
         self.rule.iter_mut().for_each(|rule| rule.filters = true);
         let only = self.choice(written, group);
         self.rule.iter_mut().for_each(|rule| rule.filters = false);
@@ -213,6 +214,9 @@ impl<'a> Checker<'a, '_> {
         match &stmt.kind {
             StmtKind::Let(bindings) => bindings.iter().for_each(|binding| self.binding(binding, steps)),
             StmtKind::Assign { target, op, place, value } => self.assign(target, *op, *place, value, steps),
+            StmtKind::If { condition, yes, no } if let Some(taken) = self.decide(condition) => {
+                self.statements(if taken { yes } else { no }, steps);
+            }
             StmtKind::If { condition, yes, no } => {
                 let condition = self.truth(condition, "a condition");
                 let before = self.rule.as_ref().map(|rule| rule.assigned.clone());
@@ -237,18 +241,18 @@ impl<'a> Checker<'a, '_> {
             StmtKind::Despawn(row) => self.despawn(row, steps),
             StmtKind::Add(member) => self.gain(member, stmt.span, steps),
             StmtKind::Remove(component) => self.loss(component, stmt.span, steps),
-            StmtKind::For { walk: written, body } => {
+            StmtKind::For { walk, body } => self.each_walk(walk, |checker, written| {
                 let mut turns = Vec::new();
-                match self.open_walk(written) {
+                match checker.open_walk(written) {
                     Some((walk, outer)) => {
-                        self.statements(body, &mut turns);
-                        self.close_walk(outer);
-                        self.decided_before(written, walk.turn, &turns);
+                        checker.statements(body, &mut turns);
+                        checker.close_walk(outer);
+                        checker.decided_before(written, walk.turn, &turns);
                         steps.push(Step::Loop(Box::new(walk), turns));
                     }
-                    None => self.turns_of_nothing(written, body),
+                    None => checker.turns_of_nothing(written, body),
                 }
-            }
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Call(name, arguments) => format!("{}({})", name.text, all(arguments)),
         ExprKind::Lane(inner, lane) => format!("{}.{}", expr(inner), lane.text),
         ExprKind::This => "self".into(),
+        ExprKind::In(row, group) => format!("({} in {})", expr(row), group.text),
         ExprKind::Fresh(inner) => format!("(fresh {})", expr(inner)),
         ExprKind::Index(inner, index) => format!("{}[{}]", expr(inner), expr(index)),
         ExprKind::Array(values) => format!("[{}]", all(values)),
