@@ -20,7 +20,11 @@ pub mod slots;
 
 /// What runs a verified body.
 pub fn executor(program: &Program, body: &Body, backend: Backend) -> Result<Box<dyn Executor>, AccessError> {
-    let Some(processor) = processor(backend) else { return Ok(Box::new(Interpreter::new(program, body))) };
+    let processor = match (backend, processor(backend)) {
+        (Backend::Compiled, _) => Processor::best_for(body),
+        (_, Some(processor)) => processor,
+        (_, None) => return Ok(Box::new(Interpreter::new(program, body))),
+    };
     match Compiled::new(program, body, processor) {
         Ok(compiled) => Ok(Box::new(compiled)),
         Err(error) => {

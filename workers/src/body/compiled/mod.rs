@@ -39,6 +39,7 @@ mod words;
 use diptych_protocol::body::Body;
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, LANES_MAX};
 use diptych_protocol::program::Program;
+use diptych_protocol::types::Scalar;
 use thiserror::Error;
 
 use self::code::Code;
@@ -88,6 +89,22 @@ impl Processor {
     /// What suits this processor best.
     pub fn best() -> Self {
         [Processor::Avx512, Processor::Avx2].into_iter().find(|it| it.here()).unwrap_or(Processor::Portable)
+    }
+
+    /// What suits a body best. One that goes over neighbours in `f64` for the most part has vectors of 256 bits: twice as wide
+    /// ones take twice as long to divide, and so many rows more see more in vain.
+    pub fn best_for(body: &Body) -> Self {
+        let shared = body.loops.values().filter(|it| words::Kind::of(it) == words::Kind::Shared);
+        let ops = || {
+            shared
+                .clone()
+                .flat_map(|it| body.ops.iter().map(|(_, typed)| typed).skip(it.body().start).take(it.body().len()))
+        };
+        let doubles = ops().filter(|typed| typed.scalar == Scalar::F64).count();
+        match Self::best() {
+            Processor::Avx512 if 2 * doubles > ops().count() => Processor::Avx2,
+            best => best,
+        }
     }
 
     /// Whether this processor has what the code needs.
