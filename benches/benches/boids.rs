@@ -44,11 +44,16 @@ fn inner_loop(criterion: &mut Criterion, rows: usize, neighbours: &str) {
         group.bench_function(format!("by hand, 8 rows side by side, {round}"), |b| b.iter(|| cells.by_hand::<8>()));
         let by_hand = cells.speed();
         for (name, lanes, processor, block) in [
-            ("compiled, for this processor, blocks of 8", 8, Processor::Host, 8),
-            ("compiled, for this processor, blocks of 16", 8, Processor::Host, 16),
+            ("compiled, 512 bits, blocks of 16", 16, Processor::Avx512, 16),
+            ("compiled, 256 bits, blocks of 8", 8, Processor::Avx2, 8),
+            ("compiled, 256 bits, blocks of 16", 8, Processor::Avx2, 16),
             ("compiled, portable, blocks of 8", 4, Processor::Portable, 8),
             ("compiled, portable, plain x86-64, blocks of 8", 4, Processor::Plain, 8),
         ] {
+            if !processor.here() {
+                println!("{name}: not on this processor");
+                continue;
+            }
             let mut steer = compiled(lanes, processor);
             group.bench_function(format!("{name}, {round}"), |b| b.iter(|| cells.by_body(&mut steer, block)));
             let drift = (cells.speed() - by_hand).abs() / by_hand;

@@ -89,7 +89,7 @@ pub const NEAREST_MAX: u16 = 256;
 pub const OFFERED_MAX: u16 = 32;
 /// Lanes that any back end computes at once. Divides [`ROW_ALIGN`], so that a block may also be a stretch of the columns
 /// themselves.
-pub const LANES_MAX: usize = 32;
+pub const LANES_MAX: usize = 64;
 /// Rows that ask an index together: lanes of one block.
 pub const BLOCK_ROWS_MAX: usize = 16;
 

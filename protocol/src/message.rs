@@ -48,9 +48,15 @@ pub struct Handoff {
 pub enum Backend {
     /// Operation by operation: what each means.
     Interpreter,
-    /// As code of this machine.
+    /// As code of this machine, with the widest vectors that it has.
     #[default]
     Compiled,
+    /// As code with vectors of 128 bits.
+    Portable,
+    /// As code with vectors of 256 bits, where the processor has AVX2.
+    Avx2,
+    /// As code with vectors of 512 bits, where the processor has AVX-512.
+    Avx512,
 }
 
 impl Backend {
@@ -59,6 +65,9 @@ impl Backend {
         match self {
             Backend::Interpreter => "interpreter",
             Backend::Compiled => "compiled",
+            Backend::Portable => "portable",
+            Backend::Avx2 => "avx2",
+            Backend::Avx512 => "avx512",
         }
     }
 }

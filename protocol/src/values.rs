@@ -104,7 +104,8 @@ impl<'a> Values<'a> {
     ///
     /// # Panics
     /// If there are not so many.
-    #[inline]
+    // Written by a call and copied at once, it would wait for itself on its way through memory: a block has several.
+    #[inline(always)]
     #[must_use]
     pub fn range(self, range: Range<usize>) -> Values<'a> {
         each!(self, Values to Values, v => &v[range])
@@ -126,7 +127,8 @@ impl<'a> ValuesMut<'a> {
     ///
     /// # Panics
     /// If there are not so many.
-    #[inline]
+    // As above.
+    #[inline(always)]
     #[must_use]
     pub fn range(&mut self, range: Range<usize>) -> ValuesMut<'_> {
         each!(self, ValuesMut to ValuesMut, v => &mut v[range])

@@ -9,6 +9,7 @@ use diptych::coordinator::{Options, Records};
 use diptych_protocol::message::Backend;
 use diptych_tests::kills::{Kills, Random};
 use diptych_tests::{root, run_with, shipped};
+use diptych_workers::body::backends;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const FRAMES: u32 = 6;
@@ -60,8 +61,10 @@ fn every_scenario_gives_the_same_bits_by_every_back_end_and_number_of_workers() 
     for name in names() {
         let program = small(&name);
         let mut first = None;
-        for backend in BACKENDS {
-            for workers in [0, 1, 2, 3, 5] {
+        for backend in backends().chain([Backend::Compiled]) {
+            // The machines differ in the code of a block alone, of which the best one is here twice.
+            let counts = if BACKENDS.contains(&backend) { &[0, 1, 2, 3, 5][..] } else { &[0, 3] };
+            for &workers in counts {
                 for outputs in [false, true] {
                     let folder = tempfile::tempdir().unwrap();
                     let kept = Records { folder: folder.path().into(), overwrite: false };

@@ -114,7 +114,7 @@ fn list_and_doctor_say_what_there_is() {
     assert!(stdout.contains("scenarios/colliding-particles.dip") && stdout.contains("attract each other and collide"));
     let output = command(BINARY, &["doctor"]);
     let stdout = String::from_utf8_lossy(&output.stdout);
-    for part in ["cores", "memory", "/dev/shm", "huge pages", "stale"] {
+    for part in ["cores", "vectors", "memory", "/dev/shm", "huge pages", "stale"] {
         assert!(stdout.contains(part), "{part:?} is not in: {stdout}");
     }
 }

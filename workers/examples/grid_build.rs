@@ -67,7 +67,7 @@ fn measure(rows: u32, axes: usize, order: &str, reach: f32) -> Result<(), BadPos
     PHASES.iter().zip(&medians).for_each(|(name, ns)| print!(" {name} {ns:.1}"));
     println!();
     let view = grid.view();
-    let (mut blocks, mut asker) = (Blocks::default(), Asker::default());
+    let (mut blocks, mut asker) = (Blocks::new(8), Asker::default());
     report("grid", rows, |batch, tally| {
         let own: Vec<&[f32]> = positions.iter().map(|column| &column[batch.indices()]).collect();
         blocks.form(&view, &own, batch, reach);

@@ -14,16 +14,23 @@ use support::blocks::{self, Data, bits};
 use support::numbers::{Numbers, SCALARS, edges};
 use support::{bodies, narrow, reference};
 
-/// What is compiled for.
-const WAYS: [(usize, Processor); 7] = [
+/// What is compiled for, as far as this processor has it.
+const WAYS: [(usize, Processor); 10] = [
     (4, Processor::Portable),
     (8, Processor::Portable),
     (16, Processor::Portable),
     (4, Processor::Plain),
-    (8, Processor::Host),
-    (16, Processor::Host),
-    (32, Processor::Host),
+    (8, Processor::Avx2),
+    (16, Processor::Avx2),
+    (32, Processor::Avx2),
+    (16, Processor::Avx512),
+    (32, Processor::Avx512),
+    (64, Processor::Avx512),
 ];
+
+fn ways() -> impl Iterator<Item = (usize, Processor)> {
+    WAYS.into_iter().filter(|(_, processor)| processor.here())
+}
 
 /// Compares an executor with the reference, in a block of data.
 fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Body, data: &Data) -> Result<(), String> {
@@ -55,7 +62,7 @@ fn check(seed: u64, size: usize, torus: bool, body: impl FnOnce(&mut Numbers, us
         return Err(format!("the verifier says {complaints:?} about {body:#?}"));
     }
     let datas = [(); 3].map(|()| Data::new(&program, &body, numbers));
-    for (lanes, processor) in WAYS {
+    for (lanes, processor) in ways() {
         let mut compiled = Compiled::with(&program, &body, lanes, processor)
             .map_err(|error| format!("{lanes}: {error}, {body:#?}"))?;
         for data in &datas {
@@ -153,7 +160,7 @@ fn every_operation_knows_all_pairs_of_edges() {
         let mut firsts = all.iter().flat_map(|a| all.iter().map(move |_| *a));
         let mut seconds = all.iter().flat_map(|_| all.iter().copied());
         let data = Data::own([&mut firsts, &mut seconds], scalar, all.len() * all.len());
-        for (lanes, processor) in WAYS {
+        for (lanes, processor) in ways() {
             let mut compiled = Compiled::with(&program, &body, lanes, processor).unwrap();
             compare(&format!("compiled, {lanes} lanes, {processor:?}"), &mut compiled, &program, &body, &data).unwrap();
         }
@@ -169,12 +176,14 @@ fn a_column_that_is_too_short_is_no_wrong_read() {
     let mut ones = std::iter::repeat(Value::F32(1.0));
     let mut data = Data::own([&mut few, &mut ones], Scalar::F32, 3);
     data.cut();
-    let mut compiled = Compiled::new(&program, &body).unwrap();
+    let mut compiled = Compiled::new(&program, &body, Processor::best()).unwrap();
     let _ = compare("compiled", &mut compiled, &program, &body, &data);
 }
 
 #[test]
 fn other_numbers_of_lanes_are_refused() {
     let (program, body) = (bodies::program(false), everything_of(Scalar::U8));
-    assert!([0, 1, 3, 64].into_iter().all(|lanes| Compiled::with(&program, &body, lanes, Processor::Host).is_err()));
+    let wrong = |(lanes, processor)| Compiled::with(&program, &body, lanes, processor).is_err();
+    assert!([0, 1, 3, 128].map(|lanes| (lanes, Processor::Portable)).into_iter().all(wrong));
+    assert!([(4, Processor::Avx2), (8, Processor::Avx512)].into_iter().all(wrong));
 }

@@ -189,7 +189,8 @@ fn check_found(grid: &LocalGrid, space: &Space, columns: &[Vec<f32>], reach: f32
     // By cell, then row: what each row must see, whatever block it is in.
     let mut slot_of = vec![0; rows as usize];
     (0..rows).for_each(|slot| slot_of[view.slot_rows[slot as usize] as usize] = slot);
-    let (mut blocks, mut asker) = (Blocks::default(), Asker::default());
+    // Vectors of some width, which shows in no result.
+    let (mut blocks, mut asker) = (Blocks::new(4 << (batch_rows / 64 % 3)), Asker::default());
     let mut asked = vec![false; rows as usize];
     for start in (0..rows).step_by(batch_rows as usize) {
         let batch = RowRange::new(start, rows.min(start + batch_rows));

@@ -173,8 +173,14 @@ pub(super) enum Summary {
 pub(super) enum BackendName {
     /// Operation by operation
     Interpreter,
-    /// As code of this machine
+    /// As code of this machine, with the widest vectors it has (`diptych doctor` says which)
     Compiled,
+    /// As code with vectors of 128 bits
+    Portable,
+    /// As code with vectors of 256 bits
+    Avx2,
+    /// As code with vectors of 512 bits
+    Avx512,
 }
 
 impl From<BackendName> for Backend {
@@ -182,6 +188,9 @@ impl From<BackendName> for Backend {
         match name {
             BackendName::Interpreter => Backend::Interpreter,
             BackendName::Compiled => Backend::Compiled,
+            BackendName::Portable => Backend::Portable,
+            BackendName::Avx2 => Backend::Avx2,
+            BackendName::Avx512 => Backend::Avx512,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use diptych_protocol::segment;
+use diptych_workers::body::compiled::Processor;
 use indicatif::HumanBytes;
 
 use super::{FAILED, fail, say};
@@ -15,6 +16,8 @@ pub(super) fn doctor() -> ExitCode {
         Err(e) => return fail(FAILED, format_args!("no shared memory: {}: {e}", segment::SHM_DIR)),
     };
     say(format_args!("cores          {} this process may use", cores()));
+    let processor = Processor::best();
+    say(format_args!("vectors        {} bits, by {}", processor.bits(), processor.name()));
     let memory = segment::memory_available().map_or("unknown".into(), |bytes| HumanBytes(bytes).to_string());
     say(format_args!("memory         {memory} available"));
     say(format_args!("{:<14} {} in all, {} free", segment::SHM_DIR, HumanBytes(room.size), HumanBytes(room.free)));

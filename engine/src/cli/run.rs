@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use diptych_protocol::segment;
+use diptych_workers::body::processor;
 use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
@@ -23,6 +24,12 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     };
     if arguments.help {
         return help(Some(&source));
+    }
+    if let Some(missing) = processor(arguments.backend.into()).filter(|processor| !processor.here()) {
+        return fail(
+            WRONG,
+            format_args!("this processor has no {} (`diptych doctor` says what it has)", missing.name()),
+        );
     }
     let compiled = scenario::compile(&source, &arguments.given, arguments.frames, registry);
     let compiled = match scenario::shown(&source, compiled) {

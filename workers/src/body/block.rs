@@ -108,6 +108,9 @@ pub trait Executor: Send {
         padded(count)
     }
 
+    /// Rows that are computed at once: what a block costs.
+    fn lanes(&self) -> usize;
+
     /// Rows that a block should have, where it may have any number; whether the body has loops.
     fn stretch(&self, loops: bool) -> usize;
 }

@@ -9,9 +9,6 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use super::slots;
 use crate::index::{Keys, ascend_few, per_axes};
 
-/// Rows of a vector, where vectors are wide.
-const LANES: usize = 8;
-
 /// What a block costs beside the candidates that it visits, as if it were so many more, by one vector of rows.
 const BLOCK_COST: u32 = 96;
 
@@ -21,14 +18,20 @@ const BLOCK_COST: u32 = 96;
 /// them, unless they are far apart) are joined as long as that costs no more than a block of its own would: each vector
 /// of rows visits all candidates of its block. How rows are blocked never shows in the bits: each row sees its
 /// neighbours in the order of slots, whoever asks with it.
-#[derive(Default)]
 pub struct Blocks {
+    /// Rows of a vector.
+    lanes: u32,
     keys: Keys,
     /// Where each block's keys end.
     ends: Vec<u32>,
 }
 
 impl Blocks {
+    /// For vectors of so many rows.
+    pub fn new(lanes: usize) -> Self {
+        Self { lanes: lanes.clamp(1, BLOCK_ROWS_MAX) as u32, keys: Keys::default(), ends: Vec::new() }
+    }
+
     /// Forms the blocks of a batch's rows, of the grid's own group or of another. `positions` are those of the batch alone.
     pub fn form(&mut self, grid: &GridView<'_>, positions: &[&[f32]], rows: RowRange, reach: f32) {
         let lattice = &grid.lattice;
@@ -42,7 +45,7 @@ impl Blocks {
 
     /// Joins sorted rows.
     fn join(&mut self, grid: &GridView<'_>, axes: usize, reach: f32) {
-        let price = Price::new(grid, axes, reach);
+        let price = Price::new(grid, axes, reach, self.lanes);
         let length = price.length;
         self.ends.clear();
         let mut open: Option<Open> = None;
@@ -75,7 +78,7 @@ impl Blocks {
     /// The same for a batch that is given by the grid's own slots, in which rows are sorted: [`Self::range`] says which of
     /// them a block has.
     pub fn form_slots(&mut self, grid: &GridView<'_>, positions: &[&[f32]], batch: RowRange, reach: f32) {
-        let price = Price::new(grid, positions.len(), reach);
+        let price = Price::new(grid, positions.len(), reach, self.lanes);
         self.ends.clear();
         let mut start = batch.start;
         while start < batch.end {
@@ -89,8 +92,8 @@ impl Blocks {
                 Part { visited: price.visited(line, first, last), slots, first, last }
             };
             let mut open: Option<Part> = None;
-            for first in (start..end).step_by(LANES) {
-                self.take(&price, line, &mut open, cut(first..end.min(first + LANES as u32)), &cut, batch.start);
+            for first in (start..end).step_by(self.lanes as usize) {
+                self.take(&price, line, &mut open, cut(first..end.min(first + self.lanes)), &cut, batch.start);
             }
             self.ends.push(end - batch.start);
             start = end;
@@ -168,14 +171,16 @@ struct Price<'g> {
     beside: u32,
     /// How many lines are visited.
     lines: u32,
+    /// Rows of a vector.
+    lanes: u32,
 }
 
 impl<'g> Price<'g> {
-    fn new(grid: &'g GridView<'g>, axes: usize, reach: f32) -> Self {
+    fn new(grid: &'g GridView<'g>, axes: usize, reach: f32, lanes: u32) -> Self {
         let lattice = &grid.lattice;
         let over = |axis: usize| (reach * lattice.scale[axis]).ceil().min(lattice.counts[axis] as f32) as u32;
         let across = |axis: usize| over(axis).saturating_mul(2).saturating_add(1).min(lattice.counts[axis]);
-        Self { grid, length: lattice.counts[0], beside: over(0), lines: (1..axes).map(across).product() }
+        Self { grid, length: lattice.counts[0], beside: over(0), lines: (1..axes).map(across).product(), lanes }
     }
 
     /// How many candidates rows between these cells of a line visit.
@@ -187,7 +192,7 @@ impl<'g> Price<'g> {
 
     /// What so many rows cost that visit so many candidates.
     fn of(&self, rows: usize, visited: u32) -> u32 {
-        BLOCK_COST.saturating_add((rows.div_ceil(LANES) as u32).saturating_mul(visited))
+        BLOCK_COST.saturating_add((rows as u32).div_ceil(self.lanes).saturating_mul(visited))
     }
 
     fn of_part(&self, part: &Part) -> u32 {

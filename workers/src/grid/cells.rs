@@ -7,6 +7,7 @@ use diptych_protocol::space::Space;
 
 use crate::index::{BadPosition, check, greater, lesser, per_axes};
 use crate::inverse;
+use crate::wide::wide;
 
 /// The bounds of the batch's rows: lows, then highs, an axis each. NaN is left out: [`count`] blames it.
 pub fn bounds(positions: &[&[f32]], rows: RowRange, bounds: &mut [f32]) {
@@ -31,10 +32,17 @@ pub fn count(
 ) -> Result<(), BadPosition> {
     check(space, positions, rows)?;
     per_axes!(positions, |columns| {
-        let columns = columns.map(|column| &column[rows.indices()]);
-        for (at, cell) in cell_of.iter_mut().enumerate() {
-            *cell = lattice.cell_of(columns.map(|column| column[at]));
-        }
+        let columns = columns.map(|column| &column[rows.indices()][..cell_of.len()]);
+        // By value: through a reference it would be read anew for each row.
+        let (lattice, cell_of) = (*lattice, &mut *cell_of);
+        wide(
+            #[inline(always)]
+            move || {
+                for at in 0..cell_of.len() {
+                    cell_of[at] = lattice.cell_of(columns.map(|column| column[at]));
+                }
+            },
+        );
     });
     inverse::count(shape, cell_of, counts);
     Ok(())

@@ -7,6 +7,7 @@ use diptych_protocol::space::Space;
 use super::cut::key;
 use super::per_axes;
 use super::scratch::KdScratch;
+use crate::wide::wide;
 
 /// The planes that [`split`](super::split()) chose.
 #[derive(Clone, Copy, Debug)]
@@ -102,10 +103,15 @@ fn descend<const K: usize>(columns: [&[f32]; K], planes: &[Plane], rows: RowRang
 
 /// Finds the first position of a batch that no index can hold.
 pub(crate) fn check(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
-    let mut fine = true;
-    for (axis, column) in positions.iter().enumerate() {
-        fine &= column[rows.indices()].iter().fold(true, |fine, &x| fine & space.holds(axis, x));
-    }
+    let fine = wide(
+        #[inline(always)]
+        || {
+            let column = |(axis, column): (usize, &&[f32])| {
+                column[rows.indices()].iter().fold(true, |fine, &x| fine & space.holds(axis, x))
+            };
+            positions.iter().enumerate().map(column).fold(true, |fine, column| fine & column)
+        },
+    );
     if fine {
         return Ok(());
     }

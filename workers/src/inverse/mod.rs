@@ -42,8 +42,17 @@ pub fn look_up<'a>(references: &[u32], lookup: Lookup<'a>) -> &'a [u32] {
 /// Counts the references of a batch's rows, one count a chunk.
 pub fn count(shape: &InverseShape, references: &[u32], counts: &mut [u32]) {
     counts.fill(0);
+    // Rows side by side mostly refer to one chunk: each count in memory would wait for the one before.
+    let (mut last, mut count) = (0, 0);
     for chunk in references.iter().filter_map(|&target| chunk_of(shape, target)) {
-        counts[chunk] += 1;
+        if chunk != last {
+            counts[last] += std::mem::replace(&mut count, 0);
+            last = chunk;
+        }
+        count += 1;
+    }
+    if count > 0 {
+        counts[last] += count;
     }
 }
 
@@ -65,10 +74,16 @@ pub fn scatter(
     let next = &mut scratch.next;
     next.clear();
     next.extend_from_slice(first_slots);
+    // As when they were counted.
+    let (mut last, mut slot) = (0, next.first().copied().unwrap_or(0));
     for (row, &target) in (rows.start..rows.end).zip(references) {
         if let Some(chunk) = chunk_of(shape, target) {
-            scattered[next[chunk] as usize].store(row, Ordering::Relaxed);
-            next[chunk] += 1;
+            if chunk != last {
+                next[last] = slot;
+                (last, slot) = (chunk, next[chunk]);
+            }
+            scattered[slot as usize].store(row, Ordering::Relaxed);
+            slot += 1;
         }
     }
 }
@@ -99,12 +114,13 @@ pub fn list(shape: &InverseShape, references: &[u32], scratch: &mut InverseScrat
         next[target_of(row)] += 1;
     }
     let mut start = 0;
-    for next in next.iter_mut() {
+    for (next, to) in next.iter_mut().zip(&mut *chunk.starts) {
+        *to = chunk.first_slot + start;
         start += std::mem::replace(next, start);
     }
-    // One more in the last chunk, which finds nothing in `next`: the end of all.
-    for (at, to) in chunk.starts.iter_mut().enumerate() {
-        *to = chunk.first_slot + next.get(at).copied().unwrap_or(start);
+    // Of the last chunk one more: the end of all.
+    if let Some(end) = chunk.starts.get_mut(next.len()) {
+        *end = chunk.first_slot + start;
     }
     for row in rows() {
         let next = &mut next[target_of(row)];

@@ -65,7 +65,7 @@ impl Function<'_> {
         let beyond = self.m.compare(beyond, scalar, b, a);
         let zeros = self.m.binary(zeros, scalar, a, b);
         let nan = self.m.unordered(scalar, a, a);
-        let other = self.m.binary(Binary::Or, scalar, beyond, nan);
+        let other = self.m.binary(Binary::Or, Scalar::Bool, beyond, nan);
         let taken = self.m.select(scalar, other, b, a);
         let equal = self.m.compare(Compare::Eq, scalar, a, b);
         self.m.select(scalar, equal, zeros, taken)

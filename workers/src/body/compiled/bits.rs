@@ -23,14 +23,18 @@ impl Function<'_> {
             Value::U8(x) => self.m.all(u32::from(x)),
             Value::U16(x) => self.m.all(u32::from(x)),
             Value::U32(x) => self.m.all(x),
-            Value::Bool(x) => self.m.all(if x { u32::MAX } else { 0 }),
+            Value::Bool(x) => self.m.all_masks(x),
         };
         vec![part; self.parts(value.scalar())]
     }
 
     /// All bits 0.
     pub(super) fn zero(&mut self, scalar: Scalar) -> Parts {
-        let part = if scalar == Scalar::F64 { self.m.all_wide(0) } else { self.m.all(0) };
+        let part = match scalar {
+            Scalar::F64 => self.m.all_wide(0),
+            Scalar::Bool => self.m.all_masks(false),
+            _ => self.m.all(0),
+        };
         vec![part; self.parts(scalar)]
     }
 
@@ -47,8 +51,11 @@ impl Function<'_> {
 
     /// The value where the mask says so, else all bits 0.
     pub(super) fn masked(&mut self, scalar: Scalar, mask: &[Part], a: &[Part]) -> Parts {
+        if scalar == Scalar::Bool {
+            return self.pairs(Binary::And, scalar, mask, a);
+        }
         let mask = self.mask_of(scalar, mask);
-        self.pairs(Binary::And, scalar, &mask, a)
+        mask.iter().zip(a).map(|(mask, a)| self.m.masked(scalar, *mask, *a)).collect()
     }
 
     /// What is true of both, where one may be everything.

@@ -19,7 +19,10 @@ impl Function<'_> {
             (Grain::Either, Op::Const(value)) => self.byte_everywhere(value),
             (Grain::Either, Op::Read { .. }) => {
                 let raw = self.raw(id);
-                if typed.scalar == Scalar::Bool { self.byte_masks(raw) } else { raw }
+                match typed.scalar {
+                    Scalar::Bool => raw.into_iter().map(|bits| self.m.masks_of_bytes(bits)).collect(),
+                    _ => raw,
+                }
             }
             (Grain::Bytes, _) if self.waits(id) => self.converted(id),
             (Grain::Bytes, _) => return self.wrong(typed.scalar, "an operation in bytes is used before it is there"),
@@ -50,12 +53,11 @@ impl Function<'_> {
     pub(super) fn byte_operation(&mut self, scalar: Scalar, op: Op) -> Parts {
         match op {
             Op::Unary(Unary::Not, a) => {
-                let (a, ones) = (self.bytes_of(a), self.m.all_bytes(0xff));
+                let (a, ones) = (self.bytes_of(a), self.m.all_byte_masks(true));
                 a.into_iter().map(|a| self.m.binary(Binary::Xor, Scalar::Bool, a, ones)).collect()
             }
-            // A mask is -1.
-            Op::Binary(Binary::Add, a, b) if self.counts(b) => self.less_masks(a, b),
-            Op::Binary(Binary::Add, a, b) if self.counts(a) => self.less_masks(b, a),
+            Op::Binary(Binary::Add, a, b) if self.counts(b) => self.counted(a, b),
+            Op::Binary(Binary::Add, a, b) if self.counts(a) => self.counted(b, a),
             Op::Binary(op @ (Binary::Min | Binary::Max), a, b) => match self.plan.grains.decided(op, a, b) {
                 Some(taken) => self.bytes_of(taken),
                 None => self.byte_pairs(a, b, |f, a, b| f.m.binary_bytes(op, a, b)),
@@ -88,9 +90,9 @@ impl Function<'_> {
         }
     }
 
-    fn less_masks(&mut self, from: ValueId, counted: ValueId) -> Parts {
-        let Op::Convert(mask) = self.body.ops[counted].op else { return self.bytes_of(from) };
-        self.byte_pairs(from, mask, |f, from, mask| f.m.binary_bytes(Binary::Sub, from, mask))
+    fn counted(&mut self, to: ValueId, counted: ValueId) -> Parts {
+        let Op::Convert(mask) = self.body.ops[counted].op else { return self.bytes_of(to) };
+        self.byte_pairs(to, mask, |f, to, mask| f.m.step_bytes(to, mask))
     }
 
     /// A truth value as a number: as it stands in its column, if it comes from there.
@@ -100,7 +102,7 @@ impl Function<'_> {
             return self.raw(from);
         }
         let (masks, one) = (self.bytes_of(from), self.m.all_bytes(1));
-        masks.into_iter().map(|mask| self.m.binary(Binary::And, Scalar::Bool, mask, one)).collect()
+        masks.into_iter().map(|mask| self.m.masked_bytes(mask, one)).collect()
     }
 
     fn is_read(&self, id: ValueId) -> bool {
@@ -120,17 +122,12 @@ impl Function<'_> {
         (0..self.byte_parts()).map(|part| self.m.load_bytes(at.behind(part as i32 * stride))).collect()
     }
 
-    fn byte_masks(&mut self, raw: Parts) -> Parts {
-        let zero = self.m.all_bytes(0);
-        raw.into_iter().map(|part| self.m.binary_bytes(Binary::Sub, zero, part)).collect()
-    }
-
     pub(super) fn byte_everywhere(&mut self, value: Value) -> Parts {
-        let byte = match value {
-            Value::Bool(is) => u8::from(is).wrapping_neg(),
-            value => value.as_f64() as u8,
+        let part = match value {
+            Value::Bool(is) => self.m.all_byte_masks(is),
+            value => self.m.all_bytes(value.as_f64() as u8),
         };
-        vec![self.m.all_bytes(byte); self.byte_parts()]
+        vec![part; self.byte_parts()]
     }
 
     /// Stores the lanes of a column of bytes.
@@ -142,7 +139,7 @@ impl Function<'_> {
             let mut part = *part;
             if scalar == Scalar::Bool {
                 let one = self.m.all_bytes(1);
-                part = self.m.binary(Binary::And, Scalar::Bool, part, one);
+                part = self.m.masked_bytes(part, one);
             }
             self.m.store_bytes(at.behind(place as i32 * stride), part);
         }

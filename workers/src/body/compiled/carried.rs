@@ -106,20 +106,23 @@ impl Function<'_> {
             let (new, old) = (self.value(id), self.carried(it, place)?);
             return Some(self.binary_of(op, scalar, old, new));
         };
+        if !scalar.is_float() && is_one(self.body.ops[id].op) {
+            let steps = self.carried(it, place)?.into_iter().zip(counts).map(|(old, mask)| self.m.step(old, mask, op));
+            let steps = steps.collect();
+            return Some(self.wrap(scalar, steps));
+        }
+        if self.m.merges() {
+            let (new, old) = (self.value(id), self.carried(it, place)?);
+            let masks = self.mask_of(scalar, &counts);
+            let all = old.into_iter().zip(new).zip(masks);
+            let merged = all.map(|((old, new), mask)| self.m.merge(op, scalar, mask, old, new)).collect();
+            return Some(self.wrap(scalar, merged));
+        }
         if scalar.is_float() {
             return self.sum(it, place, op, carried, &counts);
         }
-        // A mask is -1: ones are counted by taking it off.
-        let one = is_one(self.body.ops[id].op);
-        let (op, new) = match op {
-            Binary::Add if one => (Binary::Sub, counts),
-            Binary::Sub if one => (Binary::Add, counts),
-            op => {
-                let new = self.value(id);
-                (op, self.masked(scalar, &counts, &new))
-            }
-        };
-        let old = self.carried(it, place)?;
+        let new = self.value(id);
+        let (new, old) = (self.masked(scalar, &counts, &new), self.carried(it, place)?);
         Some(self.binary_of(op, scalar, old, new))
     }
 

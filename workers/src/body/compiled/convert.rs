@@ -18,7 +18,7 @@ impl Function<'_> {
             }
             (Scalar::Bool, _) => {
                 let one = self.m.all(1);
-                let number = a.into_iter().map(|a| self.m.binary(Binary::And, Scalar::U32, a, one)).collect();
+                let number = a.into_iter().map(|a| self.m.masked(Scalar::U32, a, one)).collect();
                 if to.is_float() { self.convert(Scalar::U8, to, number) } else { number }
             }
             (Scalar::F32, Scalar::F64) => a.into_iter().flat_map(|a| self.m.promote(a)).collect(),

@@ -95,8 +95,7 @@ impl Function<'_> {
         self.enter(one);
         turn(self, &now, &present);
         for ((number, now), present) in numbers.iter().zip(&now).zip(&present) {
-            // A mask is -1.
-            let next = self.m.binary(Binary::Sub, Scalar::I32, *now, *present);
+            let next = self.m.step(*now, *present, Binary::Add);
             self.m.set(*number, next);
         }
         self.m.jump(head);

@@ -2,8 +2,9 @@
 //! and masks, is written once, above this.
 //!
 //! A [`Part`] is a vector or a *number* (an address, a count: 64 bits). Vectors have so many lanes of 32 bits, or half as
-//! many of 64. Integers of all types stand in 32 bits, extended by their sign or zeros; a `bool` is all ones or all
-//! zeros, and so is what compares `f64`, in 64 bits (see [`Machine::narrow`]).
+//! many of 64. Integers of all types stand in 32 bits, extended by their sign or zeros. A `bool` is a *mask*: what that is
+//! made of the machine knows. What compares `f64` is a mask of lanes of 64 bits (see [`Machine::narrow`]). Mostly masks
+//! are vectors, all ones or all zeros: what is said of them here by default.
 
 use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::types::Scalar;
@@ -64,7 +65,7 @@ pub(super) enum If {
 
 /// Emits instructions, one after another.
 pub(super) trait Machine {
-    /// Lanes of 32 bits of a vector: 4 or 8.
+    /// Lanes of 32 bits of a vector: 4, 8 or 16.
     fn width(&self) -> usize;
     /// How many registers the body's values should be fitted into, what does not fit being parked; nothing where the
     /// machine sees to that itself.
@@ -123,13 +124,17 @@ pub(super) trait Machine {
     fn all(&mut self, lane: u32) -> Part;
     /// A pattern in all lanes of 64 bits.
     fn all_wide(&mut self, lane: u64) -> Part;
+    /// True or false in all lanes.
+    fn all_masks(&mut self, is: bool) -> Part {
+        self.all(if is { u32::MAX } else { 0 })
+    }
     /// `first`, `first + 1`, ...
     fn numbers_from(&mut self, first: u32) -> Part;
 
     /// `Neg`, `Abs`, `Not`, `Sqrt`, and if it rounds `Floor`, `Ceil`, `Trunc`.
     fn unary(&mut self, op: Unary, scalar: Scalar, a: Part) -> Part;
     /// `Add`, `Sub`, `Mul`, `And`, `Or`, `Xor`; of floats `Div`, of integers `Min` and `Max`. Bits of any vectors may be
-    /// combined.
+    /// combined, and masks with each other.
     fn binary(&mut self, op: Binary, scalar: Scalar, a: Part, b: Part) -> Part;
     /// A mask, of 64 bits for `f64`.
     fn compare(&mut self, op: Compare, scalar: Scalar, a: Part, b: Part) -> Part;
@@ -137,6 +142,23 @@ pub(super) trait Machine {
     fn unordered(&mut self, scalar: Scalar, a: Part, b: Part) -> Part;
     /// The first where the mask, as wide as the type, says so, else the second.
     fn select(&mut self, scalar: Scalar, mask: Part, a: Part, b: Part) -> Part;
+    /// The vector where the mask, as wide as the type, says so, else all bits 0.
+    fn masked(&mut self, scalar: Scalar, mask: Part, a: Part) -> Part {
+        self.binary(Binary::And, scalar, mask, a)
+    }
+    /// An integer, and where the mask says so one more (`Add`) or less (`Sub`).
+    fn step(&mut self, a: Part, mask: Part, op: Binary) -> Part {
+        // A mask is -1.
+        self.binary(if op == Binary::Add { Binary::Sub } else { Binary::Add }, Scalar::I32, a, mask)
+    }
+    /// Whether it has [`Machine::merge`].
+    fn merges(&self) -> bool {
+        false
+    }
+    /// Both operands combined where the mask, as wide as the type, says so, else the first.
+    fn merge(&mut self, op: Binary, scalar: Scalar, mask: Part, a: Part, b: Part) -> Part {
+        unreachable!("{op:?} {scalar:?} {mask:?} {a:?} {b:?}: nothing is merged")
+    }
     /// Shifts lanes of 32 bits.
     fn left(&mut self, a: Part, by: u32) -> Part;
     /// Shifts lanes of 32 bits, filled with the sign or with zeros.
@@ -159,8 +181,8 @@ pub(super) trait Machine {
     /// The same from `f64`.
     fn double_to_integer(&mut self, unsigned: bool, low: Part, high: Part) -> Part;
 
-    /// One vector of bytes from memory: four times [`Self::width`] lanes. This and the next seven are asked for only where
-    /// the plan has values in bytes.
+    /// One vector of bytes from memory: four times [`Self::width`] lanes. This and those up to
+    /// [`Machine::condense`] are asked for only where the plan has values in bytes.
     fn load_bytes(&mut self, at: Address) -> Part {
         unreachable!("{at:?}: no bytes")
     }
@@ -172,17 +194,33 @@ pub(super) trait Machine {
     fn all_bytes(&mut self, lane: u8) -> Part {
         unreachable!("{lane}: no bytes")
     }
+    /// A mask of 8 bits, the same in all lanes.
+    fn all_byte_masks(&mut self, is: bool) -> Part {
+        unreachable!("{is}: no bytes")
+    }
+    /// That of bytes that are 0 or 1.
+    fn masks_of_bytes(&mut self, bits: Part) -> Part {
+        unreachable!("{bits:?}: no bytes")
+    }
     /// `Add`, `Sub`, `And`, `Or`, `Xor`, and of unsigned bytes `Min` and `Max`.
     fn binary_bytes(&mut self, op: Binary, a: Part, b: Part) -> Part {
         unreachable!("{op:?} {a:?} {b:?}: no bytes")
     }
-    /// A mask of 8 bits, of unsigned bytes.
+    /// A mask of 8 bits, of unsigned bytes or of such masks.
     fn compare_bytes(&mut self, op: Compare, a: Part, b: Part) -> Part {
         unreachable!("{op:?} {a:?} {b:?}: no bytes")
     }
     /// The first where the mask of 8 bits says so, else the second.
     fn select_bytes(&mut self, mask: Part, a: Part, b: Part) -> Part {
         unreachable!("{mask:?} {a:?} {b:?}: no bytes")
+    }
+    /// The bytes where the mask says so, else 0.
+    fn masked_bytes(&mut self, mask: Part, a: Part) -> Part {
+        unreachable!("{mask:?} {a:?}: no bytes")
+    }
+    /// One more where the mask says so.
+    fn step_bytes(&mut self, a: Part, mask: Part) -> Part {
+        unreachable!("{a:?} {mask:?}: no bytes")
     }
     /// Bytes in lanes of 32 bits: masks, or else unsigned integers.
     fn spread(&mut self, bytes: Part, mask: bool) -> [Part; 4] {

@@ -1,4 +1,4 @@
-//! The compiled back end: a body becomes machine code that computes 4 to 32 rows at once.
+//! The compiled back end: a body becomes machine code that computes 4 to 64 rows at once.
 //!
 //! Rows are the lanes of vectors, all loops stand inside the generated function, control flow is masks. The bits are
 //! those of [`diptych_protocol::eval`], whatever the number of lanes. What costs much and only some rows need is jumped
@@ -6,7 +6,7 @@
 //! (`grain`, `bytes`).
 //!
 //! `function` and the modules beside it write a body down as instructions of a `machine`; there are two,
-//! the `portable` one (Cranelift, 128 bits) and the `wide` one (x86-64 with AVX2, 256 bits). What does not depend on the
+//! the `portable` one (Cranelift, 128 bits) and the `wide` one (x86-64: 256 bits with AVX2, 512 with AVX-512). What does not depend on the
 //! machine either: the `plan` of what is needed, the `words` that the code finds its data in, the checks before each
 //! call (`arguments`), the registered functions (`calls`), the finished `code`.
 
@@ -37,21 +37,15 @@ mod wide;
 mod words;
 
 use diptych_protocol::body::Body;
-use diptych_protocol::limits::BLOCK_ROWS_MAX;
+use diptych_protocol::limits::{BLOCK_ROWS_MAX, LANES_MAX};
 use diptych_protocol::program::Program;
+use diptych_protocol::types::Scalar;
 use thiserror::Error;
 
 use self::code::Code;
 use self::plan::Plan;
 use self::portable::Portable;
 use super::block::{Block, Executor, ValuesMut};
-
-/// Rows that the portable machine computes at once. Four: more would spill the sums of a loop over neighbours from its
-/// registers, and the bits are the same at any number.
-const LANES: usize = 4;
-
-/// Rows that are computed at once where most values are of one byte.
-const BYTE_LANES: usize = 32;
 
 /// A body in machine code.
 pub struct Compiled {
@@ -68,6 +62,8 @@ pub enum CompileError {
     Lanes(usize),
     #[error("this processor is not supported: {0}")]
     Processor(String),
+    #[error("this processor has no {0}")]
+    Missing(&'static str),
     #[error("the code generator fails: {0}")]
     Generator(String),
     #[error("the generated code asks for {0}, which it has not been given")]
@@ -79,59 +75,118 @@ pub enum CompileError {
 /// Which instructions code may have. They change no bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Processor {
-    /// All that this processor has: the wide machine if there is one for it.
-    Host,
-    /// All that this processor has, by the portable machine.
+    /// Vectors of 512 bits, by the wide machine.
+    Avx512,
+    /// Vectors of 256 bits, by the wide machine.
+    Avx2,
+    /// All that this processor has, by the portable machine: 128 bits.
     Portable,
     /// What every processor of its kind has, by the portable machine.
     Plain,
 }
 
+impl Processor {
+    /// What suits this processor best.
+    pub fn best() -> Self {
+        [Processor::Avx512, Processor::Avx2].into_iter().find(|it| it.here()).unwrap_or(Processor::Portable)
+    }
+
+    /// What suits a body best. One that goes over neighbours in `f64` for the most part has vectors of 256 bits: twice as wide
+    /// ones take twice as long to divide, and so many rows more see more in vain.
+    pub fn best_for(body: &Body) -> Self {
+        let shared = body.loops.values().filter(|it| words::Kind::of(it) == words::Kind::Shared);
+        let ops = || {
+            shared
+                .clone()
+                .flat_map(|it| body.ops.iter().map(|(_, typed)| typed).skip(it.body().start).take(it.body().len()))
+        };
+        let doubles = ops().filter(|typed| typed.scalar == Scalar::F64).count();
+        match Self::best() {
+            Processor::Avx512 if 2 * doubles > ops().count() => Processor::Avx2,
+            best => best,
+        }
+    }
+
+    /// Whether this processor has what the code needs.
+    pub fn here(self) -> bool {
+        match self {
+            Processor::Portable | Processor::Plain => true,
+            #[cfg(all(target_arch = "x86_64", unix))]
+            Processor::Avx2 | Processor::Avx512 => self.level().is_some_and(wide::Level::here),
+            #[cfg(not(all(target_arch = "x86_64", unix)))]
+            Processor::Avx2 | Processor::Avx512 => false,
+        }
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Processor::Avx512 => "AVX-512 (F, BW, DQ, VL)",
+            Processor::Avx2 => "AVX2",
+            Processor::Portable | Processor::Plain => "the portable machine",
+        }
+    }
+
+    /// Bits of a vector.
+    pub fn bits(self) -> usize {
+        match self {
+            Processor::Avx512 => 512,
+            Processor::Avx2 => 256,
+            Processor::Portable | Processor::Plain => 128,
+        }
+    }
+
+    #[cfg(all(target_arch = "x86_64", unix))]
+    fn level(self) -> Option<wide::Level> {
+        match self {
+            Processor::Avx512 => Some(wide::Level::Avx512),
+            Processor::Avx2 => Some(wide::Level::Avx2),
+            Processor::Portable | Processor::Plain => None,
+        }
+    }
+
+    /// Whether code for it computes in bytes what can be, so many rows at once.
+    fn in_bytes(self, lanes: usize) -> bool {
+        matches!(self, Processor::Avx512 | Processor::Avx2) && lanes == self.bits() / 8
+    }
+
+    /// What makes code for it.
+    fn generator(self) -> Box<dyn Generator> {
+        #[cfg(all(target_arch = "x86_64", unix))]
+        if let Some(level) = self.level() {
+            return Box::new(level);
+        }
+        Box::new(Portable { processor: self })
+    }
+}
+
 /// Makes machine code of a planned body.
 trait Generator {
-    /// The code, or nothing where this generator leaves the body to the next.
-    fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Option<Code>, CompileError>;
+    /// The code.
+    fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Code, CompileError>;
 }
 
 impl Compiled {
-    /// Compiles a verified body for this processor, as many rows at once as suits it.
-    pub fn new(program: &Program, body: &Body) -> Result<Self, CompileError> {
-        let lanes = match Self::wide() {
-            Some(_) if Plan::pays_in_bytes(body) => BYTE_LANES,
-            Some(_) => 8,
-            None => LANES,
-        };
-        Self::with(program, body, lanes, Processor::Host)
+    /// Compiles a verified body, as many rows at once as suits the processor: a vector of them. More would spill the sums of
+    /// a loop over neighbours from its registers, and the bits are the same at any number.
+    pub fn new(program: &Program, body: &Body, processor: Processor) -> Result<Self, CompileError> {
+        let bytes = processor.bits() / 8;
+        let in_bytes = processor.in_bytes(bytes) && Plan::pays_in_bytes(body);
+        Self::with(program, body, if in_bytes { bytes } else { bytes / 4 }, processor)
     }
 
-    /// The same for some processor and so many rows at once: 4, 8, 16 or 32. With 32 the wide machine computes in bytes what
-    /// can be.
+    /// The same for so many rows at once: whole vectors, at most 64. Where they are as many as a wide vector has bytes,
+    /// it is computed in bytes what can be.
     pub fn with(program: &Program, body: &Body, lanes: usize, processor: Processor) -> Result<Self, CompileError> {
-        let wide = Self::wide().filter(|_| processor == Processor::Host && lanes >= 8);
-        if ![4, 8, 16, BYTE_LANES].contains(&lanes) {
+        if !processor.here() {
+            return Err(CompileError::Missing(processor.name()));
+        }
+        if !lanes.is_power_of_two() || !(processor.bits() / 32..=LANES_MAX).contains(&lanes) {
             return Err(CompileError::Lanes(lanes));
         }
-        let plan = Plan::new(program, body, lanes, wide.is_some() && lanes == BYTE_LANES);
-        if let Some(wide) = wide
-            && let Some(code) = wide.generate(program, body, &plan)?
-        {
-            return Ok(Self { plan, code, words: Vec::new() });
-        }
-        match (Portable { processor }).generate(program, body, &plan)? {
-            Some(code) => Ok(Self { plan, code, words: Vec::new() }),
-            None => Err(CompileError::Generator("none takes it".into())),
-        }
-    }
-
-    /// The generator of wide code, if this processor has what that needs.
-    #[cfg(all(target_arch = "x86_64", unix))]
-    fn wide() -> Option<wide::Avx2> {
-        wide::Avx2::here().then_some(wide::Avx2)
-    }
-
-    #[cfg(not(all(target_arch = "x86_64", unix)))]
-    fn wide() -> Option<Portable> {
-        None
+        let plan = Plan::new(program, body, lanes, processor.in_bytes(lanes));
+        let code = processor.generator().generate(program, body, &plan)?;
+        Ok(Self { plan, code, words: Vec::new() })
     }
 
     /// Bytes of machine code.
@@ -148,6 +203,10 @@ impl Executor for Compiled {
 
     fn room(&self, count: usize) -> usize {
         count.next_multiple_of(self.plan.lanes.max(BLOCK_ROWS_MAX))
+    }
+
+    fn lanes(&self) -> usize {
+        self.plan.lanes
     }
 
     /// Few enough that what one rule writes, or what is listed for loops, is in the first cache for what comes next.

@@ -125,9 +125,9 @@ impl Function<'_> {
         parts
             .map(|d| {
                 let above = self.m.compare(Compare::Gt, scalar, d, half);
-                let above = self.m.binary(Binary::And, scalar, above, long);
+                let above = self.m.masked(scalar, above, long);
                 let below = self.m.compare(Compare::Lt, scalar, d, minus_half);
-                let below = self.m.binary(Binary::And, scalar, below, back);
+                let below = self.m.masked(scalar, below, back);
                 let around = self.m.binary(Binary::Or, scalar, above, below);
                 self.m.binary(Binary::Sub, scalar, d, around)
             })

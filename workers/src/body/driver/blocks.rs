@@ -10,7 +10,6 @@ use super::bound::{Found, Surroundings};
 use crate::{grid, index};
 
 /// The blocks of one batch.
-#[derive(Default)]
 pub(super) struct Blocks {
     tree: index::Blocks,
     grid: grid::Blocks,
@@ -20,6 +19,12 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
+    /// For vectors of so many rows.
+    pub fn new(lanes: usize) -> Self {
+        let (tree, of_grid, stretches) = Default::default();
+        Self { tree, grid: grid::Blocks::new(lanes), of_grid, stretches }
+    }
+
     /// `by_buckets` says that no block may lie across the buckets of a tree over the own group.
     pub fn form(&mut self, around: &Around, space: &Surroundings<'_>, rows: RowRange, by_buckets: bool) {
         let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));

@@ -146,6 +146,11 @@ impl Core {
         if self.forming().is_some() { BLOCK_ROWS_MAX } else { self.stretch() }
     }
 
+    /// Rows that are computed at once.
+    pub fn lanes(&self) -> usize {
+        self.executor.lanes()
+    }
+
     /// Lanes that a block of so many rows has to have room for.
     pub fn room(&self, count: usize) -> usize {
         self.executor.room(count)

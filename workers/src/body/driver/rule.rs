@@ -42,14 +42,14 @@ impl Rule {
         let core = Core::new(program, group, body, &slots, executor(program, body, backend)?);
         Ok(Self {
             forming: core.forming(),
-            core,
-            blocks: Blocks::default(),
+            blocks: Blocks::new(core.lanes()),
             moved: Moved::of(program, group, &slots),
             ends: Vec::new(),
             rooms: Rooms::default(),
             own: slots.own.iter().map(|slot| Column::new(slot.scalar)).collect(),
             out: slots.out.iter().map(|scalar| Column::new(*scalar)).collect(),
             slots,
+            core,
         })
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Portable {
 }
 
 impl Generator for Portable {
-    fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Option<Code>, CompileError> {
+    fn generate(&self, program: &Program, body: &Body, plan: &Plan) -> Result<Code, CompileError> {
         let fails = |error: &dyn std::fmt::Display| CompileError::Generator(error.to_string());
         let mut flags = settings::builder();
         // Anything above `none` moves loads away from their uses, and spills.
@@ -74,7 +74,7 @@ impl Generator for Portable {
         let len = compiled.code_buffer().len();
         module.clear_context(&mut context);
         module.finalize_definitions().map_err(|error| fails(&error))?;
-        Ok(Some(Code::of_module(module, id, len)))
+        Ok(Code::of_module(module, id, len))
     }
 }
 

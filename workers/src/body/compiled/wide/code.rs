@@ -3,27 +3,49 @@
 use iced_x86::Code;
 
 use super::super::machine::{Block, Part};
+use super::level::Level;
 
 /// What stands in a register.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Class {
     Number,
     Vector,
+    /// A bit a lane; those past the lanes are 0.
+    Mask,
 }
 
 /// An operand, and how wide a view of its register the instruction takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Arg {
-    /// 256 bits.
-    Y(Part),
-    /// The low 128 bits.
+    /// A whole vector.
+    V(Part),
+    /// Its low half.
+    H(Part),
+    /// Its low 128 bits.
     X(Part),
+    /// A mask.
+    K(Part),
     /// 64 bits.
     Q(Part),
     /// The low 32 bits.
     D(Part),
     Memory(Memory),
     Number(i64),
+    /// Behind all others: the lanes that are made. Those that are not stay as they are
+    Where(Part),
+    /// or become 0.
+    Only(Part),
+}
+
+impl Arg {
+    /// The part it is.
+    pub fn part(&self) -> Option<Part> {
+        match *self {
+            Arg::V(part) | Arg::H(part) | Arg::X(part) | Arg::K(part) | Arg::Q(part) | Arg::D(part) => Some(part),
+            Arg::Where(part) | Arg::Only(part) => Some(part),
+            Arg::Memory(_) | Arg::Number(_) => None,
+        }
+    }
 }
 
 /// Where something stands.
@@ -66,7 +88,7 @@ pub(super) enum Inst {
         to: Part,
         from: Part,
     },
-    /// 32 bytes of the pool.
+    /// A vector or a mask of the pool.
     Constant {
         to: Part,
         at: usize,
@@ -91,19 +113,13 @@ impl Inst {
         match self {
             Inst::Plain { role, args, .. } => {
                 for (place, arg) in args.iter().enumerate() {
-                    match *arg {
-                        Arg::Y(part) | Arg::X(part) | Arg::Q(part) | Arg::D(part) => {
-                            if place > 0 || *role != Role::Makes {
-                                f(part);
-                            }
+                    if let Arg::Memory(Memory { base, index, .. }) = *arg {
+                        if let Base::Part(part) = base {
+                            f(part);
                         }
-                        Arg::Memory(Memory { base, index, .. }) => {
-                            if let Base::Part(part) = base {
-                                f(part);
-                            }
-                            index.into_iter().for_each(|(part, _)| f(part));
-                        }
-                        Arg::Number(_) => {}
+                        index.into_iter().for_each(|(part, _)| f(part));
+                    } else if place > 0 || *role != Role::Makes {
+                        arg.part().into_iter().for_each(&mut f);
                     }
                 }
             }
@@ -116,10 +132,7 @@ impl Inst {
     /// The part it makes or changes.
     pub fn makes(&self) -> Option<Part> {
         match self {
-            Inst::Plain { role: Role::Makes | Role::Changes, args, .. } => match args.first() {
-                Some(Arg::Y(part) | Arg::X(part) | Arg::Q(part) | Arg::D(part)) => Some(*part),
-                _ => None,
-            },
+            Inst::Plain { role: Role::Makes | Role::Changes, args, .. } => args.first().and_then(Arg::part),
             Inst::Enter(to) | Inst::Move { to, .. } | Inst::Constant { to, .. } => Some(*to),
             _ => None,
         }
@@ -127,13 +140,14 @@ impl Inst {
 }
 
 /// A function in the making.
-#[derive(Default)]
 pub(super) struct Text {
+    pub level: Level,
     pub insts: Vec<Inst>,
     /// The class of each part.
     pub classes: Vec<Class>,
     /// Of parts that are constants: where they stand in the pool.
     pub constants: Vec<Option<usize>>,
+    /// Vectors, one behind another.
     pub pool: Vec<u8>,
     /// The first instruction of each block that has been begun, in their order.
     pub begun: Vec<(Block, usize)>,
@@ -143,11 +157,22 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// Nothing yet.
+    pub fn new(level: Level) -> Self {
+        let (insts, classes, constants, pool, begun) = Default::default();
+        Self { level, insts, classes, constants, pool, begun, blocks: 0, frame: 0 }
+    }
+
     /// A new part.
     pub fn part(&mut self, class: Class) -> Part {
         self.classes.push(class);
         self.constants.push(None);
         Part(self.classes.len() as u32 - 1)
+    }
+
+    /// The class of a part.
+    pub fn class(&self, part: Part) -> Class {
+        self.classes[part.0 as usize]
     }
 
     /// The instructions of a block that does nothing but decide where to go on.
@@ -159,13 +184,14 @@ impl Text {
         decides.then_some(insts)
     }
 
-    /// 32 bytes in the pool: where.
-    pub fn pooled(&mut self, bytes: [u8; 32]) -> usize {
-        match self.pool.chunks_exact(32).position(|known| known == bytes) {
-            Some(place) => place * 32,
+    /// A vector in the pool: where.
+    pub fn pooled(&mut self, bytes: &[u8]) -> usize {
+        let size = self.level.bytes();
+        match self.pool.chunks_exact(size).position(|known| known == bytes) {
+            Some(place) => place * size,
             None => {
                 self.pool.extend(bytes);
-                self.pool.len() - 32
+                self.pool.len() - size
             }
         }
     }

@@ -7,7 +7,7 @@ use iced_x86::{BlockEncoder, BlockEncoderOptions, Code, IcedError, Instruction, 
 
 use super::super::machine::{Block, Part};
 use super::code::{Arg, Base, Class, Inst, Memory, Role, Text};
-use super::registers::{Home, Homes, NUMBER_SCRATCH, VECTOR_SCRATCH};
+use super::registers::{Home, Homes};
 
 /// The first arguments of a call.
 const ARGUMENTS: [Register; 6] =
@@ -35,8 +35,7 @@ pub(super) fn encode(text: &Text, homes: &Homes, pool: u64, address: u64) -> Res
         out: Vec::new(),
         firsts: vec![0; text.blocks as usize],
         jumps: Vec::new(),
-        numbers: 0,
-        vectors: 0,
+        used: [0; 3],
     };
     encoder.enter();
     for (place, (block, first)) in text.begun.iter().enumerate() {
@@ -71,19 +70,25 @@ struct Encoder<'a> {
     out: Vec<Instruction>,
     firsts: Vec<usize>,
     jumps: Vec<(usize, Block)>,
-    /// How many of the free registers this instruction has used.
-    numbers: usize,
-    vectors: usize,
+    /// How many of the free registers of each class this instruction has used.
+    used: [usize; 3],
 }
 
 /// A finished operand.
 #[derive(Clone, Copy)]
 enum Operand {
     Register(Register),
-    Memory { base: Register, index: Register, scale: u8, offset: i64 },
+    Memory {
+        base: Register,
+        index: Register,
+        scale: u8,
+        offset: i64,
+    },
     Immediate8(u8),
     Immediate32(i32),
     Immediate64(i64),
+    /// Which lanes are made, and whether others become 0.
+    Mask(Register, bool),
 }
 
 impl Encoder<'_> {
@@ -122,6 +127,10 @@ impl Encoder<'_> {
                     instruction.set_op_kind(place, OpKind::Immediate64);
                     instruction.set_immediate64(value as u64);
                 }
+                Operand::Mask(register, zeros) => {
+                    instruction.set_op_mask(register);
+                    instruction.set_zeroing_masking(zeros);
+                }
             }
         }
         self.out.push(instruction);
@@ -150,36 +159,28 @@ impl Encoder<'_> {
         self.homes.of[part.0 as usize]
     }
 
-    fn free_number(&mut self) -> Register {
-        let register = NUMBER_SCRATCH[self.numbers % 2];
-        self.numbers += 1;
-        register
-    }
-
-    fn free_vector(&mut self) -> Register {
-        let register = ymm(VECTOR_SCRATCH[self.vectors % 2]);
-        self.vectors += 1;
-        register
+    /// A register for what has none.
+    fn free(&mut self, class: Class) -> Register {
+        let used = &mut self.used[class as usize];
+        *used += 1;
+        self.text.level.scratch(class)[(*used - 1) % 2]
     }
 
     fn load(&mut self, class: Class, to: Register, from: Operand) {
-        let code = if class == Class::Number { Code::Mov_r64_rm64 } else { Code::VEX_Vmovups_ymm_ymmm256 };
-        self.put(code, &[Operand::Register(to), from]);
+        self.put(self.text.level.load(class), &[Operand::Register(to), from]);
     }
 
     fn save(&mut self, class: Class, to: Operand, from: Register) {
-        let code = if class == Class::Number { Code::Mov_rm64_r64 } else { Code::VEX_Vmovups_ymmm256_ymm };
-        self.put(code, &[to, Operand::Register(from)]);
+        self.put(self.text.level.save(class), &[to, Operand::Register(from)]);
     }
 
     /// A part in a register, to be read.
     fn register(&mut self, part: Part) -> Register {
         match self.home(part) {
-            Home::Number(register) => register,
-            Home::Vector(number) => ymm(number),
+            Home::Register(register) => register,
             home => {
-                let (class, slot) = (self.text.classes[part.0 as usize], self.slot(home));
-                let register = if class == Class::Number { self.free_number() } else { self.free_vector() };
+                let (class, slot) = (self.text.class(part), self.slot(home));
+                let register = self.free(class);
                 self.load(class, register, slot);
                 register
             }
@@ -203,46 +204,47 @@ impl Encoder<'_> {
         }
     }
 
+    /// A register as an operand takes it.
+    fn viewed(&self, arg: Arg, register: Register) -> Operand {
+        let level = self.text.level;
+        match arg {
+            Arg::H(_) => Operand::Register(level.half(register)),
+            Arg::X(_) => Operand::Register(level.quarter(register)),
+            Arg::D(_) => Operand::Register(r32_of(register)),
+            Arg::Where(_) => Operand::Mask(register, false),
+            Arg::Only(_) => Operand::Mask(register, true),
+            _ => Operand::Register(register),
+        }
+    }
+
     fn plain(&mut self, code: Code, role: Role, args: &[Arg], memory: Option<usize>) {
         let mut operands: Vec<Operand> = Vec::with_capacity(args.len());
         let mut made = None;
         for (place, arg) in args.iter().enumerate() {
-            let (part, view): (Part, fn(Register) -> Register) = match *arg {
-                Arg::Y(part) => (part, |register| register),
-                Arg::X(part) => (part, xmm_of),
-                Arg::Q(part) => (part, |register| register),
-                Arg::D(part) => (part, r32_of),
-                Arg::Memory(memory) => {
-                    let operand = self.memory(memory);
-                    operands.push(operand);
-                    continue;
-                }
-                Arg::Number(value) => {
-                    operands.push(match code {
-                        Code::Mov_r64_imm64 => Operand::Immediate64(value),
-                        _ => Operand::Immediate8(value as u8),
-                    });
-                    continue;
-                }
-            };
-            let class = self.text.classes[part.0 as usize];
-            let home = self.home(part);
-            let operand = match home {
-                Home::Number(register) => Operand::Register(view(register)),
-                Home::Vector(number) => Operand::Register(view(ymm(number))),
-                _ if place == 0 && role != Role::Reads => {
-                    // All is read before it is made, so the first free one will do.
-                    let register = if class == Class::Number { NUMBER_SCRATCH[0] } else { ymm(VECTOR_SCRATCH[0]) };
-                    if role == Role::Changes {
-                        let slot = self.slot(home);
-                        self.load(class, register, slot);
-                        if class == Class::Number { self.numbers += 1 } else { self.vectors += 1 }
+            let operand = match (*arg, arg.part()) {
+                (Arg::Memory(memory), _) => self.memory(memory),
+                (Arg::Number(value), _) if code == Code::Mov_r64_imm64 => Operand::Immediate64(value),
+                (Arg::Number(value), _) => Operand::Immediate8(value as u8),
+                (_, None) => continue,
+                (arg, Some(part)) => match self.home(part) {
+                    Home::Register(register) => self.viewed(arg, register),
+                    home if place == 0 && role != Role::Reads => {
+                        // All is read before it is made, so the first free one will do.
+                        let class = self.text.class(part);
+                        let (register, slot) = (self.text.level.scratch(class)[0], self.slot(home));
+                        if role == Role::Changes {
+                            let register = self.free(class);
+                            self.load(class, register, slot);
+                        }
+                        made = Some((class, slot, register));
+                        self.viewed(arg, register)
                     }
-                    made = Some((class, self.slot(home), register));
-                    Operand::Register(view(register))
-                }
-                _ if memory == Some(place) => self.slot(home),
-                _ => Operand::Register(view(self.register(part))),
+                    home if memory == Some(place) => self.slot(home),
+                    _ => {
+                        let register = self.register(part);
+                        self.viewed(arg, register)
+                    }
+                },
             };
             operands.push(operand);
         }
@@ -253,14 +255,12 @@ impl Encoder<'_> {
     }
 
     fn inst(&mut self, inst: &Inst, next: Option<Block>) {
-        (self.numbers, self.vectors) = (0, 0);
+        self.used = [0; 3];
         match inst {
             Inst::Plain { code, role, args, memory } => self.plain(*code, *role, args, *memory),
             Inst::Enter(to) => match self.home(*to) {
-                Home::Number(Register::RDI) => {}
-                Home::Number(register) => {
-                    self.load(Class::Number, register, Operand::Register(Register::RDI));
-                }
+                Home::Register(Register::RDI) => {}
+                Home::Register(register) => self.load(Class::Number, register, Operand::Register(Register::RDI)),
                 home => {
                     let slot = self.slot(home);
                     self.save(Class::Number, slot, Register::RDI);
@@ -268,13 +268,13 @@ impl Encoder<'_> {
             },
             Inst::Move { to, from } => self.change(*to, *from),
             Inst::Constant { to, at } => {
-                if let Home::Vector(number) = self.home(*to) {
-                    let register = ymm(number);
-                    if self.text.pool[*at..*at + 32].iter().all(|byte| *byte == 0) {
-                        self.put(Code::VEX_Vxorps_ymm_ymm_ymmm256, &[Operand::Register(register); 3]);
+                if let Home::Register(register) = self.home(*to) {
+                    let (class, level) = (self.text.class(*to), self.text.level);
+                    if self.text.pool[*at..*at + level.bytes()].iter().all(|byte| *byte == 0) {
+                        self.put(level.clear(class), &[Operand::Register(register); 3]);
                     } else {
                         let slot = self.slot(Home::Pool(*at));
-                        self.load(Class::Vector, register, slot);
+                        self.load(class, register, slot);
                     }
                 }
             }
@@ -305,35 +305,26 @@ impl Encoder<'_> {
     }
 
     fn change(&mut self, to: Part, from: Part) {
-        let class = self.text.classes[to.0 as usize];
+        let class = self.text.class(to);
         let (home, source) = (self.home(to), self.home(from));
         if home == source || home == Home::None {
             return;
         }
-        let into = match home {
-            Home::Number(register) => Some(register),
-            Home::Vector(number) => Some(ymm(number)),
-            _ => None,
-        };
-        match into {
-            Some(register) => {
-                let from = match source {
-                    Home::Number(register) => Operand::Register(register),
-                    Home::Vector(number) => Operand::Register(ymm(number)),
-                    home => self.slot(home),
-                };
-                self.load(class, register, from);
-            }
-            None => {
-                let (register, slot) = (self.register(from), self.slot(home));
-                self.save(class, slot, register);
-            }
+        if let Home::Register(register) = home {
+            let from = match source {
+                Home::Register(register) => Operand::Register(register),
+                home => self.slot(home),
+            };
+            self.load(class, register, from);
+        } else {
+            let (register, slot) = (self.register(from), self.slot(home));
+            self.save(class, slot, register);
         }
     }
 
     fn call(&mut self, address: usize, arguments: &[Part]) {
         for (place, part) in arguments.iter().enumerate() {
-            self.numbers = 0;
+            self.used = [0; 3];
             let (register, slot) = (self.register(*part), self.stack(CALL_COPIES + 8 * place as u32));
             self.save(Class::Number, slot, register);
         }
@@ -359,9 +350,10 @@ impl Encoder<'_> {
         for register in &self.homes.saved {
             self.put(Code::Push_r64, &[Operand::Register(*register)]);
         }
-        let size = (self.area + self.homes.frame).next_multiple_of(32) + 32;
+        let align = self.text.level.bytes() as u32;
+        let size = (self.area + self.homes.frame).next_multiple_of(align) + align;
         self.put(Code::Sub_rm64_imm32, &[Operand::Register(Register::RSP), Operand::Immediate32(size as i32)]);
-        self.put(Code::And_rm64_imm32, &[Operand::Register(Register::RSP), Operand::Immediate32(-32)]);
+        self.put(Code::And_rm64_imm32, &[Operand::Register(Register::RSP), Operand::Immediate32(-(align as i32))]);
     }
 
     fn leave(&mut self) {
@@ -375,14 +367,6 @@ impl Encoder<'_> {
         self.put(Code::Pop_r64, &[Operand::Register(Register::RBP)]);
         self.put(Code::Retnq, &[]);
     }
-}
-
-fn ymm(number: u32) -> Register {
-    Register::YMM0 + number
-}
-
-fn xmm_of(register: Register) -> Register {
-    Register::XMM0 + (register as u32 - Register::YMM0 as u32)
 }
 
 fn r32_of(register: Register) -> Register {

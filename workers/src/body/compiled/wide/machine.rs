@@ -8,20 +8,21 @@ use iced_x86::Code;
 
 use super::super::machine::{Address, Block, If, Kind, Machine, Part, Variable};
 use super::code::{Arg, Base, Class, Inst, Memory, Role, Text};
+use super::level::{Codes, Level};
 
-/// Emits code for 256-bit vectors.
+/// Emits code for wide vectors.
 pub(super) struct Wide {
     pub text: Text,
     words: Part,
     variables: Vec<Part>,
     /// What this block has already: constants by their bytes, places taken out of vectors.
-    pub constants: HashMap<[u8; 32], Part>,
+    pub constants: HashMap<(Class, Vec<u8>), Part>,
     pub places: HashMap<Part, Vec<Part>>,
 }
 
 impl Wide {
-    pub fn new() -> Self {
-        let mut text = Text::default();
+    pub fn new(level: Level) -> Self {
+        let mut text = Text::new(level);
         let words = text.part(Class::Number);
         let mut wide = Self { text, words, variables: Vec::new(), constants: HashMap::new(), places: HashMap::new() };
         let first = wide.block();
@@ -43,34 +44,45 @@ impl Wide {
         self.text.part(Class::Number)
     }
 
-    pub fn push(&mut self, code: Code, role: Role, args: &[Arg], memory: Option<usize>) {
+    pub fn push(&mut self, codes: Codes, role: Role, args: &[Arg], memory: Option<usize>) {
+        let code = self.text.level.code(codes);
         self.text.insts.push(Inst::Plain { code, role, args: args.to_vec(), memory });
     }
 
-    /// Makes a vector of all 256 bits.
-    pub fn make(&mut self, code: Code, args: &[Arg], memory: Option<usize>) -> Part {
+    /// Does something with numbers.
+    fn number_code(&mut self, code: Code, role: Role, args: &[Arg], memory: Option<usize>) {
+        self.push([code; 2], role, args, memory);
+    }
+
+    /// Makes a whole vector.
+    pub fn make(&mut self, codes: Codes, args: &[Arg], memory: Option<usize>) -> Part {
+        self.make_as(Arg::V, codes, args, memory)
+    }
+
+    /// Makes as much of a vector as the view shows.
+    pub fn make_as(&mut self, view: fn(Part) -> Arg, codes: Codes, args: &[Arg], memory: Option<usize>) -> Part {
         let to = self.vector();
-        self.push(code, Role::Makes, &[&[Arg::Y(to)], args].concat(), memory);
+        self.push(codes, Role::Makes, &[&[view(to)], args].concat(), memory);
         to
     }
 
-    /// Makes a vector of 128 bits.
-    pub fn make_half(&mut self, code: Code, args: &[Arg], memory: Option<usize>) -> Part {
-        let to = self.vector();
-        self.push(code, Role::Makes, &[&[Arg::X(to)], args].concat(), memory);
-        to
-    }
-
-    /// 32 bytes.
-    pub fn constant(&mut self, bytes: [u8; 32]) -> Part {
-        if let Some(part) = self.constants.get(&bytes) {
+    /// A constant, by the bytes of a vector.
+    pub fn constant(&mut self, class: Class, bytes: Vec<u8>) -> Part {
+        let key = (class, bytes);
+        if let Some(part) = self.constants.get(&key) {
             return *part;
         }
-        let (to, at) = (self.vector(), self.text.pooled(bytes));
+        let (to, at) = (self.text.part(class), self.text.pooled(&key.1));
         self.text.constants[to.0 as usize] = Some(at);
         self.text.insts.push(Inst::Constant { to, at });
-        self.constants.insert(bytes, to);
+        self.constants.insert(key, to);
         to
+    }
+
+    /// Bytes of a vector, by their places.
+    pub fn bytes(&mut self, byte: impl FnMut(usize) -> u8) -> Part {
+        let bytes = (0..self.text.level.bytes()).map(byte).collect();
+        self.constant(Class::Vector, bytes)
     }
 
     /// Where it stands, as an operand.
@@ -85,7 +97,7 @@ fn kept(offset: u32) -> Arg {
 
 impl Machine for Wide {
     fn width(&self) -> usize {
-        8
+        self.text.level.bytes() / 4
     }
     fn registers(&self) -> Option<usize> {
         None
@@ -110,19 +122,23 @@ impl Machine for Wide {
     fn branch(&mut self, condition: If, yes: Block, no: Block) {
         let codes = match condition {
             If::Below(a, b) => {
-                self.push(Code::Cmp_r64_rm64, Role::Reads, &[Arg::Q(a), Arg::Q(b)], Some(1));
+                self.number_code(Code::Cmp_r64_rm64, Role::Reads, &[Arg::Q(a), Arg::Q(b)], Some(1));
                 [Code::Jb_rel32_64, Code::Jae_rel32_64]
             }
             If::Equal(a, b) => {
-                self.push(Code::Cmp_r64_rm64, Role::Reads, &[Arg::Q(a), Arg::Q(b)], Some(1));
+                self.number_code(Code::Cmp_r64_rm64, Role::Reads, &[Arg::Q(a), Arg::Q(b)], Some(1));
                 [Code::Je_rel32_64, Code::Jne_rel32_64]
             }
             If::NotZero(a) => {
-                self.push(Code::Test_rm64_r64, Role::Reads, &[Arg::Q(a), Arg::Q(a)], None);
+                self.number_code(Code::Test_rm64_r64, Role::Reads, &[Arg::Q(a), Arg::Q(a)], None);
+                [Code::Jne_rel32_64, Code::Je_rel32_64]
+            }
+            If::Any(mask) if self.is_mask(mask) => {
+                self.push([Code::VEX_Kortestq_kr_kr; 2], Role::Reads, &[Arg::K(mask), Arg::K(mask)], None);
                 [Code::Jne_rel32_64, Code::Je_rel32_64]
             }
             If::Any(mask) => {
-                self.push(Code::VEX_Vptest_ymm_ymmm256, Role::Reads, &[Arg::Y(mask), Arg::Y(mask)], None);
+                self.push([Code::VEX_Vptest_ymm_ymmm256; 2], Role::Reads, &[Arg::V(mask), Arg::V(mask)], None);
                 [Code::Jne_rel32_64, Code::Je_rel32_64]
             }
         };
@@ -133,7 +149,11 @@ impl Machine for Wide {
     }
 
     fn variable(&mut self, kind: Kind) -> Variable {
-        let class = if kind == Kind::Number { Class::Number } else { Class::Vector };
+        let class = match kind {
+            Kind::Number => Class::Number,
+            Kind::Vector(Scalar::Bool) if self.text.level.masks() => Class::Mask,
+            Kind::Vector(_) => Class::Vector,
+        };
         let part = self.text.part(class);
         self.variables.push(part);
         Variable(self.variables.len() as u32 - 1)
@@ -144,12 +164,12 @@ impl Machine for Wide {
     }
     fn read(&mut self, variable: Variable) -> Part {
         let from = self.variables[variable.0 as usize];
-        let to = self.text.part(self.text.classes[from.0 as usize]);
+        let to = self.text.part(self.text.class(from));
         self.text.insts.push(Inst::Move { to, from });
         to
     }
     fn copy(&mut self, from: Part) -> Part {
-        let to = self.vector();
+        let to = self.text.part(self.text.class(from));
         if let Some(at) = self.text.constants[from.0 as usize] {
             self.text.constants[to.0 as usize] = Some(at);
             self.text.insts.push(Inst::Constant { to, at });
@@ -164,19 +184,19 @@ impl Machine for Wide {
     }
     fn number(&mut self, value: i64) -> Part {
         let to = self.a_number();
-        self.push(Code::Mov_r64_imm64, Role::Makes, &[Arg::Q(to), Arg::Number(value)], None);
+        self.number_code(Code::Mov_r64_imm64, Role::Makes, &[Arg::Q(to), Arg::Number(value)], None);
         to
     }
     fn plus(&mut self, a: Part, by: i64) -> Part {
         let to = self.a_number();
         let sum = Arg::Memory(Memory { base: Base::Part(a), index: None, offset: by as i32 });
-        self.push(Code::Lea_r64_m, Role::Makes, &[Arg::Q(to), sum], None);
+        self.number_code(Code::Lea_r64_m, Role::Makes, &[Arg::Q(to), sum], None);
         to
     }
     fn minus(&mut self, a: Part, b: Part) -> Part {
         let to = self.a_number();
         self.text.insts.push(Inst::Move { to, from: a });
-        self.push(Code::Sub_r64_rm64, Role::Changes, &[Arg::Q(to), Arg::Q(b)], Some(1));
+        self.number_code(Code::Sub_r64_rm64, Role::Changes, &[Arg::Q(to), Arg::Q(b)], Some(1));
         to
     }
     fn load_number(&mut self, bytes: u8, at: Address) -> Part {
@@ -186,7 +206,7 @@ impl Machine for Wide {
             1 => (Code::Movzx_r32_rm8, Arg::D(to)),
             _ => (Code::Mov_r32_rm32, Arg::D(to)),
         };
-        self.push(code, Role::Makes, &[view, Self::memory(at)], None);
+        self.number_code(code, Role::Makes, &[view, Self::memory(at)], None);
         to
     }
     fn address(&mut self, base: Part, index: Part, scalar: Scalar) -> Address {
@@ -203,20 +223,29 @@ impl Machine for Wide {
         self.one_for_all(scalar, at)
     }
     fn splat(&mut self, number: Part) -> Part {
-        let low = self.make_half(Code::VEX_Vmovd_xmm_rm32, &[Arg::D(number)], None);
-        self.make(Code::VEX_Vpbroadcastd_ymm_xmmm32, &[Arg::X(low)], None)
+        if self.text.level == Level::Avx512 {
+            return self.make([Code::EVEX_Vpbroadcastd_zmm_k1z_r32; 2], &[Arg::D(number)], None);
+        }
+        let low = self.make_as(Arg::X, [Code::VEX_Vmovd_xmm_rm32; 2], &[Arg::D(number)], None);
+        self.make([Code::VEX_Vpbroadcastd_ymm_xmmm32; 2], &[Arg::X(low)], None)
     }
     fn gather(&mut self, scalar: Scalar, base: Part, places: Part) -> Vec<Part> {
         self.values_at(scalar, base, places)
     }
     fn all(&mut self, lane: u32) -> Part {
-        self.constant(std::array::from_fn(|byte| lane.to_le_bytes()[byte % 4]))
+        self.bytes(|byte| lane.to_le_bytes()[byte % 4])
     }
     fn all_wide(&mut self, lane: u64) -> Part {
-        self.constant(std::array::from_fn(|byte| lane.to_le_bytes()[byte % 8]))
+        self.bytes(|byte| lane.to_le_bytes()[byte % 8])
+    }
+    fn all_masks(&mut self, is: bool) -> Part {
+        if self.text.level.masks() {
+            return self.mask_everywhere(self.width(), is);
+        }
+        self.all(if is { u32::MAX } else { 0 })
     }
     fn numbers_from(&mut self, first: u32) -> Part {
-        self.constant(std::array::from_fn(|byte| (first + byte as u32 / 4).to_le_bytes()[byte % 4]))
+        self.bytes(|byte| (first + byte as u32 / 4).to_le_bytes()[byte % 4])
     }
 
     fn unary(&mut self, op: Unary, scalar: Scalar, a: Part) -> Part {
@@ -232,34 +261,45 @@ impl Machine for Wide {
         self.float_mask(scalar, a, b, 3)
     }
     fn select(&mut self, scalar: Scalar, mask: Part, a: Part, b: Part) -> Part {
-        let code = match scalar {
-            Scalar::F64 => Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm,
-            _ => Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm,
-        };
-        self.make(code, &[Arg::Y(b), Arg::Y(a), Arg::Y(mask)], Some(2))
+        self.selected(scalar, mask, a, b)
+    }
+    fn masked(&mut self, scalar: Scalar, mask: Part, a: Part) -> Part {
+        self.only_where(scalar, mask, a)
+    }
+    fn step(&mut self, a: Part, mask: Part, op: Binary) -> Part {
+        self.stepped(a, mask, op)
+    }
+    fn merges(&self) -> bool {
+        self.text.level.masks()
+    }
+    fn merge(&mut self, op: Binary, scalar: Scalar, mask: Part, a: Part, b: Part) -> Part {
+        self.merged(op, scalar, mask, a, b)
     }
     fn left(&mut self, a: Part, by: u32) -> Part {
-        self.make(Code::VEX_Vpslld_ymm_ymm_imm8, &[Arg::Y(a), Arg::Number(i64::from(by))], None)
+        let codes = [Code::VEX_Vpslld_ymm_ymm_imm8, Code::EVEX_Vpslld_zmm_k1z_zmmm512b32_imm8];
+        self.make(codes, &[Arg::V(a), Arg::Number(i64::from(by))], None)
     }
     fn right(&mut self, a: Part, by: u32, signed: bool) -> Part {
-        let code = if signed { Code::VEX_Vpsrad_ymm_ymm_imm8 } else { Code::VEX_Vpsrld_ymm_ymm_imm8 };
-        self.make(code, &[Arg::Y(a), Arg::Number(i64::from(by))], None)
+        let codes = match signed {
+            true => [Code::VEX_Vpsrad_ymm_ymm_imm8, Code::EVEX_Vpsrad_zmm_k1z_zmmm512b32_imm8],
+            false => [Code::VEX_Vpsrld_ymm_ymm_imm8, Code::EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8],
+        };
+        self.make(codes, &[Arg::V(a), Arg::Number(i64::from(by))], None)
     }
 
     fn narrow(&mut self, low: Part, high: Part) -> Part {
-        // Even 32-bit lanes of both, half by half, then the halves in order.
-        let even =
-            self.make(Code::VEX_Vshufps_ymm_ymm_ymmm256_imm8, &[Arg::Y(low), Arg::Y(high), Arg::Number(0x88)], Some(2));
-        self.make(Code::VEX_Vpermq_ymm_ymmm256_imm8, &[Arg::Y(even), Arg::Number(0xd8)], Some(1))
+        self.one_mask(low, high)
     }
     fn widen(&mut self, mask: Part) -> [Part; 2] {
-        self.halves(mask).map(|half| self.make(Code::VEX_Vpmovsxdq_ymm_xmmm128, &[Arg::X(half)], Some(1)))
+        self.wide_masks(mask)
     }
     fn promote(&mut self, a: Part) -> [Part; 2] {
-        self.halves(a).map(|half| self.make(Code::VEX_Vcvtps2pd_ymm_xmmm128, &[Arg::X(half)], Some(1)))
+        let codes = [Code::VEX_Vcvtps2pd_ymm_xmmm128, Code::EVEX_Vcvtps2pd_zmm_k1z_ymmm256b32_sae];
+        self.halves(a).map(|half| self.make(codes, &[Arg::H(half)], Some(1)))
     }
     fn demote(&mut self, low: Part, high: Part) -> Part {
-        let [low, high] = [low, high].map(|a| self.make_half(Code::VEX_Vcvtpd2ps_xmm_ymmm256, &[Arg::Y(a)], Some(1)));
+        let codes = [Code::VEX_Vcvtpd2ps_xmm_ymmm256, Code::EVEX_Vcvtpd2ps_ymm_k1z_zmmm512b64_er];
+        let [low, high] = [low, high].map(|a| self.make_as(Arg::H, codes, &[Arg::V(a)], Some(1)));
         self.whole(low, high)
     }
     fn integer_to_float(&mut self, unsigned: bool, a: Part) -> Part {
@@ -277,13 +317,22 @@ impl Machine for Wide {
     }
 
     fn load_bytes(&mut self, at: Address) -> Part {
-        self.make(Code::VEX_Vmovups_ymm_ymmm256, &[Self::memory(at)], None)
+        self.make([self.text.level.load(Class::Vector); 2], &[Self::memory(at)], None)
     }
     fn store_bytes(&mut self, at: Address, part: Part) {
-        self.push(Code::VEX_Vmovups_ymmm256_ymm, Role::Reads, &[Self::memory(at), Arg::Y(part)], None);
+        self.push([self.text.level.save(Class::Vector); 2], Role::Reads, &[Self::memory(at), Arg::V(part)], None);
     }
     fn all_bytes(&mut self, lane: u8) -> Part {
-        self.constant([lane; 32])
+        self.bytes(|_| lane)
+    }
+    fn all_byte_masks(&mut self, is: bool) -> Part {
+        if self.text.level.masks() {
+            return self.mask_everywhere(self.text.level.bytes(), is);
+        }
+        self.all_bytes(if is { u8::MAX } else { 0 })
+    }
+    fn masks_of_bytes(&mut self, bits: Part) -> Part {
+        self.mask_of_bits(bits, true)
     }
     fn binary_bytes(&mut self, op: Binary, a: Part, b: Part) -> Part {
         self.two_bytes(op, a, b)
@@ -292,7 +341,13 @@ impl Machine for Wide {
         self.compared_bytes(op, a, b)
     }
     fn select_bytes(&mut self, mask: Part, a: Part, b: Part) -> Part {
-        self.make(Code::VEX_Vpblendvb_ymm_ymm_ymmm256_ymm, &[Arg::Y(b), Arg::Y(a), Arg::Y(mask)], Some(2))
+        self.selected_bytes(mask, a, b)
+    }
+    fn masked_bytes(&mut self, mask: Part, a: Part) -> Part {
+        self.bytes_where(mask, a)
+    }
+    fn step_bytes(&mut self, a: Part, mask: Part) -> Part {
+        self.stepped_bytes(a, mask)
     }
     fn spread(&mut self, bytes: Part, mask: bool) -> [Part; 4] {
         self.words_of(bytes, mask)
@@ -310,18 +365,18 @@ impl Machine for Wide {
 
     fn room(&mut self, bytes: u32) -> u32 {
         let offset = self.text.frame;
-        self.text.frame += bytes.next_multiple_of(32);
+        self.text.frame += bytes.next_multiple_of(self.text.level.bytes() as u32);
         offset
     }
     fn keep(&mut self, part: Part, offset: u32) {
-        self.push(Code::VEX_Vmovups_ymmm256_ymm, Role::Reads, &[kept(offset), Arg::Y(part)], None);
+        self.push([self.text.level.save(Class::Vector); 2], Role::Reads, &[kept(offset), Arg::V(part)], None);
     }
     fn unkeep(&mut self, _: Scalar, offset: u32) -> Part {
-        self.make(Code::VEX_Vmovups_ymm_ymmm256, &[kept(offset)], None)
+        self.make([self.text.level.load(Class::Vector); 2], &[kept(offset)], None)
     }
     fn frame(&mut self, offset: u32) -> Part {
         let to = self.a_number();
-        self.push(Code::Lea_r64_m, Role::Makes, &[Arg::Q(to), kept(offset)], None);
+        self.number_code(Code::Lea_r64_m, Role::Makes, &[Arg::Q(to), kept(offset)], None);
         to
     }
     fn call(&mut self, address: usize, arguments: &[Part]) {

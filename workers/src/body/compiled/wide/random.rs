@@ -1,4 +1,4 @@
-//! Random numbers: Philox4x32, eight blocks side by side.
+//! Random numbers: Philox4x32, a block a lane.
 //!
 //! The processor multiplies words of every other lane, to 64 bits. So even and odd lanes go apart, each word in the low
 //! half of 64 bits; what stands in the high half means nothing until both are put together again.
@@ -21,7 +21,7 @@ impl Wide {
                 0 => key,
                 _ => [0, 1].map(|at| {
                     let by = self.all(WEYL[at].wrapping_mul(round));
-                    self.two(Code::VEX_Vpaddd_ymm_ymm_ymmm256, key[at], by)
+                    self.two_operands(Binary::Add, Scalar::U32, key[at], by)
                 }),
             };
             // Of the last round only what is asked for.
@@ -40,20 +40,26 @@ impl Wide {
         let [even, odd] = halves;
         let wanted = if last { [2, 3] } else { [0, 1] };
         wanted.map(|word| {
-            let odd = self.make(Code::VEX_Vpsllq_ymm_ymm_imm8, &[Arg::Y(odd[word]), Arg::Number(32)], None);
-            let args = [Arg::Y(even[word]), Arg::Y(odd), Arg::Number(0b1010_1010)];
-            self.make(Code::VEX_Vpblendd_ymm_ymm_ymmm256_imm8, &args, Some(2))
+            let codes = [Code::VEX_Vpsllq_ymm_ymm_imm8, Code::EVEX_Vpsllq_zmm_k1z_zmmm512b64_imm8];
+            let odd = self.make(codes, &[Arg::V(odd[word]), Arg::Number(32)], None);
+            if self.text.level.masks() {
+                let odds = self.mask_constant(0xaaaa);
+                return self.selected(Scalar::U32, odds, odd, even[word]);
+            }
+            let args = [Arg::V(even[word]), Arg::V(odd), Arg::Number(0b1010_1010)];
+            self.make([Code::VEX_Vpblendd_ymm_ymm_ymmm256_imm8; 2], &args, Some(2))
         })
     }
 
     /// The high words of 64 bits, as low ones.
     fn high(&mut self, words: Part) -> Part {
-        self.make(Code::VEX_Vpsrlq_ymm_ymm_imm8, &[Arg::Y(words), Arg::Number(32)], None)
+        let codes = [Code::VEX_Vpsrlq_ymm_ymm_imm8, Code::EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8];
+        self.make(codes, &[Arg::V(words), Arg::Number(32)], None)
     }
 
     fn times(&mut self, words: Part, by: u32) -> Part {
         let by = self.all(by);
-        self.two(Code::VEX_Vpmuludq_ymm_ymm_ymmm256, words, by)
+        self.two([Code::VEX_Vpmuludq_ymm_ymm_ymmm256, Code::EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64], words, by)
     }
 
     fn mixed(&mut self, product: Part, word: Part, key: Part) -> Part {

@@ -8,40 +8,16 @@ use iced_x86::Register;
 
 use super::super::machine::Part;
 use super::code::{Class, Inst, Text};
+use super::level::Level;
 use super::live::{Lives, Range};
 
-/// Numbers' registers, those that a call leaves alone last. Not the stack's, not the frame's.
-const NUMBERS: [Register; 14] = [
-    Register::RAX,
-    Register::RCX,
-    Register::RDX,
-    Register::RSI,
-    Register::RDI,
-    Register::R8,
-    Register::R9,
-    Register::R10,
-    Register::R11,
-    Register::RBX,
-    Register::R12,
-    Register::R13,
-    Register::R14,
-    Register::R15,
-];
-/// The first of them that a call leaves alone.
-const KEPT: usize = 9;
-/// Those that are left free for what stands in the frame, if anything does.
-pub(super) const NUMBER_SCRATCH: [Register; 2] = [Register::R10, Register::R11];
-/// Of the vectors.
-pub(super) const VECTOR_SCRATCH: [u32; 2] = [14, 15];
-const VECTORS: u32 = 16;
+const CLASSES: [Class; 3] = [Class::Number, Class::Vector, Class::Mask];
 
 /// Where a part stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Home {
-    /// A register of numbers.
-    Number(Register),
-    /// A register of vectors, by its number.
-    Vector(u32),
+    /// A register, all of it.
+    Register(Register),
     /// In the frame.
     Frame(u32),
     /// In the pool of constants.
@@ -62,7 +38,7 @@ pub(super) struct Homes {
 /// Finds homes.
 pub(super) fn homes(text: &Text, lives: &Lives) -> Homes {
     let merged = Merged::new(text, lives);
-    let full = place(text, &merged, [true; 2]);
+    let full = place(text, &merged, [true; 3]);
     // What does not fit needs a register now and then.
     let lacks = |class| {
         full.of
@@ -70,8 +46,8 @@ pub(super) fn homes(text: &Text, lives: &Lives) -> Homes {
             .zip(&text.classes)
             .any(|(home, of)| *of == class && matches!(home, Home::Frame(_) | Home::Pool(_)))
     };
-    let lacking = [lacks(Class::Number), lacks(Class::Vector)];
-    if lacking == [false; 2] { full } else { place(text, &merged, lacking.map(|lacks| !lacks)) }
+    let lacking = CLASSES.map(lacks);
+    if lacking == [false; 3] { full } else { place(text, &merged, lacking.map(|lacks| !lacks)) }
 }
 
 /// Parts that are one.
@@ -161,14 +137,14 @@ impl Taken {
     }
 }
 
-/// Gives homes; `all` says whether all registers of numbers and of vectors may be given.
-fn place(text: &Text, merged: &Merged, all: [bool; 2]) -> Homes {
-    let numbers: Vec<(usize, Register)> = NUMBERS.into_iter().enumerate().collect();
-    let numbers: Vec<(usize, Register)> =
-        numbers.into_iter().filter(|(_, register)| all[0] || !NUMBER_SCRATCH.contains(register)).collect();
-    let vectors: Vec<u32> = (0..VECTORS).filter(|number| all[1] || !VECTOR_SCRATCH.contains(number)).collect();
-    let mut taken_numbers = vec![Taken::default(); NUMBERS.len()];
-    let mut taken_vectors = vec![Taken::default(); VECTORS as usize];
+/// Gives homes; `all` says of which classes all registers may be given.
+fn place(text: &Text, merged: &Merged, all: [bool; 3]) -> Homes {
+    let level = text.level;
+    let mut free = CLASSES.map(|class| {
+        let scratch = if all[class as usize] { &[][..] } else { &level.scratch(class) };
+        let registers = level.registers(class).into_iter().filter(|register| !scratch.contains(register));
+        registers.map(|register| (register, Taken::default())).collect::<Vec<_>>()
+    });
     let mut order: Vec<usize> = (0..text.classes.len()).filter(|part| merged.into[*part] == *part).collect();
     let worth = |part: &usize| {
         let len: u32 = merged.ranges[*part].iter().map(|range| range.end - range.start).sum();
@@ -178,40 +154,30 @@ fn place(text: &Text, merged: &Merged, all: [bool; 2]) -> Homes {
     };
     order.sort_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.cmp(b)));
     let mut homes = Homes { of: vec![Home::None; text.classes.len()], saved: Vec::new(), frame: text.frame };
-    let mut rooms: [Vec<(u32, Taken)>; 2] = [Vec::new(), Vec::new()];
+    let mut rooms: [Vec<(u32, Taken)>; 3] = Default::default();
     for part in order {
         let ranges = &merged.ranges[part];
         let unread = text.constants[part].is_some() && ranges.iter().all(|range| range.end - range.start == 1);
         if ranges.is_empty() || unread {
             continue;
         }
-        let home = match text.classes[part] {
-            Class::Number => numbers
-                .iter()
-                .find(|(place, _)| taken_numbers[*place].free(ranges) && (*place >= KEPT || !merged.crosses[part]))
-                .map(|(place, register)| {
-                    taken_numbers[*place].take(ranges);
-                    if *place >= KEPT && !homes.saved.contains(register) {
-                        homes.saved.push(*register);
-                    }
-                    Home::Number(*register)
-                }),
-            Class::Vector if merged.crosses[part] => None,
-            Class::Vector => {
-                vectors.iter().find(|number| taken_vectors[**number as usize].free(ranges)).map(|number| {
-                    taken_vectors[*number as usize].take(ranges);
-                    Home::Vector(*number)
-                })
-            }
+        let class = text.classes[part];
+        // A call leaves some numbers alone.
+        let fits = |(register, taken): &&mut (Register, Taken)| {
+            taken.free(ranges) && (!merged.crosses[part] || Level::survives(*register))
         };
+        let home = free[class as usize].iter_mut().find(fits).map(|(register, taken)| {
+            taken.take(ranges);
+            if Level::survives(*register) && !homes.saved.contains(register) {
+                homes.saved.push(*register);
+            }
+            Home::Register(*register)
+        });
         homes.of[part] = match (home, text.constants[part]) {
             (Some(home), _) => home,
             (None, Some(at)) => Home::Pool(at),
             (None, None) => {
-                let (size, rooms) = match text.classes[part] {
-                    Class::Number => (8, &mut rooms[0]),
-                    Class::Vector => (32, &mut rooms[1]),
-                };
+                let (size, rooms) = (level.size(class), &mut rooms[class as usize]);
                 let offset = match rooms.iter_mut().find(|(_, taken)| taken.free(ranges)) {
                     Some((offset, taken)) => {
                         taken.take(ranges);
