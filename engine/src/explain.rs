@@ -97,6 +97,12 @@ fn reduce(how: Reduce) -> &'static str {
     }
 }
 
+/// What a group's rows are aggregated to.
+fn reductions(program: &Program, group: GroupId) -> String {
+    let all = program.reductions.values().filter(|reduction| reduction.group == group);
+    all.map(|reduction| reduce(reduction.how)).collect::<Vec<_>>().join(", ")
+}
+
 /// What a step does, in a line.
 fn work(program: &Program, work: &Work) -> String {
     match work {
@@ -104,10 +110,11 @@ fn work(program: &Program, work: &Work) -> String {
         Work::Index(index, phase) => format!("{}: {}", index_name(program, *index), word(phase)),
         Work::Inverse(inverse, phase) => format!("{}: {}", inverse_name(program, *inverse), word(phase)),
         Work::Match(id, phase) => format!("{}: {}", program.matchings[*id].name, program.match_phase(*id, *phase)),
-        Work::Pass(systems) => {
+        Work::Pass { systems, reduces } => {
             let names = systems.iter().map(|id| program.systems[*id].name.as_str()).collect::<Vec<_>>().join(", ");
-            let group = systems.first().map_or("", |id| &program.groups[program.systems[*id].group].name);
-            format!("pass over {group}: {names}")
+            let Some(group) = systems.first().map(|id| program.systems[*id].group) else { return names };
+            let reduced = if *reduces { format!("; then {}", reductions(program, group)) } else { String::new() };
+            format!("pass over {}: {names}{reduced}", program.groups[group].name)
         }
         Work::Edit(group, phase) => {
             let phase = match phase {
@@ -116,11 +123,7 @@ fn work(program: &Program, work: &Work) -> String {
             };
             format!("{}: births and ends, {phase}", program.groups[*group].name)
         }
-        Work::Reduce(group) => {
-            let all = program.reductions.values().filter(|reduction| reduction.group == *group);
-            let all: Vec<&str> = all.map(|reduction| reduce(reduction.how)).collect();
-            format!("{}: {}", program.groups[*group].name, all.join(", "))
-        }
+        Work::Reduce(group) => format!("{}: {}", program.groups[*group].name, reductions(program, *group)),
         Work::Commit => commit(program),
     }
 }

@@ -13,7 +13,8 @@
 //!
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
 //! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the births
-//! and ends of groups whose rows come and go, the aggregation of groups that signals ask about, and the commit.
+//! and ends of groups whose rows come and go, the aggregation of groups that signals ask about, as far as no pass does it
+//! ([`reductions`]), and the commit.
 //!
 //! # Rows of a batch
 //!
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::Op;
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId, StepId, SystemId};
-use diptych_protocol::limits::{REDUCE_ROWS, SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
+use diptych_protocol::limits::{SPATIAL, STAGE_BATCHES_MAX, STAGES_MAX, STREAM};
 use diptych_protocol::program::{
     Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule,
     Span, Stage, StageKind, Step, System, When, Work,
@@ -43,6 +44,8 @@ use diptych_protocol::{kd, verify};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+
+mod reductions;
 
 /// Fills in steps and schedule.
 pub fn schedule(program: &mut Program, diagnostics: &mut Diagnostics) {
@@ -59,7 +62,7 @@ pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
     let order = levels(program, &needs(program), &mut Diagnostics::default()).unwrap_or_default();
     let levels: BTreeMap<Node, u32> = order.into_iter().collect();
     let level_of = |work: &Work| match work {
-        Work::Pass(systems) => levels.get(&Node::System(*systems.first()?)).copied(),
+        Work::Pass { systems, .. } => levels.get(&Node::System(*systems.first()?)).copied(),
         Work::Index(id, phase) => {
             let later = program.indexes[*id].phases(&program.space).iter().position(|it| it == phase)?;
             Some(levels.get(&Node::Index(*id))? + later as u32)
@@ -212,22 +215,9 @@ fn setup(program: &mut Program) -> Vec<Stage> {
     let begins = living(program).into_iter().map(|id| edit_step(program, id, EditPhase::Begin, Domain::Blocks(id)));
     let steps: Vec<StepId> = begins.collect();
     stages.extend((!steps.is_empty()).then_some(Stage { kind: StageKind::Edit, steps }));
-    stages.extend(reduce(program));
+    stages.extend(reductions::stage(program, &[]));
     stages.push(commit(program));
     stages
-}
-
-/// Aggregates every group that has reductions.
-fn reduce(program: &mut Program) -> Option<Stage> {
-    let groups: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
-    let steps: Vec<StepId> = (groups.into_iter())
-        .map(|group| {
-            let name = format!("{} reduce", program.groups[group].name);
-            let domain = Domain::Rows { group, batch_rows: REDUCE_ROWS };
-            program.steps.push(Step { name, work: Work::Reduce(group), domain })
-        })
-        .collect();
-    (!steps.is_empty()).then_some(Stage { kind: StageKind::Reduce, steps })
 }
 
 fn commit(program: &mut Program) -> Stage {
@@ -268,6 +258,7 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
     matching.values_mut().for_each(|phases| phases.sort_unstable());
     let indexing = phases.keys().chain(inverting.keys()).chain(matching.keys());
     let levels: BTreeSet<u32> = indexing.chain(passes.keys()).copied().collect();
+    let finished = reductions::finished(program, order);
     let mut stages = Vec::new();
     for level in levels {
         let phases = phases.remove(&level).unwrap_or_default();
@@ -280,12 +271,13 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
             stages.push(Stage { kind: StageKind::Index, steps });
         }
         if let Some(passes) = passes.remove(&level) {
-            let steps = passes.into_iter().map(|(group, systems)| pass_step(program, group, systems)).collect();
+            let pass = |(group, systems)| pass_step(program, group, systems, finished.get(&group) == Some(&level));
+            let steps = passes.into_iter().map(pass).collect();
             stages.push(Stage { kind: StageKind::Systems, steps });
         }
     }
     stages.extend(edits(program));
-    stages.extend(reduce(program));
+    stages.extend(reductions::stage(program, &stages));
     stages.push(commit(program));
     stages
 }
@@ -370,19 +362,22 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
     program.steps.push(Step { name, work: Work::Index(id, phase), domain })
 }
 
-fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>) -> StepId {
+/// A pass; `finishes` says whether it makes the last of what the group's reductions read.
+fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>, finishes: bool) -> StepId {
     let rows = usual_rows(&program.groups[group]);
     let members = || systems.iter().map(|id| &program.systems[*id]);
     let grain = if members().any(|system| is_spatial(program, system)) { SPATIAL } else { STREAM };
     let said = members().filter_map(|system| system.batch_rows).min();
-    let batch_rows = said.unwrap_or_else(|| grain.batch_rows(rows));
+    let cut = || if finishes { reductions::whole_blocks(grain, rows) } else { grain.batch_rows(rows) };
+    let batch_rows = said.unwrap_or_else(cut);
     let name = members().map(|system| system.name.as_str()).collect::<Vec<_>>().join(" + ");
     let order = program.groups[group].order.map(|order| order.index);
     let domain = match order.or_else(|| slots_of(program, group, &systems)) {
         Some(index) => Domain::Slots { index, batch_rows },
         None => Domain::Rows { group, batch_rows },
     };
-    program.steps.push(Step { name, work: Work::Pass(systems), domain })
+    let reduces = finishes && reductions::can_reduce(domain);
+    program.steps.push(Step { name, work: Work::Pass { systems, reduces }, domain })
 }
 
 /// The index over its own group by whose slots a pass of bodies goes: the tree that it asks for summaries of what is far, if
@@ -451,7 +446,7 @@ fn limits(program: &Program, diagnostics: &mut Diagnostics) {
         }
         let largest = stage.steps.iter().max_by_key(|step| batches(program, &program.steps[**step]));
         let span = largest.map_or(Span::default(), |step| match &program.steps[*step].work {
-            Work::Pass(systems) => systems.first().map_or(first(), |system| program.systems[*system].span),
+            Work::Pass { systems, .. } => systems.first().map_or(first(), |system| program.systems[*system].span),
             Work::Blueprint(group) => program.groups[*group].span,
             Work::Index(index, _) => program.indexes[*index].span,
             Work::Inverse(inverse, _) => program.inverses[*inverse].span,

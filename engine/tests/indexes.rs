@@ -141,7 +141,7 @@ fn what_loops_read_of_others_is_copied_where_it_is_there() {
 fn a_pass_goes_by_the_slots_of_its_own_grid_or_of_the_order_of_its_rows() {
     let domain = |items: &str, rule: &str| {
         let program = compiled(&world(BOX, "vec2", items, rule), &[]);
-        let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).unwrap();
+        let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass { .. })).unwrap();
         (pass.domain, program.indexes.len())
     };
     assert!(matches!(domain("", NEAR).0, Domain::Slots { index: IndexId(0), .. }));

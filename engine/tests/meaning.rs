@@ -181,8 +181,8 @@ fn fresh_reads_of_the_own_row_share_a_pass_and_others_wait() {
     assert_eq!(
         stages,
         [
-            (StageKind::Systems, vec![&Work::Pass(vec![SystemId(2), SystemId(1)])]),
-            (StageKind::Systems, vec![&Work::Pass(vec![SystemId(0)])]),
+            (StageKind::Systems, vec![&Work::Pass { systems: vec![SystemId(2), SystemId(1)], reduces: false }]),
+            (StageKind::Systems, vec![&Work::Pass { systems: vec![SystemId(0)], reduces: false }]),
             (StageKind::Commit, vec![&Work::Commit]),
         ]
     );

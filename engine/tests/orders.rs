@@ -50,7 +50,7 @@ fn rows_that_nobody_needs_where_they_are_are_kept_in_order() {
     assert_eq!(carries.1.owns, [ColumnId(0), ColumnId(1), mass, order.entities]);
     assert_eq!(program.columns[mass].owner, Some(carries.0));
     // It is in the pass of the rule, which goes by slots.
-    let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass(_))).expect("a pass");
+    let pass = program.steps.values().find(|step| matches!(step.work, Work::Pass { .. })).expect("a pass");
     assert!(matches!(pass.domain, Domain::Slots { index, .. } if index == order.index));
     // The other group has no rule of its own that looks around.
     assert_eq!(program.groups[GroupId(1)].order, None);
@@ -219,11 +219,7 @@ fn who_sees_rows_that_move_knows_it() {
     broken(|p| p.systems[SystemId(2)].code = Code::Native("k".into()), "native systems run over rows that stay");
     broken(
         |p| {
-            let step = p
-                .steps
-                .iter()
-                .find(|(_, it)| matches!(it.work, Work::Pass(ref all) if all.contains(&S)))
-                .map(|it| it.0);
+            let step = p.steps.iter().find(|(_, it)| it.work.systems().contains(&S)).map(|it| it.0);
             p.steps[step.expect("a pass")].domain = Domain::Rows { group: G, batch_rows: 64 };
         },
         "its passes go by the slots of its order",

@@ -56,6 +56,14 @@ impl Body {
         !self.loops.is_empty() || self.ops.values().any(|typed| typed.op == Op::Row)
     }
 
+    /// The columns that it reads, one for each read.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnId> {
+        self.ops.values().filter_map(|typed| match typed.op {
+            Op::Read { column, .. } => Some(column),
+            _ => None,
+        })
+    }
+
     /// Whether it needs other rows: its own block of rows cannot be a plain stretch of a stream.
     pub fn asks_indexes(&self) -> bool {
         self.loops.values().any(|l| l.over.index().is_some())

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId};
 use crate::layout::{Arena, Place, Words, capacity};
 use crate::limits::BLOCKS;
-use crate::program::{Domain, Program, Span, Work};
+use crate::program::{Domain, Program, Span};
 use crate::table::Table;
 
 /// What a group has whose rows come and go.
@@ -149,8 +149,7 @@ impl EditPlaces {
 
 /// The pass that a system runs in; of a verified program there is one.
 fn pass_of(program: &Program, system: SystemId) -> (StepId, Domain) {
-    let of = |work: &Work| matches!(work, Work::Pass(systems) if systems.contains(&system));
-    let step = program.steps.iter().find(|(_, step)| of(&step.work));
+    let step = program.steps.iter().find(|(_, step)| step.work.systems().contains(&system));
     step.map_or((StepId(0), Domain::Once), |(id, step)| (id, step.domain))
 }
 

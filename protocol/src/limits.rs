@@ -77,8 +77,8 @@ pub const INVERSE_CHUNKS_MAX: u32 = 1_024;
 pub const MATCH_RANGE_ROWS: u32 = 8;
 /// and sorted in chunks of at least so many ranges.
 pub const MATCH_CHUNK_RANGES: u32 = 1_024;
-/// Rows of a block that reductions are summed in, and of their batches: sums are formed row by row within a block, then
-/// block by block.
+/// Rows of a block that reductions are summed in: sums are formed row by row within a block, then block by block. A batch of
+/// a stage of their own has one, one of a pass that also reduces whole ones.
 pub const REDUCE_ROWS: u32 = 8_192;
 /// States that the ring of recorded signals holds. Workers run no further than it has room, and the coordinator is
 /// woken at each half: at 10^5 frames a second that is every 5 ms, a hundred times what a wake-up costs.

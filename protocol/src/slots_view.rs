@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "typed slices and atomics of shared columns, exclusive by claim")]
 
 use crate::id::{ColumnId, IndexId};
-use crate::program::{Domain, IndexKind, Reach, When, Work};
+use crate::program::{Domain, IndexKind, Reach, When};
 use crate::values::{Cells, Values};
 use crate::view::{Batch, POISON};
 
@@ -39,8 +39,7 @@ impl Batch<'_, '_> {
     /// those of this batch.
     fn is_open(&self, column: ColumnId, when: When) -> bool {
         let owner = self.program().columns[column].owner.filter(|_| when == When::Fresh);
-        let Work::Pass(systems) = &self.program().steps[self.step].work else { return false };
-        owner.is_some_and(|owner| systems.contains(&owner))
+        owner.is_some_and(|owner| self.program().steps[self.step].work.systems().contains(&owner))
     }
 
     /// What [`Self::read_values`] gives of the own rows, where a batch is given by slots: the whole column, by row;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use bytemuck::Pod;
 
 use crate::board::Board;
-use crate::id::{ColumnId, DataId, ReductionId, Tick};
+use crate::id::{ColumnId, DataId, ReductionId, RowRange, Tick};
+use crate::limits::REDUCE_ROWS;
 use crate::outputs::{PARTIAL_WORDS, state_of};
 use crate::program::{When, Work};
 use crate::track::Track;
@@ -51,30 +52,40 @@ impl Batch<'_, '_> {
         unsafe { self.track().memory.read_at(offset, rows.len()) }
     }
 
-    /// Rows of a column in the finished state: `next` where a system owns it, else its only panel. Rows may reach into
+    /// Own rows of a column in the finished state: `next` where a system owns it, else its only panel. Rows may reach into
     /// the padding.
     ///
     /// # Panics
-    /// If the batch does not aggregate the column's group.
+    /// If the batch does not aggregate the column's group, not yet, or not these rows.
     #[inline]
     pub fn finished<T: Pod>(&self, column: ColumnId, rows: Range<usize>) -> &[T] {
         let of = &self.program().columns[column];
-        assert!(self.program().steps[self.step].work == Work::Reduce(of.group), "another step reads a finished state");
+        let own = self.own_lanes();
+        assert!(self.aggregates(of.group), "another step reads a finished state");
+        assert!(own.start <= rows.start && rows.end <= own.end, "another batch aggregates these rows");
         let when = if of.is_made() { When::Fresh } else { When::Prev };
-        // SAFETY: aggregation stands in the stage before the commit (verified): all systems, or at set-up all
-        // blueprints, are done, and nothing in this stage or after it in this tick writes rows.
+        // SAFETY: in a stage of aggregation, all systems (at set-up all blueprints) and edits are done (verified). Where a
+        // pass aggregates, the column was completed in an earlier stage, or for the own rows in this batch by a system
+        // that has returned its slices (`leave`), and no later stage writes it (verified).
         unsafe { self.rows_of(column, when, rows) }
     }
 
-    /// Keeps what the batch's block of rows came to.
+    /// The blocks of rows that the batch aggregates; the last of a group may be short.
+    pub fn reduce_blocks(&self) -> impl Iterator<Item = RowRange> {
+        let RowRange { start, end } = self.rows;
+        (start..end).step_by(REDUCE_ROWS as usize).map(move |start| RowRange::new(start, end.min(start + REDUCE_ROWS)))
+    }
+
+    /// Keeps what a block of rows came to, one of [`Self::reduce_blocks`].
     ///
     /// # Panics
-    /// If the batch does not aggregate the reduction's group.
-    pub fn set_partial(&self, reduction: ReductionId, partial: Partial) {
-        let group = self.program().reductions[reduction].group;
-        assert!(self.program().steps[self.step].work == Work::Reduce(group), "another step aggregates");
+    /// If the batch does not aggregate the reduction's group, or has no block that begins here.
+    pub fn set_partial(&self, reduction: ReductionId, block: RowRange, partial: Partial) {
+        assert!(self.aggregates(self.program().reductions[reduction].group), "another step aggregates");
+        let own = block.start.is_multiple_of(REDUCE_ROWS) && self.rows.indices().contains(&(block.start as usize));
+        assert!(own, "another batch aggregates this block");
         let words = self.partial_words(reduction);
-        let at = self.number.0 as usize * PARTIAL_WORDS;
+        let at = (block.start / REDUCE_ROWS) as usize * PARTIAL_WORDS;
         words[at].store(partial.bits, Ordering::Relaxed);
         words[at + 1].store(partial.count, Ordering::Relaxed);
     }
@@ -87,7 +98,7 @@ impl Batch<'_, '_> {
     pub fn partials(&self, reduction: ReductionId) -> impl Iterator<Item = Partial> {
         let group = self.program().reductions[reduction].group;
         let rows = self.track().finished_rows(group, self.tick).unwrap_or(0);
-        let blocks = rows.div_ceil(crate::limits::REDUCE_ROWS) as usize;
+        let blocks = rows.div_ceil(REDUCE_ROWS) as usize;
         self.partial_words(reduction)
             .chunks_exact(PARTIAL_WORDS)
             .take(blocks)

@@ -81,8 +81,14 @@ pub enum Work {
     Inverse(InverseId, InversePhase),
     /// A phase of pairing rows.
     Match(MatchingId, MatchPhase),
-    /// One pass over a group's rows: each batch runs the systems in this order.
-    Pass(Vec<SystemId>),
+    /// One pass over a group's rows.
+    Pass {
+        /// Each batch runs these, in this order,
+        systems: Vec<SystemId>,
+        /// and then, if this is true, aggregates its blocks of rows, as [`Work::Reduce`] would: all reductions of the
+        /// group read what has been made of them by then, and find it in the cache.
+        reduces: bool,
+    },
     /// A phase of bringing births and ends into the rows of a living group.
     Edit(GroupId, EditPhase),
     /// Aggregate a group's finished rows: all its reductions.
@@ -109,6 +115,17 @@ pub enum IndexPhase {
     Build,
     /// Tree: number the buckets through, and summarise the nodes above the chunks (one batch).
     Seal,
+}
+
+impl Work {
+    /// The systems of a pass, in their order; none of other work.
+    #[inline]
+    pub fn systems(&self) -> &[SystemId] {
+        match self {
+            Work::Pass { systems, .. } => systems,
+            _ => &[],
+        }
+    }
 }
 
 impl IndexPhase {

@@ -83,7 +83,9 @@
 //! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase; one that
 //!   asks an inverse after the inverse's. An inverse of `fresh` references begins after the owner's stage.
 //!   A system that reads a partner stands after the matching, which begins after the owners of where rows meet.
-//! - Groups with reductions are aggregated once, at set-up and in each frame, in the stage before the commit.
+//! - Groups with reductions are aggregated once, at set-up and in each frame: in the stage before the commit, or by a pass
+//!   over rows that stay where they are, each batch of which has whole blocks of them; then each column that the reductions
+//!   read is made in that pass, in an earlier stage, or by nobody.
 
 mod bodies;
 mod conditions;

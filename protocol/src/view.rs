@@ -43,6 +43,8 @@ pub struct Batch<'t, 'm> {
     /// Its rows; slots, where [`Self::slots`] says so; for a chunk, the chunk's number.
     pub rows: RowRange,
     system: Option<SystemId>,
+    /// Whether all systems of the pass have run.
+    passed: bool,
     /// Which of the system's owned columns are handed out, a bit each, in the order of its `owns`.
     taken: Cell<u128>,
     handed_out: Cell<bool>,
@@ -66,6 +68,7 @@ impl<'t, 'm> Batch<'t, 'm> {
             number,
             rows,
             system: None,
+            passed: false,
             taken: Cell::new(0),
             handed_out: Cell::new(false),
             edit: Cell::new(None),
@@ -119,8 +122,25 @@ impl<'t, 'm> Batch<'t, 'm> {
     #[inline]
     pub fn enter(&mut self, system: SystemId) {
         self.system = Some(system);
+        self.passed = false;
         self.taken.set(0);
         self.edit.set(None);
+    }
+
+    /// Ends the pass: what its systems have made of the batch's rows is finished. As [`Self::enter`], it takes all slices
+    /// back, and none is handed out again.
+    pub fn leave(&mut self) {
+        self.system = None;
+        self.passed = true;
+    }
+
+    /// Whether the batch aggregates the rows of a group, and now is the time.
+    pub(crate) fn aggregates(&self, group: GroupId) -> bool {
+        match self.program().steps[self.step].work {
+            Work::Reduce(of) => of == group,
+            Work::Pass { reduces, .. } => reduces && self.passed && self.group() == Some(group),
+            _ => false,
+        }
     }
 
     /// A group's rows in this tick (0 for a derived group that is not made yet).

@@ -38,15 +38,15 @@ impl System for Marking {
             }),
             _ => {
                 let (push, mut heat) = view.columns();
-                for (at, &push) in push.0.iter().enumerate() {
+                for (at, &push) in push.iter().enumerate() {
                     let next = more(Heat { now: heat.prev.now[at], most: heat.prev.most[at] }, Push(push));
                     (heat.next.now[at], heat.next.most[at]) = (next.now, next.most);
                     if push > 0 {
                         heat.marks.mark(at);
                     }
                 }
-                if push.0.iter().all(|push| *push > 0) {
-                    heat.marks.mark_all(0..push.0.len());
+                if push.iter().all(|push| *push > 0) {
+                    heat.marks.mark_all(0..push.len());
                 }
             }
         }

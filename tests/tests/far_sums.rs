@@ -177,7 +177,7 @@ fn far_sums_are_the_same_bits_by_every_back_end_at_any_number_of_workers_in_any_
         for (program, rows) in [(&mut by_rows, true), (&mut small, false)] {
             for (_, step) in program.steps.iter_mut() {
                 let Domain::Slots { index, .. } = step.domain else { continue };
-                assert!(matches!(step.work, Work::Pass(_)));
+                assert!(matches!(step.work, Work::Pass { .. }));
                 let group = program.indexes[index].group;
                 let batch_rows = if rows { 192 } else { 64 };
                 step.domain =

@@ -1,14 +1,15 @@
 //! Signals of finished states: what they are, that they do not depend on who computed them, and what is made of them.
 
+use diptych::Program;
 use diptych::coordinator::{Options, Outcome, Stopped};
 use diptych_protocol::body::Compare;
 use diptych_protocol::id::{SignalId, Tick, WorkerId};
 use diptych_protocol::limits::{RECORD_RING, REDUCE_ROWS};
-use diptych_protocol::message::{Death, Moment};
-use diptych_protocol::program::StageKind;
+use diptych_protocol::message::{Backend, Death, Moment};
+use diptych_protocol::program::{Domain, Stage, StageKind, Step, Work};
 use diptych_protocol::types::{Scalar, Type, Value};
 use diptych_tests::outputs::{FRAME, SUM, drift, frames_of, observed, recording, text, when};
-use diptych_tests::run_with;
+use diptych_tests::{program, run_with};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
@@ -104,6 +105,85 @@ fn a_death_while_a_state_is_aggregated_or_committed_changes_no_row() {
             assert_eq!(outcome.state.signal_bits(), expected.state.signal_bits());
             assert_eq!(text(folder.path(), "a.csv"), text(undisturbed.path(), "a.csv"), "{kind:?} {moment:?}");
         }
+    }
+}
+
+/// Sums of all kinds, of what two rules make and of what nobody does; more rows than blocks have.
+const SUMS: &str = "
+scenario sums
+component A = f32
+component B = f64
+component C = u8
+component Mass = f32
+group g[150_001] {
+    A = normal(0, 1)
+    B = 0.1
+    C = u8(row % 251)
+    Mass = uniform(1, 2)
+}
+system grow for g owns A, C { 
+    A = A * 1.5 + uniform(0, 1)
+    C += 7
+}
+system follow for g owns B { B += fresh A / 3 }
+signal sum = sum(g: A)
+signal momentum = sum(g: A * Mass)
+signal wide = mean(g where A > 0 : B)
+signal bytes = sum(g: C)
+signal low = min(g: A)
+signal high = max(g: B)
+signal some = count(g where C > 200 and A < 0)
+record every 1 to \"sums.csv\" { sum, momentum, wide, bytes, low, high, some }
+";
+
+/// The same program, with the groups that passes aggregate in a stage of their own.
+fn apart(program: &Program) -> Program {
+    let mut apart = program.clone();
+    let mut groups = Vec::new();
+    for (_, step) in apart.steps.iter_mut() {
+        if let Work::Pass { reduces, .. } = &mut step.work
+            && std::mem::take(reduces)
+        {
+            groups.extend(step.domain.rows(program).map(|(group, _)| group));
+        }
+    }
+    assert!(!groups.is_empty(), "no pass aggregates");
+    let step = |group| Step {
+        name: "reduce".into(),
+        work: Work::Reduce(group),
+        domain: Domain::Rows { group, batch_rows: REDUCE_ROWS },
+    };
+    let steps = groups.into_iter().map(|group| apart.steps.push(step(group))).collect();
+    let last = apart.schedule.frame.len() - 1;
+    apart.schedule.frame.insert(last, Stage { kind: StageKind::Reduce, steps });
+    apart
+}
+
+#[test]
+fn a_pass_that_aggregates_comes_to_the_bits_of_a_stage_of_its_own() {
+    let together = program(SUMS, &[], 5);
+    let apart = apart(&together);
+    let run = |program: &Program, workers: u16, options: Options| {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome =
+            run_with(program, workers, BINARY, Options { records: recording(folder.path()).records, ..options })
+                .unwrap();
+        ((outcome.digest, outcome.state.signal_bits(), text(folder.path(), "sums.csv")), outcome.worker_deaths)
+    };
+    let (expected, _) = run(&apart, 0, Options::default());
+    for backend in [Backend::Interpreter, Backend::Compiled] {
+        for workers in 0..4 {
+            let (found, _) = run(&together, workers, Options { backend, ..Options::default() });
+            assert_eq!(found, expected, "{backend:?}, {workers} workers");
+        }
+    }
+    // Whoever dies in the pass: what it has kept is kept again, the same.
+    for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
+        let death = Death { tick: Tick(4), stage: StageKind::Systems, moment };
+        let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
+        let (found, died) = run(&together, 2, Options { deaths, ..Options::default() });
+        assert!(died >= 1, "{moment:?}: nobody died");
+        assert_eq!(found, expected, "{moment:?}");
     }
 }
 

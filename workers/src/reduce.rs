@@ -59,10 +59,12 @@ impl Reductions {
         Ok(Self { bound, reduced })
     }
 
-    /// Folds the batch's block of rows, for each reduction of the group.
-    pub fn block(&mut self, group: GroupId, batch: &Batch<'_, '_>) {
-        for (id, bound) in self.bound.iter_mut().filter(|(_, bound)| bound.group == group) {
-            batch.set_partial(id, bound.block(batch));
+    /// Folds the batch's blocks of rows, for each reduction of the group.
+    pub fn blocks(&mut self, group: GroupId, batch: &Batch<'_, '_>) {
+        for block in batch.reduce_blocks() {
+            for (id, bound) in self.bound.iter_mut().filter(|(_, bound)| bound.group == group) {
+                batch.set_partial(id, block, bound.block(batch, block));
+            }
         }
     }
 
@@ -76,11 +78,11 @@ impl Reductions {
 }
 
 impl Bound {
-    fn block(&mut self, batch: &Batch<'_, '_>) -> Partial {
+    fn block(&mut self, batch: &Batch<'_, '_>, block: RowRange) -> Partial {
         let mut partial = self.fold.start();
-        let mut start = batch.rows.start;
-        while start < batch.rows.end {
-            let rows = RowRange::new(start, batch.rows.end.min(start + STRETCH as u32));
+        let mut start = block.start;
+        while start < block.end {
+            let rows = RowRange::new(start, block.end.min(start + STRETCH as u32));
             // A plain count needs no value.
             if self.fold.how == Reduce::Count && !self.filtered {
                 partial.count += rows.len() as u64;
@@ -185,10 +187,17 @@ impl Fold {
 
 /// How many are 1; the others are 0.
 fn trues(kept: &[u8]) -> u64 {
-    // No more than a sum of one byte holds, and a multiple of any vector.
-    let (many, rest) = kept.as_chunks::<128>();
-    let sum = |some: &[u8]| u64::from(some.iter().fold(0u8, |sum, kept| sum.wrapping_add(*kept)));
-    many.iter().map(|some| sum(some)).sum::<u64>() + sum(rest)
+    // Side by side, no more of them than a byte can count.
+    const LANES: usize = 32;
+    let count = |kept: &[u8]| {
+        let (many, rest) = kept.as_chunks::<LANES>();
+        let mut counts = [0u8; LANES];
+        for some in many {
+            counts.iter_mut().zip(some).for_each(|(count, kept)| *count = count.wrapping_add(*kept));
+        }
+        counts.iter().chain(rest).map(|count| u64::from(*count)).sum::<u64>()
+    };
+    kept.chunks(LANES * usize::from(u8::MAX)).map(count).sum()
 }
 
 /// Row after row; how many of them counted.
@@ -247,6 +256,15 @@ mod tests {
         assert_eq!(of(Reduce::Min, false, &[(Values::F32(&[f32::NAN]), None)]), f64::INFINITY);
         assert_eq!(of(Reduce::Sum, false, &[(Values::F32(nans), None)]).to_bits(), 0x7ff8 << 48);
         assert_eq!(of(Reduce::Count, false, &[(Values::F32(nans), Some(&[1, 0, 1, 1, 0]))]), 3.0);
+    }
+
+    #[test]
+    fn truths_are_counted_however_many_there_are() {
+        for rows in [0usize, 1, 31, 32, 33, 255 * 32, 255 * 32 + 1, 40_000] {
+            let kept: Vec<u8> = (0..rows).map(|row| u8::from(row % 3 != 1)).collect();
+            assert_eq!(trues(&kept), kept.iter().map(|kept| u64::from(*kept)).sum::<u64>(), "of {rows}");
+            assert_eq!(trues(&vec![1; rows]), rows as u64);
+        }
     }
 
     #[test]

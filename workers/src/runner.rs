@@ -88,7 +88,7 @@ impl Runner {
                     IndexKind::Grid { .. } => self.grid(*index, *phase, batch),
                 };
             }
-            Work::Pass(systems) => {
+            Work::Pass { systems, reduces } => {
                 for &system in systems {
                     batch.enter(system);
                     if let Some(kernel) = &mut self.kernels[system] {
@@ -99,11 +99,15 @@ impl Runner {
                         return Err(Fault::at(row, format!("the kernel did not write {name} of this row")));
                     }
                 }
+                batch.leave();
+                if let Some(group) = batch.group().filter(|_| *reduces) {
+                    self.reductions.blocks(group, batch);
+                }
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),
             Work::Edit(group, phase) => return edits::run(batch, *group, *phase, &mut self.edits),
             Work::Match(matching, phase) => self.matchings.run(*matching, *phase, batch, &mut self.inverse),
-            Work::Reduce(group) => self.reductions.block(*group, batch),
+            Work::Reduce(group) => self.reductions.blocks(*group, batch),
             Work::Commit => {
                 self.settle.state(&mut self.reductions, batch);
                 batch.commit();

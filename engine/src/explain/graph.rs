@@ -81,9 +81,7 @@ fn lines(program: &Program, id: StepId) -> [String; 2] {
 /// Why steps of a frame stand behind others: what they ask, and what they read fresh.
 fn links(program: &Program) -> Vec<Link> {
     let steps = || program.schedule.frame.iter().flat_map(|stage| &stage.steps).copied();
-    let pass_of = |system: SystemId| {
-        steps().find(|step| matches!(&program.steps[*step].work, Work::Pass(systems) if systems.contains(&system)))
-    };
+    let pass_of = |system: SystemId| steps().find(|step| program.steps[*step].work.systems().contains(&system));
     let last = |is: &dyn Fn(&Work) -> bool| steps().filter(|step| is(&program.steps[*step].work)).last();
     let first = |is: &dyn Fn(&Work) -> bool| steps().find(|step| is(&program.steps[*step].work));
     let mut links: Vec<Link> = Vec::new();
@@ -118,13 +116,12 @@ fn links(program: &Program) -> Vec<Link> {
         }
     }
     for step in steps() {
-        let Work::Pass(systems) = &program.steps[step].work else { continue };
-        let reads = systems.iter().flat_map(|id| &program.systems[*id].reads);
+        let reads = program.steps[step].work.systems().iter().flat_map(|id| &program.systems[*id].reads);
         let reads: Vec<ColumnId> = reads.filter(|read| read.when == When::Fresh).map(|read| read.column).collect();
         fresh(step, &reads);
     }
     for to in steps() {
-        let Work::Pass(systems) = &program.steps[to].work else { continue };
+        let systems = program.steps[to].work.systems();
         let mut ask = |from: Option<StepId>, name: &str, by: &dyn Fn(&System) -> bool| {
             let names = systems.iter().map(|id| &program.systems[*id]).filter(|system| by(system));
             let names: Vec<&str> = names.map(|system| system.name.as_str()).collect();

@@ -142,8 +142,8 @@ fn asked(program: &Program, by: impl Fn(&System) -> bool) -> String {
     let mut askers = Vec::new();
     for (at, stage) in program.schedule.frame.iter().enumerate() {
         for step in &stage.steps {
-            let Work::Pass(systems) = &program.steps[*step].work else { continue };
-            let systems = systems.iter().map(|id| &program.systems[*id]).filter(|system| by(system));
+            let systems =
+                program.steps[*step].work.systems().iter().map(|id| &program.systems[*id]).filter(|system| by(system));
             askers.extend(systems.map(|system| format!("{} (stage {at})", system.name)));
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn schedule(program: &Program, violations: &mut Vec<Violation>) {
         let stages = program.schedule.frame.iter().enumerate();
         stages.flat_map(|(at, stage)| stage.steps.iter().map(move |step| (at, &program.steps[*step].work)))
     };
-    let stage_of = |system| works().find(|(_, work)| matches!(work, Work::Pass(all) if all.contains(&system)));
+    let stage_of = |system| works().find(|(_, work)| work.systems().contains(&system));
     for (id, matching) in program.matchings.iter() {
         let mut found: Vec<(usize, MatchPhase)> = works()
             .filter_map(|(at, work)| match work {

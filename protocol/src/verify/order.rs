@@ -2,7 +2,7 @@
 
 use crate::body::{At, Body, Op, Over};
 use crate::id::{ColumnId, GroupId, IndexId, SystemId};
-use crate::program::{Code, Domain, IndexKind, Order, Program, Reach, Read, System, When, Work};
+use crate::program::{Code, Domain, IndexKind, Order, Program, Reach, Read, System, When};
 use crate::types::{Scalar, Sort};
 use crate::verify::Violation;
 
@@ -56,8 +56,7 @@ fn rules(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
             Code::Native(_) => return Some("native systems run over rows that stay where they are"),
             Code::Body(_) | Code::Carry => {}
         }
-        let mut steps =
-            program.steps.values().filter(|step| matches!(&step.work, Work::Pass(all) if all.contains(&number)));
+        let mut steps = program.steps.values().filter(|step| step.work.systems().contains(&number));
         if !steps.all(|step| matches!(step.domain, Domain::Slots { index, .. } if index == order.index)) {
             return Some("its passes go by the slots of its order");
         }

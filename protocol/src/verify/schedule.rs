@@ -56,7 +56,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     systems(program, &places, violations);
     indexes(program, &places, violations);
     inverses(program, &places, violations);
-    reductions(program, violations);
+    reductions(program, &places, violations);
 }
 
 fn each_step_once(program: &Program, violations: &mut Vec<Violation>) {
@@ -95,7 +95,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
             }
         }
         Work::Match(matching, phase) => step.domain == matchings::domain(program, *matching, *phase),
-        Work::Pass(systems) => match systems.first() {
+        Work::Pass { systems, .. } => match systems.first() {
             Some(first) => {
                 let group = program.systems[*first].group;
                 if systems.iter().any(|system| program.systems[*system].group != group) {
@@ -169,7 +169,7 @@ fn problem_of_stage(program: &Program, stage: &Stage, last: bool, setup: bool) -
         Work::Blueprint(_) => StageKind::Setup,
         Work::Index(..) | Work::Inverse(..) | Work::Match(..) => StageKind::Index,
         Work::Reduce(_) => StageKind::Reduce,
-        Work::Pass(_) => StageKind::Systems,
+        Work::Pass { .. } => StageKind::Systems,
         Work::Edit(..) => StageKind::Edit,
         Work::Commit => StageKind::Commit,
     };
@@ -211,7 +211,7 @@ fn places(program: &Program) -> Places {
     for (at, stage) in program.schedule.frame.iter().enumerate() {
         for step in &stage.steps {
             match &program.steps[*step].work {
-                Work::Pass(systems) => {
+                Work::Pass { systems, .. } => {
                     for (place, system) in systems.iter().enumerate() {
                         places.systems.entry(*system).or_default().push((at, *step, place));
                     }
@@ -292,18 +292,28 @@ fn inverses(program: &Program, places: &Places, violations: &mut Vec<Violation>)
     }
 }
 
-/// Reductions are of the finished state: their stage is the last before the commit.
-fn reductions(program: &Program, violations: &mut Vec<Violation>) {
+/// Reductions are of the finished state: their stage is the last before the commit, or a pass has made by then what they
+/// read.
+fn reductions(program: &Program, places: &Places, violations: &mut Vec<Violation>) {
     let wanted: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
     for (tick, stages) in [("set-up", &program.schedule.setup), ("frame", &program.schedule.frame)] {
         let mut found = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
             for step in &stage.steps {
-                let Work::Reduce(group) = program.steps[*step].work else { continue };
-                found.push(group);
-                if at + 2 != stages.len() {
-                    let what = "groups are aggregated right before the commit";
-                    violations.push(Violation::Stage { tick, stage: at, what });
+                match program.steps[*step].work {
+                    Work::Reduce(group) => {
+                        found.push(group);
+                        if at + 2 != stages.len() {
+                            let what = "groups are aggregated right before the commit";
+                            violations.push(Violation::Stage { tick, stage: at, what });
+                        }
+                    }
+                    Work::Pass { reduces: true, .. } => {
+                        found.extend(program.steps[*step].domain.rows(program).map(|(group, _)| group));
+                        let what = problem_of_reducing(program, places, (at, *step));
+                        violations.extend(what.map(|what| Violation::Step(*step, what)));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -313,4 +323,26 @@ fn reductions(program: &Program, violations: &mut Vec<Violation>) {
             violations.push(Violation::Stage { tick, stage: 0, what });
         }
     }
+}
+
+/// Whether the batches of a pass may aggregate their rows.
+fn problem_of_reducing(program: &Program, places: &Places, (at, step): (usize, StepId)) -> Option<&'static str> {
+    let Domain::Rows { group, batch_rows } = program.steps[step].domain else {
+        return Some("a pass that aggregates goes by rows");
+    };
+    if program.groups[group].rows_move() {
+        return Some("rows that a pass aggregates stay where they are");
+    }
+    if batch_rows % REDUCE_ROWS != 0 {
+        return Some("each batch of a pass that aggregates has whole blocks");
+    }
+    let made = |owner: SystemId| {
+        let place = places.systems.get(&owner).and_then(|all| all.first());
+        place.is_some_and(|place| place.0 < at || place.1 == step)
+    };
+    let own = program.reductions.values().filter(|reduction| reduction.group == group);
+    let mut owners = own
+        .flat_map(|reduction| program.bodies[reduction.body].columns())
+        .filter_map(|column| program.columns[column].owner);
+    (!owners.all(made)).then_some("a pass aggregates what is made later")
 }

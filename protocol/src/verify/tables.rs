@@ -132,7 +132,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
                 check.id(matchings, *matching, id);
                 check.side(program, *matching, phase.side().unwrap_or(0), id);
             }
-            Work::Pass(all) => all.iter().for_each(|system| check.id(systems, *system, id)),
+            Work::Pass { systems: all, .. } => all.iter().for_each(|system| check.id(systems, *system, id)),
             Work::Reduce(group) | Work::Edit(group, _) => check.id(groups, *group, id),
             Work::Commit => {}
         }

@@ -115,8 +115,14 @@ pub(crate) fn sound() -> Program {
             stage(StageKind::Index, vec![(Work::Index(index, phase), domain)])
         })
         .collect();
-    frame.push(stage(StageKind::Systems, vec![(Work::Pass(vec![SystemId(0)]), rows(1, 64))]));
-    frame.push(stage(StageKind::Systems, vec![(Work::Pass(vec![SystemId(1), MOVE]), rows(0, 64))]));
+    frame.push(stage(
+        StageKind::Systems,
+        vec![(Work::Pass { systems: vec![SystemId(0)], reduces: false }, rows(1, 64))],
+    ));
+    frame.push(stage(
+        StageKind::Systems,
+        vec![(Work::Pass { systems: vec![SystemId(1), MOVE], reduces: false }, rows(0, 64))],
+    ));
     frame.push(stage(StageKind::Commit, vec![(Work::Commit, Domain::Once)]));
     Program {
         version: PROGRAM_VERSION,
@@ -223,7 +229,7 @@ fn ids_out_of_range_are_refused() {
     broken(|p| p.bodies[BodyId(0)].stores[0].value = ValueId(99), id);
     broken(|p| p.steps[StepId(0)].work = Work::Blueprint(GroupId(9)), id);
     broken(|p| p.steps[StepId(0)].work = Work::Index(IndexId(9), IndexPhase::Split), id);
-    broken(|p| p.steps[StepId(0)].work = Work::Pass(vec![SystemId(9)]), id);
+    broken(|p| p.steps[StepId(0)].work = Work::Pass { systems: vec![SystemId(9)], reduces: false }, id);
     broken(|p| p.steps[StepId(0)].domain = rows(9, 64), id);
     broken(|p| p.steps[StepId(0)].domain = Domain::Chunks(IndexId(9)), id);
     broken(|p| p.schedule.setup[0].steps[0] = StepId(99), id);
@@ -372,8 +378,8 @@ fn every_step_stands_once_in_a_stage_of_its_kind_over_what_it_divides() {
     broken(|p| p.steps[StepId(3)].domain = rows(0, 64), step);
     broken(|p| p.steps[StepId(6)].domain = Domain::Once, step);
     broken(|p| p.steps[StepId(8)].domain = rows(0, 64), step);
-    broken(|p| p.steps[StepId(8)].work = Work::Pass(vec![]), step);
-    broken(|p| p.steps[StepId(9)].work = Work::Pass(vec![SystemId(1), SystemId(0)]), step);
+    broken(|p| p.steps[StepId(8)].work = Work::Pass { systems: vec![], reduces: false }, step);
+    broken(|p| p.steps[StepId(9)].work = Work::Pass { systems: vec![SystemId(1), SystemId(0)], reduces: false }, step);
     broken(|p| p.steps[StepId(10)].domain = rows(0, 64), step);
     broken(|p| p.schedule.frame[6].kind = StageKind::Index, stage);
     broken(|p| p.schedule.setup[0].kind = StageKind::Commit, stage);
@@ -405,8 +411,8 @@ fn the_commit_is_last_and_alone() {
 fn blueprints_and_systems_run_exactly_once() {
     broken(|p| p.steps[StepId(0)].work = Work::Blueprint(GroupId(1)), |v| matches!(v, Violation::Blueprint(..)));
     let runs = |v: &Violation| matches!(v, Violation::SystemRuns(..));
-    broken(|p| p.steps[StepId(9)].work = Work::Pass(vec![SystemId(1)]), runs);
-    broken(|p| p.steps[StepId(9)].work = Work::Pass(vec![SystemId(1), MOVE, MOVE]), runs);
+    broken(|p| p.steps[StepId(9)].work = Work::Pass { systems: vec![SystemId(1)], reduces: false }, runs);
+    broken(|p| p.steps[StepId(9)].work = Work::Pass { systems: vec![SystemId(1), MOVE, MOVE], reduces: false }, runs);
 }
 
 #[test]
@@ -448,7 +454,11 @@ fn gridded() -> Program {
             .chain([(IndexPhase::Build, Domain::Chunks(IndexId(0)))])
             .map(|(phase, domain)| stage(StageKind::Index, Work::Index(IndexId(0), phase), domain))
             .collect();
-    frame.push(stage(StageKind::Systems, Work::Pass(vec![SystemId(0), SystemId(1)]), rows(0, 64)));
+    frame.push(stage(
+        StageKind::Systems,
+        Work::Pass { systems: vec![SystemId(0), SystemId(1)], reduces: false },
+        rows(0, 64),
+    ));
     frame.push(stage(StageKind::Commit, Work::Commit, Domain::Once));
     program.schedule = Schedule { setup: vec![setup, ended], frame };
     program.steps = steps;
@@ -534,14 +544,14 @@ fn the_phases_of_a_grid_stand_in_order() {
 fn fresh_reads_are_complete() {
     let early = |v: &Violation| matches!(v, Violation::FreshTooEarly(..));
     // The reader before its owner in one pass; any row in the owner's own pass; an earlier stage.
-    broken(|p| p.steps[StepId(9)].work = Work::Pass(vec![MOVE, SystemId(1)]), early);
+    broken(|p| p.steps[StepId(9)].work = Work::Pass { systems: vec![MOVE, SystemId(1)], reduces: false }, early);
     broken(|p| p.systems[MOVE].reads[0].reach = Reach::Any, early);
     broken(|p| p.schedule.frame.swap(6, 7), early);
     // The same in a stage of their own, in order: sound.
     let mut program = sound();
-    program.steps[StepId(9)].work = Work::Pass(vec![SystemId(1)]);
+    program.steps[StepId(9)].work = Work::Pass { systems: vec![SystemId(1)], reduces: false };
     program.systems[MOVE].reads[0].reach = Reach::Any;
-    let work = Work::Pass(vec![MOVE]);
+    let work = Work::Pass { systems: vec![MOVE], reduces: false };
     let step = program.steps.push(Step { name: String::new(), work, domain: rows(0, 64) });
     program.schedule.frame.insert(8, Stage { kind: StageKind::Systems, steps: vec![step] });
     assert_eq!(verify(&program), Ok(()));

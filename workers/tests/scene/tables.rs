@@ -167,7 +167,9 @@ impl Scene {
                 .collect(),
         };
         let rows = |group: usize| Domain::Rows { group: GROUPS[group], batch_rows: self.batch_rows };
-        let pass = |systems: std::ops::Range<u32>, group| (Work::Pass(systems.map(SystemId).collect()), rows(group));
+        let pass = |systems: std::ops::Range<u32>, group| {
+            (Work::Pass { systems: systems.map(SystemId).collect(), reduces: false }, rows(group))
+        };
         let blueprints = vec![(Work::Blueprint(GROUPS[0]), rows(0)), (Work::Blueprint(GROUPS[1]), rows(1))];
         program.schedule.setup =
             vec![stage(StageKind::Setup, blueprints), stage(StageKind::Commit, vec![(Work::Commit, Domain::Once)])];

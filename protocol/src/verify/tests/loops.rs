@@ -112,7 +112,7 @@ pub(super) fn sound() -> Program {
         let steps = vec![p.steps.push(step)];
         p.schedule.frame.insert(6 + place, Stage { kind: StageKind::Index, steps });
     }
-    p.steps[StepId(9)].work = Work::Pass(vec![SystemId(1), MOVE, ASKS]);
+    p.steps[StepId(9)].work = Work::Pass { systems: vec![SystemId(1), MOVE, ASKS], reduces: false };
     for stages in [&mut p.schedule.setup, &mut p.schedule.frame] {
         let step = Step { name: String::new(), work: Work::Reduce(group), domain: rows(0, REDUCE_ROWS) };
         let steps = vec![p.steps.push(step)];

@@ -1,10 +1,11 @@
 //! Reductions, signals and outputs: a sound program with them, and each way to break it.
 
 use crate::body::{At, Body, Compare, Op};
-use crate::id::{BodyId, ColumnId, DataId, GroupId, ReductionId, SignalId, StepId, ValueId};
+use crate::id::{BodyId, ColumnId, DataId, GroupId, IndexId, ReductionId, SignalId, StepId, SystemId, ValueId};
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
-    Domain, Ensure, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step, When, Work,
+    Domain, Ensure, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step,
+    When, Work,
 };
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
@@ -13,6 +14,7 @@ const MASS: ColumnId = ColumnId(2);
 const HEAVY: ReductionId = ReductionId(0);
 const ALL: SignalId = SignalId(0);
 const HOLDS: SignalId = SignalId(1);
+const PASS: StepId = StepId(9);
 
 /// The mean mass of the heavy, and how many points there are: in the state's two signals.
 fn with_outputs() -> Program {
@@ -165,4 +167,69 @@ fn groups_are_aggregated_once_a_tick_before_the_commit() {
     });
     refused(&|p| p.steps[StepId(11)].domain = Domain::Rows { group: GroupId(0), batch_rows: 64 });
     refused(&|p| p.steps[StepId(11)].work = Work::Reduce(GroupId(1)));
+}
+
+/// The same, where the pass over the points aggregates them.
+fn with_a_pass_that_reduces() -> Program {
+    let mut program = with_outputs();
+    // What the pass makes, and what nobody does.
+    let made = Op::Read { column: ColumnId(0), when: When::Fresh, at: At::Own };
+    let heavy = program.reductions[HEAVY].body;
+    program.bodies[heavy].ops[ValueId(1)].op = made;
+    if let Work::Pass { reduces, .. } = &mut program.steps[PASS].work {
+        *reduces = true;
+    }
+    program.steps[PASS].domain = Domain::Rows { group: GroupId(0), batch_rows: 2 * REDUCE_ROWS };
+    // The stage of their own was put in last.
+    let stage = program.schedule.frame.remove(8);
+    assert_eq!((stage.kind, program.steps.len()), (StageKind::Reduce, 13));
+    program.steps = program.steps.values().take(12).cloned().collect();
+    program
+}
+
+#[test]
+fn a_pass_aggregates_whole_blocks_of_rows_that_stay_and_are_finished() {
+    assert_eq!(verify(&with_a_pass_that_reduces()), Ok(()));
+    let refused = |why: &str, change: &dyn Fn(&mut Program)| {
+        let mut program = with_a_pass_that_reduces();
+        change(&mut program);
+        let violations = verify(&program).expect_err(why);
+        let told = violations.iter().any(|v| matches!(v, Violation::Step(PASS, what) if what.contains(why)));
+        assert!(told, "{why}: {violations:?}");
+    };
+    refused("has whole blocks", &|p| p.steps[PASS].domain = super::rows(0, REDUCE_ROWS + 64));
+    refused("goes by rows", &|p| p.steps[PASS].domain = Domain::Slots { index: IndexId(0), batch_rows: REDUCE_ROWS });
+    let names = Living { first: 9, entities: MASS, generations: MASS, directory: MASS };
+    refused("stay where they are", &|p| p.groups[GroupId(0)].living = Some(names));
+    refused("stay where they are", &|p| {
+        p.groups[GroupId(0)].order = Some(Order { index: IndexId(0), entities: MASS });
+    });
+    // Whoever makes what is read runs in a later stage.
+    refused("made later", &|p| {
+        p.steps[PASS].work = Work::Pass { systems: vec![SystemId(1)], reduces: true };
+        let work = Work::Pass { systems: vec![super::MOVE], reduces: false };
+        let step = p.steps.push(Step { name: String::new(), work, domain: super::rows(0, 64) });
+        p.schedule.frame.insert(8, Stage { kind: StageKind::Systems, steps: vec![step] });
+    });
+    // Nobody aggregates, somebody does twice, or what nobody asks for.
+    let once = |change: &dyn Fn(&mut Program)| {
+        let mut program = with_a_pass_that_reduces();
+        change(&mut program);
+        let violations = verify(&program).expect_err("it is broken");
+        let told =
+            violations.iter().any(|v| matches!(v, Violation::Stage { what, .. } if what.contains("aggregated once")));
+        assert!(told, "{violations:?}");
+    };
+    let reducing = |p: &mut Program, step: StepId, now: bool| {
+        if let Work::Pass { reduces, .. } = &mut p.steps[step].work {
+            *reduces = now;
+        }
+    };
+    once(&|p| reducing(p, PASS, false));
+    once(&|p| reducing(p, StepId(8), true));
+    once(&|p| {
+        let step = p.steps[StepId(11)].clone();
+        let step = p.steps.push(step);
+        p.schedule.frame.insert(8, Stage { kind: StageKind::Reduce, steps: vec![step] });
+    });
 }

@@ -39,7 +39,7 @@ fn cells() -> Program {
     let mut heats = system("heat", 2, vec![HEAT], vec![read(HEAT, When::Prev, Reach::Any)], vec![]);
     heats.code = Code::Body(SPREAD);
     p.systems.push(heats);
-    let works = [(Work::Blueprint(CELLS), 0), (Work::Pass(vec![HEATS]), 6)];
+    let works = [(Work::Blueprint(CELLS), 0), (Work::Pass { systems: vec![HEATS], reduces: false }, 6)];
     for ((work, stage), setup) in works.into_iter().zip([true, false]) {
         let step = p.steps.push(Step { name: String::new(), work, domain: rows(2, 64) });
         let stages = if setup { &mut p.schedule.setup } else { &mut p.schedule.frame };

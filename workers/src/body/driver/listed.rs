@@ -15,8 +15,7 @@ impl Rule {
         let moved = self.moved.take();
         for rows in rows.chunks(self.core.stretch()) {
             self.ends.clear();
-            let x = |row: u32| moved.as_ref().map_or(0, |moved| moved.x(row));
-            self.ends.extend(rows.iter().map(|&row| End { row, x: x(row) }));
+            self.ends.extend(rows.iter().map(|&row| End::anywhere(row)));
             self.by_themselves(batch, bound, panels, moved.as_ref());
         }
         self.moved = moved;

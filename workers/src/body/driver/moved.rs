@@ -11,7 +11,7 @@ use diptych_protocol::raster::{Raster, Rim};
 use diptych_protocol::values::Values;
 
 use crate::body::column::Column;
-use crate::body::slots::Slots;
+use crate::body::slots::{Slot, Slots};
 
 /// Cells of the shortest line whose ends get blocks of their own.
 const LONG_LINE: usize = 512;
@@ -31,8 +31,16 @@ pub(super) struct Moved {
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub row: u32,
-    /// Its place in the line.
-    pub x: u32,
+    /// Which of those near the ends it is, if it is one of a line away from the edges: from the beginning of the line, then
+    /// from its end.
+    near: Option<usize>,
+}
+
+impl End {
+    /// A cell wherever it is.
+    pub fn anywhere(row: u32) -> Self {
+        Self { row, near: None }
+    }
 }
 
 /// An own column that is read at an offset.
@@ -45,25 +53,18 @@ struct MovedColumn {
     /// Where it begins in the panel, if it is a stretch of it; else it is in the room.
     stretch: Option<usize>,
     room: Column,
+    /// How far from each cell near an end of a line the one stands that it looks at along the line; nothing outside of all
+    /// cells.
+    beside: Vec<Option<i64>>,
 }
 
 impl Moved {
     /// Of a body over a group; nothing if it reads nothing at an offset.
     pub fn of(program: &Program, group: GroupId, slots: &Slots) -> Option<Self> {
         let raster = program.groups[group].raster.clone()?;
-        let moved = slots.own.iter().enumerate().filter(|(_, slot)| slot.offset != [0; 3]);
-        let columns: Vec<MovedColumn> = moved
-            .map(|(at, slot)| {
-                let mut outside = Column::new(slot.scalar);
-                if let Some(value) = raster.outside(slot.column) {
-                    outside.resize(1);
-                    outside.fill(value);
-                }
-                let offset = slot.offset.map(i64::from);
-                MovedColumn { slot: at, offset, outside, stretch: None, room: Column::new(slot.scalar) }
-            })
-            .collect();
-        let reach = columns.iter().map(|column| column.offset[0].unsigned_abs() as usize).max()?;
+        let moved = || slots.own.iter().enumerate().filter(|(_, slot)| slot.offset != [0; 3]);
+        let reach = moved().map(|(_, slot)| usize::from(slot.offset[0].unsigned_abs())).max()?;
+        let columns = moved().map(|(at, slot)| MovedColumn::new(&raster, at, slot, reach)).collect();
         Some(Self { raster, columns, reach })
     }
 
@@ -132,15 +133,10 @@ impl Moved {
             return;
         }
         for line in first / width..(first + count).div_ceil(width) {
-            let near = (0..reach).chain(width - reach..width);
-            let ends = near.map(|x| End { row: (line * width + x) as u32, x: x as u32 });
+            let ends = near_ends(width, reach).enumerate();
+            let ends = ends.map(|(near, x)| End { row: (line * width + x) as u32, near: Some(near) });
             into.extend(ends.filter(|end| (first..first + count).contains(&(end.row as usize))));
         }
-    }
-
-    /// The place of a cell in its line.
-    pub fn x(&self, row: u32) -> u32 {
-        row % self.raster.extents[0]
     }
 
     /// Whether an own column is moved.
@@ -151,19 +147,18 @@ impl Moved {
     /// The values of a moved column for cells wherever they are.
     pub fn gather(&self, slot: usize, panel: Values<'_>, ends: &[End], into: &mut Column) {
         let Some(column) = self.columns.iter().find(|column| column.slot == slot) else { return };
-        let (raster, [along, y, z]) = (&self.raster, column.offset);
-        let width = raster.extents[0];
-        let near = |end: &End| {
-            let x = raster.brought(0, i64::from(end.x) + along)?;
-            let line = raster.line(end.row / width, [0, y as i16, z as i16])?;
-            Some(line as usize * width as usize + x as usize)
+        let across = column.ahead(&self.raster) - column.offset[0];
+        let place = |end: &End| match end.near {
+            Some(near) => Some((i64::from(end.row) + across + column.beside[near]?) as usize),
+            None => column.from(&self.raster, end.row),
         };
-        if !matches!(raster.rim, Rim::Outside(_)) {
-            return into.gather(panel, ends.iter().filter_map(near));
+        if !matches!(self.raster.rim, Rim::Outside(_)) {
+            // There is no outside.
+            return into.gather(panel, ends.iter().map(|end| place(end).unwrap_or(0)));
         }
         into.clear();
         for end in ends {
-            match near(end) {
+            match place(end) {
                 Some(place) => into.append(panel, place..place + 1),
                 None => into.repeat(column.outside.values(), 0, 1),
             }
@@ -205,7 +200,35 @@ impl Moved {
     }
 }
 
+/// The places in a line of so many cells that are near its ends.
+fn near_ends(width: usize, reach: usize) -> impl Iterator<Item = usize> {
+    (0..reach).chain(width - reach..width)
+}
+
 impl MovedColumn {
+    /// Of an own column that stands at this place among them; blocks look so far along lines.
+    fn new(raster: &Raster, at: usize, slot: &Slot, reach: usize) -> Self {
+        let mut outside = Column::new(slot.scalar);
+        if let Some(value) = raster.outside(slot.column) {
+            outside.resize(1);
+            outside.fill(value);
+        }
+        let width = raster.extents[0] as usize;
+        let offset = slot.offset.map(i64::from);
+        let beside = |x: usize| Some(i64::from(raster.brought(0, x as i64 + offset[0])?) - x as i64);
+        // Shorter lines are never in a block with others.
+        let beside = if width < LINE * reach { Vec::new() } else { near_ends(width, reach).map(beside).collect() };
+        Self { slot: at, offset, outside, stretch: None, room: Column::new(slot.scalar), beside }
+    }
+
+    /// Where the cell stands that a row looks at; nothing outside of all cells.
+    fn from(&self, raster: &Raster, row: u32) -> Option<usize> {
+        let (width, [along, y, z]) = (raster.extents[0], self.offset);
+        let x = raster.brought(0, i64::from(row % width) + along)?;
+        let line = raster.line(row / width, [0, y as i16, z as i16])?;
+        Some(line as usize * width as usize + x as usize)
+    }
+
     /// How many places further its cells stand, away from all edges.
     fn ahead(&self, raster: &Raster) -> i64 {
         let [w, h, _] = raster.extents.map(i64::from);
@@ -268,21 +291,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::body::slots::Slot;
 
     fn moved(raster: Raster, offset: [i16; 3]) -> Moved {
-        let slots = [Slot { column: ColumnId(0), when: When::Prev, offset, scalar: Scalar::U32 }];
-        let mut outside = Column::new(Scalar::U32);
-        outside.resize(1);
-        outside.fill(Value::U32(u32::MAX));
-        let columns = vec![MovedColumn {
-            slot: 0,
-            offset: slots[0].offset.map(i64::from),
-            outside,
-            stretch: None,
-            room: Column::new(Scalar::U32),
-        }];
-        Moved { raster, columns, reach: usize::from(offset[0].unsigned_abs()) }
+        let slot = Slot { column: ColumnId(0), when: When::Prev, offset, scalar: Scalar::U32 };
+        let reach = usize::from(offset[0].unsigned_abs());
+        let mut column = MovedColumn::new(&raster, 0, &slot, reach);
+        column.outside.resize(1);
+        column.outside.fill(Value::U32(u32::MAX));
+        Moved { raster, columns: vec![column], reach }
     }
 
     /// Goes over all rows of a batch, block by block, as [`super::super::rule`] does.

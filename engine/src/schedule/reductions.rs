@@ -1,0 +1,67 @@
+//! Where the rows of a finished state are aggregated.
+//!
+//! A stage of their own, before the commit, reads columns from memory again, and is one more meeting. So a group's reductions
+//! are computed by the pass that makes the last of the columns that they read, behind the rules, while a batch's rows are in
+//! the cache. **The rule:** that pass also reduces, if
+//!
+//! - the rows of its group stay where they are: they do not come and go, and are not kept in the order of an index;
+//! - it goes by rows, and each of its batches has whole blocks of [`REDUCE_ROWS`]: then a block is summed by one batch, in the
+//!   order of its rows, and comes to the same bits as it would in a stage of its own.
+//!
+//! It is cut into such batches where the group has so many rows that it has no fewer batches than its grain aims at. Else the
+//! group is aggregated in the stage of its own: all that is small enough for the cache to have it there, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diptych_protocol::id::GroupId;
+use diptych_protocol::limits::{Grain, REDUCE_ROWS};
+use diptych_protocol::program::{Domain, Program, Stage, StageKind, Step, Work};
+
+use super::Node;
+
+/// Of each group with reductions whose rows stay where they are: the level whose pass over it makes the last of the columns
+/// that they read, if frames make any.
+pub(super) fn finished(program: &Program, order: &[(Node, u32)]) -> BTreeMap<GroupId, u32> {
+    let levels: BTreeMap<Node, u32> = order.iter().copied().collect();
+    let mut finished = BTreeMap::new();
+    for reduction in program.reductions.values().filter(|it| !program.groups[it.group].rows_move()) {
+        let owners = program.bodies[reduction.body].columns().filter_map(|column| program.columns[column].owner);
+        for level in owners.filter_map(|owner| levels.get(&Node::System(owner))) {
+            let last = finished.entry(reduction.group).or_insert(*level);
+            *last = (*level).max(*last);
+        }
+    }
+    finished
+}
+
+/// Rows of a batch of a pass over so many rows that finishes what reductions read.
+pub(super) fn whole_blocks(grain: Grain, rows: u32) -> u32 {
+    let batch_rows = grain.batch_rows(rows);
+    if rows / REDUCE_ROWS < grain.batches {
+        return batch_rows;
+    }
+    (batch_rows / REDUCE_ROWS).max(1) * REDUCE_ROWS
+}
+
+/// Whether a pass with this domain that finishes what reductions read can aggregate it.
+pub(super) fn can_reduce(domain: Domain) -> bool {
+    matches!(domain, Domain::Rows { batch_rows, .. } if batch_rows % REDUCE_ROWS == 0)
+}
+
+/// Aggregates every group that has reductions, and that no pass of these stages does.
+pub(super) fn stage(program: &mut Program, before: &[Stage]) -> Option<Stage> {
+    let mut groups: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
+    for step in before.iter().flat_map(|stage| &stage.steps).map(|step| &program.steps[*step]) {
+        if let (Work::Pass { reduces: true, .. }, Some((group, _))) = (&step.work, step.domain.rows(program)) {
+            groups.remove(&group);
+        }
+    }
+    let steps: Vec<_> = (groups.into_iter())
+        .map(|group| {
+            let name = format!("{} reduce", program.groups[group].name);
+            let domain = Domain::Rows { group, batch_rows: REDUCE_ROWS };
+            program.steps.push(Step { name, work: Work::Reduce(group), domain })
+        })
+        .collect();
+    (!steps.is_empty()).then_some(Stage { kind: StageKind::Reduce, steps })
+}
