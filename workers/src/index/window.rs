@@ -109,10 +109,7 @@ impl<const K: usize> Window<K> {
         for (axis, at) in at.iter().enumerate() {
             self.mark_axis(axis, at, at, &mut marks);
         }
-        let (words, _) = marks.as_chunks::<8>();
-        // Eight bytes of 0 or 1 to eight bits: the product brings byte i to bit 56 + i, and nothing else there.
-        let bits = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
-        bits.enumerate().fold(0, |mask, (i, bits)| mask | (bits << (8 * i)))
+        bits(&marks)
     }
 
     /// Whether from any point of the box it was made of to any point in it the straight way is the shortest: it has no
@@ -125,4 +122,13 @@ impl<const K: usize> Window<K> {
                     self.hi[axis] - lo[axis] <= half && hi[axis] - self.lo[axis] <= half
                 }))
     }
+}
+
+/// 64 marks of 0 or 1 as a bit each.
+#[inline(always)]
+pub(super) fn bits(marks: &[u8; 64]) -> u64 {
+    let (words, _) = marks.as_chunks::<8>();
+    // Eight bytes to eight bits: the product brings byte i to bit 56 + i, and nothing else there.
+    let bits = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+    bits.enumerate().fold(0, |mask, (i, bits)| mask | (bits << (8 * i)))
 }

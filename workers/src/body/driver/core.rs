@@ -10,6 +10,7 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
+use super::blocks::Area;
 use super::bound::{Bound, recycle};
 use super::condition::Search;
 use super::far::Far;
@@ -183,17 +184,23 @@ impl Core {
         }
     }
 
-    /// Finds what each loop goes over for a block's rows. Returns the row of each lane, if the body asks for it.
+    /// Another batch: indexes may be others.
+    pub fn forget(&mut self) {
+        self.around.iter_mut().for_each(Around::forget);
+    }
+
+    /// Finds what each loop goes over for a block's rows, which may be in an area of blocks. Returns the row of each lane, if the body asks for it.
     pub fn ask(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
+        area: Option<Area>,
     ) -> &[u32] {
         if !self.asks_rows {
             return &[];
         }
-        self.ask_in(batch, bound, rows, None)
+        self.ask_in(batch, bound, rows, None, area)
     }
 
     /// The same, and the rows in any case; for a batch that is given by slots, which of its slots the rows are in.
@@ -203,6 +210,7 @@ impl Core {
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
         slots: Option<Range<usize>>,
+        area: Option<Area>,
     ) -> &[u32] {
         let count = rows.len();
         fill_rows(&mut self.rows, rows, self.executor.room(count));
@@ -222,6 +230,7 @@ impl Core {
             offset: slots.as_ref().map_or(0, |slots| slots.start),
             first: if slots.is_some() { 0 } else { start },
             slots: slots.map(|slots| start + slots.start as u32..start + slots.end as u32),
+            area,
         };
         for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
             around.ask(batch, space, &bound.others, &members);

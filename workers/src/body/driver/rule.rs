@@ -55,6 +55,7 @@ impl Rule {
     /// Runs over a batch, with what was found ahead for its rows; what it gives, stores then results, goes to `panels`.
     pub fn run(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>]) {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
+        self.core.forget();
         match (batch.slots(), self.forming) {
             (Some(index), _) => self.slotted(batch, &bound, panels, index),
             (None, Some(forming)) => self.gathered(batch, &bound, panels, forming),
@@ -96,7 +97,7 @@ impl Rule {
     ) {
         let at = first - batch.rows.start as usize;
         let lanes = at..at + self.core.room(count);
-        self.core.ask(batch, bound, first as u32..(first + count) as u32);
+        self.core.ask(batch, bound, first as u32..(first + count) as u32, None);
         let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
         match &self.moved {
             Some(moved) => own.extend(moved.own(&bound.own, lanes.clone())),
@@ -117,7 +118,7 @@ impl Rule {
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
             let rows = self.blocks.rows(i, &mut rows);
-            let lanes = self.core.ask(batch, bound, rows.iter().copied());
+            let lanes = self.core.ask(batch, bound, rows.iter().copied(), self.blocks.area(i));
             for (room, column) in self.own.iter_mut().zip(&bound.own) {
                 room.gather(*column, lanes.iter().map(place));
             }

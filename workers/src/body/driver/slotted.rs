@@ -58,7 +58,8 @@ impl Rule {
             };
             let rows = &all[range.clone()];
             let room = range.start..range.start + self.core.room(rows.len());
-            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()));
+            let area = forming.and_then(|_| self.blocks.area(block));
+            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()), area);
             let places = || lanes.iter().map(|row| *row as usize);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
             for (column, source) in self.own.iter_mut().zip(&sources) {
