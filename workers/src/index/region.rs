@@ -5,7 +5,8 @@ use diptych_protocol::space::Space;
 use super::order::Order;
 use super::per_axes;
 use super::tree::KdTree;
-use super::window::Window;
+use super::window::{Window, bits};
+use crate::wide::wide;
 
 /// The rows within a window, ascending. Room, no state.
 #[derive(Default)]
@@ -32,15 +33,17 @@ impl Region {
             rows.extend_from_slice(tree.rows_at(place));
         }
         // A bucket reaches further than a block sees: half and more of the rows are outside.
-        let mut at = [[0.0; 64]; K];
-        for rows in self.unsure.chunks(64) {
-            for (at, column) in at.iter_mut().zip(columns) {
-                for (x, &row) in at.iter_mut().zip(rows) {
-                    *x = column[row as usize];
+        wide(|| {
+            let mut at = [[0.0; 64]; K];
+            for rows in self.unsure.chunks(64) {
+                for (at, column) in at.iter_mut().zip(columns) {
+                    for (x, &row) in at.iter_mut().zip(rows) {
+                        *x = column[row as usize];
+                    }
                 }
+                take(window.inside(&at) & first(rows.len()), rows, &mut self.rows);
             }
-            take(window.inside(&at) & first(rows.len()), rows, &mut self.rows);
-        }
+        });
         self.order.ascend(&mut self.rows);
     }
 
@@ -95,22 +98,29 @@ impl Area {
     /// Takes the rows that are in a window, ascending.
     pub fn within<const K: usize>(&self, window: &Window<K>, into: &mut Vec<u32>) {
         into.clear();
-        let mut at = [[0.0; 64]; K];
-        for (number, rows) in self.region.rows.chunks(64).enumerate() {
-            for (at, column) in at.iter_mut().zip(&self.at) {
-                at[..rows.len()].copy_from_slice(&column[64 * number..64 * number + rows.len()]);
+        wide(|| {
+            for (number, rows) in self.region.rows.chunks(64).enumerate() {
+                let mut marks = [0; 64];
+                let marks_here = &mut marks[..rows.len()];
+                marks_here.fill(1);
+                for (axis, at) in self.at.iter().enumerate().take(K) {
+                    let at = &at[64 * number..][..rows.len()];
+                    window.mark_axis(axis, at, at, marks_here);
+                }
+                take(bits(&marks), rows, into);
             }
-            take(window.inside(&at) & first(rows.len()), rows, into);
-        }
+        });
     }
 }
 
 /// So many of 64 bits, one at least.
+#[inline(always)]
 fn first(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
 
 /// Takes the rows whose bits are set.
+#[inline(always)]
 fn take(mut bits: u64, rows: &[u32], into: &mut Vec<u32>) {
     while bits != 0 {
         into.push(rows[bits.trailing_zeros() as usize]);

@@ -76,7 +76,7 @@ impl<const K: usize> Window<K> {
     }
 
     /// Clears the mark of each box that has no part in it along one axis. Points are boxes whose lows are their highs.
-    #[inline]
+    #[inline(always)]
     pub fn mark_axis(&self, axis: usize, lo: &[f32], hi: &[f32], marks: &mut [u8]) {
         let (from, to) = (self.lo[axis], self.hi[axis]);
         let (seam_from, seam_to) = (self.seam_lo[axis], self.seam_hi[axis]);
@@ -103,7 +103,7 @@ impl<const K: usize> Window<K> {
     }
 
     /// Which of 64 points are in it: a bit each.
-    #[inline]
+    #[inline(always)]
     pub fn inside(&self, at: &[[f32; 64]; K]) -> u64 {
         let mut marks = [1u8; 64];
         for (axis, at) in at.iter().enumerate() {
