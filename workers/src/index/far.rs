@@ -65,16 +65,17 @@ impl FarList {
         self.own.clone()
     }
 
-    /// One of the numbers of each summary: its barycentre along an axis, or behind these and one more a sum.
+    /// One of the numbers of each of some summaries: its barycentre along an axis, or behind these and one more a sum.
     pub fn numbers<'a>(
         &'a self,
         tree: &KdTree<'a>,
         summary: &SummaryView<'a>,
+        summaries: Range<usize>,
         number: usize,
     ) -> impl Iterator<Item = f64> + 'a {
         let (chunks, width) = (tree.shape.chunks, summary.shape.width());
         let (top, nodes) = (summary.top, summary.nodes);
-        self.nodes.iter().map(move |&node| match node.checked_sub(chunks) {
+        self.nodes[summaries].iter().map(move |&node| match node.checked_sub(chunks) {
             Some(place) => nodes[place as usize * width + number],
             None => top[node as usize * width + number],
         })

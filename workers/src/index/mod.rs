@@ -12,8 +12,10 @@
 //! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks; [`summarise_top()`] sums over these.
 //!
 //! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it; [`Asker`] for rows of any group,
-//! [`Nearest`] for a number of neighbours, [`Among`] for those of them that a condition is true for, [`FarList`] for everything, what is far in summaries. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
-//! benchmarks and tools.
+//! [`Nearest`] for a number of neighbours, [`Among`] for those of them that a condition is true for, [`FarList`] for
+//! everything, what is far in summaries. Who asks one behind another shares what is searched, if near each other: blocks an
+//! *area* (`region`), rows of a bucket that ask for their nearest what is around it (`crowd`). [`LocalIndex`] is all of it in
+//! plain vectors of one process, for tests, benchmarks and tools.
 
 mod among;
 mod block;

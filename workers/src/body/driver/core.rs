@@ -17,7 +17,7 @@ use super::far::Far;
 use super::{fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
-use crate::index::KdTree;
+use crate::index::{self, KdTree};
 
 /// Where a loop's others come from.
 enum Source {
@@ -104,10 +104,12 @@ impl Core {
             first += slots.columns.len();
         }
         let loops = sources.iter().map(|_| LoopRoom::default()).collect();
+        let several = around.len() > 1;
         let over_own = |source: &Source| matches!(source, Source::Group(of) if *of == group);
-        // A grid says itself where own rows are among its candidates.
+        // A grid says itself where own rows are among its candidates, and who asks for no reach has none.
         let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
-        let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
+        let finds = |around: &Around| around.own && around.reach.is_some() && (several || tree(around));
+        let sorts = around.iter().any(finds) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (search, asks_rows) = (None, body.asks_rows());
         Self {
@@ -218,7 +220,7 @@ impl Core {
         let ascending = if slots.is_some() && self.sorts {
             self.sorted.clear();
             self.sorted.extend_from_slice(rows);
-            self.sorted.sort_unstable();
+            index::ascend_few(&mut self.sorted);
             &self.sorted
         } else {
             rows

@@ -11,6 +11,9 @@ use crate::body::column::Column;
 use crate::body::slots::Slot;
 use crate::index::FarList;
 
+/// Nodes whose numbers are gathered at a time.
+const NODES: usize = 128;
+
 /// One of the columns that loops read of the others.
 struct Gathered {
     slot: Slot,
@@ -52,9 +55,16 @@ impl Far {
         self.list.find(tree, summary, bucket);
         let summaries = self.list.summaries();
         let rows = &self.list.rows()[summaries..];
+        self.gathered.iter_mut().for_each(|it| it.column.clear());
+        // A few nodes at a time: what one column leaves in the first cache is there for the next.
+        for first in (0..summaries).step_by(NODES) {
+            for it in &mut self.gathered {
+                let some = first..summaries.min(first + NODES);
+                it.column.append_rounded(self.list.numbers(tree, summary, some, it.number));
+            }
+        }
         for it in &mut self.gathered {
-            let numbers = self.list.numbers(tree, summary, it.number);
-            it.column.gather_behind(numbers, others[it.whole], rows.iter().map(|row| *row as usize));
+            it.column.append_from(others[it.whole], rows.iter().map(|row| *row as usize));
         }
         let own = self.list.own();
         self.runs.clear();
