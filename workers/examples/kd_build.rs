@@ -127,7 +127,9 @@ fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize
         timed(2, sum, start);
     }
     let [together, alone, kiddo] = times.map(median);
-    println!("    nearest {count}: together {together:6.1}, alone {alone:6.1} a row, kiddo {kiddo:6.1} (open space); sums {sums:x?}");
+    println!(
+        "    nearest {count}: together {together:6.1}, alone {alone:6.1} a row, kiddo {kiddo:6.1} (open space); sums {sums:x?}"
+    );
 }
 
 /// Asks kiddo's tree for one more than `count` from where each row is, in this order. Says when it began, and a sum.

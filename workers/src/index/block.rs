@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use diptych_protocol::id::RowRange;
+use diptych_protocol::kd_view::SummaryView;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::cut::{Point, bounds, cut, greater, lesser, part, places, widest};
+use super::far::Party;
 use super::keys::Keys;
 use super::order::ascend_few;
 use super::tree::KdTree;
@@ -87,9 +89,9 @@ impl Blocks {
         self.join(volume);
     }
 
-    /// Forms blocks of a batch's rows that are of one bucket each, in the order of buckets, then rows.
-    pub fn form_by_buckets(&mut self, tree: &KdTree<'_>, rows: RowRange) {
-        self.keys.sort(rows, |row| tree.bucket_of(row));
+    /// Forms blocks of a batch's rows that are of one party each, in the order of slots, then rows.
+    pub fn form_by_parties(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, rows: RowRange) {
+        self.keys.sort(rows, |row| Party::of(tree, summary, row).slots(tree).start);
         self.points.clear();
         self.pieces.clear();
         self.area_of.clear();

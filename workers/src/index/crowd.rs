@@ -182,7 +182,8 @@ impl<T: Precision> Crowd<T> {
         let equal = keys.chunk_by_mut(|a, b| T::same(*a, *b)).filter(|equal| equal.len() > 1);
         equal.for_each(|equal| equal.sort_unstable_by_key(name));
         nearest.clear();
-        let others = keys.iter().map(|key| T::whose(*key) as usize).filter(|place| rows[*place] != own).take(asked.count);
+        let others =
+            keys.iter().map(|key| T::whose(*key) as usize).filter(|place| rows[*place] != own).take(asked.count);
         let mut furthest = 0.0;
         nearest.extend(others.map(|place| {
             furthest = squared[place].double();

@@ -52,7 +52,7 @@ pub(crate) use count::check;
 pub use count::{BadPosition, Splits, count};
 pub(crate) use cut::{greater, lesser};
 pub use exact::{Asked, Exact};
-pub use far::FarList;
+pub use far::{FarList, Party};
 pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};
 pub use nearest::Nearest;

@@ -54,12 +54,12 @@ impl Nearest {
         let axes = asked.tree.shape.axes;
         let guessed = guess.is_there()
             && match &asked.positions {
-                Exact::F32(columns) => per_axes!(&columns[..axes], |columns| {
-                    narrow.ask(asked, columns, guess, rows, &mut each)
-                }),
-                Exact::F64(columns) => per_axes!(&columns[..axes], |columns| {
-                    wide.ask(asked, columns, guess, rows, &mut each)
-                }),
+                Exact::F32(columns) => {
+                    per_axes!(&columns[..axes], |columns| { narrow.ask(asked, columns, guess, rows, &mut each) })
+                }
+                Exact::F64(columns) => {
+                    per_axes!(&columns[..axes], |columns| { wide.ask(asked, columns, guess, rows, &mut each) })
+                }
             };
         if !guessed {
             *guess = Guess::default();

@@ -119,5 +119,8 @@ impl Asker {
 
 /// The box around two boxes.
 fn around(area: &Bounds, lo: &[f32; 3], hi: &[f32; 3]) -> Bounds {
-    (std::array::from_fn(|axis| lesser(area.0[axis], lo[axis])), std::array::from_fn(|axis| greater(area.1[axis], hi[axis])))
+    (
+        std::array::from_fn(|axis| lesser(area.0[axis], lo[axis])),
+        std::array::from_fn(|axis| greater(area.1[axis], hi[axis])),
+    )
 }

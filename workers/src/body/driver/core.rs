@@ -154,8 +154,8 @@ impl Core {
         self.executor.room(count)
     }
 
-    /// Whether the blocks that an index forms must not lie across its buckets.
-    pub fn by_buckets(&self) -> bool {
+    /// Whether the blocks that an index forms must not lie across its parties.
+    pub fn by_parties(&self) -> bool {
         self.far_at.is_some()
     }
 

@@ -1,4 +1,4 @@
-//! What is far and near of a bucket's rows: the summaries and rows that the `far` loops of a body go over, listed, and
+//! What is far and near of a party's rows: the summaries and rows that the `far` loops of a body go over, listed, and
 //! their columns gathered.
 
 use diptych_protocol::id::{Id, IndexId};
@@ -9,7 +9,7 @@ use super::bound::Surroundings;
 use crate::body::block::{Run, Shared};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::FarList;
+use crate::index::{FarList, Party};
 
 /// Nodes whose numbers are gathered at a time.
 const NODES: usize = 128;
@@ -46,13 +46,13 @@ impl Far {
         slots.iter().enumerate().map(place).collect()
     }
 
-    /// Finds the others of a block whose rows are all of one bucket, and gathers their columns.
+    /// Finds the others of a block whose rows are all of one party, and gathers their columns.
     pub fn ask(&mut self, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
         let (Some(summary), Some(&row)) = (&space.summary, rows.first()) else { return };
         let tree = space.tree();
-        let bucket = tree.bucket_of(row);
-        debug_assert!(rows.iter().all(|row| tree.bucket_of(*row) == bucket), "a block across buckets");
-        self.list.find(tree, summary, bucket);
+        let party = Party::of(tree, summary, row);
+        debug_assert!(rows.iter().all(|row| Party::of(tree, summary, *row) == party), "a block across parties");
+        self.list.find(tree, summary, &party);
         let summaries = self.list.summaries();
         let rows = &self.list.rows()[summaries..];
         self.gathered.iter_mut().for_each(|it| it.column.clear());

@@ -5,7 +5,7 @@
 //! their columns are gathered, and so are those of the rows that may be within reach, unless these stand in long runs, or
 //! a grid has them in its order; what comes out is scattered. Blocks one behind another that are near each other in a tree are
 //! an area, around which is looked once. Where a pass goes by the slots of an index, blocks are stretches of those
-//! (`slotted`). Rows that ask for summaries of what is far do it bucket by bucket: then no block lies across buckets.
+//! (`slotted`). Rows that ask for summaries of what is far do it in parties: then no block lies across those.
 //!
 //! A loop that asks with points or radii of its own has a *question*: a body that gives them for all rows of the batch
 //! before anything else is done. A loop over the nearest that a *condition* is true for gets them from another body, which

@@ -112,8 +112,8 @@ impl Rule {
 
     /// Blocks are rows near each other.
     fn gathered(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>], forming: usize) {
-        let by_buckets = self.core.by_buckets();
-        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_buckets);
+        let by_parties = self.core.by_parties();
+        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_parties);
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];

@@ -44,8 +44,8 @@ impl Rule {
         let all = batch.slot_rows();
         let forming = self.core.reaching(index);
         if let Some(at) = forming {
-            let by_buckets = self.core.by_buckets() || !batch.in_order();
-            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_buckets);
+            let by_parties = self.core.by_parties() || !batch.in_order();
+            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_parties);
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
