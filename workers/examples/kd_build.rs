@@ -1,5 +1,6 @@
-//! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, and a row of a neighbour
-//! count by blocks. `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
+//! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, a row of a neighbour count by
+//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree.
+//! `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
 
 use std::num::NonZero;
 use std::time::Instant;

@@ -55,10 +55,10 @@ impl Nearest {
         let guessed = guess.is_there()
             && match &asked.positions {
                 Exact::F32(columns) => {
-                    per_axes!(&columns[..axes], |columns| { narrow.ask(asked, columns, guess, rows, &mut each) })
+                    per_axes!(&columns[..axes], |columns| narrow.ask(asked, columns, guess, rows, &mut each))
                 }
                 Exact::F64(columns) => {
-                    per_axes!(&columns[..axes], |columns| { wide.ask(asked, columns, guess, rows, &mut each) })
+                    per_axes!(&columns[..axes], |columns| wide.ask(asked, columns, guess, rows, &mut each))
                 }
             };
         if !guessed {
