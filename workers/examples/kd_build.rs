@@ -1,6 +1,8 @@
-//! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, and a row of a neighbour
-//! count by blocks. `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
+//! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, a row of a neighbour count by
+//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree.
+//! `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
 
+use std::num::NonZero;
 use std::time::Instant;
 
 use diptych_protocol::id::RowRange;
@@ -88,31 +90,67 @@ fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), 
     Ok(())
 }
 
+/// The nearest of each row: by rows that ask one behind another in the order of the tree's slots, each by itself, and as
+/// kiddo's own tree finds them, which leaves nobody out, and equals in no order of its own.
 fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize) {
     let axis = |axis: usize| positions.get(axis).copied().unwrap_or(&[]);
-    let positions = Exact::F32([axis(0), axis(1), axis(2)]);
-    let (tree, rows) = (index.tree(), index.shape.rows);
-    let (mut nearest, mut found, mut times, mut checksum) = (Nearest::default(), Vec::new(), Vec::new(), 0u64);
+    let exact = Exact::F32([axis(0), axis(1), axis(2)]);
+    let tree = index.tree();
+    let asked = Asked { tree, space, positions: exact, entities: None, from: [0.0; 3], own: None, count };
+    let (mut asker, mut starts, mut found) = (Nearest::default(), Vec::new(), Vec::new());
+    let mut times = [const { Vec::new() }; 3];
+    let mut sums = [0u64; 3];
     for _ in 0..REPEATS {
-        let start = Instant::now();
-        checksum = 0;
-        for row in 0..rows {
-            let at = |axis: usize| axis_of(&positions, axis, row);
-            let from = [at(0), at(1), at(2)];
-            found.clear();
-            nearest.ask(&Asked { tree, space, positions, entities: None, from, own: Some(row), count }, &mut found);
-            checksum = found.iter().fold(checksum, |sum, &other| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(other));
+        let mut timed = |way: usize, sum: u64, start: Instant| {
+            times[way].push(start.elapsed().as_nanos() as f64 / f64::from(tree.shape.rows));
+            sums[way] = sum;
+        };
+        let (start, mut sum) = (Instant::now(), 0);
+        for rows in tree.slot_rows.chunks(512) {
+            (starts.clear(), found.clear());
+            asker.ask_rows(&asked, rows, &mut starts, &mut found);
+            sum = found.iter().fold(sum, |sum: u64, &other| sum.wrapping_add(mixed(other)));
         }
-        times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
+        timed(0, sum, start);
+        let (start, mut sum) = (Instant::now(), 0);
+        for &row in tree.slot_rows {
+            let from = std::array::from_fn(|axis| positions.get(axis).map_or(0.0, |at| f64::from(at[row as usize])));
+            found.clear();
+            asker.ask(&Asked { from, own: Some(row), ..asked }, &mut found);
+            sum = found.iter().fold(sum, |sum: u64, &other| sum.wrapping_add(mixed(other)));
+        }
+        timed(1, sum, start);
+        let (start, sum) = match *positions {
+            [x, y] => of_kiddo([x, y], tree.slot_rows, count),
+            [x, y, z] => of_kiddo([x, y, z], tree.slot_rows, count),
+            _ => (Instant::now(), 0),
+        };
+        timed(2, sum, start);
     }
-    println!("    nearest {count}: {:6.1} a row; checksum {checksum:016x}", median(times));
+    let [together, alone, kiddo] = times.map(median);
+    println!(
+        "    nearest {count}: together {together:6.1}, alone {alone:6.1} a row, kiddo {kiddo:6.1} (open space); sums {sums:x?}"
+    );
 }
 
-fn axis_of(positions: &Exact<'_>, axis: usize, row: u32) -> f64 {
-    match positions {
-        Exact::F32(columns) => columns[axis].get(row as usize).map_or(0.0, |x| f64::from(*x)),
-        Exact::F64(columns) => columns[axis].get(row as usize).copied().unwrap_or(0.0),
+/// Asks kiddo's tree for one more than `count` from where each row is, in this order. Says when it began, and a sum.
+fn of_kiddo<const K: usize>(columns: [&[f32]; K], rows: &[u32], count: usize) -> (Instant, u64) {
+    let points: Vec<[f32; K]> = (0..rows.len()).map(|row| columns.map(|column| column[row])).collect();
+    let tree = match kiddo::ImmutableKdTree::<f32, K>::builder().with_serial_construction().build_from_slice(&points) {
+        Ok(tree) => tree,
+        Err(error) => panic!("{error}"),
+    };
+    let wanted = NonZero::new(count + 1).unwrap_or(NonZero::<usize>::MIN);
+    let (start, mut sum) = (Instant::now(), 0u64);
+    for &row in rows {
+        let found = tree.query(&points[row as usize]).nearest_n::<kiddo::SquaredEuclidean<f32>>(wanted).execute();
+        sum = found.iter().filter(|it| it.item != row).fold(sum, |sum, it| sum.wrapping_add(mixed(it.item)));
     }
+    (start, sum)
+}
+
+fn mixed(row: u32) -> u64 {
+    u64::from(row).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f32) {

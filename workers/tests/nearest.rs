@@ -132,6 +132,24 @@ proptest! {
         // Each row's entity, where that is not its number.
         let mut names: Vec<u32> = (0..rows).collect();
         names.sort_by_key(|row| row.wrapping_mul(2_654_435_761));
+        let numbers: Vec<u32> = (0..rows).collect();
+        // Rows that ask one behind another: in the tree's order, where those of a bucket ask together, and in that of their
+        // numbers; then those of another density, and back, so that what is guessed is wrong.
+        let slots = index.tree().slot_rows.to_vec();
+        for (order, entities) in [(&slots[..], None), (&numbers[..], Some(&names[..])), (&slots[..], Some(&names[..]))] {
+            let asked = Asked { tree: index.tree(), space: &space, positions: columns.exact(), entities, from: [0.0; 3], own: None, count };
+            for some in order.chunks(512).take(2) {
+                let (mut starts, mut found) = (vec![5], vec![77]);
+                nearest.ask_rows(&asked, some, &mut starts, &mut found);
+                prop_assert_eq!(starts.len(), 1 + some.len());
+                starts.push(found.len() as u32);
+                for (place, row) in some.iter().enumerate().filter(|(place, _)| place % 7 == 0 || rows < 300) {
+                    let asked = Asked { from: columns.at(*row as usize), own: Some(*row), ..asked };
+                    let expected = nearest_of_all(&space, &columns, rows, &asked, |_| true);
+                    prop_assert_eq!(&found[starts[place + 1] as usize..starts[place + 2] as usize], expected);
+                }
+            }
+        }
         for ask in 0..24 {
             // Rows of the tree, which leave themselves out, and strangers, at times from nowhere.
             let own = (ask % 2 == 0).then(|| draw() % rows);

@@ -150,26 +150,17 @@ impl Column {
         });
     }
 
-    /// Sums of floats, rounded to the column's type (to the nearest, ties to even), behind them the values at these
-    /// places, and nothing else.
-    pub fn gather_behind(
-        &mut self,
-        sums: impl Iterator<Item = f64>,
-        from: Values<'_>,
-        places: impl Iterator<Item = usize>,
-    ) {
-        match (self, from) {
-            (Column::F32(to), Values::F32(from)) => {
-                to.clear();
-                to.extend(sums.map(|sum| sum as f32));
-                to.extend(places.map(|place| from[place]));
-            }
-            (Column::F64(to), Values::F64(from)) => {
-                to.clear();
-                to.extend(sums);
-                to.extend(places.map(|place| from[place]));
-            }
-            _ => unreachable!("a verified body sums floats, and mixes no types"),
+    /// The values at these places too.
+    pub fn append_from(&mut self, from: Values<'_>, places: impl Iterator<Item = usize>) {
+        pair!(Column, Values, self, from, (to, from) => to.extend(places.map(|place| from[place])));
+    }
+
+    /// Sums of floats too, rounded to the column's type (to the nearest, ties to even).
+    pub fn append_rounded(&mut self, sums: impl Iterator<Item = f64>) {
+        match self {
+            Column::F32(to) => to.extend(sums.map(|sum| sum as f32)),
+            Column::F64(to) => to.extend(sums),
+            _ => unreachable!("a verified body sums floats"),
         }
     }
 

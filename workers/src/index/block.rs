@@ -3,12 +3,20 @@
 use std::ops::Range;
 
 use diptych_protocol::id::RowRange;
+use diptych_protocol::kd_view::SummaryView;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::cut::{Point, bounds, cut, greater, lesser, part, places, widest};
+use super::far::Party;
 use super::keys::Keys;
 use super::order::ascend_few;
 use super::tree::KdTree;
+
+/// A box: lows and highs, an axis each.
+pub type Bounds = ([f32; 3], [f32; 3]);
+
+/// The most rows of an area: each of its blocks looks through all that is around it.
+const AREA_ROWS_MAX: usize = 8 * BLOCK_ROWS_MAX;
 
 /// Rows that ask together, and the box around them.
 #[derive(Clone, Debug)]
@@ -21,6 +29,17 @@ struct Piece {
     hi: [f32; 3],
 }
 
+impl Piece {
+    /// Both, if they have no more rows than this, and the window of both is no larger than the two.
+    fn with(&self, next: &Self, rows_max: usize, volume: Volume) -> Option<Self> {
+        let lo = std::array::from_fn(|axis| lesser(self.lo[axis], next.lo[axis]));
+        let hi = std::array::from_fn(|axis| greater(self.hi[axis], next.hi[axis]));
+        let fits = next.end - self.start <= rows_max
+            && volume.of(&lo, &hi) <= volume.of(&self.lo, &self.hi) + volume.of(&next.lo, &next.hi);
+        fits.then_some(Self { start: self.start, end: next.end, lo, hi })
+    }
+}
+
 /// The blocks of one batch.
 ///
 /// The rule: rows of the same bucket are near each other, so a bucket's rows of the batch are one block, or as many
@@ -28,11 +47,17 @@ struct Piece {
 /// the batch's rows, they are halved as long as the halves' windows are smaller together. Then consecutive blocks
 /// are joined as long as the window of both is no larger than the two. How rows are blocked never shows in the bits:
 /// each row sees its neighbours in the same order whoever asks with it.
+///
+/// Blocks one behind another that are near each other are an *area*: what is around it is looked for once. They are as
+/// long as the window of an area is no larger than those of its parts, up to a few blocks.
 #[derive(Default)]
 pub struct Blocks {
     keys: Keys,
     points: Vec<Point>,
     pieces: Vec<Piece>,
+    /// The area of each piece, and their boxes.
+    area_of: Vec<u32>,
+    areas: Vec<Bounds>,
 }
 
 impl Blocks {
@@ -64,11 +89,12 @@ impl Blocks {
         self.join(volume);
     }
 
-    /// Forms blocks of a batch's rows that are of one bucket each, in the order of buckets, then rows.
-    pub fn form_by_buckets(&mut self, tree: &KdTree<'_>, rows: RowRange) {
-        self.keys.sort(rows, |row| tree.bucket_of(row));
+    /// Forms blocks of a batch's rows that are of one party each, in the order of slots, then rows.
+    pub fn form_by_parties(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, rows: RowRange) {
+        self.keys.sort(rows, |row| Party::of(tree, summary, row).slots(tree).start);
         self.points.clear();
         self.pieces.clear();
+        self.area_of.clear();
         for group in self.keys.sorted().chunk_by(|a, b| a >> 32 == b >> 32) {
             for keys in group.chunks(BLOCK_ROWS_MAX) {
                 let start = self.points.len();
@@ -84,17 +110,31 @@ impl Blocks {
         for i in 1..self.pieces.len() {
             let next = self.pieces[i].clone();
             let last = &self.pieces[kept];
-            let lo = std::array::from_fn(|axis| lesser(last.lo[axis], next.lo[axis]));
-            let hi = std::array::from_fn(|axis| greater(last.hi[axis], next.hi[axis]));
-            let fits = next.end - last.start <= BLOCK_ROWS_MAX;
-            if fits && volume.of(&lo, &hi) <= volume.of(&last.lo, &last.hi) + volume.of(&next.lo, &next.hi) {
-                self.pieces[kept] = Piece { start: last.start, end: next.end, lo, hi };
-            } else {
-                kept += 1;
-                self.pieces[kept] = next;
+            match last.with(&next, BLOCK_ROWS_MAX, volume) {
+                Some(both) => self.pieces[kept] = both,
+                None => {
+                    kept += 1;
+                    self.pieces[kept] = next;
+                }
             }
         }
         self.pieces.truncate(kept + 1);
+        self.find_areas(volume);
+    }
+
+    fn find_areas(&mut self, volume: Volume) {
+        self.area_of.clear();
+        self.areas.clear();
+        let mut open: Option<Piece> = None;
+        for piece in &self.pieces {
+            let joined = open.as_ref().and_then(|area| area.with(piece, AREA_ROWS_MAX, volume));
+            if joined.is_none() {
+                self.areas.extend(open.map(|area| (area.lo, area.hi)));
+            }
+            self.area_of.push(self.areas.len() as u32);
+            open = Some(joined.unwrap_or_else(|| piece.clone()));
+        }
+        self.areas.extend(open.map(|area| (area.lo, area.hi)));
     }
 
     /// Forms blocks of a batch that is given by the slots of a tree whose buckets are cut into pieces: [`Self::range`] says
@@ -127,7 +167,7 @@ impl Blocks {
 
     /// Forms blocks of rows that are in no tree: compact ones of equal size. `positions` are those of the batch's rows
     /// alone.
-    pub fn form_apart(&mut self, positions: &[&[f32]], rows: RowRange) {
+    pub fn form_apart(&mut self, positions: &[&[f32]], rows: RowRange, reach: f32) {
         self.points.clear();
         self.points.extend((rows.start..rows.end).enumerate().map(|(place, row)| {
             let mut at = [0.0; 3];
@@ -140,6 +180,7 @@ impl Blocks {
             let (lo, hi) = bounds(points);
             pieces.push(Piece { start: range.start, end: range.end, lo, hi });
         });
+        self.find_areas(Volume { axes: positions.len(), reach });
     }
 
     /// How many blocks were formed.
@@ -161,6 +202,13 @@ impl Blocks {
     pub fn bounds(&self, block: usize) -> ([f32; 3], [f32; 3]) {
         let piece = &self.pieces[block];
         (piece.lo, piece.hi)
+    }
+
+    /// The box around all rows of a block's area, if there are more than the block's.
+    pub fn area(&self, block: usize) -> Option<Bounds> {
+        let area = *self.area_of.get(block)?;
+        let alike = |other: Option<usize>| other.and_then(|other| self.area_of.get(other)) == Some(&area);
+        (alike(block.checked_sub(1)) || alike(Some(block + 1))).then(|| self.areas[area as usize])
     }
 
     /// A block's rows, ascending.

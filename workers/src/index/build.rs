@@ -7,10 +7,9 @@ use diptych_protocol::kd::KdShape;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use kiddo::kd_tree::ConstructionError;
 
-use super::cut::{Point, cut, greater, lesser};
+use super::cut::{Point, cut, cut_in_order, greater, lesser};
 use super::halve::halve;
 use super::leaves::{Leaves, with_leaves};
-use super::order::ascend_few;
 use super::per_axes;
 use super::scratch::KdScratch;
 
@@ -221,24 +220,13 @@ impl<const K: usize> Buckets<'_, '_, '_, K> {
 
     /// Brings the places in each bucket's slots into the order of compact pieces.
     fn cut_buckets(&mut self) {
-        let Self { points, spare, arrays, used, .. } = self;
+        let Self { points, arrays, used, next, .. } = self;
         for bucket in 0..*used {
             let slots = arrays.bucket_start[bucket] - arrays.first_slot..arrays.bucket_end[bucket] - arrays.first_slot;
             let slots = &mut arrays.slot_rows[slots.start as usize..slots.end as usize];
-            if slots.len() <= BLOCK_ROWS_MAX {
-                continue;
+            if slots.len() > BLOCK_ROWS_MAX {
+                cut_in_order(points, slots, slots.len().div_ceil(BLOCK_ROWS_MAX), next);
             }
-            spare.clear();
-            spare.extend(slots.iter().map(|&place| {
-                let mut at = [0.0; 3];
-                at[..K].copy_from_slice(&points[place as usize]);
-                Point { at, row: place }
-            }));
-            cut(spare, 0, slots.len().div_ceil(BLOCK_ROWS_MAX), &mut |piece, range| {
-                let slots = &mut slots[range];
-                slots.iter_mut().zip(piece).for_each(|(slot, point)| *slot = point.row);
-                ascend_few(slots);
-            });
         }
     }
 

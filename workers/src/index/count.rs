@@ -4,7 +4,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
 use diptych_protocol::space::Space;
 
-use super::cut::key;
+use super::cut::{greater, key, lesser};
 use super::per_axes;
 use super::scratch::KdScratch;
 use crate::wide::wide;
@@ -37,6 +37,7 @@ pub struct BadPosition {
 pub(super) struct Plane {
     key: i64,
     axis: u32,
+    value: f32,
 }
 
 /// Rows that descend together, so that their loads overlap.
@@ -62,7 +63,7 @@ pub fn count(
     check(space, positions, rows)?;
     scratch.planes.clear();
     let planes = splits.axis[..chunks].iter().zip(&splits.value[..chunks]).zip(&splits.row[..chunks]);
-    scratch.planes.extend(planes.map(|((&axis, &value), &row)| Plane { key: key(value, row), axis }));
+    scratch.planes.extend(planes.map(|((&axis, &value), &row)| Plane { key: key(value, row), axis, value }));
     per_axes!(positions, |columns| descend(columns, &scratch.planes, rows, chunk_of));
     let counts = &mut counts[..chunks];
     counts.fill(0);
@@ -73,31 +74,74 @@ pub fn count(
 }
 
 fn descend<const K: usize>(columns: [&[f32]; K], planes: &[Plane], rows: RowRange, chunk_of: &mut [u16]) {
-    let chunks = planes.len();
-    let levels = chunks.trailing_zeros();
     let columns = columns.map(|column| &column[rows.indices()]);
-    let mut keys = [[0i64; K]; TOGETHER];
-    let mut nodes = [0usize; TOGETHER];
+    let mut inner = Inner::of(planes, 0);
+    let (mut keys, mut nodes) = ([[0i64; K]; TOGETHER], [0usize; TOGETHER]);
     for (block, chunk_of) in chunk_of[..rows.len()].chunks_mut(TOGETHER).enumerate() {
         let start = block * TOGETHER;
-        let len = chunk_of.len();
-        for axis in 0..K {
-            let first = rows.start + start as u32;
-            for (i, &x) in columns[axis][start..start + len].iter().enumerate() {
-                keys[i][axis] = key(x, first + i as u32);
-            }
+        // Rows in spatial order are where the one before was, mostly.
+        let others = &mut [0; TOGETHER];
+        let others = inner.lacks(columns.map(|column| &column[start..start + chunk_of.len()]), others);
+        chunk_of.fill(inner.chunk);
+        for (keys, &number) in keys.iter_mut().zip(others.iter()) {
+            let row = rows.start + (start + usize::from(number)) as u32;
+            *keys = columns.map(|column| key(column[start + usize::from(number)], row));
         }
-        nodes[..len].fill(1);
-        for _ in 0..levels {
-            for (node, keys) in nodes[..len].iter_mut().zip(&keys[..len]) {
+        let nodes = &mut nodes[..others.len()];
+        nodes.fill(1);
+        for _ in 0..planes.len().trailing_zeros() {
+            for (node, keys) in nodes.iter_mut().zip(&keys) {
                 let plane = planes[*node];
                 let own = keys[plane.axis as usize];
                 *node = 2 * *node + usize::from(own >= plane.key);
             }
         }
-        for (to, &node) in chunk_of.iter_mut().zip(&nodes) {
-            *to = (node - chunks) as u16;
+        for (&number, &node) in others.iter().zip(&*nodes) {
+            chunk_of[usize::from(number)] = (node - planes.len()) as u16;
         }
+        if let Some(&last) = chunk_of.last().filter(|last| **last != inner.chunk) {
+            inner = Inner::of(planes, last);
+        }
+    }
+}
+
+/// What is between the planes around a chunk, and on none of them: whatever is there is of the chunk.
+struct Inner<const K: usize> {
+    chunk: u16,
+    lo: [f32; K],
+    hi: [f32; K],
+}
+
+impl<const K: usize> Inner<K> {
+    fn of(planes: &[Plane], chunk: u16) -> Self {
+        let mut inner = Self { chunk, lo: [f32::NEG_INFINITY; K], hi: [f32::INFINITY; K] };
+        let mut node = planes.len() + usize::from(chunk);
+        while node > 1 {
+            let (plane, right) = (planes[node / 2], node % 2 != 0);
+            let axis = plane.axis as usize;
+            if right {
+                inner.lo[axis] = greater(inner.lo[axis], plane.value);
+            } else {
+                inner.hi[axis] = lesser(inner.hi[axis], plane.value);
+            }
+            node /= 2;
+        }
+        inner
+    }
+
+    /// Which of some points are not in it.
+    fn lacks<'a>(&self, points: [&[f32]; K], room: &'a mut [u8; TOGETHER]) -> &'a [u8] {
+        let mut inside = [1u8; TOGETHER];
+        for (axis, points) in points.iter().enumerate() {
+            let (lo, hi) = (self.lo[axis], self.hi[axis]);
+            inside.iter_mut().zip(*points).for_each(|(inside, x)| *inside &= u8::from((lo < *x) & (*x < hi)));
+        }
+        let mut count = 0;
+        for (number, inside) in inside.iter().enumerate().take(points[0].len()) {
+            room[count] = number as u8;
+            count += usize::from(*inside == 0);
+        }
+        &room[..count]
     }
 }
 

@@ -1,6 +1,15 @@
 //! Points with their rows, and the one way they are parted: along the widest axis, equal coordinates by row.
 
+use std::cmp::Ordering;
 use std::ops::Range;
+
+use diptych_protocol::limits::KD_BUCKETS;
+
+/// The most points that are cut in order.
+const BUCKET_ROWS_MAX: usize = KD_BUCKETS[KD_BUCKETS.len() - 1] as usize;
+
+/// How often a number between two halves is looked for.
+const BOUNDS_MAX: u32 = 10;
 
 /// A position and whose it is.
 #[derive(Clone, Copy, Default, Debug)]
@@ -81,6 +90,76 @@ pub(super) fn cut(points: &mut [Point], start: usize, pieces: usize, f: &mut imp
     cut(tail, start + left, pieces - left_pieces, f);
 }
 
+/// Cuts points into the pieces that [`cut`] does, and keeps the order in each piece. `places` says where each of them
+/// stands, ascending; `spare` is room.
+pub(super) fn cut_in_order<const K: usize>(
+    points: &[[f32; K]],
+    places: &mut [u32],
+    pieces: usize,
+    spare: &mut Vec<u32>,
+) {
+    if pieces <= 1 {
+        return;
+    }
+    let left = left_of(places.len(), pieces);
+    let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+    for axis in 0..K {
+        let all = || places.iter().map(|place| points[*place as usize][axis]);
+        (lo[axis], hi[axis]) = (all().fold(f32::INFINITY, lesser), all().fold(f32::NEG_INFINITY, greater));
+    }
+    let axis = widest(&lo, &hi);
+    let mut values = [f32::INFINITY; BUCKET_ROWS_MAX];
+    let values = &mut values[..places.len()];
+    values.iter_mut().zip(&*places).for_each(|(value, place)| *value = points[*place as usize][axis]);
+    match bound(values, lo[axis], hi[axis], left) {
+        Some(bound) => part_in_order(places, spare, |number, _| values[number] < bound),
+        None => {
+            let mut keys = [0; BUCKET_ROWS_MAX];
+            let keys = &mut keys[..places.len()];
+            let own = |number: usize, place: u32| key(values[number], place);
+            keys.iter_mut().enumerate().for_each(|(number, key)| *key = own(number, places[number]));
+            let middle = *keys.select_nth_unstable(left).1;
+            part_in_order(places, spare, |number, place| own(number, place) < middle);
+        }
+    }
+    let (head, tail) = places.split_at_mut(left);
+    cut_in_order(points, head, pieces / 2, spare);
+    cut_in_order(points, tail, pieces - pieces / 2, spare);
+}
+
+/// A number that so many of some values are below, if one is soon found: where they are spread evenly, after a few looks.
+fn bound(values: &[f32], mut lo: f32, mut hi: f32, count: usize) -> Option<f32> {
+    let (mut below_lo, mut below_hi) = (0, values.len());
+    for _ in 0..BOUNDS_MAX {
+        // Where it were if they were, but off the ends, so that each look tells something.
+        let share = (count - below_lo) as f32 / (below_hi - below_lo) as f32;
+        let bound = lo + (hi - lo) * share.clamp(0.1, 0.9);
+        let below = values.iter().map(|value| u32::from(*value < bound)).sum::<u32>() as usize;
+        match below.cmp(&count) {
+            Ordering::Equal => return Some(bound),
+            Ordering::Less => (lo, below_lo) = (bound, below),
+            Ordering::Greater => (hi, below_hi) = (bound, below),
+        }
+    }
+    None
+}
+
+/// Brings those to the front for which that is said, of number and place; the order of both parts stays.
+fn part_in_order(places: &mut [u32], spare: &mut Vec<u32>, is_left: impl Fn(usize, u32) -> bool) {
+    spare.clear();
+    spare.resize(places.len(), 0);
+    let (mut left, mut right) = (0, 0);
+    for number in 0..places.len() {
+        let place = places[number];
+        let goes = is_left(number, place);
+        places[left] = place;
+        spare[right] = place;
+        left += usize::from(goes);
+        right += usize::from(!goes);
+    }
+    places[left..].copy_from_slice(&spare[..right]);
+}
+
 /// Calls `f` with the places that [`cut`] cuts so many points at.
 pub(super) fn places(range: Range<usize>, pieces: usize, f: &mut impl FnMut(Range<usize>)) {
     if pieces <= 1 {
@@ -99,7 +178,36 @@ fn left_of(points: usize, pieces: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::key;
+    use super::{Point, cut, cut_in_order, key};
+
+    #[test]
+    fn pieces_in_order_are_those_that_are_cut_in_none() {
+        let mut spare = Vec::new();
+        for kind in 0..4 {
+            for rows in [1, 2, 16, 17, 33, 52, 64, 300, 512] {
+                let at = |place: u32| {
+                    let mixed = place.wrapping_mul(2_654_435_761) >> 8;
+                    match kind {
+                        0 => [mixed as f32, (mixed % 977) as f32],
+                        1 => [(mixed % 3) as f32, 1.0],
+                        2 => [-1.0, -1.0],
+                        _ => [f32::from_bits(mixed), [-0.0, 0.0][place as usize % 2]],
+                    }
+                };
+                let points: Vec<[f32; 2]> = (0..2 * rows).map(at).collect();
+                let mut places: Vec<u32> = (0..2 * rows).step_by(2).collect();
+                let pieces = places.len().div_ceil(16);
+                let of = |place: &u32| Point { at: [at(*place)[0], at(*place)[1], 0.0], row: *place };
+                let mut unordered: Vec<Point> = places.iter().map(of).collect();
+                cut_in_order(&points, &mut places, pieces, &mut spare);
+                cut(&mut unordered, 0, pieces, &mut |piece, range| {
+                    let mut rows: Vec<u32> = piece.iter().map(|point| point.row).collect();
+                    rows.sort_unstable();
+                    assert_eq!(places[range], rows, "{kind}, {pieces} pieces");
+                });
+            }
+        }
+    }
 
     #[test]
     fn keys_order_like_total_cmp_then_row() {

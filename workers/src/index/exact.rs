@@ -55,34 +55,30 @@ impl Asked<'_> {
         };
         match &self.positions {
             Exact::F32(columns) => per_axes!(&columns[..axes], |columns| {
-                rows.iter().for_each(|&row| with(row, self.squared_f32(columns, row)));
+                rows.iter().for_each(|&row| with(row, f64::from(self.squared(columns, row))));
             }),
             Exact::F64(columns) => per_axes!(&columns[..axes], |columns| {
-                rows.iter().for_each(|&row| with(row, self.squared_f64(columns, row)));
+                rows.iter().for_each(|&row| with(row, self.squared(columns, row)));
             }),
         }
     }
 
-    /// The sum of [`Space::delta`] squared in the order of the axes, in `f32`.
     #[inline(always)]
-    fn squared_f32<const K: usize>(&self, columns: [&[f32]; K], row: u32) -> f64 {
-        let mut squared = 0.0;
-        for (axis, column) in columns.iter().enumerate() {
-            let d = self.space.delta(axis, self.from[axis] as f32, column[row as usize]);
-            squared = if axis == 0 { d * d } else { squared + d * d };
-        }
-        f64::from(squared)
+    fn squared<T: Precision, const K: usize>(&self, columns: [&[T]; K], row: u32) -> T {
+        let from = std::array::from_fn(|axis| T::near(self.from[axis]));
+        T::squared(self.space, from, columns.map(|column| column[row as usize]))
     }
 
-    /// The same of [`Space::delta_f64`].
-    #[inline(always)]
-    fn squared_f64<const K: usize>(&self, columns: [&[f64]; K], row: u32) -> f64 {
-        let mut squared = 0.0;
-        for (axis, column) in columns.iter().enumerate() {
-            let d = self.space.delta_f64(axis, self.from[axis], column[row as usize]);
-            squared = if axis == 0 { d * d } else { squared + d * d };
+    /// The same, asked by a row of the tree.
+    pub(super) fn by(&self, row: u32) -> Self {
+        let mut from = [0.0; 3];
+        for (axis, from) in from.iter_mut().enumerate().take(self.tree.shape.axes) {
+            *from = match &self.positions {
+                Exact::F32(columns) => f64::from(columns[axis][row as usize]),
+                Exact::F64(columns) => columns[axis][row as usize],
+            };
         }
-        squared
+        Self { from, own: Some(row), ..*self }
     }
 
     /// No squared distance to a row whose position, rounded for the tree, is in this box is below this.
@@ -109,3 +105,75 @@ impl Asked<'_> {
         (squared * (1.0 - 1e-6) - 1e-37).max(0.0)
     }
 }
+
+/// A precision of positions.
+pub(super) trait Precision: Copy + PartialOrd + Default {
+    /// A squared distance and whose it is, in the order of distances: none is negative, so that their bits order as they do.
+    type Key: Copy + Ord;
+
+    /// As the tree has it, but for an ULP.
+    fn narrow(self) -> f32;
+    /// In full.
+    fn double(self) -> f64;
+    /// The nearest of this precision.
+    fn near(value: f64) -> Self;
+    /// The sum of [`Space::delta`] squared, in the order of the axes.
+    fn squared<const K: usize>(space: &Space, from: [Self; K], to: [Self; K]) -> Self;
+    /// A key of a squared distance.
+    fn key(self, whose: u32) -> Self::Key;
+    /// Whose a key is.
+    fn whose(key: Self::Key) -> u32;
+    /// Whether two keys are of one distance.
+    fn same(a: Self::Key, b: Self::Key) -> bool;
+}
+
+/// The same code for both.
+macro_rules! precision {
+    ($float:ident, $key:ident, $delta:ident) => {
+        impl Precision for $float {
+            type Key = $key;
+
+            #[inline(always)]
+            fn narrow(self) -> f32 {
+                self as f32
+            }
+
+            #[inline(always)]
+            fn double(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline(always)]
+            fn near(value: f64) -> Self {
+                value as $float
+            }
+
+            #[inline(always)]
+            fn squared<const K: usize>(space: &Space, from: [Self; K], to: [Self; K]) -> Self {
+                let mut squared = 0.0;
+                for axis in 0..K {
+                    let d = space.$delta(axis, from[axis], to[axis]);
+                    squared = if axis == 0 { d * d } else { squared + d * d };
+                }
+                squared
+            }
+
+            #[inline(always)]
+            fn key(self, whose: u32) -> $key {
+                $key::from(self.to_bits()) << 32 | $key::from(whose)
+            }
+
+            #[inline(always)]
+            fn whose(key: $key) -> u32 {
+                key as u32
+            }
+
+            #[inline(always)]
+            fn same(a: $key, b: $key) -> bool {
+                a >> 32 == b >> 32
+            }
+        }
+    };
+}
+precision!(f32, u64, delta);
+precision!(f64, u128, delta_f64);

@@ -1,48 +1,87 @@
 //! Asking a tree for everything: near rows by themselves, far ones by the summaries of nodes.
 //!
-//! All rows of a bucket ask together, and what they get depends on the tree and the bucket alone, so that it is the same
-//! whichever of them are in a block or batch.
+//! The rows of a *party* ask together: those of the highest node of a chunk that has no more than
+//! [`FAR_ROWS`] of them, or of one bucket, if that has more. What they get depends on the tree and the party alone, so that it
+//! is the same whichever of them are in a block or batch.
 
 use std::ops::Range;
 
 use diptych_protocol::kd_view::SummaryView;
+use diptych_protocol::limits::FAR_ROWS;
 use diptych_protocol::types::NO_ROW;
 
+use super::cut::{greater, lesser};
 use super::tree::KdTree;
 
-/// The others of a bucket. Room, no state.
+/// Rows that ask together: buckets of one chunk, by their places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Party {
+    chunk: u32,
+    places: Range<u32>,
+}
+
+impl Party {
+    /// That of a row.
+    pub fn of(tree: &KdTree<'_>, summary: &SummaryView<'_>, row: u32) -> Self {
+        let chunk = u32::from(tree.chunk_of[row as usize]);
+        let own = tree.place_of_row(row);
+        let places = tree.places(chunk as usize);
+        let leaves = &summary.leaves[2 * places.start..];
+        let (mut at, mut first) = (0, places.start as u32);
+        loop {
+            let end = first + leaves[at];
+            let rows = tree.bucket_end[end as usize - 1] - tree.bucket_start[first as usize];
+            if rows <= FAR_ROWS || leaves[at] == 1 {
+                return Self { chunk, places: first..end };
+            }
+            let left = leaves[at + 1];
+            if own < first + left {
+                at += 1;
+            } else {
+                (at, first) = (at + 2 * left as usize, first + left);
+            }
+        }
+    }
+
+    /// Its slots.
+    pub fn slots(&self, tree: &KdTree<'_>) -> Range<u32> {
+        tree.bucket_start[self.places.start as usize]..tree.bucket_end[self.places.end as usize - 1]
+    }
+}
+
+/// The others of a party. Room, no state.
 #[derive(Default)]
 pub struct FarList {
     /// The nodes that are taken as a whole: those above the chunks by their number, then the chunks' by their place.
     nodes: Vec<u32>,
-    /// [`NO_ROW`] for each of the nodes, then the rows of all other buckets, the own one's among them.
+    /// [`NO_ROW`] for each of the nodes, then the rows of all other buckets, the own ones' among them.
     rows: Vec<u32>,
     /// Rows in the making.
     found: Vec<u32>,
-    /// Where in `rows` the own bucket's stand.
+    /// Where in `rows` those of the party stand.
     own: Range<usize>,
     /// Nodes above the chunks to be looked at.
     open: Vec<u32>,
 }
 
-/// A bucket that asks: where it is, and its box.
+/// A party that asks: where it is, and its box.
 struct Asking<const K: usize> {
     chunk: u32,
-    /// Counted within its chunk.
-    bucket: u32,
+    /// Its buckets, counted within its chunk.
+    buckets: Range<u32>,
     lo: [f64; K],
     hi: [f64; K],
 }
 
 impl FarList {
-    /// Finds the others of a bucket in a tree with summaries.
-    pub fn find(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, bucket: u32) {
+    /// Finds the others of a party in a tree with summaries.
+    pub fn find(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, party: &Party) {
         self.nodes.clear();
         self.found.clear();
         match tree.shape.axes {
-            1 => self.walk::<1>(tree, summary, bucket),
-            2 => self.walk::<2>(tree, summary, bucket),
-            _ => self.walk::<3>(tree, summary, bucket),
+            1 => self.walk::<1>(tree, summary, party),
+            2 => self.walk::<2>(tree, summary, party),
+            _ => self.walk::<3>(tree, summary, party),
         }
         self.rows.clear();
         self.rows.resize(self.nodes.len(), NO_ROW);
@@ -60,34 +99,41 @@ impl FarList {
         self.nodes.len()
     }
 
-    /// Where the own bucket's rows stand among the others.
+    /// Where the party's rows stand among the others.
     pub fn own(&self) -> Range<usize> {
         self.own.clone()
     }
 
-    /// One of the numbers of each summary: its barycentre along an axis, or behind these and one more a sum.
+    /// One of the numbers of each of some summaries: its barycentre along an axis, or behind these and one more a sum.
     pub fn numbers<'a>(
         &'a self,
         tree: &KdTree<'a>,
         summary: &SummaryView<'a>,
+        summaries: Range<usize>,
         number: usize,
     ) -> impl Iterator<Item = f64> + 'a {
         let (chunks, width) = (tree.shape.chunks, summary.shape.width());
         let (top, nodes) = (summary.top, summary.nodes);
-        self.nodes.iter().map(move |&node| match node.checked_sub(chunks) {
+        self.nodes[summaries].iter().map(move |&node| match node.checked_sub(chunks) {
             Some(place) => nodes[place as usize * width + number],
             None => top[node as usize * width + number],
         })
     }
 
-    fn walk<const K: usize>(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, bucket: u32) {
-        let chunks = tree.shape.chunks;
-        let (chunk, place) = tree.place_of(bucket);
-        let (lo, hi) = tree.box_at::<K>(place);
+    fn walk<const K: usize>(&mut self, tree: &KdTree<'_>, summary: &SummaryView<'_>, party: &Party) {
+        let (chunks, chunk) = (tree.shape.chunks, party.chunk);
+        let (mut lo, mut hi) = tree.box_at::<K>(party.places.start);
+        for place in party.places.clone() {
+            let (from, to) = tree.box_at::<K>(place);
+            for axis in 0..K {
+                (lo[axis], hi[axis]) = (lesser(lo[axis], from[axis]), greater(hi[axis], to[axis]));
+            }
+        }
+        let first = tree.chunk_places[chunk as usize];
         let sides: [Range<f64>; K] = std::array::from_fn(|axis| summary.shape.widened(lo[axis]..hi[axis]));
         let asking = Asking::<K> {
             chunk,
-            bucket: place - tree.chunk_places[chunk as usize],
+            buckets: party.places.start - first..party.places.end - first,
             lo: std::array::from_fn(|axis| sides[axis].start),
             hi: std::array::from_fn(|axis| sides[axis].end),
         };
@@ -118,12 +164,12 @@ impl FarList {
         let leaves = &summary.leaves[2 * places.start..][..count];
         let nodes = &summary.nodes[2 * places.start * width..][..count * width];
         let first = tree.shape.chunks + 2 * places.start as u32;
-        // The bucket that is nowhere is below no node.
-        let own = if chunk == asking.chunk { asking.bucket } else { u32::MAX };
+        let own = if chunk == asking.chunk { asking.buckets.clone() } else { 0..0 };
         let (mut at, mut bucket) = (0, 0);
         while at < count {
             let below = leaves[at];
-            let holds_own = own.wrapping_sub(bucket) < below;
+            // Two nodes share nothing, or one is in the other.
+            let holds_own = bucket < own.end && own.start < bucket + below;
             if !holds_own && asking.is_far(&nodes[at * width..]) {
                 self.nodes.push(first + at as u32);
                 at += 2 * below as usize - 1;
@@ -135,7 +181,7 @@ impl FarList {
                 let start = self.found.len();
                 self.found.extend_from_slice(tree.rows_at(places.start as u32 + bucket));
                 if holds_own {
-                    self.own = start..self.found.len();
+                    self.own = if bucket == own.start { start } else { self.own.start }..self.found.len();
                 }
                 bucket += 1;
             }

@@ -12,14 +12,17 @@
 //! 6. [`seal()`] numbers the buckets through and makes the boxes above the chunks; [`summarise_top()`] sums over these.
 //!
 //! Then a [`KdTree`] is made of the finished arrays, and [`Neighbours`] asks it; [`Asker`] for rows of any group,
-//! [`Nearest`] for a number of neighbours, [`Among`] for those of them that a condition is true for, [`FarList`] for everything, what is far in summaries. [`LocalIndex`] is all of it in plain vectors of one process, for tests,
-//! benchmarks and tools.
+//! [`Nearest`] for a number of neighbours, [`Among`] for those of them that a condition is true for, [`FarList`] for
+//! everything, what is far in summaries. Who asks one behind another shares what is searched, if near each other: blocks an
+//! *area* (`region`), rows of a bucket that ask for their nearest what is around it (`crowd`). [`LocalIndex`] is all of it in
+//! plain vectors of one process, for tests, benchmarks and tools.
 
 mod among;
 mod block;
 mod build;
 mod candidates;
 mod count;
+mod crowd;
 mod cut;
 mod exact;
 mod far;
@@ -31,6 +34,7 @@ mod nearest;
 mod neighbours;
 mod order;
 mod place;
+mod region;
 mod round;
 mod scatter;
 mod scratch;
@@ -41,14 +45,14 @@ mod tree;
 mod window;
 
 pub use among::Among;
-pub use block::Blocks;
+pub use block::{Blocks, Bounds};
 pub use build::{BuildError, ChunkArrays, build};
 pub use candidates::Candidates;
 pub(crate) use count::check;
 pub use count::{BadPosition, Splits, count};
 pub(crate) use cut::{greater, lesser};
 pub use exact::{Asked, Exact};
-pub use far::FarList;
+pub use far::{FarList, Party};
 pub(crate) use keys::Keys;
 pub use local::{IndexError, LocalIndex};
 pub use nearest::Nearest;

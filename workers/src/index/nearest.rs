@@ -3,40 +3,69 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::exact::Asked;
+use super::crowd::{CROWD_ROWS_MAX, Crowd, Guess};
+use super::exact::{Asked, Exact};
 use super::per_axes;
 use super::window::Window;
 
-/// Asks a tree for the nearest rows, a point at a time. Room, no state.
+/// Asks a tree for the nearest rows. Room; what it guesses from what it found never shows in what it finds.
 #[derive(Default)]
 pub struct Nearest {
     search: Search,
+    guess: Guess,
+    narrow: Crowd<f32>,
+    wide: Crowd<f64>,
 }
 
 impl Nearest {
     /// Appends the nearest rows of a point, by (squared distance, entity); fewer if there are not so many.
     pub fn ask(&mut self, asked: &Asked<'_>, into: &mut Vec<u32>) {
-        self.search.begin();
-        // Who is a row of the tree begins with its own bucket: what is further than the best there is never looked into.
-        let home = asked.own.map(|row| asked.tree.place_of_row(row));
-        if let Some(place) = home {
-            self.look_into(place, asked);
-            self.search.narrow(asked, place);
-        }
-        while let Some(place) = self.search.next_bucket(asked) {
-            if Some(place) != home {
-                self.look_into(place, asked);
-            }
-        }
-        self.search.finish(into);
+        self.search.nearest(asked, into);
     }
 
-    fn look_into(&mut self, place: u32, asked: &Asked<'_>) {
-        asked.keys(asked.tree.rows_at(place), |row, key| {
-            if Some(row) != asked.own {
-                self.search.offer(key, asked.count);
-            }
-        });
+    /// Appends the nearest of each of some rows of the tree, and where those of each begin in what is appended to. Who asks
+    /// in `asked` does not matter. Rows one behind another that share a bucket look around together.
+    pub fn ask_rows(&mut self, asked: &Asked<'_>, rows: &[u32], starts: &mut Vec<u32>, into: &mut Vec<u32>) {
+        let (tree, mut rest) = (&asked.tree, rows);
+        while let Some(&first) = rest.first() {
+            let home = tree.place_of_row(first);
+            let together = if self.guess.is_there() { CROWD_ROWS_MAX } else { 1 };
+            let alike = rest.iter().take(together).take_while(|row| tree.place_of_row(**row) == home);
+            let (crowd, later) = rest.split_at(alike.count());
+            self.ask_crowd(asked, crowd, starts, into);
+            rest = later;
+        }
+    }
+
+    fn ask_crowd(&mut self, asked: &Asked<'_>, rows: &[u32], starts: &mut Vec<u32>, into: &mut Vec<u32>) {
+        let Self { search, guess, narrow, wide, .. } = self;
+        let (mut most, mut sum) = (0.0_f64, 0.0);
+        let mut each = |row: u32, found: Option<(&[u32], f64)>| {
+            starts.push(into.len() as u32);
+            let furthest = match found {
+                Some((nearest, furthest)) => {
+                    into.extend_from_slice(nearest);
+                    furthest
+                }
+                None => search.nearest(&asked.by(row), into),
+            };
+            (most, sum) = (most.max(furthest), sum + furthest);
+        };
+        let axes = asked.tree.shape.axes;
+        let guessed = guess.is_there()
+            && match &asked.positions {
+                Exact::F32(columns) => {
+                    per_axes!(&columns[..axes], |columns| narrow.ask(asked, columns, guess, rows, &mut each))
+                }
+                Exact::F64(columns) => {
+                    per_axes!(&columns[..axes], |columns| wide.ask(asked, columns, guess, rows, &mut each))
+                }
+            };
+        if !guessed {
+            *guess = Guess::default();
+            rows.iter().for_each(|row| each(*row, None));
+        }
+        guess.hear(rows.len(), most, sum / rows.len() as f64);
     }
 }
 
@@ -53,6 +82,33 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// Appends the nearest rows of a point; says how far the furthest is, squared, or that there are not so many.
+    fn nearest(&mut self, asked: &Asked<'_>, into: &mut Vec<u32>) -> f64 {
+        self.begin();
+        // Who is a row of the tree begins with its own bucket: what is further than the best there is never looked into.
+        let home = asked.own.map(|row| asked.tree.place_of_row(row));
+        if let Some(place) = home {
+            self.look_into(place, asked);
+            self.narrow(asked, place);
+        }
+        while let Some(place) = self.next_bucket(asked) {
+            if Some(place) != home {
+                self.look_into(place, asked);
+            }
+        }
+        let furthest = self.worst(asked.count);
+        self.finish(into);
+        furthest
+    }
+
+    fn look_into(&mut self, place: u32, asked: &Asked<'_>) {
+        asked.keys(asked.tree.rows_at(place), |row, key| {
+            if Some(row) != asked.own {
+                self.offer(key, asked.count);
+            }
+        });
+    }
+
     /// Forgets the last one, and starts at the root.
     pub fn begin(&mut self) {
         self.best.clear();

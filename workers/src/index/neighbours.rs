@@ -4,10 +4,11 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::space::Space;
 
-use super::block::Blocks;
+use super::block::{Blocks, Bounds};
 use super::candidates::Candidates;
-use super::order::Order;
+use super::cut::{greater, lesser};
 use super::per_axes;
+use super::region::{Area, Region};
 use super::tree::KdTree;
 use super::window::Window;
 
@@ -45,34 +46,40 @@ impl Neighbours {
         reach: f32,
         mut f: impl FnMut(Block<'_>),
     ) {
+        self.asker.forget();
         self.blocks.form(tree, positions, rows, reach);
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
             let rows = self.blocks.rows(i, &mut rows);
             let (lo, hi) = self.blocks.bounds(i);
-            let straight = self.asker.ask(tree, space, positions, &lo, &hi, reach);
+            let straight = self.asker.ask(tree, space, positions, &lo, &hi, reach, self.blocks.area(i));
             f(Block { rows, candidates: self.asker.candidates(), straight });
         }
     }
 }
 
-/// Asks a tree, a window at a time. Room, no state.
+/// Asks a tree, a window at a time. Room; what it remembers of a tree ends with [`Asker::forget`].
 #[derive(Default)]
 pub struct Asker {
-    /// Places of the buckets that a window meets.
-    found: Vec<u32>,
-    marks: Vec<u8>,
-    /// Rows of buckets that reach out of the window.
-    unsure: Vec<u32>,
+    /// What is around one block alone.
+    region: Region,
+    /// What is around several.
+    area: Area,
     candidates: Vec<u32>,
-    order: Order,
     runs: Vec<RowRange>,
 }
 
 impl Asker {
+    /// Forgets what it has found: another tree, or the same built anew, is asked from now on.
+    pub fn forget(&mut self) {
+        self.area.forget();
+    }
+
     /// Finds the candidates of whoever stands in the box `lo .. hi`: of a group's own rows, or of those of another.
-    /// `positions` are those that the tree was built over. Says whether all are so near that none is nearer around a
-    /// torus ([`Block::straight`]).
+    /// `positions` are those that the tree was built over. `area` is a larger box that those who ask next stand in, too:
+    /// what is around it is looked for once, and each of them takes from it what it sees. Says whether all candidates are so
+    /// near that none is nearer around a torus ([`Block::straight`]).
+    #[expect(clippy::too_many_arguments, reason = "a tree, where it is, and who asks from where")]
     pub fn ask(
         &mut self,
         tree: &KdTree<'_>,
@@ -81,13 +88,25 @@ impl Asker {
         lo: &[f32; 3],
         hi: &[f32; 3],
         reach: f32,
+        area: Option<Bounds>,
     ) -> bool {
         let straight = per_axes!(positions, |columns| {
             let window = Window::new(space, lo, hi, reach);
-            self.collect(tree, &window, columns);
+            match area {
+                None => {
+                    self.region.find(tree, &window, columns);
+                    self.candidates.clear();
+                    self.candidates.extend_from_slice(self.region.rows());
+                }
+                Some(area) => {
+                    if !self.area.holds(lo, hi, reach) {
+                        self.area.find(tree, space, positions, around(&area, lo, hi), reach);
+                    }
+                    self.area.within(&window, &mut self.candidates);
+                }
+            }
             window.straight(space, lo, hi)
         });
-        self.order.ascend(&mut self.candidates);
         Candidates::find_runs(&self.candidates, &mut self.runs);
         straight
     }
@@ -96,31 +115,12 @@ impl Asker {
     pub fn candidates(&self) -> Candidates<'_> {
         Candidates::new(&self.candidates, &self.runs)
     }
+}
 
-    /// Collects the rows within a window, in any order.
-    fn collect<const K: usize>(&mut self, tree: &KdTree<'_>, window: &Window<K>, columns: [&[f32]; K]) {
-        self.found.clear();
-        tree.find(window, &mut self.found, &mut self.marks);
-        self.unsure.clear();
-        self.candidates.clear();
-        for &place in &self.found {
-            let (lo, hi) = tree.box_at::<K>(place);
-            let rows = if window.holds(&lo, &hi) { &mut self.candidates } else { &mut self.unsure };
-            rows.extend_from_slice(tree.rows_at(place));
-        }
-        // A bucket reaches further than a block sees: half and more of the rows are outside.
-        let mut at = [[0.0; 64]; K];
-        for rows in self.unsure.chunks(64) {
-            for (at, column) in at.iter_mut().zip(columns) {
-                for (x, &row) in at.iter_mut().zip(rows) {
-                    *x = column[row as usize];
-                }
-            }
-            let mut inside = window.inside(&at) & (u64::MAX >> (64 - rows.len()));
-            while inside != 0 {
-                self.candidates.push(rows[inside.trailing_zeros() as usize]);
-                inside &= inside - 1;
-            }
-        }
-    }
+/// The box around two boxes.
+fn around(area: &Bounds, lo: &[f32; 3], hi: &[f32; 3]) -> Bounds {
+    (
+        std::array::from_fn(|axis| lesser(area.0[axis], lo[axis])),
+        std::array::from_fn(|axis| greater(area.1[axis], hi[axis])),
+    )
 }

@@ -60,6 +60,12 @@ impl<'a> KdTree<'a> {
         &self.slot_rows[self.bucket_start[place] as usize..self.bucket_end[place] as usize]
     }
 
+    /// The slots of a row's bucket.
+    pub fn bucket_slots(&self, row: u32) -> Range<u32> {
+        let place = self.place_of_row(row) as usize;
+        self.bucket_start[place]..self.bucket_end[place]
+    }
+
     /// The box of the bucket at a place.
     #[inline(always)]
     pub(super) fn box_at<const K: usize>(&self, place: u32) -> ([f32; K], [f32; K]) {

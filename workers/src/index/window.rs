@@ -76,7 +76,7 @@ impl<const K: usize> Window<K> {
     }
 
     /// Clears the mark of each box that has no part in it along one axis. Points are boxes whose lows are their highs.
-    #[inline]
+    #[inline(always)]
     pub fn mark_axis(&self, axis: usize, lo: &[f32], hi: &[f32], marks: &mut [u8]) {
         let (from, to) = (self.lo[axis], self.hi[axis]);
         let (seam_from, seam_to) = (self.seam_lo[axis], self.seam_hi[axis]);
@@ -103,16 +103,13 @@ impl<const K: usize> Window<K> {
     }
 
     /// Which of 64 points are in it: a bit each.
-    #[inline]
+    #[inline(always)]
     pub fn inside(&self, at: &[[f32; 64]; K]) -> u64 {
         let mut marks = [1u8; 64];
         for (axis, at) in at.iter().enumerate() {
             self.mark_axis(axis, at, at, &mut marks);
         }
-        let (words, _) = marks.as_chunks::<8>();
-        // Eight bytes of 0 or 1 to eight bits: the product brings byte i to bit 56 + i, and nothing else there.
-        let bits = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
-        bits.enumerate().fold(0, |mask, (i, bits)| mask | (bits << (8 * i)))
+        bits(&marks)
     }
 
     /// Whether from any point of the box it was made of to any point in it the straight way is the shortest: it has no
@@ -125,4 +122,13 @@ impl<const K: usize> Window<K> {
                     self.hi[axis] - lo[axis] <= half && hi[axis] - self.lo[axis] <= half
                 }))
     }
+}
+
+/// 64 marks of 0 or 1 as a bit each.
+#[inline(always)]
+pub(super) fn bits(marks: &[u8; 64]) -> u64 {
+    let (words, _) = marks.as_chunks::<8>();
+    // Eight bytes to eight bits: the product brings byte i to bit 56 + i, and nothing else there.
+    let bits = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+    bits.enumerate().fold(0, |mask, (i, bits)| mask | (bits << (8 * i)))
 }

@@ -8,6 +8,7 @@ use diptych_protocol::program::{IndexKind, Program, When};
 use diptych_protocol::values::Values;
 use diptych_protocol::view::Batch;
 
+use super::blocks::Area;
 use super::bound::Surroundings;
 use super::candidates::{Asking, Candidates, Places};
 use super::condition::Condition;
@@ -92,6 +93,11 @@ impl Around {
         slots.iter().enumerate().map(place).collect()
     }
 
+    /// Another batch: its index may be another one.
+    pub fn forget(&mut self) {
+        self.candidates.forget();
+    }
+
     /// Finds the candidates of a block's rows.
     pub fn ask(
         &mut self,
@@ -120,7 +126,8 @@ impl Around {
         let own = if self.own { members.ascending } else { &[] };
         let (from, first) = (space.own(), members.first);
         let slots = members.slots.clone().filter(|_| space.own_slots);
-        let asking = Asking { space: batch.space(), own, from, first, slots, lo, hi, reach };
+        let area = members.area.filter(|area| area.by == self.question).map(|area| area.bounds);
+        let asking = Asking { space: batch.space(), own, from, first, slots, lo, hi, reach, area };
         self.places = self.candidates.find(space, &asking, self.copied);
         if self.places == Places::Listed {
             let rows = self.candidates.listed();
@@ -179,6 +186,8 @@ pub(super) struct Members<'a> {
     pub offset: usize,
     /// The row that the batch's columns begin with.
     pub first: u32,
+    /// The block's area, if it is in one.
+    pub area: Option<Area>,
 }
 
 impl Members<'_> {
@@ -228,10 +237,15 @@ impl LoopRoom {
         let rows = members.rows;
         self.starts.clear();
         self.rows.clear();
-        for (number, &row) in rows.iter().enumerate() {
-            self.starts.push(self.rows.len() as u32);
-            let from = space.point(members.place(space, number, row));
-            self.nearest.ask(&space.asked(batch, from, around.own.then_some(row), count), &mut self.rows);
+        if around.own && around.question.is_none() {
+            let asked = space.asked(batch, [0.0; 3], None, count);
+            self.nearest.ask_rows(&asked, rows, &mut self.starts, &mut self.rows);
+        } else {
+            for (number, &row) in rows.iter().enumerate() {
+                self.starts.push(self.rows.len() as u32);
+                let from = space.point(members.place(space, number, row));
+                self.nearest.ask(&space.asked(batch, from, around.own.then_some(row), count), &mut self.rows);
+            }
         }
         self.starts.resize(padded(rows.len()) + 1, self.rows.len() as u32);
     }

@@ -36,6 +36,8 @@ pub(super) struct Asking<'a> {
     pub lo: [f32; 3],
     pub hi: [f32; 3],
     pub reach: f32,
+    /// The box around those who ask next, too, if they are near each other.
+    pub area: Option<index::Bounds>,
 }
 
 /// The candidates of one block.
@@ -55,19 +57,23 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
+    /// Another batch: its index may be another one.
+    pub fn forget(&mut self) {
+        self.tree.forget();
+    }
+
     /// Finds what may be within reach. `copied` says whether the columns that loops read stand in a grid's order.
     pub fn find(&mut self, around: &Surroundings<'_>, asking: &Asking<'_>, copied: bool) -> Places {
         self.runs.clear();
         self.by_grid = matches!(around.index, Found::Grid(_));
         match &around.index {
             Found::Tree(tree) => {
-                let Asking { space, lo, hi, reach, own, .. } = asking;
-                self.straight = self.tree.ask(tree, space, around.theirs.axes(), lo, hi, *reach);
+                let Asking { space, lo, hi, reach, own, area, .. } = asking;
+                self.straight = self.tree.ask(tree, space, around.theirs.axes(), lo, hi, *reach, *area);
                 let found = self.tree.candidates();
                 if found.runs().is_empty() {
                     let rows = found.rows();
-                    let places = own.iter().filter_map(|row| rows.binary_search(row).ok()).map(|place| place as u32);
-                    runs::cut(0..rows.len() as u32, places, &mut self.runs);
+                    runs::cut(0..rows.len() as u32, runs::places(own, rows), &mut self.runs);
                     return Places::Listed;
                 }
                 for run in found.runs() {

@@ -10,13 +10,14 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
+use super::blocks::Area;
 use super::bound::{Bound, recycle};
 use super::condition::Search;
 use super::far::Far;
 use super::{fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
 use crate::body::slots::Slots;
-use crate::index::KdTree;
+use crate::index::{self, KdTree};
 
 /// Where a loop's others come from.
 enum Source {
@@ -103,10 +104,12 @@ impl Core {
             first += slots.columns.len();
         }
         let loops = sources.iter().map(|_| LoopRoom::default()).collect();
+        let several = around.len() > 1;
         let over_own = |source: &Source| matches!(source, Source::Group(of) if *of == group);
-        // A grid says itself where own rows are among its candidates.
+        // A grid says itself where own rows are among its candidates, and who asks for no reach has none.
         let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
-        let sorts = around.len() > 1 || around.iter().any(tree) || sources.iter().any(over_own);
+        let finds = |around: &Around| around.own && around.reach.is_some() && (several || tree(around));
+        let sorts = around.iter().any(finds) || sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (search, asks_rows) = (None, body.asks_rows());
         Self {
@@ -156,8 +159,8 @@ impl Core {
         self.executor.room(count)
     }
 
-    /// Whether the blocks that an index forms must not lie across its buckets.
-    pub fn by_buckets(&self) -> bool {
+    /// Whether the blocks that an index forms must not lie across its parties.
+    pub fn by_parties(&self) -> bool {
         self.far_at.is_some()
     }
 
@@ -188,17 +191,23 @@ impl Core {
         }
     }
 
-    /// Finds what each loop goes over for a block's rows. Returns the row of each lane, if the body asks for it.
+    /// Another batch: indexes may be others.
+    pub fn forget(&mut self) {
+        self.around.iter_mut().for_each(Around::forget);
+    }
+
+    /// Finds what each loop goes over for a block's rows, which may be in an area of blocks. Returns the row of each lane, if the body asks for it.
     pub fn ask(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
+        area: Option<Area>,
     ) -> &[u32] {
         if !self.asks_rows {
             return &[];
         }
-        self.ask_in(batch, bound, rows, None)
+        self.ask_in(batch, bound, rows, None, area)
     }
 
     /// The same, and the rows in any case; for a batch that is given by slots, which of its slots the rows are in.
@@ -208,6 +217,7 @@ impl Core {
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
         slots: Option<Range<usize>>,
+        area: Option<Area>,
     ) -> &[u32] {
         let count = rows.len();
         fill_rows(&mut self.rows, rows, self.executor.room(count));
@@ -215,7 +225,7 @@ impl Core {
         let ascending = if slots.is_some() && self.sorts {
             self.sorted.clear();
             self.sorted.extend_from_slice(rows);
-            self.sorted.sort_unstable();
+            index::ascend_few(&mut self.sorted);
             &self.sorted
         } else {
             rows
@@ -227,6 +237,7 @@ impl Core {
             offset: slots.as_ref().map_or(0, |slots| slots.start),
             first: if slots.is_some() { 0 } else { start },
             slots: slots.map(|slots| start + slots.start as u32..start + slots.end as u32),
+            area,
         };
         for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
             around.ask(batch, space, &bound.others, &members);

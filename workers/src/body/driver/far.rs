@@ -1,4 +1,4 @@
-//! What is far and near of a bucket's rows: the summaries and rows that the `far` loops of a body go over, listed, and
+//! What is far and near of a party's rows: the summaries and rows that the `far` loops of a body go over, listed, and
 //! their columns gathered.
 
 use diptych_protocol::id::{Id, IndexId};
@@ -9,7 +9,10 @@ use super::bound::Surroundings;
 use crate::body::block::{Run, Shared};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::FarList;
+use crate::index::{FarList, Party};
+
+/// Nodes whose numbers are gathered at a time.
+const NODES: usize = 128;
 
 /// One of the columns that loops read of the others.
 struct Gathered {
@@ -43,18 +46,25 @@ impl Far {
         slots.iter().enumerate().map(place).collect()
     }
 
-    /// Finds the others of a block whose rows are all of one bucket, and gathers their columns.
+    /// Finds the others of a block whose rows are all of one party, and gathers their columns.
     pub fn ask(&mut self, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
         let (Some(summary), Some(&row)) = (&space.summary, rows.first()) else { return };
         let tree = space.tree();
-        let bucket = tree.bucket_of(row);
-        debug_assert!(rows.iter().all(|row| tree.bucket_of(*row) == bucket), "a block across buckets");
-        self.list.find(tree, summary, bucket);
+        let party = Party::of(tree, summary, row);
+        debug_assert!(rows.iter().all(|row| Party::of(tree, summary, *row) == party), "a block across parties");
+        self.list.find(tree, summary, &party);
         let summaries = self.list.summaries();
         let rows = &self.list.rows()[summaries..];
+        self.gathered.iter_mut().for_each(|it| it.column.clear());
+        // A few nodes at a time: what one column leaves in the first cache is there for the next.
+        for first in (0..summaries).step_by(NODES) {
+            for it in &mut self.gathered {
+                let some = first..summaries.min(first + NODES);
+                it.column.append_rounded(self.list.numbers(tree, summary, some, it.number));
+            }
+        }
         for it in &mut self.gathered {
-            let numbers = self.list.numbers(tree, summary, it.number);
-            it.column.gather_behind(numbers, others[it.whole], rows.iter().map(|row| *row as usize));
+            it.column.append_from(others[it.whole], rows.iter().map(|row| *row as usize));
         }
         let own = self.list.own();
         self.runs.clear();

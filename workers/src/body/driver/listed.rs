@@ -33,7 +33,7 @@ impl Rule {
         let ends = std::mem::take(&mut self.ends);
         let room = self.core.room(ends.len());
         let places = || ends.iter().map(|end| (end.row - start) as usize);
-        self.core.ask(batch, bound, ends.iter().map(|end| end.row));
+        self.core.ask(batch, bound, ends.iter().map(|end| end.row), None);
         for (slot, (column, values)) in self.own.iter_mut().zip(&bound.own).enumerate() {
             match moved.filter(|moved| moved.moves(slot)) {
                 Some(moved) => moved.gather(slot, *values, &ends, column),

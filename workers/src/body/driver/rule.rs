@@ -56,6 +56,7 @@ impl Rule {
     /// Runs over a batch, with what was found ahead for its rows; what it gives, stores then results, goes to `panels`.
     pub fn run(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>]) {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
+        self.core.forget();
         match (batch.slots(), self.forming) {
             (Some(index), _) => self.slotted(batch, &bound, panels, index),
             (None, Some(forming)) => self.gathered(batch, &bound, panels, forming, None),
@@ -67,6 +68,7 @@ impl Rule {
     /// Runs over few rows of a batch that is a stretch of them.
     pub fn run_few(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>], few: Few<'_>) {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
+        self.core.forget();
         match self.forming {
             Some(forming) => self.gathered(batch, &bound, panels, forming, Some(few)),
             None => self.listed(batch, &bound, panels, few.rows),
@@ -107,7 +109,7 @@ impl Rule {
     ) {
         let at = first - batch.rows.start as usize;
         let lanes = at..at + self.core.room(count);
-        self.core.ask(batch, bound, first as u32..(first + count) as u32);
+        self.core.ask(batch, bound, first as u32..(first + count) as u32, None);
         let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
         match &self.moved {
             Some(moved) => own.extend(moved.own(&bound.own, lanes.clone())),
@@ -129,8 +131,8 @@ impl Rule {
         forming: usize,
         few: Option<Few<'_>>,
     ) {
-        let by_buckets = self.core.by_buckets();
-        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_buckets);
+        let by_parties = self.core.by_parties();
+        self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_parties);
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
@@ -147,7 +149,7 @@ impl Rule {
             if rows.is_empty() {
                 continue;
             }
-            let lanes = self.core.ask(batch, bound, rows.iter().copied());
+            let lanes = self.core.ask(batch, bound, rows.iter().copied(), self.blocks.area(i));
             for (room, column) in self.own.iter_mut().zip(&bound.own) {
                 room.gather(*column, lanes.iter().map(place));
             }

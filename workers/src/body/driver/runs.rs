@@ -27,6 +27,17 @@ pub(super) fn cut(range: Range<u32>, own: impl Iterator<Item = u32>, runs: &mut 
     }
 }
 
+/// Where rows stand in a list, those that do; both ascend.
+pub(super) fn places(rows: &[u32], listed: &[u32]) -> impl Iterator<Item = u32> {
+    let mut next = 0;
+    rows.iter().filter_map(move |row| {
+        while listed.get(next).is_some_and(|other| other < row) {
+            next += 1;
+        }
+        (listed.get(next) == Some(row)).then_some(next as u32)
+    })
+}
+
 /// The same where the own places are one stretch.
 pub(super) fn part(range: Range<u32>, own: &Range<u32>, runs: &mut Vec<Run>) {
     let (start, end) = (own.start.clamp(range.start, range.end), own.end.clamp(range.start, range.end));
@@ -39,7 +50,7 @@ pub(super) fn part(range: Range<u32>, own: &Range<u32>, runs: &mut Vec<Run>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Run, cut, part};
+    use super::{Run, cut, part, places};
 
     #[test]
     fn a_stretch_of_own_places_is_parted_off() {
@@ -56,6 +67,18 @@ mod tests {
             let mut runs = Vec::new();
             part(range, &own, &mut runs);
             assert_eq!(runs, expected);
+        }
+    }
+
+    #[test]
+    fn rows_are_found_in_a_list_if_they_are_there() {
+        for (rows, listed, expected) in [
+            (vec![], vec![1, 2], vec![]),
+            (vec![1, 2], vec![], vec![]),
+            (vec![2, 3, 7, 9], vec![0, 2, 3, 4, 8, 9, 10], vec![1, 2, 5]),
+            (vec![11, 12], vec![0, 2], vec![]),
+        ] {
+            assert_eq!(places(&rows, &listed).collect::<Vec<_>>(), expected);
         }
     }
 

@@ -44,8 +44,8 @@ impl Rule {
         let all = batch.slot_rows();
         let forming = self.core.reaching(index);
         if let Some(at) = forming {
-            let by_buckets = self.core.by_buckets() || !batch.in_order();
-            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_buckets);
+            let by_parties = self.core.by_parties() || !batch.in_order();
+            self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_parties);
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
         sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
@@ -58,7 +58,8 @@ impl Rule {
             };
             let rows = &all[range.clone()];
             let room = range.start..range.start + self.core.room(rows.len());
-            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()));
+            let area = forming.and_then(|_| self.blocks.area(block));
+            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()), area);
             let places = || lanes.iter().map(|row| *row as usize);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
             for (column, source) in self.own.iter_mut().zip(&sources) {
