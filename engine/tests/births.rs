@@ -83,11 +83,11 @@ fn a_group_with_a_most_has_names_a_directory_and_phases() {
             _ => None,
         })
         .collect();
-    use EditPhase::{Births, CatchUp, Count, Gaps, Mark, Place};
-    assert_eq!(phases, [CatchUp, Mark, Count, Place, Births, Gaps]);
-    let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(7).collect();
+    use EditPhase::{Births, CatchUp, Count, Gaps, Place};
+    assert_eq!(phases, [CatchUp, Count, Place, Births, Gaps]);
+    let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(6).collect();
     use StageKind::{Commit, Edit, Reduce};
-    assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit, Edit]);
+    assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_a_birth_leaves_to_the_blueprint_is_drawn_for_it_and_only_where_it_happen
     let program = world();
     let Code::Body(body) = program.systems[SystemId(0)].code else { panic!("a body") };
     let body = &program.bodies[body];
-    let Change::Birth { when, values } = &program.edits[BIRTH].change else { panic!("a birth") };
+    let Change::Birth { when, values, .. } = &program.edits[BIRTH].change else { panic!("a birth") };
     let size = values.iter().find(|(column, _)| program.columns[*column].component == "Size").map(|(_, place)| *place);
     let size = body.ops[body.results[usize::from(size.unwrap_or(NO_ROW as u16))]].op;
     let Op::Select(under, drawn, _) = size else { panic!("chosen where a row is born: {size:?}") };
@@ -216,7 +216,6 @@ fn phases_stand_in_order_behind_all_systems() {
     };
     broken(swapped, through);
     let divides = "its domain is not what its work divides";
-    broken(|p| of_step(p, EditPhase::Mark).domain = Domain::Once, divides);
     broken(|p| of_step(p, EditPhase::Gaps).domain = Domain::Births(CELLS), divides);
     broken(|p| of_step(p, EditPhase::Begin).work = Work::Edit(CELLS, EditPhase::Count), "names its entities once");
     let early = |p: &mut Program| {

@@ -101,6 +101,14 @@ impl Flattener<'_> {
         lanes
     }
 
+    /// A reference to a row that is not born yet: its name, and no life.
+    pub(super) fn newborn_reference(&mut self, first: u32) -> Vec<ValueId> {
+        let first = self.builder.constant(Value::U32(first));
+        let row = self.push(Scalar::U32, Op::Row);
+        let name = self.binary(Scalar::U32, Binary::Add, first, row);
+        vec![name, self.builder.constant(Value::U32(0))]
+    }
+
     /// The group that a loop goes over.
     fn group_of(&self, it: LoopId) -> Option<usize> {
         let model = self.world?.model;
@@ -185,7 +193,7 @@ impl Flattener<'_> {
                     let Some((row, _)) = self.referred(&reference, ty) else { continue };
                     program::Change::Remove { row: self.give(row, &mut place) }
                 }
-                Change::Birth(when, values) => {
+                Change::Birth(when, values, newborn) => {
                     let when = self.give_local(*when, &mut place);
                     let mut given = Vec::new();
                     for (member, local) in values.iter().enumerate() {
@@ -196,7 +204,11 @@ impl Flattener<'_> {
                             given.push((column, self.give(lane, &mut place)));
                         }
                     }
-                    program::Change::Birth { when, values: given }
+                    let newborn = newborn.map(|it| {
+                        let name = self.give_local(it.reference, &mut place);
+                        program::Newborn { name, first: it.first, count: it.count }
+                    });
+                    program::Change::Birth { when, values: given, newborn }
                 }
             };
             lowered.push(program::Edit { system, group: GroupId::new(edit.group as u32), change, span: edit.span });

@@ -101,6 +101,7 @@ impl<'a> Flattener<'a> {
                 let lanes = self.lanes(of);
                 self.referred(&lanes, of.ty).into_iter().map(|(_, there)| there).collect()
             }
+            Kind::Newborn(first) => self.newborn_reference(*first),
             Kind::Delta(turn) => {
                 let it = self.turns[turn];
                 (0..typed.ty.lanes).map(|axis| self.push(scalar, Op::Delta(it, axis))).collect()

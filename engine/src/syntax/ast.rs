@@ -310,9 +310,18 @@ pub enum StmtKind {
     /// `for x in WALK { ... }`
     For { walk: Walk, body: Vec<Stmt> },
     /// `spawn GROUP { Component = value }`
-    Spawn { group: Name, members: Vec<Member> },
+    Spawn(Birth),
     /// `despawn self`, `despawn REFERENCE`
     Despawn(Expr),
+}
+
+/// A row that is to be born: `GROUP { Component = value }`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Birth {
+    pub group: Name,
+    /// What differs from the blueprint.
+    pub members: Vec<Member>,
 }
 
 /// One binding of a `let`.
@@ -480,6 +489,8 @@ pub enum ExprKind {
     Fold(Fold, Span, Box<Walk>, Option<Box<Expr>>),
     /// `pair DRAW`: one draw for both ends.
     Pair(Box<Expr>),
+    /// `spawn GROUP { Component = value }`: a reference to the new row.
+    Spawn(Box<Birth>),
 }
 
 /// Loops as values.

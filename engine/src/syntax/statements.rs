@@ -4,7 +4,7 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{BinaryOp, Binding, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{BinaryOp, Binding, Birth, Expr, ExprKind, Stmt, StmtKind};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 
@@ -74,7 +74,11 @@ impl Parser<'_> {
             Kind::Let => self.bindings(),
             Kind::If => self.branches(),
             Kind::For => self.turns(),
-            Kind::Spawn => self.birth(),
+            Kind::Spawn => {
+                let start = self.token().span.start;
+                let (birth, depth) = self.birth()?;
+                self.made(StmtKind::Spawn(birth), self.since(start), depth)
+            }
             Kind::Despawn => self.end(),
             Kind::Name | Kind::This | Kind::Row | Kind::Fresh => self.assignment(),
             _ => {
@@ -143,9 +147,9 @@ impl Parser<'_> {
         self.made(StmtKind::For { walk, body }, self.since(start), inner.max(depth))
     }
 
-    /// `spawn GROUP { Component = value }`
-    fn birth(&mut self) -> Option<Deep<Stmt>> {
-        let start = self.advance().span.start;
+    /// `spawn GROUP { Component = value }`, and how deep it is.
+    pub(super) fn birth(&mut self) -> Option<Deep<Birth>> {
+        self.advance();
         let group = self.name("the group that a row is born into")?;
         self.expect(Kind::BraceOpen, "`{` and the components that differ from the blueprint")?;
         let mut members = Vec::new();
@@ -154,7 +158,7 @@ impl Parser<'_> {
             Some(())
         })?;
         let depth = members.iter().filter_map(|member| member.value.as_ref()).map(|value| value.depth).max();
-        self.made(StmtKind::Spawn { group, members }, self.since(start), depth.unwrap_or(0))
+        Some((Birth { group, members }, depth.unwrap_or(0)))
     }
 
     /// `despawn self`

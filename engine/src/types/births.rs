@@ -1,14 +1,15 @@
 //! Checking `spawn` and `despawn`: who may come and go, and what a newborn row has.
 
+use diptych_protocol::id::Id;
 use diptych_protocol::program::Span;
-use diptych_protocol::types::{Scalar, Sort, Type, Value};
+use diptych_protocol::types::{NEWBORN, NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, Expr, ExprKind, Name};
 use crate::types::expressions::Checker;
 use crate::types::rules::LocalInfo;
-use crate::types::typed::{Kind, Local, Step, Typed};
+use crate::types::typed::{Checked, Kind, Local, Step, Typed};
 use crate::types::world::said_twice;
 
 /// A birth or an end that a body asks for.
@@ -30,18 +31,36 @@ pub enum Change {
     /// The row that this refers to ends, if there is one.
     Remove(Local),
     /// A row is born if the first is true, with these values for the members of its group.
-    Birth(Local, Vec<Local>),
+    Birth(Local, Vec<Local>, Option<Newborn>),
+}
+
+/// How a body refers to a row that it asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Newborn {
+    /// The reference; none, until its statement is reached.
+    pub reference: Local,
+    /// The first of the names that it can have, and how many there are.
+    pub first: u32,
+    /// How many there are.
+    pub count: u32,
 }
 
 impl Checker<'_, '_> {
-    /// `spawn GROUP { Component = value }`
-    pub(super) fn spawn(&mut self, group: &Name, given: &[ast::Member], span: Span, steps: &mut Vec<Step>) {
+    /// `spawn GROUP { Component = value }`; a reference to the new row, if that is wanted.
+    pub(super) fn spawn(
+        &mut self,
+        birth: &ast::Birth,
+        named: bool,
+        span: Span,
+        steps: &mut Vec<Step>,
+    ) -> Option<Typed> {
+        let ast::Birth { group, members: given } = birth;
         if !self.may_edit("spawn", span) {
-            return;
+            return None;
         }
-        let Some(at) = self.names.group(group, self.diagnostics) else { return };
+        let at = self.names.group(group, self.diagnostics)?;
         if !self.comes_and_goes(at, group.span) {
-            return;
+            return None;
         }
         let when = self.asked("born", span, Type::scalar(Scalar::Bool));
         let mut values: Vec<Local> = Vec::new();
@@ -79,7 +98,36 @@ impl Checker<'_, '_> {
             next += leaves;
         }
         steps.push(Step::Set(when, Typed::value(Value::Bool(true))));
-        self.ask(Edit { group: at, span, change: Change::Birth(when, values) });
+        let newborn = if named { Some(self.newborn(at, span)?) } else { None };
+        let reference = newborn.map(|newborn| {
+            let ty = Type::life(Id::new(at as u32));
+            steps.push(Step::Set(newborn.reference, Typed { ty, kind: Kind::Newborn(newborn.first) }));
+            Typed { ty, kind: Kind::Local(newborn.reference) }
+        });
+        self.ask(Edit { group: at, span, change: Change::Birth(when, values, newborn) });
+        reference
+    }
+
+    /// Names for the rows that a statement asks for.
+    fn newborn(&mut self, group: usize, span: Span) -> Option<Newborn> {
+        let rows = self.own_group().map_or(0, |own| self.model.groups[own].rows);
+        let first = NEWBORN + self.newborns;
+        let room = NO_ROW - first;
+        if rows > room {
+            let message = format!("references to newborn rows have {} names: too few for this", NO_ROW - NEWBORN);
+            let error = Diagnostic::error(codes::E0601, span, message);
+            self.diagnostics.push(error.help("each row of a system takes one for each `spawn` that it refers to"));
+            return None;
+        }
+        self.newborns += rows;
+        let reference = self.asked("newborn", span, Type::life(Id::new(group as u32)));
+        Some(Newborn { reference, first, count: rows })
+    }
+
+    /// A birth where only a value can stand.
+    pub(super) fn spawn_in_value(&mut self, span: Span) -> Checked {
+        let error = Diagnostic::error(codes::E0521, span, "a birth is no part of a value");
+        self.error(error.help("let a statement ask for it: `let child = spawn ...`, `Child = spawn ...`"))
     }
 
     /// `despawn self`, `despawn REFERENCE`
@@ -103,7 +151,7 @@ impl Checker<'_, '_> {
             self.diagnostics.push(error.help("`despawn self`, or a reference to a row: `despawn Prey`"));
             return;
         };
-        let group = diptych_protocol::id::Id::index(group);
+        let group = group.index();
         if self.comes_and_goes(group, span) {
             let removed = self.asked("removed", span, typed.ty);
             steps.push(Step::Set(removed, typed));

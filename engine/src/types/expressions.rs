@@ -81,6 +81,8 @@ pub struct Checker<'a, 'd> {
     pub(super) calls: usize,
     /// Draws of the current initialiser or body so far.
     pub draws: u32,
+    /// Names of newborn rows that are given out, in all bodies.
+    pub(super) newborns: u32,
     /// Where mistakes go.
     pub diagnostics: &'d mut Diagnostics,
 }
@@ -111,6 +113,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             called: vec![false; names.functions.len()],
             calls: 0,
             draws: 0,
+            newborns: 0,
             diagnostics,
         }
     }
@@ -139,6 +142,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Array(elements) => self.array(elements, expr.span),
             ExprKind::Fold(fold, span, walk, value) => self.fold(*fold, *span, walk, value.as_deref(), expected),
             ExprKind::Pair(draw) => self.pair(draw, expr.span, expected),
+            ExprKind::Spawn(_) => self.spawn_in_value(expr.span),
             ExprKind::Row => {
                 if self.row.is_none() && self.own_group().is_none() {
                     return self.outside("`row`", expr.span);

@@ -354,10 +354,11 @@ impl<'a> Checker<'a, '_> {
 /// Whether statements ask for births or ends.
 fn edits(body: &[ast::Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
-        ast::StmtKind::Spawn { .. } | ast::StmtKind::Despawn(_) => true,
+        ast::StmtKind::Spawn(_) | ast::StmtKind::Despawn(_) => true,
         ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
         ast::StmtKind::For { body, .. } => edits(body),
-        ast::StmtKind::Let(_) | ast::StmtKind::Assign { .. } => false,
+        ast::StmtKind::Let(bindings) => bindings.iter().any(|it| matches!(it.value.kind, ast::ExprKind::Spawn(_))),
+        ast::StmtKind::Assign { value, .. } => matches!(value.kind, ast::ExprKind::Spawn(_)),
     })
 }
 

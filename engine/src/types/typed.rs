@@ -158,6 +158,8 @@ pub enum Kind {
     },
     /// Whether a reference is to a row that is there.
     Alive(Box<Typed>),
+    /// The row that a birth asks for, which has names from this one on.
+    Newborn(u32),
     /// A coordinate of the own cell.
     Coordinate(u8),
     /// The cell at an offset from the own one.
@@ -366,6 +368,7 @@ impl Typed {
             }
             Kind::Const(_)
             | Kind::Row
+            | Kind::Newborn(_)
             | Kind::Component(_)
             | Kind::Local(_)
             | Kind::Partner { .. }

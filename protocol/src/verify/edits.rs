@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::id::{ColumnId, GroupId, SystemId};
 use crate::program::{Change, Code, Column, Domain, Edit, EditPhase, Living, Origin, Program, Stage, Work};
-use crate::types::{Scalar, Type};
+use crate::types::{NEWBORN, NO_ROW, Scalar, Type};
 use crate::verify::Violation;
 
 /// Whether every id is in range.
@@ -31,10 +31,11 @@ pub(super) fn ids(program: &Program) -> bool {
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, group) in program.groups.iter() {
         let problem = match (group.living, group.origin) {
-            (Some(living), _) => living_group(program, id, living).or_else(|| phases(program, id)),
+            (Some(living), _) => living_group(program, id, living),
             (None, Origin::Directory(of)) => directory(program, id, of),
             (None, _) => None,
         };
+        let problem = problem.or_else(|| phases(program, id));
         violations.extend(problem.map(|what| Violation::Living(id, what)));
     }
     for (id, column) in program.columns.iter() {
@@ -46,6 +47,15 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     for (id, edit) in program.edits.iter() {
         violations.extend(problem_of(program, edit).map(|what| Violation::Edit(id, what)));
+    }
+    let mut free = u64::from(NEWBORN);
+    for (id, edit) in program.edits.iter() {
+        let Change::Birth { newborn: Some(newborn), .. } = edit.change else { continue };
+        let end = u64::from(newborn.first) + u64::from(newborn.count);
+        if u64::from(newborn.first) < free || end > u64::from(NO_ROW) || newborn.count == 0 {
+            violations.push(Violation::Edit(id, "the names of newborn rows are another's, or too many"));
+        }
+        free = end.max(free);
     }
     let mut asked: BTreeSet<(SystemId, u16)> = BTreeSet::new();
     for (id, edit) in program.edits.iter() {
@@ -100,8 +110,9 @@ fn places(edit: &Edit) -> Vec<u16> {
     match &edit.change {
         Change::Leave { when } => vec![*when],
         Change::Remove { row } => vec![*row],
-        Change::Birth { when, values } => {
-            std::iter::once(*when).chain(values.iter().map(|(_, place)| *place)).collect()
+        Change::Birth { when, values, newborn } => {
+            let values = values.iter().map(|(_, place)| *place);
+            std::iter::once(*when).chain(values).chain(newborn.map(|it| it.name)).collect()
         }
     }
 }
@@ -119,7 +130,7 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
             (!own || !gives(*when, Scalar::Bool)).then_some("own rows end where a truth value says so")
         }
         Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
-        Change::Birth { when, values } => {
+        Change::Birth { when, values, newborn } => {
             let own =
                 program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
             let own = own.map(|(id, _)| id);
@@ -130,6 +141,8 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
                 || !values.iter().all(|(column, place)| gives(*place, program.columns[*column].scalar))
             {
                 Some("a birth is told by a truth value, and values of the columns' types")
+            } else if newborn.is_some_and(|it| !gives(it.name, Scalar::U32) || it.first < NEWBORN) {
+                Some("a newborn row is known by a name that no entity has")
             } else {
                 None
             }
@@ -152,25 +165,29 @@ fn phases_in(program: &Program, stages: &[Stage], group: GroupId) -> Vec<(usize,
     found
 }
 
-/// The phases that a frame has for a living group, a stage each but the last two, which share one.
+/// The phases that a frame has for a group, a stage each but births and gaps, which share one.
 pub fn phases_of(program: &Program, group: GroupId) -> Vec<(EditPhase, Domain)> {
-    let mut phases = vec![(EditPhase::CatchUp, Domain::Blocks(group))];
-    if crate::edits::list_batches(program, group, false) > 0 {
-        phases.push((EditPhase::Mark, Domain::Removals(group)));
+    let mut phases = Vec::new();
+    if program.groups[group].living.is_some() {
+        phases.push((EditPhase::CatchUp, Domain::Blocks(group)));
+        phases.push((EditPhase::Count, Domain::Blocks(group)));
+        phases.push((EditPhase::Place, Domain::Once));
+        if crate::edits::list_batches(program, group) > 0 {
+            phases.push((EditPhase::Births, Domain::Births(group)));
+        }
+        phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     }
-    phases.push((EditPhase::Count, Domain::Blocks(group)));
-    phases.push((EditPhase::Place, Domain::Once));
-    if crate::edits::list_batches(program, group, true) > 0 {
-        phases.push((EditPhase::Births, Domain::Births(group)));
+    if !crate::edits::holders_of(program, group).is_empty() {
+        phases.push((EditPhase::Refer, Domain::Blocks(group)));
     }
-    phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     phases
 }
 
 fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     let (setup, frame) = (&program.schedule.setup, &program.schedule.frame);
     let begin = phases_in(program, setup, group);
-    if !begin.iter().map(|(_, phase, domain)| (*phase, *domain)).eq([(EditPhase::Begin, Domain::Blocks(group))]) {
+    let begins = program.groups[group].living.map(|_| (EditPhase::Begin, Domain::Blocks(group)));
+    if !begin.iter().map(|(_, phase, domain)| (*phase, *domain)).eq(begins) {
         return Some("set-up names its entities once");
     }
     let found = phases_in(program, frame, group);
@@ -181,20 +198,21 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
         let together = pair[0].1 == EditPhase::Births;
         if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
     };
-    let last_pass = frame.iter().rposition(|stage| {
-        stage
-            .steps
-            .iter()
-            .any(|step| !matches!(program.steps[*step].work, Work::Edit(..) | Work::Reduce(_) | Work::Commit))
-    });
+    let last = |counts: fn(&Work) -> bool| {
+        frame.iter().rposition(|stage| stage.steps.iter().any(|step| counts(&program.steps[*step].work)))
+    };
+    let last_pass = last(|work| !matches!(work, Work::Edit(..) | Work::Reduce(_) | Work::Commit));
+    let last_move = last(|work| matches!(work, Work::Edit(_, phase) if *phase != EditPhase::Refer));
     let reduce = frame.iter().position(|stage| {
         stage.steps.iter().any(|step| matches!(program.steps[*step].work, Work::Reduce(_) | Work::Commit))
     });
-    let (Some(first), Some(last)) = (found.first(), found.last()) else { return None };
+    let (Some(first), Some(end)) = (found.first(), found.last()) else { return None };
     if !found.windows(2).all(apart) {
         Some("each of its phases is a stage after the one before, but gaps are closed beside births")
-    } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= last.0) {
+    } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= end.0) {
         Some("births and ends come after all systems and before what looks at the finished state")
+    } else if end.1 == EditPhase::Refer && last_move.is_some_and(|moves| moves >= end.0) {
+        Some("references to newborn rows are made when all rows are where they will be")
     } else {
         None
     }

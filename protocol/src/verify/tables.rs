@@ -139,7 +139,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Domain::Rows { group, .. } => check.id(groups, group, id),
             Domain::Slots { index, .. } | Domain::Chunks(index) => check.id(indexes, index, id),
             Domain::Targets(inverse) => check.id(inverses, inverse, id),
-            Domain::Blocks(group) | Domain::Births(group) | Domain::Removals(group) => check.id(groups, group, id),
+            Domain::Blocks(group) | Domain::Births(group) => check.id(groups, group, id),
             Domain::Ranks { matching, side } => check.side(program, matching, side, id),
             Domain::Once => {}
         }

@@ -1,6 +1,6 @@
 //! What a body's rows ask for: births and ends, from the results it gives, into the records of the batch.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
@@ -51,33 +51,35 @@ impl Asked {
                         word.store(bits, Ordering::Relaxed);
                     }
                 }
-                (Change::Leave { when }, Record::Rows(length, list)) => {
+                (Change::Leave { when }, Record::Bits(bits)) => {
                     choose(&results[usize::from(*when)], count, chosen);
                     let rows = batch.slot_rows();
-                    list.iter_mut().zip(&*chosen).for_each(|(to, at)| *to = rows[*at as usize]);
-                    length.store(chosen.len() as u32, Ordering::Relaxed);
+                    chosen.iter().for_each(|at| end(bits, rows[*at as usize]));
                 }
-                (Change::Remove { row }, Record::Rows(length, list)) => {
+                (Change::Remove { row }, Record::Bits(bits)) => {
                     let Values::U32(rows) = results[usize::from(*row)].values() else { continue };
                     let there = batch.group_rows(batch.program().edits[*id].group);
-                    let mut taken = 0;
-                    let found = rows[..count].iter().filter(|row| **row < there);
-                    list.iter_mut().zip(found).for_each(|(to, row)| {
-                        *to = *row;
-                        taken += 1;
-                    });
-                    length.store(taken, Ordering::Relaxed);
+                    rows[..count].iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
                 }
-                (Change::Birth { when, values }, Record::Births(length)) => {
+                (Change::Birth { when, values, newborn }, Record::Births(length)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    for ((_, place), column) in values.iter().zip(columns) {
-                        take(results[usize::from(*place)].values(), column, chosen);
+                    let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
+                    for (place, column) in places.zip(columns) {
+                        take(results[usize::from(place)].values(), column, chosen);
                     }
                     length.store(chosen.len() as u32, Ordering::Relaxed);
                 }
                 _ => unreachable!("a record of another kind of edit"),
             }
         }
+    }
+}
+
+/// Asks that a row ends. Most of what is asked for is asked once: it is not written where it stands already.
+fn end(bits: &[AtomicU64], row: u32) {
+    let (word, bit) = (&bits[row as usize / 64], 1 << (row % 64));
+    if word.load(Ordering::Relaxed) & bit == 0 {
+        word.fetch_or(bit, Ordering::Relaxed);
     }
 }
 
