@@ -198,7 +198,7 @@ impl Batch<'_, '_> {
             RecordPlaces::Births { values, names, .. } => (values.as_slice(), *names),
             RecordPlaces::Marks(_) | RecordPlaces::Bits => (&[][..], None),
         };
-        let (number, rows) = (self.number.0 as usize, places.batch_rows as usize);
+        let (number, rows) = (self.number.0 as usize, places.room as usize);
         let values = values.iter().map(move |(column, place)| {
             let scalar = self.program().columns[*column].scalar;
             let offset = place.offset + number * rows * scalar.size();
@@ -324,7 +324,7 @@ impl Batch<'_, '_> {
         };
         let run = self.track().step_batches(places.step, self.tick).unwrap_or(0);
         let count = &self.track().memory.words::<AtomicU32>(counts)[batch as usize];
-        if batch < run { count.load(Ordering::Relaxed).min(places.batch_rows) } else { 0 }
+        if batch < run { count.load(Ordering::Relaxed).min(places.room) } else { 0 }
     }
 
     fn ended<'b>(&'b self, books: &'b LivingPlaces, group: GroupId) -> Ended<'b> {
@@ -408,10 +408,10 @@ impl Batch<'_, '_> {
         let first = unsafe { self.array(books.first_birth, number..number + 2) };
         let found = self.listed(&books.bearing);
         let mut born = BornView { numbers: first[0]..first[1], names: &[], newborn: None, rows: &[] };
-        if let Some((_, EditPlaces { record: RecordPlaces::Births { names: Some(it), .. }, batch_rows, .. }, batch, count)) =
+        if let Some((_, EditPlaces { record: RecordPlaces::Births { names: Some(it), .. }, room, .. }, batch, count)) =
             found
         {
-            let start = batch * *batch_rows as usize;
+            let start = batch * *room as usize;
             // SAFETY: the pass that records them is complete.
             born.names = unsafe { self.array(it.names, start..start + count as usize) };
             (born.newborn, born.rows) = (Some(it.newborn), self.track().memory.words(it.rows));
@@ -423,7 +423,7 @@ impl Batch<'_, '_> {
             };
             values.iter().map(move |(column, place)| {
                 let size = self.program().columns[*column].scalar.size();
-                let offset = place.offset + batch * places.batch_rows as usize * size;
+                let offset = place.offset + batch * places.room as usize * size;
                 // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
                 unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) }
             })

@@ -9,7 +9,7 @@
 //!
 //! 1. A row ends if anybody asked for it, however often. What an ended row asked for itself stands.
 //! 2. The d rows that end leave *holes*, numbered by row. The b births are numbered by the edit that asks, the batch, the
-//!    row. Birth i takes hole i; births beyond the holes are appended.
+//!    row, the turn. Birth i takes hole i; births beyond the holes are appended.
 //! 3. If b < d, the group becomes shorter, by d - b. The survivors beyond the new end move, in their order, into the holes
 //!    that births left and that are not beyond it, in theirs. Sources and targets are disjoint: it can be run again in
 //!    place.
@@ -62,7 +62,8 @@ pub struct Living {
     pub directory: ColumnId,
 }
 
-/// A birth or an end that a system asks for, a row at a time. Places are those of results of the system's body.
+/// A birth or an end that a system asks for, a row at a time. Places are those of results of the system's body; where turns
+/// of a loop ask, those of what they ask with ([`Ask::value`](crate::body::Ask::value)).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Edit {
     /// The system, which runs a body.
@@ -71,14 +72,32 @@ pub struct Edit {
     pub group: GroupId,
     /// What is asked for.
     pub change: Change,
+    /// Which turns ask, if that stands in a loop.
+    pub turns: Option<Turns>,
     /// Where it was written.
     pub span: Span,
+}
+
+/// Turns of a loop that ask for births or ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Turns {
+    /// The number of the body's [`Ask`](crate::body::Ask).
+    pub ask: u16,
+    /// How many births a row may ask for in a frame, 1 to [`BIRTHS_MAX`](crate::limits::BIRTHS_MAX).
+    pub most: u32,
+}
+
+impl Edit {
+    /// How often a row may ask for a birth in a frame.
+    pub fn most(&self) -> u32 {
+        self.turns.map_or(1, |turns| turns.most)
+    }
 }
 
 /// What a row asks for.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Change {
-    /// The own row ends where this is true (`bool`).
+    /// The own row ends where this is true (`bool`). Not of turns.
     Leave {
         /// A place of a result.
         when: u16,
@@ -127,7 +146,7 @@ pub struct EditPlaces {
     /// The most batches.
     pub batches: u32,
     /// The most that a batch can record.
-    pub batch_rows: u32,
+    pub room: u32,
     /// What is recorded.
     pub record: RecordPlaces,
 }
@@ -143,7 +162,7 @@ pub enum RecordPlaces {
     Births {
         /// How many, a batch each.
         counts: Words<u32>,
-        /// Their values, as bytes: `batch_rows` a batch and column.
+        /// Their values, as bytes: [`EditPlaces::room`] a batch and column.
         values: Vec<(ColumnId, Place<u8>)>,
         /// Where the frame refers to them.
         names: Option<NamePlaces>,
@@ -155,7 +174,7 @@ pub enum RecordPlaces {
 pub struct NamePlaces {
     /// Which they are.
     pub newborn: Newborn,
-    /// The name of each birth: `batch_rows` a batch.
+    /// The name of each birth: [`EditPlaces::room`] a batch.
     pub names: Place<u32>,
     /// Births: the row that each name stands for, if it was asked for in this tick.
     pub rows: Words<u32>,
@@ -165,8 +184,8 @@ impl EditPlaces {
     fn new(program: &Program, edit: &Edit, arena: &mut Arena) -> Self {
         let (step, domain) = pass_of(program, edit.system);
         let batches = crate::layout::batches_max(program, domain);
-        let batch_rows = domain.rows(program).map_or(0, |(_, rows)| rows);
-        let records = batches as usize * batch_rows as usize;
+        let room = domain.rows(program).map_or(0, |(_, rows)| rows.saturating_mul(edit.most()));
+        let records = batches as usize * room as usize;
         let record = match &edit.change {
             Change::Leave { .. } if matches!(domain, Domain::Rows { .. }) => {
                 RecordPlaces::Marks(arena.words(capacity(program.groups[edit.group].rows) as usize / 64))
@@ -184,7 +203,7 @@ impl EditPlaces {
                 }),
             },
         };
-        Self { step, batches, batch_rows, record }
+        Self { step, batches, room, record }
     }
 }
 

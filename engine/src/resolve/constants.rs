@@ -127,7 +127,8 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
 }
 
 fn collect_birth(names: &Names<'_>, birth: &Birth, needs: &mut Needs) {
-    birth.members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| collect(names, value, needs));
+    let values = birth.members.iter().filter_map(|member| member.value.as_ref());
+    values.chain(&birth.most).for_each(|value| collect(names, value, needs));
 }
 
 fn collect_walk(names: &Names<'_>, walk: &Walk, needs: &mut Needs) {

@@ -315,11 +315,13 @@ pub enum StmtKind {
     Despawn(Expr),
 }
 
-/// A row that is to be born: `GROUP { Component = value }`.
+/// A row that is to be born: `GROUP { Component = value }`, `GROUP[max 4] { ... }`.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Birth {
     pub group: Name,
+    /// How many a row may ask for in a frame, in a loop.
+    pub most: Option<Expr>,
     /// What differs from the blueprint.
     pub members: Vec<Member>,
 }

@@ -151,6 +151,12 @@ impl Parser<'_> {
     pub(super) fn birth(&mut self) -> Option<Deep<Birth>> {
         self.advance();
         let group = self.name("the group that a row is born into")?;
+        let mut most = None;
+        if self.eat(Kind::BracketOpen) {
+            self.expect_word("max", "`max` and the most births that a row can ask for")?;
+            most = Some(self.enclosed(Self::expr)?);
+            self.expect(Kind::BracketClose, "`]`")?;
+        }
         self.expect(Kind::BraceOpen, "`{` and the components that differ from the blueprint")?;
         let mut members = Vec::new();
         self.members(|parser| {
@@ -158,7 +164,8 @@ impl Parser<'_> {
             Some(())
         })?;
         let depth = members.iter().filter_map(|member| member.value.as_ref()).map(|value| value.depth).max();
-        Some((Birth { group, members }, depth.unwrap_or(0)))
+        let depth = depth.max(most.as_ref().map(|most| most.depth));
+        Some((Birth { group, most, members }, depth.unwrap_or(0)))
     }
 
     /// `despawn self`

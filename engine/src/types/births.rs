@@ -1,6 +1,8 @@
 //! Checking `spawn` and `despawn`: who may come and go, and what a newborn row has.
 
+use diptych_protocol::body::Binary;
 use diptych_protocol::id::Id;
+use diptych_protocol::limits::BIRTHS_MAX;
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{NEWBORN, NO_ROW, Scalar, Sort, Type, Value};
 
@@ -8,7 +10,6 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, Expr, ExprKind, Name};
 use crate::types::expressions::Checker;
-use crate::types::rules::LocalInfo;
 use crate::types::typed::{Checked, Kind, Local, Step, Typed};
 use crate::types::world::said_twice;
 
@@ -21,9 +22,20 @@ pub struct Edit {
     pub span: Span,
     /// What is asked for.
     pub change: Change,
+    /// Which turns of a loop ask, if it stands in one.
+    pub turns: Option<Turns>,
 }
 
-/// What is asked for, as variables of the body.
+/// Turns of a loop that ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Turns {
+    /// The number of what they ask for, in their body.
+    pub ask: u16,
+    /// How many births a row may ask for in a frame.
+    pub most: u32,
+}
+
+/// What is asked for, as variables of the body; of turns that ask, as those of the turn.
 #[derive(Debug)]
 pub enum Change {
     /// The own row ends, if this is true.
@@ -43,6 +55,8 @@ pub struct Newborn {
     pub first: u32,
     /// How many there are.
     pub count: u32,
+    /// How many births of this frame the row has asked for before, where turns ask.
+    pub nth: Option<Local>,
 }
 
 impl Checker<'_, '_> {
@@ -54,7 +68,7 @@ impl Checker<'_, '_> {
         span: Span,
         steps: &mut Vec<Step>,
     ) -> Option<Typed> {
-        let ast::Birth { group, members: given } = birth;
+        let ast::Birth { group, most, members: given } = birth;
         if !self.may_edit("spawn", span) {
             return None;
         }
@@ -62,6 +76,13 @@ impl Checker<'_, '_> {
         if !self.comes_and_goes(at, group.span) {
             return None;
         }
+        let turns = match self.in_turns() {
+            true => Some(self.turns_of_births(most.as_ref(), span)?),
+            false => {
+                most.iter().for_each(|most| self.no_turns(most));
+                None
+            }
+        };
         let when = self.asked("born", span, Type::scalar(Scalar::Bool));
         let mut values: Vec<Local> = Vec::new();
         let mut told: Vec<&ast::Member> = Vec::new();
@@ -97,31 +118,90 @@ impl Checker<'_, '_> {
             }
             next += leaves;
         }
-        steps.push(Step::Set(when, Typed::value(Value::Bool(true))));
-        let newborn = if named { Some(self.newborn(at, span)?) } else { None };
-        let reference = newborn.map(|newborn| {
+        let most = turns.map_or(1, |turns| turns.most);
+        let newborn = if named { Some(self.newborn(at, most, span)?) } else { None };
+        let reference = newborn.map(|Newborn { reference, first, nth, .. }| {
             let ty = Type::life(Id::new(at as u32));
-            steps.push(Step::Set(newborn.reference, Typed { ty, kind: Kind::Newborn(newborn.first) }));
-            Typed { ty, kind: Kind::Local(newborn.reference) }
+            steps.push(Step::Set(reference, Typed { ty, kind: Kind::Newborn { first, most, nth } }));
+            if let Some(nth) = nth {
+                let u32 = Type::scalar(Scalar::U32);
+                let before = Box::new(Typed { ty: u32, kind: Kind::Local(nth) });
+                let one = Box::new(Typed::value(Value::U32(1)));
+                steps.push(Step::Set(nth, Typed { ty: u32, kind: Kind::Binary(Binary::Add, before, one) }));
+            }
+            Typed { ty, kind: Kind::Local(reference) }
         });
-        self.ask(Edit { group: at, span, change: Change::Birth(when, values, newborn) });
+        match turns {
+            Some(turns) => {
+                let with = values.iter().copied().chain(newborn.map(|newborn| newborn.reference));
+                steps.push(Step::Ask(turns.ask, with.collect()));
+            }
+            None => steps.push(Step::Set(when, Typed::value(Value::Bool(true)))),
+        }
+        self.ask(Edit { group: at, span, change: Change::Birth(when, values, newborn), turns });
         reference
     }
 
+    /// Whether statements stand in a loop here.
+    fn in_turns(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| !rule.open.is_empty())
+    }
+
+    /// The number of what turns ask for next.
+    fn next_ask(&self) -> u16 {
+        let edits = self.rule.iter().flat_map(|rule| &rule.edits);
+        edits.filter(|edit| edit.turns.is_some()).count() as u16
+    }
+
+    /// How many births a row can ask for by a statement in loops: as it says, or as many turns as they make at most.
+    fn turns_of_births(&mut self, said: Option<&Expr>, span: Span) -> Option<Turns> {
+        let ask = self.next_ask();
+        let limit = u64::from(BIRTHS_MAX);
+        if let Some(said) = said {
+            let most = self.integer(said, "the births that a row can ask for", 1..=limit, codes::E0521)?;
+            return Some(Turns { ask, most: most as u32 });
+        }
+        let open = self.rule.as_ref().map_or(&[][..], |rule| &rule.open);
+        let turns = open.iter().map(|turn| self.turns[turn.0].most);
+        let most = turns.into_iter().try_fold(1u32, |most, turns| Some(most.saturating_mul(turns?)));
+        let (message, help) = match most {
+            Some(most) if u64::from(most) <= limit => return Some(Turns { ask, most: most.max(1) }),
+            Some(most) => (
+                format!("a row could ask for {most} births here: at most {BIRTHS_MAX} by one statement"),
+                "bound the loop, or say how many it will be at most: `spawn G[max 8] { ... }`",
+            ),
+            None => (
+                "nothing says how many births a row can ask for here".to_string(),
+                "say it, `spawn G[max 8] { ... }`; or bound the loop, `for i in 0 .. min(n, 8)`",
+            ),
+        };
+        self.diagnostics.push(Diagnostic::error(codes::E0521, span, message).help(help));
+        None
+    }
+
+    /// `[max N]` outside of loops.
+    fn no_turns(&mut self, most: &Expr) {
+        let error = Diagnostic::error(codes::E0521, most.span, "outside of loops a row asks for one birth");
+        self.diagnostics.push(error.help("leave `[max ...]` out"));
+    }
+
     /// Names for the rows that a statement asks for.
-    fn newborn(&mut self, group: usize, span: Span) -> Option<Newborn> {
+    fn newborn(&mut self, group: usize, most: u32, span: Span) -> Option<Newborn> {
         let rows = self.own_group().map_or(0, |own| self.model.groups[own].rows);
         let first = NEWBORN + self.newborns;
         let room = NO_ROW - first;
-        if rows > room {
+        let count = rows.checked_mul(most).filter(|count| *count <= room);
+        let Some(count) = count else {
             let message = format!("references to newborn rows have {} names: too few for this", NO_ROW - NEWBORN);
             let error = Diagnostic::error(codes::E0601, span, message);
             self.diagnostics.push(error.help("each row of a system takes one for each `spawn` that it refers to"));
             return None;
-        }
-        self.newborns += rows;
+        };
+        self.newborns += count;
+        let turns = self.in_turns();
         let reference = self.asked("newborn", span, Type::life(Id::new(group as u32)));
-        Some(Newborn { reference, first, count: rows })
+        let nth = turns.then(|| self.counted(span));
+        Some(Newborn { reference, first, count, nth })
     }
 
     /// A birth where only a value can stand.
@@ -138,9 +218,10 @@ impl Checker<'_, '_> {
         }
         if let (ExprKind::This, Some(own)) = (&row.kind, self.own_group()) {
             if self.comes_and_goes(own, span) {
-                let leaves = self.asked("ends", span, Type::scalar(Scalar::Bool));
+                // However often it is asked for: once.
+                let leaves = self.remembered("ends", span, Typed::value(Value::Bool(false)));
                 steps.push(Step::Set(leaves, Typed::value(Value::Bool(true))));
-                self.ask(Edit { group: own, span, change: Change::Leave(leaves) });
+                self.ask(Edit { group: own, span, change: Change::Leave(leaves), turns: None });
             }
             return;
         }
@@ -154,8 +235,17 @@ impl Checker<'_, '_> {
         let group = group.index();
         if self.comes_and_goes(group, span) {
             let removed = self.asked("removed", span, typed.ty);
-            steps.push(Step::Set(removed, typed));
-            self.ask(Edit { group, span, change: Change::Remove(removed) });
+            let mut turns = None;
+            if self.in_turns() {
+                let row = self.asked("row", span, Type::scalar(Scalar::U32));
+                steps.push(Step::Set(row, Typed { ty: Type::scalar(Scalar::U32), kind: Kind::RowOf(Box::new(typed)) }));
+                let ask = self.next_ask();
+                steps.push(Step::Ask(ask, vec![row]));
+                turns = Some(Turns { ask, most: 1 });
+            } else {
+                steps.push(Step::Set(removed, typed));
+            }
+            self.ask(Edit { group, span, change: Change::Remove(removed), turns });
         }
     }
 
@@ -165,12 +255,24 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// A variable that says what is asked for: nothing, until its statement is reached.
+    /// A variable that says what is asked for: nothing, until its statement is reached. Of turns, of the turn alone.
     fn asked(&mut self, name: &str, span: Span, ty: Type) -> Local {
-        let local = Local(self.locals.len());
-        self.locals.push(LocalInfo { name: name.to_string(), span, ty, mutable: true, used: true });
+        match self.in_turns() {
+            true => self.hidden(name, span, ty),
+            false => self.remembered(name, span, Typed::zero(ty)),
+        }
+    }
+
+    /// How many births the row has asked for before.
+    fn counted(&mut self, span: Span) -> Local {
+        self.remembered("births before", span, Typed::value(Value::U32(0)))
+    }
+
+    /// A variable with a first value, which is there all through the body.
+    fn remembered(&mut self, name: &str, span: Span, first: Typed) -> Local {
+        let local = self.hidden(name, span, first.ty);
         if let Some(rule) = &mut self.rule {
-            rule.first.push(Step::Set(local, Typed::zero(ty)));
+            rule.first.push(Step::Set(local, first));
         }
         local
     }
@@ -183,12 +285,14 @@ impl Checker<'_, '_> {
             self.diagnostics.push(error.help("functions and values change nothing"));
             return false;
         };
-        if rule.open.is_empty() {
+        let open = rule.open.iter().map(|turn| &self.turns[turn.0]);
+        if !open.clone().any(|turn| turn.cells.is_some()) {
             return true;
         }
-        let error = Diagnostic::error(codes::E0521, span, format!("`{word}` would be asked for once a turn"));
+        let message = format!("`{word}` stands in no loop over cells around");
+        let error = Diagnostic::error(codes::E0521, span, message);
         self.diagnostics.push(error.help(match word {
-            "spawn" => "decide in the loop, `let mut born = false`, and say it behind it: `if born { spawn ... }`",
+            "spawn" => "count in the loop, `let mut young = 0`, and say it behind it: `for i in 0 .. min(young, 8) { spawn ... }`",
             _ => "choose in the loop which row it is, and say it behind it; or let each row decide itself: `despawn self`",
         }));
         false

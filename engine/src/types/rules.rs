@@ -48,6 +48,8 @@ pub(super) struct TurnInfo {
     pub far: Option<usize>,
     /// Over the cells around the own one: how many.
     pub cells: Option<u32>,
+    /// The most turns that it makes, where that is known.
+    pub most: Option<u32>,
     /// Over the nearest: the variables that decide which rows these are.
     pub decided: Vec<Local>,
 }
@@ -227,7 +229,7 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None, decided: Vec::new() });
+        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None, most: Some(1), decided: Vec::new() });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

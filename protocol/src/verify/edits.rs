@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::id::{ColumnId, GroupId, SystemId};
+use crate::id::{BodyId, ColumnId, GroupId, SystemId};
+use crate::limits::BIRTHS_MAX;
 use crate::program::{Change, Code, Column, Domain, Edit, EditPhase, Living, Origin, Program, Stage, Work};
 use crate::types::{NEWBORN, NO_ROW, Scalar, Type};
 use crate::verify::Violation;
@@ -57,9 +58,10 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
         }
         free = end.max(free);
     }
-    let mut asked: BTreeSet<(SystemId, u16)> = BTreeSet::new();
+    let mut asked: BTreeSet<(SystemId, Option<u16>, u16)> = BTreeSet::new();
     for (id, edit) in program.edits.iter() {
-        if !places(edit).into_iter().all(|place| asked.insert((edit.system, place))) {
+        let ask = edit.turns.map(|turns| turns.ask);
+        if !places(edit).into_iter().all(|place| asked.insert((edit.system, ask, place))) {
             violations.push(Violation::Edit(id, "a result serves two edits"));
         }
     }
@@ -120,16 +122,25 @@ fn places(edit: &Edit) -> Vec<u16> {
 fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
     let Code::Body(body) = program.systems[edit.system].code else { return Some("only bodies ask for it") };
     let body = &program.bodies[body];
-    let gives = |place: u16, scalar: Scalar| {
-        body.results.get(usize::from(place)).is_some_and(|value| body.ops[*value].scalar == scalar)
+    let value = |place: u16| match edit.turns {
+        None => body.results.get(usize::from(place)).copied(),
+        Some(turns) => body.asks().get(usize::from(turns.ask))?.value(place),
     };
+    let gives = |place: u16, scalar: Scalar| value(place).is_some_and(|value| body.ops[value].scalar == scalar);
+    if edit.turns.is_some_and(|turns| !(1..=BIRTHS_MAX).contains(&turns.most)) {
+        return Some("a row asks for too many births, or for none");
+    }
     let Some(living) = program.groups[edit.group].living else { return Some("its group is not living") };
     match &edit.change {
         Change::Leave { when } => {
             let own = program.systems[edit.system].group == edit.group;
-            (!own || !gives(*when, Scalar::Bool)).then_some("own rows end where a truth value says so")
+            let wrong = !own || edit.turns.is_some() || !gives(*when, Scalar::Bool);
+            wrong.then_some("own rows end where a truth value says so")
         }
-        Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
+        Change::Remove { row } => {
+            let condition = edit.turns.is_some() && *row == 0;
+            (condition || !gives(*row, Scalar::U32)).then_some("a row is told by its number")
+        }
         Change::Birth { when, values, newborn } => {
             let own =
                 program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
@@ -137,6 +148,8 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
             let own = own.filter(|id| *id != living.entities && *id != living.generations);
             if !own.eq(values.iter().map(|(column, _)| *column)) {
                 Some("a birth has a value for each column of its group, in order")
+            } else if edit.turns.is_some() && *when != 0 {
+                Some("a turn asks where its condition is true")
             } else if !gives(*when, Scalar::Bool)
                 || !values.iter().all(|(column, place)| gives(*place, program.columns[*column].scalar))
             {
@@ -218,13 +231,29 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     }
 }
 
-/// Whether a value of an edit's system is one of its results: all others mean nothing.
+/// Whether what a system's body gives and asks for is taken by its edits: all else means nothing.
 pub(super) fn results(program: &Program, violations: &mut Vec<Violation>) {
+    let systems = program.systems.values().filter_map(|system| match system.code {
+        Code::Body(body) => Some(body),
+        _ => None,
+    });
+    let heard: BTreeSet<BodyId> = systems.collect();
+    for (id, body) in program.bodies.iter() {
+        if !heard.contains(&id) && !body.asks().is_empty() {
+            violations.push(Violation::Body(id, "its turns ask for what no edit takes"));
+        }
+    }
     for (id, system) in program.systems.iter() {
         let Code::Body(body) = system.code else { continue };
-        let taken: usize = program.edits_of(id).map(|(_, edit)| places(edit).len()).sum();
+        let of_rows = program.edits_of(id).filter(|(_, edit)| edit.turns.is_none());
+        let taken: usize = of_rows.map(|(_, edit)| places(edit).len()).sum();
         if program.bodies[body].results.len() != taken {
             violations.push(Violation::Body(body, "it gives results that no edit takes"));
+        }
+        let numbers = program.bodies[body].asks().into_iter().map(|ask| ask.number);
+        let heard: BTreeSet<u16> = program.edits_of(id).filter_map(|(_, edit)| Some(edit.turns?.ask)).collect();
+        if !numbers.eq(0..heard.len() as u16) || !heard.iter().copied().eq(0..heard.len() as u16) {
+            violations.push(Violation::Body(body, "its turns ask for what no edit takes"));
         }
     }
 }

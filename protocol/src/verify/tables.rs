@@ -110,6 +110,8 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         for (it, walked) in body.loops.iter() {
             check.id(&body.ops, walked.at, it);
             walked.asks().for_each(|asked| check.id(bodies, asked, it));
+            let asks = walked.asks.iter().flat_map(|ask| ask.values.iter().chain([&ask.when]));
+            asks.for_each(|value| check.id(&body.ops, *value, it));
             match &walked.over {
                 Over::Within { index, .. }
                 | Over::Nearest { index, .. }

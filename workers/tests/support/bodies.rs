@@ -348,7 +348,7 @@ impl Maker<'_> {
         }
         let it = LoopId::new(self.body.loops.len() as u32);
         let at = self.body.push(Scalar::Bool, Op::Loop(it));
-        self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new() });
+        self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new(), asks: Vec::new() });
         // Known already, so that the body's operations can ask for them.
         let unknown = |start: &ValueId| Carried { start: *start, update: Update::Set(*start) };
         self.body.loops[it].carried = starts.iter().map(unknown).collect();

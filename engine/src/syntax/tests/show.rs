@@ -40,7 +40,8 @@ fn birth(birth: &Birth) -> String {
         let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
         format!("{}{value}", member.component.text)
     };
-    format!("spawn {} {{{}}}", birth.group.text, birth.members.iter().map(one).collect::<Vec<_>>().join(", "))
+    let most = birth.most.as_ref().map_or(String::new(), |most| format!("[max {}]", expr(most)));
+    format!("spawn {}{most} {{{}}}", birth.group.text, birth.members.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 pub fn walk(walk: &Walk) -> String {

@@ -41,10 +41,12 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::program::Program;
 use thiserror::Error;
 
+use self::calls::Listener;
 use self::code::Code;
 use self::plan::Plan;
 use self::portable::Portable;
 use super::block::{Block, Executor, ValuesMut};
+use super::requests::Requests;
 
 /// Rows that the portable machine computes at once. Four: more would spill the sums of a loop over neighbours from its
 /// registers, and the bits are the same at any number.
@@ -57,6 +59,7 @@ const BYTE_LANES: usize = 32;
 pub struct Compiled {
     plan: Plan,
     code: Code,
+    listeners: Vec<Listener>,
     words: Vec<u64>,
 }
 
@@ -115,12 +118,17 @@ impl Compiled {
         if let Some(wide) = wide
             && let Some(code) = wide.generate(program, body, &plan)?
         {
-            return Ok(Self { plan, code, words: Vec::new() });
+            return Ok(Self::of(plan, code));
         }
         match (Portable { processor }).generate(program, body, &plan)? {
-            Some(code) => Ok(Self { plan, code, words: Vec::new() }),
+            Some(code) => Ok(Self::of(plan, code)),
             None => Err(CompileError::Generator("none takes it".into())),
         }
+    }
+
+    fn of(plan: Plan, code: Code) -> Self {
+        let listeners = plan.slots.asks.iter().map(|scalars| Listener::new(scalars)).collect();
+        Self { plan, code, listeners, words: Vec::new() }
     }
 
     /// The generator of wide code, if this processor has what that needs.
@@ -142,8 +150,12 @@ impl Compiled {
 
 impl Executor for Compiled {
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]) {
-        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.words);
+        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.listeners, &mut self.words);
         self.code.run(&arguments);
+    }
+
+    fn requests(&mut self, number: usize) -> Option<&mut Requests> {
+        self.listeners.get_mut(number).map(|listener| &mut listener.requests)
     }
 
     fn room(&self, count: usize) -> usize {

@@ -74,8 +74,7 @@ impl Kernel for BodyKernel {
         panels.extend(self.asked.panels(batch));
         self.rule.run(batch, self.ahead.ask(batch), &mut panels);
         self.panels = recycle(panels);
-        self.asked.record(batch);
-        Ok(())
+        self.asked.record(batch, &mut self.rule.core)
     }
 }
 
