@@ -36,7 +36,7 @@ use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
-pub use crate::types::births::{Change, Edit};
+pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
 use crate::types::rasters::Raster;
 use crate::types::rules::RuleBody;
@@ -284,6 +284,8 @@ pub struct System<'a> {
     pub inverses: Vec<usize>,
     pub matchings: Vec<usize>,
     pub constants: Vec<(String, Value)>,
+    /// The births and ends that a native system asks for.
+    pub edits: Vec<Declared>,
     pub batch_rows: Option<u32>,
 }
 

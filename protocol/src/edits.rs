@@ -66,7 +66,7 @@ pub struct Living {
 /// of a loop ask, those of what they ask with ([`Ask::value`](crate::body::Ask::value)).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Edit {
-    /// The system, which runs a body.
+    /// The system.
     pub system: SystemId,
     /// The living group whose rows come or go.
     pub group: GroupId,
@@ -78,7 +78,8 @@ pub struct Edit {
     pub span: Span,
 }
 
-/// Turns of a loop that ask for births or ends.
+/// Turns of a loop that ask for births or ends. What native systems ask for is told like this, too: by its number among
+/// what the system declares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Turns {
     /// The number of the body's [`Ask`](crate::body::Ask).
@@ -322,7 +323,8 @@ pub fn holders(program: &Program) -> Vec<(ColumnId, ColumnId)> {
         };
         let found: BTreeSet<ColumnId> = program.columns.iter().filter_map(holds).collect();
         // What is read `fresh` is handed on.
-        let hears = |system: &System| system.reads.iter().any(|it| it.when == When::Fresh && found.contains(&it.column));
+        let hears =
+            |system: &System| system.reads.iter().any(|it| it.when == When::Fresh && found.contains(&it.column));
         let more = program.systems.iter().filter(|(id, system)| !knows.contains(id) && hears(system)).map(|(id, _)| id);
         let more: Vec<SystemId> = more.collect();
         if more.is_empty() {

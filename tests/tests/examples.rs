@@ -14,13 +14,15 @@ const WELL: &str = env!("CARGO_BIN_EXE_example-well");
 const WAYS: &str = env!("CARGO_BIN_EXE_example-ways");
 const CROWD: &str = env!("CARGO_BIN_EXE_example-crowd");
 const WALK: &str = env!("CARGO_BIN_EXE_example-walk");
+const MEADOW: &str = env!("CARGO_BIN_EXE_example-meadow");
 
 /// The binary, the file that it needs, and small parameters.
-const EXAMPLES: [(&str, Option<&str>, &[&str]); 4] = [
+const EXAMPLES: [(&str, Option<&str>, &[&str]); 5] = [
     (WELL, None, &["--set", "n=5_000"]),
     (WAYS, Some("engine/examples/ways.dip"), &["--set", "n=5_000"]),
     (CROWD, None, &["--set", "n=2_000", "--frames", "20"]),
     (WALK, None, &["--set", "n=5_000", "--frames", "50"]),
+    (MEADOW, None, &["--set", "n=9_000", "--frames", "60"]),
 ];
 
 fn run(binary: &str, file: Option<&str>, arguments: &[&str]) -> serde_json::Value {

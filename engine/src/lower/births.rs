@@ -9,7 +9,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 use crate::lower::World;
 use crate::lower::expressions::Flattener;
 use crate::types::typed::{Local, Typed};
-use crate::types::{Change, Edit, Model};
+use crate::types::{Change, Declared, Edit, Model};
 
 /// What the columns are called: words that no component can have.
 const ENTITIES: &str = "entity";
@@ -67,6 +67,19 @@ pub(super) fn directories(world: &World<'_>, groups: &mut Table<GroupId, Group>)
             span: group.span,
         });
     }
+}
+
+/// What a native system declares. Its kernel knows itself with which values it asks.
+pub(super) fn declared(system: SystemId, number: u16, declared: &Declared, world: &World<'_>) -> program::Edit {
+    let group = declared.group;
+    let members = 0..world.model.groups[group].members.len();
+    let columns = members.flat_map(|member| world.places.of(crate::types::Place { group, member }));
+    let change = match declared.births {
+        Some(_) => program::Change::Birth { when: 0, values: columns.zip(1..).collect(), newborn: None },
+        None => program::Change::Remove { row: 1 },
+    };
+    let turns = Some(program::Turns { ask: number, most: declared.births.unwrap_or(1) });
+    program::Edit { system, group: GroupId::new(group as u32), change, turns, span: declared.span }
 }
 
 impl Flattener<'_> {

@@ -420,6 +420,10 @@ pub enum ClauseKind {
     With(Vec<Setting>),
     /// `batch 512`
     Batch(Expr),
+    /// `spawns A, B[max 2]`: groups, and how many births a row asks for at most.
+    Spawns(Vec<(Name, Option<Expr>)>),
+    /// `despawns A, B`
+    Despawns(Vec<Name>),
 }
 
 /// `Component` or `group.Component`

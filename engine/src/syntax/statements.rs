@@ -151,12 +151,7 @@ impl Parser<'_> {
     pub(super) fn birth(&mut self) -> Option<Deep<Birth>> {
         self.advance();
         let group = self.name("the group that a row is born into")?;
-        let mut most = None;
-        if self.eat(Kind::BracketOpen) {
-            self.expect_word("max", "`max` and the most births that a row can ask for")?;
-            most = Some(self.enclosed(Self::expr)?);
-            self.expect(Kind::BracketClose, "`]`")?;
-        }
+        let most = self.most_births()?;
         self.expect(Kind::BraceOpen, "`{` and the components that differ from the blueprint")?;
         let mut members = Vec::new();
         self.members(|parser| {
@@ -166,6 +161,18 @@ impl Parser<'_> {
         let depth = members.iter().filter_map(|member| member.value.as_ref()).map(|value| value.depth).max();
         let depth = depth.max(most.as_ref().map(|most| most.depth));
         Some((Birth { group, most, members }, depth.unwrap_or(0)))
+    }
+
+    /// `[max 4]`, if that is there.
+    #[expect(clippy::option_option, reason = "an error, nothing, or a value")]
+    pub(super) fn most_births(&mut self) -> Option<Option<Expr>> {
+        if !self.eat(Kind::BracketOpen) {
+            return Some(None);
+        }
+        self.expect_word("max", "`max` and the most births that a row can ask for")?;
+        let most = self.enclosed(Self::expr)?;
+        self.expect(Kind::BracketClose, "`]`")?;
+        Some(Some(most))
     }
 
     /// `despawn self`

@@ -8,7 +8,7 @@ use crate::syntax::parser::{ENTRIES_MAX, Parser};
 use crate::syntax::statements::Place;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 8] = ["native", "for", "owns", "reads", "fresh", "index", "with", "batch"];
+const CLAUSES: [&str; 10] = ["native", "for", "owns", "reads", "fresh", "index", "with", "batch", "spawns", "despawns"];
 
 impl Parser<'_> {
     /// Clauses up to the body, or to the next item. After a broken clause the others and the body are still read.
@@ -44,7 +44,7 @@ impl Parser<'_> {
     pub(super) fn at_clause(&self) -> bool {
         match self.kind() {
             Kind::Native | Kind::For | Kind::Owns | Kind::Reads | Kind::Fresh | Kind::Index | Kind::With => true,
-            _ => self.is_word(0, "batch"),
+            _ => ["batch", "spawns", "despawns"].into_iter().any(|word| self.is_word(0, word)),
         }
     }
 
@@ -91,6 +91,18 @@ impl Parser<'_> {
             Kind::Name if self.word() == "batch" => {
                 self.advance();
                 Some(ClauseKind::Batch(self.expr()?))
+            }
+            Kind::Name if self.word() == "spawns" => {
+                self.advance();
+                let one = |parser: &mut Self| {
+                    let group = parser.name("the group that rows are born into")?;
+                    Some((group, parser.most_births()?))
+                };
+                Some(ClauseKind::Spawns(self.list(one)?))
+            }
+            Kind::Name if self.word() == "despawns" => {
+                self.advance();
+                Some(ClauseKind::Despawns(self.list(|parser| parser.name("the group whose rows end"))?))
             }
             _ => {
                 let word = self.shown();

@@ -9,6 +9,7 @@ use diptych_protocol::types::{NEWBORN, NO_ROW, Scalar, Sort, Type, Value};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, Expr, ExprKind, Name};
+use crate::types::Model;
 use crate::types::expressions::Checker;
 use crate::types::typed::{Checked, Kind, Local, Step, Typed};
 use crate::types::world::said_twice;
@@ -44,6 +45,17 @@ pub enum Change {
     Remove(Local),
     /// A row is born if the first is true, with these values for the members of its group.
     Birth(Local, Vec<Local>, Option<Newborn>),
+}
+
+/// What a native system says that it asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Declared {
+    /// Whose rows come or go.
+    pub group: usize,
+    /// Rows are born: so many in a frame for each row that asks, at most. Else rows end.
+    pub births: Option<u32>,
+    /// Where it was written.
+    pub span: Span,
 }
 
 /// How a body refers to a row that it asks for.
@@ -298,11 +310,49 @@ impl Checker<'_, '_> {
         false
     }
 
+    /// `spawns GROUP[max N]`
+    pub(super) fn spawns(&mut self, group: &Name, most: Option<&Expr>, model: &Model<'_>) -> Option<Declared> {
+        let at = self.names.group(group, self.diagnostics)?;
+        let limit = u64::from(BIRTHS_MAX);
+        let births = match most {
+            Some(most) => self.integer(most, "the births that a row can ask for", 1..=limit, codes::E0521)? as u32,
+            None => 1,
+        };
+        let living = self.lives(at, model.groups[at].name, model.groups[at].span, group.span);
+        living.then_some(Declared { group: at, births: Some(births), span: group.span })
+    }
+
+    /// `despawns GROUP`
+    pub(super) fn despawns(&mut self, group: &Name, model: &Model<'_>) -> Option<Declared> {
+        let at = self.names.group(group, self.diagnostics)?;
+        let living = self.lives(at, model.groups[at].name, model.groups[at].span, group.span);
+        living.then_some(Declared { group: at, births: None, span: group.span })
+    }
+
+    /// Notes what a system declares, once.
+    pub(super) fn declare(&mut self, system: usize, declared: Option<Declared>, model: &mut Model<'_>) {
+        let Some(declared) = declared else { return };
+        let known = &mut model.systems[system].edits;
+        let same =
+            |other: &&Declared| other.group == declared.group && other.births.is_some() == declared.births.is_some();
+        match known.iter().find(same) {
+            Some(first) => {
+                let what = if declared.births.is_some() { "spawns" } else { "despawns" };
+                self.diagnostics.push(said_twice(what, first.span, declared.span));
+            }
+            None => known.push(declared),
+        }
+    }
+
     fn comes_and_goes(&mut self, group: usize, span: Span) -> bool {
+        let (name, declared) = (self.model.groups[group].name, self.model.groups[group].span);
+        self.lives(group, name, declared, span)
+    }
+
+    fn lives(&mut self, group: usize, name: &str, declared: Span, span: Span) -> bool {
         if self.names.groups.get(group).is_some_and(|group| group.max.is_some()) {
             return true;
         }
-        let (name, declared) = (self.model.groups[group].name, self.model.groups[group].span);
         let message = format!("rows of `{name}` do not come and go");
         let error = Diagnostic::error(codes::E0521, span, message).label(declared, "declared here");
         self.diagnostics.push(error.help(format!("say how many it can have: `group {name}[ROWS, max MOST]`")));

@@ -229,7 +229,15 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None, most: Some(1), decided: Vec::new() });
+        self.turns.push(TurnInfo {
+            group,
+            own: false,
+            spatial: false,
+            far: None,
+            cells: None,
+            most: Some(1),
+            decided: Vec::new(),
+        });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }

@@ -120,13 +120,20 @@ fn places(edit: &Edit) -> Vec<u16> {
 }
 
 fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
-    let Code::Body(body) = program.systems[edit.system].code else { return Some("only bodies ask for it") };
-    let body = &program.bodies[body];
-    let value = |place: u16| match edit.turns {
-        None => body.results.get(usize::from(place)).copied(),
-        Some(turns) => body.asks().get(usize::from(turns.ask))?.value(place),
+    let body = match &program.systems[edit.system].code {
+        Code::Body(body) => Some(&program.bodies[*body]),
+        // A kernel knows itself with which values it asks.
+        Code::Native(_) if edit.turns.is_some() => None,
+        Code::Native(_) | Code::Carry => return Some("nobody asks for it"),
     };
-    let gives = |place: u16, scalar: Scalar| value(place).is_some_and(|value| body.ops[value].scalar == scalar);
+    let gives = |place: u16, scalar: Scalar| {
+        let Some(body) = body else { return true };
+        let value = match edit.turns {
+            None => body.results.get(usize::from(place)).copied(),
+            Some(turns) => body.asks().get(usize::from(turns.ask)).and_then(|ask| ask.value(place)),
+        };
+        value.is_some_and(|value| body.ops[value].scalar == scalar)
+    };
     if edit.turns.is_some_and(|turns| !(1..=BIRTHS_MAX).contains(&turns.most)) {
         return Some("a row asks for too many births, or for none");
     }
@@ -154,7 +161,7 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
                 || !values.iter().all(|(column, place)| gives(*place, program.columns[*column].scalar))
             {
                 Some("a birth is told by a truth value, and values of the columns' types")
-            } else if newborn.is_some_and(|it| !gives(it.name, Scalar::U32) || it.first < NEWBORN) {
+            } else if newborn.is_some_and(|it| body.is_none() || !gives(it.name, Scalar::U32) || it.first < NEWBORN) {
                 Some("a newborn row is known by a name that no entity has")
             } else {
                 None

@@ -100,13 +100,7 @@ impl Asked {
 }
 
 /// The places of requests, by the rows that ask, then in the order of their turns. None may ask more often than that.
-fn in_order(
-    batch: &Batch<'_, '_>,
-    edit: &Edit,
-    rows: &[u32],
-    most: u32,
-    chosen: &mut Vec<u32>,
-) -> Result<(), Fault> {
+fn in_order(batch: &Batch<'_, '_>, edit: &Edit, rows: &[u32], most: u32, chosen: &mut Vec<u32>) -> Result<(), Fault> {
     chosen.clear();
     chosen.extend(0..rows.len() as u32);
     // Those of a row come in their order.
@@ -115,7 +109,8 @@ fn in_order(
     let Some(many) = chosen.chunk_by(of_row).find(|of_one| of_one.len() > most as usize) else { return Ok(()) };
     let group = &batch.program().groups[edit.group].name;
     let count = many.len();
-    let message = format!("it asks for {count} births into {group}, and may for {most}: raise `spawn {group}[max {most}]`");
+    let message =
+        format!("it asks for {count} births into {group}, and may for {most}: raise `spawn {group}[max {most}]`");
     Err(Fault { row: Some(rows[many[0] as usize]), ..Fault::full(message) })
 }
 
