@@ -21,6 +21,7 @@ param kill: u32 = 5
 component Key = u32
 component State = u32
 component Nth = u32
+component Met = u32
 component Child = entity of cells
 component Heard = entity of cells
 component Twin = entity of cells
@@ -32,13 +33,13 @@ fn mix(a: u32, b: u32) -> u32 {
     bit_xor(d, shift_right(d, 13))
 }
 
-group cells[n, max most] { Key = mix(row, 1), State = 0, Nth = 0, Child = none, Heard = none, Twin = none, Mother = none }
-group marks[5, max most] { Key = row, Mother = none }
+group cells[n, max 8 * most] { Key = mix(row, 1), State = 0, Nth = 0, Met = 0, Child = none, Heard = none, Twin = none, Mother = none }
+group marks[5, max 8 * most] { Key = row, Mother = none }
 group stones[7] { Key = mix(row, 2), Child = none }
 
 system bear for cells owns Child, State {
     State = (if alive(Child) { 1 } else { 0 }) + Child.Key % 100 * 2 + Heard.Nth * 1000
-        + count(x in cells by Child) * 10000 + count(x in cells by fresh Child) * 100000
+        + count(x in cells by Child) * 10000
     let mut last = Child
     if mix(Key, frame) % 100 < birth and population < most / 3 {
         for i in 0 .. min(i32(Key % 5), 3) {
@@ -61,7 +62,8 @@ system bear for cells owns Child, State {
     if mix(Key, frame + 7) % 100 < death { despawn self }
 }
 
-system hear for cells owns Heard {
+system hear for cells owns Heard, Met {
+    Met = count(x in cells by fresh Child)
     let mut heard = if Key % 4 == 0 { fresh Child } else { Heard }
     for x in cells by Mother { heard = fresh x.Child }
     Heard = heard
@@ -99,6 +101,7 @@ struct Cell {
     key: u32,
     state: u32,
     nth: u32,
+    met: u32,
     child: Name,
     heard: Name,
     twin: Name,
@@ -127,7 +130,7 @@ impl Row for Mark {
 }
 
 fn named(name: Name, key: u32) -> Cell {
-    Cell { name, key, state: 0, nth: 0, child: NONE, heard: NONE, twin: NONE, mother: NONE }
+    Cell { name, key, state: 0, nth: 0, met: 0, child: NONE, heard: NONE, twin: NONE, mother: NONE }
 }
 
 fn mix(a: u32, b: u32) -> u32 {
@@ -203,8 +206,8 @@ impl Model {
     fn new(rates: Rates) -> Self {
         Self {
             rates,
-            cells: Living::new(rates.n, rates.most, |at| named((at, 1), mix(at, 1))),
-            marks: Living::new(5, rates.most, |at| Mark { name: (at, 1), key: at, mother: NONE }),
+            cells: Living::new(rates.n, 8 * rates.most, |at| named((at, 1), mix(at, 1))),
+            marks: Living::new(5, 8 * rates.most, |at| Mark { name: (at, 1), key: at, mother: NONE }),
             stones: (0..7).map(|at| (mix(at, 2), NONE)).collect(),
         }
     }
@@ -255,7 +258,7 @@ impl Model {
             let young = (0..prev.len()).rev().find(|other| prev[*other].mother == row.name);
             let next = &mut self.cells.rows[at];
             next.heard = young.map_or(heard, |young| fresh[young]);
-            next.state += fresh.iter().filter(|child| **child == row.name).count() as u32 * 100_000;
+            next.met = fresh.iter().filter(|child| **child == row.name).count() as u32;
         }
         for (key, child) in &mut self.stones {
             if mix(*key, frame) % 100 < birth && few {
@@ -295,10 +298,20 @@ fn found(outcome: &Outcome) -> (Vec<Cell>, Vec<Mark>, Vec<(u32, Name)>) {
     let reference = |group: &str, name: &str| pair(group, &format!("{name}.index"), &format!("{name}.life"));
     let of_cells = ["Child", "Heard", "Twin", "Mother"].map(|name| reference("cells", name));
     let (names, keys) = (pair("cells", "entity", "entity life"), column("cells", "Key"));
-    let (states, nths) = (column("cells", "State"), column("cells", "Nth"));
+    let [states, nths, mets] = ["State", "Nth", "Met"].map(|name| column("cells", name));
     let cells = (0..names.len()).map(|at| {
         let [child, heard, twin, mother] = [0, 1, 2, 3].map(|which: usize| of_cells[which][at]);
-        Cell { name: names[at], key: keys[at], state: states[at], nth: nths[at], child, heard, twin, mother }
+        Cell {
+            name: names[at],
+            key: keys[at],
+            state: states[at],
+            nth: nths[at],
+            met: mets[at],
+            child,
+            heard,
+            twin,
+            mother,
+        }
     });
     let (names, keys) = (pair("marks", "entity", "entity life"), column("marks", "Key"));
     let mothers = reference("marks", "Mother");
@@ -414,7 +427,7 @@ fn hunt(index: &str, around: &str, frames: u32) -> diptych::Program {
         {index}
         system roam for sheep owns Position {{
             Position = wrap(Position + polar(uniform(0, TAU), 0.4))
-            if chance(0.2) {{ spawn sheep {{ Position = fresh Position, Key = Key }} }}
+            if chance(0.02) {{ spawn sheep {{ Position = fresh Position, Key = Key }} }}
         }}
         system hunt for wolves owns Position, Prey {{
             let mut seen: u32 = 0, mut prey = Prey
@@ -422,8 +435,10 @@ fn hunt(index: &str, around: &str, frames: u32) -> diptych::Program {
                 seen += 1
                 if x.Key % 3 == Key % 3 {{
                     despawn x
-                    let cub = spawn sheep[max 200] {{ Position = Position, Key = x.Key + seen }}
-                    if x.Key % 2 == 0 {{ prey = cub }}
+                    if x.Key % 2 == 0 {{
+                        let cub = spawn sheep[max 200] {{ Position = Position, Key = x.Key + seen }}
+                        if Key % 4 == 0 {{ prey = cub }}
+                    }}
                 }}
             }}
             Prey = prey
