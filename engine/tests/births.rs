@@ -334,8 +334,9 @@ fn what_turns_ask_for_is_heard_by_one_edit() {
             change(newborn);
         }
     };
-    let another = "the names of newborn rows are another's, or too many";
+    let another = "newborn rows have a name for each request, and no other's";
     broken_litters(|p| newborn(p, 2, |it| it.first -= 1), another);
     broken_litters(|p| newborn(p, 2, |it| it.count = u32::MAX / 2 + 1), another);
+    broken_litters(|p| newborn(p, 0, |it| it.count -= 1), another);
     broken_litters(|p| newborn(p, 0, |it| it.first = 7), "known by a name that no entity has");
 }

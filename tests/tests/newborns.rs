@@ -59,7 +59,9 @@ system bear for cells owns Child, State {
     for x in cells by Mother {
         if mix(x.Key, frame + 5) % 100 < kill { despawn x }
     }
-    if mix(Key, frame + 7) % 100 < death { despawn self }
+    for i in 0 .. 2 {
+        if mix(Key, frame + 7) % 100 < death { despawn self }
+    }
 }
 
 system hear for cells owns Heard, Met {

@@ -53,8 +53,10 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, edit) in program.edits.iter() {
         let Change::Birth { newborn: Some(newborn), .. } = edit.change else { continue };
         let end = u64::from(newborn.first) + u64::from(newborn.count);
-        if u64::from(newborn.first) < free || end > u64::from(NO_ROW) || newborn.count == 0 {
-            violations.push(Violation::Edit(id, "the names of newborn rows are another's, or too many"));
+        let rows = program.groups[program.systems[edit.system].group].rows;
+        let each = u64::from(rows) * u64::from(edit.most()) == u64::from(newborn.count);
+        if u64::from(newborn.first) < free || end > u64::from(NO_ROW) || !each {
+            violations.push(Violation::Edit(id, "newborn rows have a name for each request, and no other's"));
         }
         free = end.max(free);
     }
