@@ -95,7 +95,7 @@ impl Checker<'_, '_> {
                 None
             }
         };
-        let when = self.asked("born", span, Type::scalar(Scalar::Bool));
+        let when = self.requested("born", span, Type::scalar(Scalar::Bool));
         let mut values: Vec<Local> = Vec::new();
         let mut told: Vec<&ast::Member> = Vec::new();
         for member in given {
@@ -122,7 +122,7 @@ impl Checker<'_, '_> {
                     let member = &self.model.groups[at].members[next + leaf];
                     (member.name.clone(), member.ty)
                 };
-                let local = self.asked(&name, span, ty);
+                let local = self.requested(&name, span, ty);
                 if let Some(Some(value)) = made.get(leaf) {
                     steps.push(Step::Set(local, value.clone()));
                 }
@@ -211,7 +211,7 @@ impl Checker<'_, '_> {
         };
         self.newborns += count;
         let turns = self.in_turns();
-        let reference = self.asked("newborn", span, Type::life(Id::new(group as u32)));
+        let reference = self.requested("newborn", span, Type::life(Id::new(group as u32)));
         let nth = turns.then(|| self.counted(span));
         Some(Newborn { reference, first, count, nth })
     }
@@ -246,10 +246,10 @@ impl Checker<'_, '_> {
         };
         let group = group.index();
         if self.comes_and_goes(group, span) {
-            let removed = self.asked("removed", span, typed.ty);
+            let removed = self.requested("removed", span, typed.ty);
             let mut turns = None;
             if self.in_turns() {
-                let row = self.asked("row", span, Type::scalar(Scalar::U32));
+                let row = self.requested("row", span, Type::scalar(Scalar::U32));
                 steps.push(Step::Set(row, Typed { ty: Type::scalar(Scalar::U32), kind: Kind::RowOf(Box::new(typed)) }));
                 let ask = self.next_ask();
                 steps.push(Step::Ask(ask, vec![row]));
@@ -268,7 +268,7 @@ impl Checker<'_, '_> {
     }
 
     /// A variable that says what is asked for: nothing, until its statement is reached. Of turns, of the turn alone.
-    fn asked(&mut self, name: &str, span: Span, ty: Type) -> Local {
+    fn requested(&mut self, name: &str, span: Span, ty: Type) -> Local {
         match self.in_turns() {
             true => self.hidden(name, span, ty),
             false => self.remembered(name, span, Typed::zero(ty)),
