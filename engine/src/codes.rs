@@ -85,6 +85,8 @@ codes! {
     E0519 "a clause that a system of text does not take"
     E0520 "cells that cannot be had here"
     E0521 "rows that cannot come or go so"
+    E0522 "groups that cannot be taken together"
+    E0523 "a component that cannot be asked about, added or removed so"
     E0601 "a scenario out of its limits"
 
     W0101 "a component that no group has"
@@ -94,6 +96,7 @@ codes! {
     W0105 "a declaration that adds nothing"
     W0106 "a derived value read one frame late"
     W0107 "a name that nothing uses"
+    W0108 "a membership that never holds"
 }
 
 /// A fault of the compiler itself: what it made was refused by the verifier. No scenario should show it.

@@ -47,7 +47,10 @@ pub trait KernelCatalog {
 /// Compiles a scenario. On failure all mistakes found, in the order of the text, warnings among them.
 pub fn compile(source: &Source, settings: &Settings, kernels: &dyn KernelCatalog) -> Result<Compiled, Vec<Diagnostic>> {
     let mut diagnostics = Diagnostics::default();
-    let scenario = syntax::parse(&source.text, &mut diagnostics);
+    let mut scenario = syntax::parse(&source.text, &mut diagnostics);
+    if !diagnostics.failed() {
+        resolve::blueprints(&mut scenario, &mut diagnostics);
+    }
     if diagnostics.failed() {
         // What could not be read would be missed all over.
         return Err(diagnostics.into_sorted());

@@ -1,5 +1,7 @@
 //! Diagnostics: what is wrong, where, and what to do. Data until the edge, where they are rendered.
 
+mod readings;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -7,6 +9,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use diptych_protocol::id::Id;
 use diptych_protocol::program::{Source, Span};
 use diptych_protocol::types::{Sort, Type};
+
+pub use readings::{Before, Readings};
 
 /// Diagnostics kept of one compilation; what a 16 MB file of noise adds beyond them helps nobody.
 const KEPT_MAX: usize = 64;

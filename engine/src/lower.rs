@@ -7,6 +7,7 @@ mod conditions;
 pub mod expressions;
 mod geometry;
 mod matchings;
+mod optional;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use diptych_protocol::types::Type;
 
 use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
+use crate::lower::optional::{Drafts, Gained};
 pub(crate) use crate::lower::rules::assigned;
 use crate::types::{self, Model, Place};
 
@@ -83,11 +85,12 @@ pub fn lower(
     let mut bodies = Bodies::default();
     let groups = groups(&world, &mut bodies);
     let mut edits = Table::default();
-    let systems = model.systems.iter().enumerate().map(|(at, system)| {
-        let edits = &mut edits;
-        lower_system(SystemId::new(at as u32), system, &world, &mut bodies, edits)
-    });
-    let systems = systems.collect();
+    let mut systems: Table<SystemId, System> = Table::default();
+    for (at, system) in model.systems.iter().enumerate() {
+        let lowered = lower_system(at, system, &world, &mut bodies, &mut edits);
+        let _: SystemId = systems.push(lowered);
+    }
+    optional::systems(&world, &mut bodies, &mut systems);
     let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
     let (signals, outputs) = outputs(&world, &mut bodies);
     let matchings = matchings::matchings(&world, &mut bodies);
@@ -114,8 +117,8 @@ pub fn lower(
     let inverses = model.inverses.iter().map(|inverse| Inverse {
         name: inverse.name.clone(),
         group: GroupId::new(inverse.place.group as u32),
-        column: world.places.of(inverse.place)[0],
-        lives: world.places.of(inverse.place).get(1).copied(),
+        column: world.places.seen(inverse.place, inverse.when)[0],
+        lives: world.places.seen(inverse.place, inverse.when).get(1).copied(),
         when: inverse.when,
         to: GroupId::new(inverse.to as u32),
         span: inverse.span,
@@ -186,17 +189,22 @@ fn blueprint(at: usize, group: &types::Group<'_>, world: &World<'_>, flattener: 
 }
 
 fn lower_system(
-    id: SystemId,
+    number: usize,
     system: &types::System<'_>,
     world: &World<'_>,
     bodies: &mut Bodies,
     edits: &mut Table<EditId, Edit>,
 ) -> System {
+    let id = SystemId::new(number as u32);
+    let owns = world.places.written(number, system, world.model);
+    // What other systems of the frame need is made of every row.
+    let every = owns.iter().any(|column| world.places.columns[*column].draft);
+    let mut only = None;
     let mut reads: Vec<Read> = system
         .reads
         .iter()
         .flat_map(|read| {
-            let columns = world.places.of(read.place);
+            let columns = world.places.seen(read.place, read.when);
             columns.into_iter().map(|column| Read { column, when: read.when, reach: read.reach })
         })
         .chain(matchings::reads(system, world))
@@ -205,15 +213,20 @@ fn lower_system(
     let mut inverses: Vec<InverseId> = system.inverses.iter().map(|inverse| InverseId::new(*inverse as u32)).collect();
     let code = match (&system.body, system.kernel) {
         (Some(rule), _) => {
-            let body = bodies.make(world, system.group, format!("system {}", system.name), |flattener| {
+            let path = format!("system {}", system.name);
+            only = rule.only.as_ref().filter(|_| !every).map(|only| {
+                bodies.make(world, system.group, path.clone(), |flattener| {
+                    flattener.names = Names::Prev;
+                    for lane in flattener.lanes(only) {
+                        flattener.builder.result(lane);
+                    }
+                })
+            });
+            let body = bodies.make(world, system.group, path, |flattener| {
                 flattener.names = Names::Prev;
                 flattener.steps(&rule.steps);
-                for (place, local, span) in &rule.stores {
-                    let values = flattener.locals.get(local).cloned().unwrap_or_default();
-                    for (column, value) in world.places.of(*place).into_iter().zip(values) {
-                        flattener.builder.store(Store { column, value, span: *span });
-                    }
-                }
+                flattener.made(rule);
+                flattener.asked(number, rule);
                 for edit in flattener.edits(id, &rule.edits) {
                     let _: EditId = edits.push(edit);
                 }
@@ -256,11 +269,12 @@ fn lower_system(
     System {
         name: system.name.to_string(),
         group: GroupId::new(system.group as u32),
-        owns: system.owns.iter().flat_map(|place| world.places.of(*place)).collect(),
+        owns,
         reads,
         indexes,
         inverses,
         code,
+        only,
         constants: system.constants.clone(),
         batch_rows: system.batch_rows,
         span: system.span,
@@ -352,15 +366,24 @@ struct Columns {
     living: Vec<Option<Living>>,
     /// Of each matching those of its sides.
     partners: Vec<Vec<ColumnId>>,
+    /// The components that are added and removed, each with a system of its own behind those of the scenario.
+    gained: Vec<Gained>,
+    drafts: Drafts,
 }
 
 impl Columns {
     fn new(model: &Model<'_>) -> Self {
         let mut columns = Table::default();
         let mut first = Vec::new();
+        let gained = optional::gained(model);
+        let owner = |group: usize, number: usize, member: &types::Member| {
+            let behind = gained.iter().position(|it| it.has(group, number, member));
+            let behind = behind.map(|place| model.systems.len() + place);
+            behind.or(member.owner.map(|(system, _)| system)).map(|system| SystemId::new(system as u32))
+        };
         for (at, group) in model.groups.iter().enumerate() {
             let mut firsts = Vec::new();
-            for member in &group.members {
+            for (number, member) in group.members.iter().enumerate() {
                 firsts.push((columns.len() as u32, member.ty.lanes));
                 for lane in 0..member.ty.lanes {
                     let _: ColumnId = columns.push(Column {
@@ -369,9 +392,11 @@ impl Columns {
                         component_type: member.ty,
                         lane,
                         scalar: member.ty.scalar,
-                        owner: member.owner.map(|(system, _)| SystemId::new(system as u32)),
-                        edited: group.first.is_some() && member.owner.is_none(),
+                        owner: owner(at, number, member),
+                        edited: group.first.is_some() && owner(at, number, member).is_none(),
                         matched: None,
+                        draft: false,
+                        mark: matches!(member.role, types::Role::Mark(_)),
                     });
                 }
             }
@@ -379,7 +404,8 @@ impl Columns {
         }
         let living = births::names(model, &mut columns);
         let partners = matchings::partners(model, &mut columns);
-        Self { columns, first, living, partners }
+        let drafts = Drafts::new(model, &gained, &mut columns);
+        Self { columns, first, living, partners, gained, drafts }
     }
 
     /// What a group has if its rows come and go.

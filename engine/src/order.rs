@@ -92,6 +92,8 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         owner: None,
         edited: false,
         matched: None,
+        draft: false,
+        mark: false,
     });
     let carried: Vec<ColumnId> =
         program.columns.iter().filter(|(_, it)| it.group == group && it.owner.is_none()).map(|(id, _)| id).collect();
@@ -111,6 +113,7 @@ fn put_in_order(program: &mut Program, group: GroupId, index: IndexId) {
         indexes: Vec::new(),
         inverses: Vec::new(),
         code: Code::Carry,
+        only: None,
         constants: Vec::new(),
         batch_rows: None,
         span,

@@ -1,6 +1,8 @@
 //! Resolving: which name means which item, and in which order constants can be computed.
 
+mod blueprints;
 mod constants;
+mod unions;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,8 @@ use diptych_protocol::types::Type;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
+pub use crate::resolve::blueprints::blueprints;
+pub use crate::resolve::unions::{Instance, Union};
 use crate::syntax::ast::{self, Expr, Item};
 
 /// Names that the language defines.
@@ -21,7 +25,9 @@ pub const BUILT_IN: [&str; 5] = ["PI", "TAU", "time", "frame", "none"];
 pub enum Meaning {
     Constant(usize),
     Component(usize),
+    Blueprint(usize),
     Group(usize),
+    Union(usize),
     Index(usize),
     Enum(usize),
     /// Of which enum, and which.
@@ -37,7 +43,9 @@ impl Meaning {
         match self {
             Meaning::Constant(_) => "a constant",
             Meaning::Component(_) => "a component",
+            Meaning::Blueprint(_) => "a blueprint",
             Meaning::Group(_) => "a group",
+            Meaning::Union(_) => "a union",
             Meaning::Index(_) => "an index",
             Meaning::Enum(_) => "an enum",
             Meaning::Variant(..) => "a variant of an enum",
@@ -106,10 +114,15 @@ pub struct Names<'a> {
     pub signals: Vec<&'a ast::Signal>,
     pub ensures: Vec<&'a ast::Ensure>,
     pub records: Vec<&'a ast::Record>,
+    pub blueprints: Vec<&'a ast::Blueprint>,
     pub groups: Vec<&'a ast::Group>,
+    pub unions: Vec<Union<'a>>,
     pub indexes: Vec<&'a ast::Index>,
     pub matchings: Vec<&'a ast::Match>,
+    /// What was written of each system of the program: one over a union is there once a group.
     pub systems: Vec<&'a ast::System>,
+    /// The same systems: what they are called, and for which group.
+    pub instances: Vec<Instance>,
     pub run: Option<&'a ast::Run>,
     pub space: Option<&'a ast::Space>,
     meanings: BTreeMap<&'a str, Meaning>,
@@ -201,7 +214,12 @@ impl<'a> Names<'a> {
         match found {
             Some(found) => {
                 let message = format!("`{text}` is {}, but a name of {} is needed here", found.what(), article(wanted));
-                diagnostics.push(Diagnostic::error(codes::E0204, name.span, message));
+                let union = matches!(found, Meaning::Union(_));
+                let help = union.then(|| {
+                    let all = "a union stands where all its groups can: in `for` and other loops, in `in`, in signals";
+                    all.to_string()
+                });
+                diagnostics.push(Diagnostic::error(codes::E0204, name.span, message).maybe_help(help));
             }
             None => {
                 let error = Diagnostic::error(codes::E0201, name.span, format!("there is no {wanted} `{text}`"));
@@ -222,6 +240,7 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
     let mut names = Names { header, ..Names::default() };
     let mut places: BTreeMap<&'a str, Span> = BTreeMap::new();
     let mut systems: BTreeMap<&'a str, Span> = BTreeMap::new();
+    let mut written: Vec<&'a ast::Union> = Vec::new();
     for item in &scenario.items {
         let (name, meaning) = match item {
             Item::Param(param) => {
@@ -235,6 +254,15 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
             Item::Component(component) => {
                 names.components.push(component);
                 (&component.name, Meaning::Component(names.components.len() - 1))
+            }
+            Item::Blueprint(blueprint) => {
+                names.blueprints.push(blueprint);
+                (&blueprint.name, Meaning::Blueprint(names.blueprints.len() - 1))
+            }
+            Item::Union(union) => {
+                names.unions.push(Union { name: &union.name, groups: Vec::new() });
+                written.push(union);
+                (&union.name, Meaning::Union(names.unions.len() - 1))
             }
             Item::Group(group) => {
                 names.groups.push(group);
@@ -304,6 +332,10 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
         names.meanings.insert("dt", Meaning::Constant(names.constants.len()));
         names.constants.push(Constant::Dt(dt));
     }
+    for (at, union) in written.into_iter().enumerate() {
+        names.unions[at].groups = unions::groups(&names, union, diagnostics);
+    }
+    unions::instances(&mut names);
     names.constant_order = constants::order(&names, diagnostics);
     names
 }

@@ -12,14 +12,14 @@ use diptych_protocol::program::{Code, Program, Read, When};
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::types::Model;
+use crate::types::{Model, Role};
 
 /// Warns of late reads.
 pub fn warn(program: &Program, model: &Model<'_>, diagnostics: &mut Diagnostics) {
     for (id, written) in program.systems.ids().zip(&model.systems) {
         for read in written.reads.iter().filter(|read| read.when == When::Prev) {
             let member = &model.groups[read.place.group].members[read.place.member];
-            let Some((owner, owned)) = member.owner else { continue };
+            let Some((owner, owned)) = member.owner.filter(|_| member.role == Role::Value) else { continue };
             let owner = SystemId::new(owner as u32);
             let columns = program.component(diptych_protocol::id::GroupId::new(read.place.group as u32), &member.name);
             let derived = columns.iter().all(|column| is_derived(program, owner, *column));

@@ -1,6 +1,7 @@
 //! Syntax: text to tokens to a tree.
 
 pub mod ast;
+mod blueprints;
 mod expressions;
 mod folds;
 mod groups;

@@ -4,6 +4,7 @@
 mod births;
 mod calls;
 mod cells;
+mod changes;
 pub mod convert;
 pub mod expressions;
 mod far;
@@ -11,6 +12,8 @@ mod functions;
 mod groups;
 mod lints;
 mod matchings;
+mod membership;
+mod optional;
 mod outputs;
 mod points;
 mod queries;
@@ -22,6 +25,7 @@ pub mod rules;
 pub mod shapes;
 mod systems;
 pub mod typed;
+mod unions;
 mod walks;
 mod world;
 
@@ -38,6 +42,7 @@ use crate::syntax::ast;
 use crate::table::Column;
 pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
+pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
 use crate::types::rules::RuleBody;
 use crate::types::typed::Typed;
@@ -212,6 +217,22 @@ pub struct Member {
     pub value: Option<Typed>,
     /// The system that owns it, and where it says so.
     pub owner: Option<(usize, Span)>,
+    pub role: Role,
+    /// Where rows may be without it: the member that says which have it.
+    pub presence: Option<usize>,
+    /// Whether systems add or remove it.
+    pub gained: bool,
+}
+
+/// What a member is of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A value of a component.
+    Value,
+    /// Whether the row has an optional component.
+    Presence,
+    /// Whether the member with this place was assigned in the frame before, or is new.
+    Mark(usize),
 }
 
 /// An index.
@@ -308,6 +329,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     checker.unused_functions(&mut model);
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
+        checker.unused_unions();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }
     model

@@ -54,7 +54,15 @@ grid soil[12, 8] {
 match meet = points where Alive and chance(0.9) with soil where Grass > 1
 match trade = points with points at Under
 component Ally = entity of points
-group allies[7] { Ally = none }
+blueprint friend { Ally = none, Mass = uniform(0, 1) }
+group allies[7] of friend
+group rivals[9, max 20] of friend { Mass = if self in rivals { 2 } else { Nowhere } }
+union others = allies, rivals
+system weigh for others owns Mass {
+    for x in others where not self in allies or x.Mass > 1 { if x in rivals { let _m = x.Mass } }
+    if self in rivals { despawn self }
+    Mass = mean(x in others : x.Mass) + f32(others_now)
+}
 system choose for allies owns Ally { Ally = if alive(Ally) { none } else { points[row] } }
 system spread for soil owns Grass, Here {
     let mut most = Here
@@ -80,6 +88,7 @@ system crowd for points owns Crowd, Under {
     Crowd = u32(met) + u32(fresh meet.Grass) + count(x in points within 0.1 of fresh Position) + u32(sample(soil.Grass, Position))
     Under = cell(soil, fresh Position)
 }
+signal others_now = count(others where Mass > 1) + sum(others: Mass)
 system after native "k" for points owns Mass index later
 "#;
 
@@ -162,6 +171,10 @@ fn words() -> impl Strategy<Value = String> {
         "until",
         "pair",
         "match",
+        "blueprint",
+        "union",
+        "of b",
+        "self in u",
         "at",
         "none",
         "alive(",

@@ -36,7 +36,7 @@ fn lasting_groups(track: &Track<'_>) -> Vec<GroupId> {
 }
 
 fn columns_of(track: &Track<'_>, group: GroupId) -> Vec<ColumnId> {
-    track.program.columns.iter().filter(|(_, c)| c.group == group && c.matched.is_none()).map(|(id, _)| id).collect()
+    track.program.columns.iter().filter(|(_, c)| c.group == group && c.is_kept()).map(|(id, _)| id).collect()
 }
 
 fn state_hash(track: &Track<'_>) -> u128 {

@@ -437,7 +437,7 @@ impl Batch<'_, '_> {
         let (books, living) = self.books(group, EditPhase::Gaps);
         let placed = self.placed(books, living, group);
         let columns = self.program().columns.iter().filter(move |(id, column)| {
-            column.group == group && column.matched.is_none() && ![living.entities, living.generations].contains(id)
+            column.group == group && column.is_kept() && ![living.entities, living.generations].contains(id)
         });
         // SAFETY: as in `placed`.
         let columns = columns.map(|(id, _)| unsafe { self.edited_cells(id) });

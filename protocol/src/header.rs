@@ -128,7 +128,7 @@ pub fn describe(program: &Program, layout: &Layout) -> Description {
                 name: column.name(),
                 group: program.groups[column.group].name.clone(),
                 dtype: column.scalar.dtype().to_string(),
-                panels: if column.matched.is_some() { Vec::new() } else { layout.columns[id].panels.clone() },
+                panels: if column.is_kept() { layout.columns[id].panels.clone() } else { Vec::new() },
             })
             .collect(),
         signals: program

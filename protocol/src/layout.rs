@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 
+use crate::chosen::{self, ChosenPlaces};
 use crate::data::DataPlace;
 use crate::edits::{self, EditsPlaces};
 use crate::grid::{GridPlaces, GridShape};
@@ -180,6 +181,8 @@ pub struct Layout {
     pub inverses: Table<InverseId, InversePlaces>,
     /// Births and ends.
     pub edits: EditsPlaces,
+    /// Which rows each system with a condition looked at.
+    pub chosen: ChosenPlaces,
     /// The matchings, side by side.
     pub matchings: Table<MatchingId, Vec<SidePlaces>>,
     /// What is kept of each finished state beside its rows.
@@ -285,6 +288,7 @@ impl Layout {
             .map(|(id, it)| (0..it.sides.len() as u8).map(|at| side((id, at))).collect())
             .collect();
         let edits = EditsPlaces::new(program, &mut arena);
+        let chosen = chosen::places(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
@@ -308,6 +312,7 @@ impl Layout {
             indexes,
             inverses,
             edits,
+            chosen,
             matchings,
             outputs,
             data,

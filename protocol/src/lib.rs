@@ -8,6 +8,7 @@ pub mod access;
 pub mod blame;
 pub mod board;
 pub mod body;
+pub mod chosen;
 pub mod data;
 pub mod digest;
 pub mod edit_view;

@@ -188,6 +188,11 @@ pub struct Column {
     /// The matching that writes it anew each frame: then it has no `prev`, set-up leaves it out, and it is no part of the
     /// state. No system owns such a column.
     pub matched: Option<MatchingId>,
+    /// Whether its owner makes it anew each frame for other systems of that frame alone: then it has no `prev` either, set-up
+    /// leaves it out, and it is no part of the state.
+    pub draft: bool,
+    /// Whether it is a mark (`bool`): of a row that its owner does not look at it is false, whatever it was.
+    pub mark: bool,
 }
 
 impl Column {
@@ -197,10 +202,16 @@ impl Column {
         self.owner.is_some() || self.edited
     }
 
+    /// Whether it is part of the state: what a frame starts from, and hands on.
+    #[inline]
+    pub fn is_kept(&self) -> bool {
+        self.matched.is_none() && !self.draft
+    }
+
     /// Two panels where frames make new states of the column, else one.
     #[inline]
     pub fn panels(&self) -> u8 {
-        if self.is_made() { 2 } else { 1 }
+        if self.is_made() && self.is_kept() { 2 } else { 1 }
     }
 
     /// `Position.x`, or just `Mass`.
@@ -439,6 +450,9 @@ pub struct System {
     pub inverses: Vec<InverseId>,
     /// What it does.
     pub code: Code,
+    /// A body about the own row of `prev` that gives one `bool`: where it is false, the system's own body leaves all that it
+    /// owns as it was, but for marks, which are false then, and asks for no birth and no end. It changes no bit; it says which rows need not be looked at.
+    pub only: Option<BodyId>,
     /// Named constants for a native kernel.
     pub constants: Vec<(String, Value)>,
     /// Rows of a batch, where the scenario says so.
@@ -499,11 +513,19 @@ impl Program {
         self.groups.iter().find(|(_, g)| g.name == name).map(|(id, _)| id)
     }
 
-    /// The bodies that a system runs, ascending: its own, if its code is one, the questions and conditions of its loops, and
-    /// what those ask in turn.
+    /// The bodies that a system runs, ascending: its own, if its code is one, what says which rows it looks at, the
+    /// questions and conditions of its loops, and what those ask in turn.
     pub fn bodies_of(&self, system: SystemId) -> Vec<BodyId> {
         match self.systems[system].code {
-            Code::Body(body) => with_asked(&self.bodies, body),
+            Code::Body(body) => {
+                let mut all = with_asked(&self.bodies, body);
+                if let Some(only) = self.systems[system].only
+                    && let Err(place) = all.binary_search(&only)
+                {
+                    all.insert(place, only);
+                }
+                all
+            }
             Code::Native(_) | Code::Carry => Vec::new(),
         }
     }

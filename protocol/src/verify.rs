@@ -47,6 +47,13 @@
 //! - A blueprint stores every column of its group exactly once, a system's body every column that it owns; with
 //!   their type, from outside of all loops.
 //!
+//! Drafts and conditions (`verify/only.rs`):
+//!
+//! - A draft is owned, of a group with a blueprint, no position, and never read of `prev`. A mark is owned, and a `bool`.
+//! - Which rows a system need not look at says a body without stores and loops that gives a `bool`, from the own row of
+//!   `prev` alone; only systems in text have one, which
+//!   make no drafts.
+//!
 //! Orders (`verify/order.rs`):
 //!
 //! - The order of a group is that of a grid over its rows of `prev`, the only index over them. Each of its columns has an
@@ -82,6 +89,7 @@ mod bodies;
 mod conditions;
 pub mod edits;
 mod matchings;
+mod only;
 mod order;
 mod rasters;
 mod schedule;
@@ -140,6 +148,8 @@ pub enum Violation {
     Edit(EditId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
+    #[error("{0:?} says which rows it looks at, and is no text, or makes drafts, which all rows have")]
+    Only(SystemId),
     #[error("{0:?} owns nothing")]
     OwnsNothing(SystemId),
     #[error("{0:?} reads {1:?}: {2}")]
@@ -201,6 +211,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         schedule::check(program, &mut violations);
         matchings::schedule(program, &mut violations);
         order::check(program, &mut violations);
+        only::check(program, &mut violations);
         edits::check(program, &mut violations);
         edits::results(program, &mut violations);
     }

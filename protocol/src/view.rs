@@ -281,7 +281,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// [`ROW_ALIGN`], which is one of the lanes: only a group's last batch gets more than its rows, and nobody else
     /// touches those.
     #[inline]
-    fn own_lanes(&self) -> Range<usize> {
+    pub(crate) fn own_lanes(&self) -> Range<usize> {
         assert!(self.slots().is_none() || self.in_order(), "a batch by slots has no stretch of rows");
         const { assert!((ROW_ALIGN as usize).is_multiple_of(LANES_MAX)) };
         self.rows.start as usize..(self.rows.end as usize).next_multiple_of(LANES_MAX)

@@ -4,7 +4,7 @@
 //! Unless said otherwise, they are four standard deviations of what chance does at the size that is run.
 
 use diptych::coordinator::{Options, Outcome, Stopped};
-use diptych_protocol::math::{exp, sin};
+use diptych_protocol::math::{exp, ln, sin};
 use diptych_tests::outputs::{recording, text};
 use diptych_tests::{program, program_with_data, run_with, scenario, shipped};
 
@@ -105,6 +105,56 @@ fn an_epidemic_in_space_has_the_final_size_of_the_well_mixed_when_stirred_and_le
     let still = signal(&end("sir.dip", &sets("0.05"), 5_000, 1), "attack");
     println!("nearly still: {still}");
     assert!(still < theory - 0.2, "who does not walk meets the same neighbours again: {still}");
+}
+
+// Battles.
+
+/// What is left where each aims at one of all enemies, frame by frame, on average: (red, blue).
+fn battle(mut red: f64, mut blue: f64, skills: [f64; 2]) -> (f64, f64) {
+    // Of so many each is missed by a shot with a chance of 1 - skill / number.
+    let missed = |number: f64, shots: f64, skill: f64| exp(shots * ln(1.0 - skill / number.max(1.0)));
+    while red > 0.5 && blue > 0.5 {
+        (red, blue) = (red * missed(red, blue, skills[1]), blue * missed(blue, red, skills[0]));
+    }
+    (red, blue)
+}
+
+/// Aimed fire: a A^2 - b B^2 stays what it was, a and b the skills (F. W. Lanchester, "Aircraft in warfare", 1916). What
+/// chance does to it: each loss of red changes A^2 a - B^2 b by 2 a A, each of blue by 2 b B, and they come at rates
+/// b B and a A. With equal skills, the squares of these jumps sum up to 4/3 (A^3 - S^3 + B^3), S what is left: the
+/// survivors' deviation is the root of that by 2 S.
+#[test]
+fn of_two_armies_that_aim_as_many_are_left_as_by_the_square_law() {
+    for (ratio, blue, skills) in [("0.75", 1_500.0, [0.01, 0.01]), ("0.5", 1_000.0, [0.005, 0.01])] {
+        let red = 2_000.0f64;
+        let law = (red * red - skills[1] / skills[0] * blue * blue).sqrt();
+        let (steps, none) = battle(red, blue, skills);
+        assert!(none < 1.0);
+        // Frames are no continuous time: two shots at one enemy are one loss. It is less than a percent.
+        near(&format!("{red} against {blue}: frames against continuous time"), steps, law, 0.01 * law);
+        let [skill_red, skill_blue] = skills.map(|skill| skill.to_string());
+        let sets = [
+            ("n", "2_000"),
+            ("ratio", ratio),
+            ("skill_red", skill_red.as_str()),
+            ("skill_blue", skill_blue.as_str()),
+            ("reach", "20"),
+            ("pace", "10"),
+        ];
+        let left = [1, 2, 3, 4].map(|seed| {
+            let outcome = end("factions.dip", &sets, 2_000, seed);
+            assert_eq!(outcome.stopped, Stopped::Until, "one army is gone");
+            assert_eq!(signal(&outcome, "blues"), 0.0);
+            near("the scenario's own law", signal(&outcome, "law"), law, 1e-3);
+            signal(&outcome, "reds")
+        });
+        // With unequal skills jumps are weighed by them; the larger skill bounds it.
+        let weight = (skills[1] / skills[0]).max(1.0);
+        let jumps = 4.0 / 3.0 * weight * (power(red, 3) - power(law, 3) + weight * power(blue, 3));
+        let deviation = jumps.sqrt() / (2.0 * law) / (left.len() as f64).sqrt();
+        // Who reaches 400 enemies of 2 000 meets nearly the mean: to the four deviations comes half a percent.
+        near(&format!("left of {red} against {blue}: {left:?}"), mean(&left), steps, 4.0 * deviation + 0.005 * law);
+    }
 }
 
 // Flocking.

@@ -8,7 +8,7 @@ use diptych_protocol::access::AccessError;
 use diptych_protocol::body::{At, Body, Op, Typed};
 use diptych_protocol::id::{ColumnId, RowRange, ValueId};
 use diptych_protocol::outputs::state_of;
-use diptych_protocol::program::Program;
+use diptych_protocol::program::{Program, Reach, When};
 use diptych_protocol::types::Scalar;
 use diptych_protocol::view::Batch;
 
@@ -72,6 +72,14 @@ impl FinishedBody {
     /// The same where the rows are those that a frame starts from, and the batch ranks them.
     pub(crate) fn run_ranked(&mut self, batch: &Batch<'_, '_>, rows: RowRange) {
         self.compute(batch, rows, uniforms(batch), |batch, column, _, rows| batch.ranked_values(column, rows));
+    }
+
+    /// The same for the own rows of a batch that is a stretch of them.
+    pub(crate) fn run_own(&mut self, batch: &Batch<'_, '_>, rows: RowRange) {
+        self.compute(batch, rows, uniforms(batch), |batch, column, _, rows| {
+            let start = batch.rows.start as usize;
+            batch.read_values(column, When::Prev, Reach::Own).range(rows.start - start..rows.end - start)
+        });
     }
 
     fn compute(

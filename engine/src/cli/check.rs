@@ -211,7 +211,7 @@ fn groups(program: &Program) -> Vec<GroupReport<'_>> {
     let report = |(id, group)| {
         let group: &diptych_protocol::program::Group = group;
         let columns: Vec<_> =
-            program.columns.values().filter(|column| column.group == id && column.matched.is_none()).collect();
+            program.columns.values().filter(|column| column.group == id && column.is_kept()).collect();
         let is_owned = |owner| program.systems[owner].code != Code::Carry;
         let owned = columns.iter().filter(|column| column.owner.is_some_and(is_owned)).count();
         let in_order = group.order.is_some();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use diptych_protocol::body::Op;
 use diptych_protocol::id::{ColumnId, GroupId, SystemId};
 use diptych_protocol::program::{Code, Column, Program, Reach, When};
 
@@ -103,6 +104,14 @@ fn lists(program: &Program) -> String {
             if !names.is_empty() {
                 text += &wrapped(&format!("  {word:7} "), &names, ", ");
             }
+        }
+        if let Some(only) = system.only {
+            let read = program.bodies[only].ops.values().filter_map(|typed| match typed.op {
+                Op::Read { column, .. } => Some(column),
+                _ => None,
+            });
+            let names = components(program, read, Some(system.group));
+            text += &wrapped("  only    rows chosen by ", &names, ", ");
         }
         let indexes = indexes_of(program, system).into_iter().map(|index| program.indexes[index].name.clone());
         let inverses = system.inverses.iter().map(|inverse| program.inverses[*inverse].name.clone());

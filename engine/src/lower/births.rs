@@ -43,6 +43,8 @@ pub(super) fn names(model: &Model<'_>, columns: &mut Table<ColumnId, Column>) ->
                 owner: None,
                 edited: true,
                 matched: None,
+                draft: false,
+                mark: false,
             })
         };
         let (entities, generations) = (push(at as u32, ENTITIES), push(at as u32, GENERATIONS));
@@ -229,10 +231,14 @@ impl Flattener<'_> {
                 Change::Birth(when, values, newborn) => {
                     let when = self.give_local(*when, &mut place);
                     let mut given = Vec::new();
-                    for (member, local) in values.iter().enumerate() {
+                    let members = self.world.map_or(0, |world| world.model.groups[edit.group].members.len());
+                    // Marks that were made since: a row that is born is new.
+                    let new = self.builder.constant(Value::Bool(true));
+                    for member in 0..members {
                         let columns =
                             self.world.map(|world| world.places.of(crate::types::Place { group: edit.group, member }));
-                        let lanes = self.locals.get(local).cloned().unwrap_or_default();
+                        let local = values.get(member).and_then(|local| self.locals.get(local));
+                        let lanes = local.cloned().unwrap_or_else(|| vec![new]);
                         for (column, lane) in columns.into_iter().flatten().zip(lanes) {
                             given.push((column, self.give(lane, &mut place)));
                         }

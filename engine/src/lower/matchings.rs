@@ -25,6 +25,8 @@ pub(super) fn partners(model: &Model<'_>, columns: &mut Table<ColumnId, Column>)
             owner: None,
             edited: false,
             matched: Some(MatchingId::new(at as u32)),
+            draft: false,
+            mark: false,
         };
         sides.map(|side| columns.push(column(side))).collect()
     })
@@ -57,7 +59,10 @@ pub(super) fn matchings(world: &World<'_>, bodies: &mut Bodies) -> Table<Matchin
             sides.push(Side {
                 group: GroupId::new(side.group as u32),
                 partner: world.places.partners[at][number],
-                place: side.place.map(|member| world.places.of(Place { group: side.group, member })[0]),
+                place: side.place.map(|member| {
+                    let when = matching.meeting.map_or(When::Prev, |(_, when)| when);
+                    world.places.seen(Place { group: side.group, member }, when)[0]
+                }),
                 filter,
                 site: site_of(&mut bodies.sites, path),
             });

@@ -7,6 +7,7 @@ use diptych_protocol::id::{GroupId, Id, IndexId, InverseId, SignalId, ValueId};
 use diptych_protocol::program::When;
 use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
+use crate::lower::births::Names;
 use crate::lower::expressions::{Flattener, pairs};
 use crate::types::Place;
 use crate::types::typed::{self, Kind, Local, Step, Typed, Walk, Whose};
@@ -239,7 +240,11 @@ impl Flattener<'_> {
             }
         };
         let ty = world.model.groups[place.group].members[place.member].ty;
-        let columns = world.places.of(place);
+        // Of a finished state nothing is a draft any more.
+        let columns = match self.names {
+            Names::Fresh => world.places.of(place),
+            Names::Rows | Names::Prev => world.places.seen(place, when),
+        };
         let lanes = columns.into_iter().map(|column| self.push(ty.scalar, Op::Read { column, when, at }));
         let lanes: Vec<ValueId> = lanes.collect();
         match (there, ty.sort) {

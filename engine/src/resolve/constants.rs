@@ -77,7 +77,9 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
                 needs.constants.push(constant);
             }
         }
-        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) => all(&[a]),
+        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) | ExprKind::In(a, _) => {
+            all(&[a])
+        }
         ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => all(&[a, b]),
         ExprKind::If(a, b, c) => all(&[a, b, c]),
         ExprKind::Call(name, arguments) => {
@@ -119,6 +121,8 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
         }
         StmtKind::Spawn(birth) => collect_birth(names, birth, needs),
         StmtKind::Despawn(row) => collect(names, row, needs),
+        StmtKind::Add(member) => member.value.iter().for_each(|value| collect(names, value, needs)),
+        StmtKind::Remove(_) => {}
         StmtKind::For { walk, body } => {
             collect_walk(names, walk, needs);
             body.iter().for_each(|step| collect_step(names, step, needs));

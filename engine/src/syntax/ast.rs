@@ -33,7 +33,9 @@ pub enum Item {
     Enum(Enum),
     Component(Component),
     Function(Function),
+    Blueprint(Blueprint),
     Group(Group),
+    Union(Union),
     Index(Index),
     Match(Match),
     System(System),
@@ -216,7 +218,25 @@ pub struct Component {
     pub ty: TypeExpr,
 }
 
-/// `group NAME[ROWS] { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
+/// `blueprint NAME { ... }`: members for several groups.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Blueprint {
+    pub name: Name,
+    pub members: Vec<Member>,
+    /// Where all of it stands.
+    pub span: Span,
+}
+
+/// `union NAME = A, B`: several groups, for rules and measures that go over all of them.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Union {
+    pub name: Name,
+    pub groups: Vec<Name>,
+}
+
+/// `group NAME[ROWS] of BLUEPRINT { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
 /// `grid NAME[w, h] { ... }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
@@ -225,6 +245,8 @@ pub struct Group {
     pub origin: GroupOrigin,
     /// The most rows it can have, where they come and go.
     pub max: Option<Expr>,
+    /// What its first members are from.
+    pub blueprint: Option<Name>,
     pub members: Vec<Member>,
 }
 
@@ -260,10 +282,14 @@ pub struct Rim {
 pub struct Member {
     /// Where `position` stands, if it marks this one.
     pub position: Option<Span>,
+    /// Where `optional` stands, if rows may be without it.
+    pub optional: Option<Span>,
     /// The component.
     pub component: Name,
     /// Its first value.
     pub value: Option<Expr>,
+    /// Of one that rows may be without: which rows have it at first.
+    pub filter: Option<Expr>,
 }
 
 /// `index NAME = kdtree of [fresh] GROUP { bucket = N, sum = COMPONENT, angle = A }`, `index NAME = grid of [fresh] GROUP { cell = LENGTH }`
@@ -303,8 +329,8 @@ pub struct Stmt {
 pub enum StmtKind {
     /// `let a = 1, mut b: f32 = 2`; each binding may use those before it.
     Let(Vec<Binding>),
-    /// `A = x`, `a += x`; with the operator of the latter.
-    Assign { target: Expr, op: Option<BinaryOp>, place: Span, value: Expr },
+    /// `A = x`, `a += x`, `A ?= x`.
+    Assign { target: Expr, op: Assignment, place: Span, value: Expr },
     /// `if c { ... } else if d { ... } else { ... }`
     If { condition: Expr, yes: Vec<Stmt>, no: Vec<Stmt> },
     /// `for x in WALK { ... }`
@@ -313,6 +339,21 @@ pub enum StmtKind {
     Spawn(Birth),
     /// `despawn self`, `despawn REFERENCE`
     Despawn(Expr),
+    /// `add Component = value`
+    Add(Member),
+    /// `remove Component`
+    Remove(Name),
+}
+
+/// How a value is assigned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Assignment {
+    /// `=`
+    Plain,
+    /// `+=` and its like: what it was, with something done to it.
+    Changed(BinaryOp),
+    /// `?=`: it counts as assigned only where that makes it another value.
+    IfDifferent,
 }
 
 /// A row that is to be born: `GROUP { Component = value }`, `GROUP[max 4] { ... }`.
@@ -418,6 +459,14 @@ pub enum ClauseKind {
     Index(Vec<Name>),
     /// `with { g = 1 }`
     With(Vec<Setting>),
+    /// `with A, B`: rows that have these optional components.
+    Having(Vec<Name>),
+    /// `without A, B`: rows that have none of them.
+    Lacking(Vec<Name>),
+    /// `changed A, B`: rows of which one of them was assigned in the frame before.
+    Changed(Vec<Name>),
+    /// `where c`: rows for which this is true.
+    Where(Expr),
     /// `batch 512`
     Batch(Expr),
     /// `spawns A, B[max 2]`: groups, and how many births a row asks for at most.
@@ -483,6 +532,8 @@ pub enum ExprKind {
     Lane(Box<Expr>, Name),
     /// `self`: the own row as a reference.
     This,
+    /// `self in red`: whether a row is of a group, or of one of a union.
+    In(Box<Expr>, Name),
     /// `fresh A`, `fresh other.A`
     Fresh(Box<Expr>),
     /// `table[i]`, `Trail[2]`, `agents[i]`

@@ -45,6 +45,9 @@ impl Parser<'_> {
 
     fn operators(&mut self, strength: u8) -> Option<Expr> {
         let mut left = self.prefix()?;
+        if strength < COMPARISON {
+            left = self.membership(left)?;
+        }
         while let Some((op, own)) = operator(self.kind()) {
             if own <= strength || (op == BinaryOp::Sub && self.breaks(0)) {
                 break;

@@ -49,13 +49,10 @@ impl Parser<'_> {
             self.unexpected("`[` and the number of rows, `from \"FILE.csv\"` or `= buckets of INDEX`");
             return None;
         };
-        self.expect(Kind::BraceOpen, "`{` and the components")?;
-        let mut members = Vec::new();
-        self.members(|parser| {
-            members.push(parser.member()?);
-            Some(())
-        })?;
-        Some(Group { name, origin, max, members })
+        let blueprint = self.of_blueprint(&origin)?;
+        let bare = blueprint.is_some() && self.kind() != Kind::BraceOpen;
+        let members = if bare { Vec::new() } else { self.braced_members()? };
+        Some(Group { name, origin, max, blueprint, members })
     }
 
     /// `, max 100_000`
@@ -69,11 +66,15 @@ impl Parser<'_> {
     }
 
     pub(super) fn member(&mut self) -> Option<Member> {
-        let marked = self.is_word(0, "position") && self.ahead(1).kind == Kind::Name;
-        let position = marked.then(|| self.advance().span);
+        let mut marked = |word| {
+            let here = self.is_word(0, word) && self.ahead(1).kind == Kind::Name;
+            here.then(|| self.advance().span)
+        };
+        let (position, optional) = (marked("position"), marked("optional"));
         let component = self.name("a component")?;
         let value = if self.eat(Kind::Assign) { Some(self.expr()?) } else { None };
-        Some(Member { position, component, value })
+        let filter = if optional.is_some() && self.eat_word("where") { Some(self.expr()?) } else { None };
+        Some(Member { position, optional, component, value, filter })
     }
 
     /// `grid NAME[w, h] { edge = torus, Component = value }`
@@ -91,7 +92,7 @@ impl Parser<'_> {
             }
             Some(())
         })?;
-        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, max: None, members })
+        Some(Group { name, origin: GroupOrigin::Cells { extents, rims }, max: None, blueprint: None, members })
     }
 
     /// `edge = torus`, `edge = clamp`, `edge = outside { Component = value }`

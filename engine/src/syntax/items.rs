@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 15] = [
+const ITEM_WORDS: [&str; 17] = [
     "param",
     "let",
     "run",
@@ -20,8 +20,10 @@ const ITEM_WORDS: [&str; 15] = [
     "enum",
     "component",
     "fn",
+    "blueprint",
     "group",
     "grid",
+    "union",
     "index",
     "match",
     "system",
@@ -110,7 +112,9 @@ impl Parser<'_> {
             Kind::Enum => self.enumeration().map(Item::Enum),
             Kind::Component => self.component().map(Item::Component),
             Kind::Fn => self.function().map(Item::Function),
+            Kind::Blueprint => self.blueprint(start).map(Item::Blueprint),
             Kind::Group => self.group().map(Item::Group),
+            Kind::Union => self.union().map(Item::Union),
             Kind::Grid => self.grid().map(Item::Group),
             Kind::Index => self.index().map(Item::Index),
             Kind::Match => self.matching().map(Item::Match),
@@ -140,7 +144,7 @@ impl Parser<'_> {
         self.expect(Kind::Colon, "`:` and a type")?;
         let type_name = self.name("a type")?;
         self.expect(Kind::Assign, "`=` and a default")?;
-        let default = self.expr()?;
+        let default = self.before_in()?;
         let range = if self.eat(Kind::In) {
             let low = self.expr()?;
             self.expect(Kind::DotDot, "`..` and the highest value")?;

@@ -61,6 +61,8 @@ pub enum Kind {
     DotDot,
     #[token("=")]
     Assign,
+    #[token("?=")]
+    DiffersAssign,
     #[token("+=")]
     PlusAssign,
     #[token("-=")]
@@ -146,6 +148,8 @@ pub enum Kind {
     Fresh,
     #[token("with")]
     With,
+    #[token("without")]
+    Without,
     #[token("native")]
     Native,
     #[token("enum")]
@@ -176,8 +180,12 @@ pub enum Kind {
     Despawn,
     #[token("match")]
     Match,
+    #[token("blueprint")]
+    Blueprint,
+    #[token("union")]
+    Union,
     /// Words that the language will need.
-    #[regex("bus|event|field|on|state|when|without")]
+    #[regex("bus|event|field|on|state|when")]
     Reserved,
     /// After the last token.
     End,
@@ -225,9 +233,12 @@ impl Kind {
                 | Kind::This
                 | Kind::Within
                 | Kind::By
+                | Kind::Without
                 | Kind::Spawn
                 | Kind::Despawn
                 | Kind::Match
+                | Kind::Blueprint
+                | Kind::Union
                 | Kind::Reserved
         )
     }

@@ -62,6 +62,8 @@ pub(super) struct Parser<'a> {
     pub(super) open: u32,
     /// Parentheses and brackets that are open since the last brace: inside them line ends mean nothing.
     inside: u32,
+    /// Whether an `in` ends the value that is read: a range follows, not a group.
+    pub(super) before_in: bool,
     /// The token at which something else was expected last: a second word about it would help nobody.
     told: Option<usize>,
     pub(super) diagnostics: &'a mut Diagnostics,
@@ -80,7 +82,18 @@ impl<'a> Parser<'a> {
                 _ => placed.push(Placed { token, starts_line }),
             }
         }
-        Self { text, tokens: placed, docs, at: 0, nesting: 0, open: 0, inside: 0, told: None, diagnostics }
+        Self {
+            text,
+            tokens: placed,
+            docs,
+            at: 0,
+            nesting: 0,
+            open: 0,
+            inside: 0,
+            before_in: false,
+            told: None,
+            diagnostics,
+        }
     }
 
     fn placed(&self, n: usize) -> Placed {

@@ -14,7 +14,9 @@ impl Parser<'_> {
             | Kind::Enum
             | Kind::Component
             | Kind::Fn
+            | Kind::Blueprint
             | Kind::Group
+            | Kind::Union
             | Kind::Match
             | Kind::System
             | Kind::Signal

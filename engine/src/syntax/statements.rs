@@ -4,7 +4,7 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{BinaryOp, Binding, Birth, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{Assignment, BinaryOp, Binding, Birth, Expr, ExprKind, Stmt, StmtKind};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 
@@ -80,11 +80,13 @@ impl Parser<'_> {
                 self.made(StmtKind::Spawn(birth), self.since(start), depth)
             }
             Kind::Despawn => self.end(),
+            Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "add") => self.gain(),
+            Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "remove") => self.loss(),
             Kind::Name | Kind::This | Kind::Row | Kind::Fresh => self.assignment(),
             _ => {
                 let help = if self.at_line_start() { self.new_line_help() } else { None };
                 let help = help.unwrap_or_else(|| {
-                    "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn` and `despawn`".into()
+                    "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn`, `despawn`, `add` and `remove`".into()
                 });
                 let message = format!("expected a statement, found `{}`", self.shown());
                 self.tell(Diagnostic::error(codes::E0105, self.token().span, message).help(help));
@@ -183,16 +185,32 @@ impl Parser<'_> {
         self.made(StmtKind::Despawn(row), self.since(start), depth)
     }
 
-    /// `A = x`, `a.x += y`
+    /// `add Component = value`
+    fn gain(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.advance().span.start;
+        let member = self.member()?;
+        let depth = member.value.as_ref().map_or(0, |value| value.depth);
+        self.made(StmtKind::Add(member), self.since(start), depth)
+    }
+
+    /// `remove Component`
+    fn loss(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.advance().span.start;
+        let component = self.name("a component")?;
+        self.made(StmtKind::Remove(component), self.since(start), 0)
+    }
+
+    /// `A = x`, `a.x += y`, `A ?= x`
     fn assignment(&mut self) -> Option<Deep<Stmt>> {
         let (first, start) = (self.word(), self.token().span.start);
         let target = if self.kind() == Kind::Fresh { self.fresh()? } else { self.postfix()? };
         let op = match self.kind() {
-            Kind::Assign => None,
-            Kind::PlusAssign => Some(BinaryOp::Add),
-            Kind::MinusAssign => Some(BinaryOp::Sub),
-            Kind::StarAssign => Some(BinaryOp::Mul),
-            Kind::SlashAssign => Some(BinaryOp::Div),
+            Kind::Assign => Assignment::Plain,
+            Kind::DiffersAssign => Assignment::IfDifferent,
+            Kind::PlusAssign => Assignment::Changed(BinaryOp::Add),
+            Kind::MinusAssign => Assignment::Changed(BinaryOp::Sub),
+            Kind::StarAssign => Assignment::Changed(BinaryOp::Mul),
+            Kind::SlashAssign => Assignment::Changed(BinaryOp::Div),
             _ => {
                 let help = match target.kind {
                     _ if self.kind() == Kind::Equal => Some("`=` gives a value, `==` compares".to_string()),
@@ -203,7 +221,7 @@ impl Parser<'_> {
                     _ => None,
                 };
                 let help = help.unwrap_or_else(|| "a statement changes something: `NAME = VALUE`".into());
-                self.unexpected_but("`=`, `+=`, `-=`, `*=` or `/=`", Some(help));
+                self.unexpected_but("`=`, `+=`, `-=`, `*=`, `/=` or `?=`", Some(help));
                 return None;
             }
         };

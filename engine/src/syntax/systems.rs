@@ -2,13 +2,16 @@
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{Clause, ClauseKind, Path, System};
+use crate::syntax::ast::{Clause, ClauseKind, Name, Path, System};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 use crate::syntax::statements::Place;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 10] = ["native", "for", "owns", "reads", "fresh", "index", "with", "batch", "spawns", "despawns"];
+const CLAUSES: [&str; 13] = [
+    "native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "batch", "spawns",
+    "despawns",
+];
 
 impl Parser<'_> {
     /// Clauses up to the body, or to the next item. After a broken clause the others and the body are still read.
@@ -44,7 +47,8 @@ impl Parser<'_> {
     pub(super) fn at_clause(&self) -> bool {
         match self.kind() {
             Kind::Native | Kind::For | Kind::Owns | Kind::Reads | Kind::Fresh | Kind::Index | Kind::With => true,
-            _ => ["batch", "spawns", "despawns"].into_iter().any(|word| self.is_word(0, word)),
+            Kind::Without => true,
+            _ => ["batch", "where", "changed", "spawns", "despawns"].iter().any(|word| self.is_word(0, word)),
         }
     }
 
@@ -86,7 +90,22 @@ impl Parser<'_> {
             }
             Kind::With => {
                 self.advance();
-                Some(ClauseKind::With(self.settings("`{` and the constants")?))
+                Some(match self.kind() {
+                    Kind::Name => ClauseKind::Having(self.components()?),
+                    _ => ClauseKind::With(self.settings("`{` and the constants, or optional components")?),
+                })
+            }
+            Kind::Without => {
+                self.advance();
+                Some(ClauseKind::Lacking(self.components()?))
+            }
+            Kind::Name if self.word() == "changed" => {
+                self.advance();
+                Some(ClauseKind::Changed(self.components()?))
+            }
+            Kind::Name if self.word() == "where" => {
+                self.advance();
+                Some(ClauseKind::Where(self.expr()?))
             }
             Kind::Name if self.word() == "batch" => {
                 self.advance();
@@ -116,6 +135,10 @@ impl Parser<'_> {
         }
     }
 
+    fn components(&mut self) -> Option<Vec<Name>> {
+        self.list(|parser| parser.name("a component"))
+    }
+
     fn paths(&mut self) -> Option<Vec<Path>> {
         self.list(|parser| {
             let first = parser.name("a component")?;
@@ -126,7 +149,7 @@ impl Parser<'_> {
         })
     }
 
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut all = vec![one(self)?];
         while self.eat(Kind::Comma) {
             self.too_many(all.len(), ENTRIES_MAX, "entries in one list");

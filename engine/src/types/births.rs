@@ -9,10 +9,10 @@ use diptych_protocol::types::{NEWBORN, NO_ROW, Scalar, Sort, Type, Value};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{self, Expr, ExprKind, Name};
-use crate::types::Model;
 use crate::types::expressions::Checker;
 use crate::types::typed::{Checked, Kind, Local, Step, Typed};
 use crate::types::world::said_twice;
+use crate::types::{Model, Role};
 
 /// A birth or an end that a body asks for.
 #[derive(Debug)]
@@ -113,8 +113,10 @@ impl Checker<'_, '_> {
             let leaves =
                 self.model.groups[at].members[next..].iter().take_while(|it| it.component == component).count();
             let said = given.iter().find(|member| member.component.text == component);
+            let begun = self.is_presence_of(at, next, given);
             let made: Vec<Option<Typed>> = match said {
                 Some(member) => self.given(member),
+                None if begun => vec![Some(Typed::value(Value::Bool(true)))],
                 None => (next..next + leaves).map(|place| self.of_blueprint_alone(at, place, &values, span)).collect(),
             };
             for leaf in 0..leaves {
@@ -271,7 +273,7 @@ impl Checker<'_, '_> {
     fn requested(&mut self, name: &str, span: Span, ty: Type) -> Local {
         match self.in_turns() {
             true => self.hidden(name, span, ty),
-            false => self.remembered(name, span, Typed::zero(ty)),
+            false => self.asked(name, span, ty),
         }
     }
 
@@ -281,7 +283,7 @@ impl Checker<'_, '_> {
     }
 
     /// A variable with a first value, which is there all through the body.
-    fn remembered(&mut self, name: &str, span: Span, first: Typed) -> Local {
+    pub(super) fn remembered(&mut self, name: &str, span: Span, first: Typed) -> Local {
         let local = self.hidden(name, span, first.ty);
         if let Some(rule) = &mut self.rule {
             rule.first.push(Step::Set(local, first));
@@ -359,7 +361,7 @@ impl Checker<'_, '_> {
         false
     }
 
-    fn no_such_member(&mut self, group: usize, name: &Name) {
+    pub(super) fn no_such_member(&mut self, group: usize, name: &Name) {
         if self.is_wrong_itself(group, &name.text) || self.names.component(name, self.diagnostics).is_none() {
             return;
         }
@@ -370,7 +372,7 @@ impl Checker<'_, '_> {
     }
 
     /// The values of a component that is given.
-    fn given(&mut self, member: &ast::Member) -> Vec<Option<Typed>> {
+    pub(super) fn given(&mut self, member: &ast::Member) -> Vec<Option<Typed>> {
         let (name, mut values) = (&member.component, Vec::new());
         match (&member.value, self.shapes.get(&name.text).cloned()) {
             (Some(value), Some(shape)) => self.initial(value, &shape, &name.text, &mut values),
@@ -381,6 +383,13 @@ impl Checker<'_, '_> {
             (_, None) => {}
         }
         values
+    }
+
+    /// Whether a member says who has a component that is given.
+    fn is_presence_of(&self, group: usize, place: usize, given: &[ast::Member]) -> bool {
+        let members = &self.model.groups[group].members;
+        let of = members.iter().find(|member| member.role == Role::Value && member.presence == Some(place));
+        of.is_some_and(|of| given.iter().any(|member| member.component.text == of.component))
     }
 
     /// What the blueprint says of a component, for a row that is born later. `before` has the components above it.

@@ -14,6 +14,7 @@ use crate::resolve::Names;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::table::Column;
 use crate::types::Model;
+use crate::types::changes::Asked;
 use crate::types::convert::{adapt, literal, mixed};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
@@ -63,6 +64,8 @@ pub struct Checker<'a, 'd> {
     pub(super) model: Model<'a>,
     /// The rule that is being checked.
     pub(super) rule: Option<Rule>,
+    /// What the component that stands next is asked, instead of its value.
+    pub(super) asking: Option<Asked>,
     /// The signals, as far as they are checked.
     pub(super) signals: Vec<SignalState>,
     /// All variables of all bodies.
@@ -77,8 +80,12 @@ pub struct Checker<'a, 'd> {
     pub(super) inlining: Vec<usize>,
     /// Which functions something calls.
     pub(super) called: Vec<bool>,
+    /// Which unions something goes over.
+    pub(super) unions: Vec<bool>,
     /// Calls inlined so far, of the current body.
     pub(super) calls: usize,
+    /// Readings of loops over unions so far, of the current body.
+    pub(super) readings: usize,
     /// Draws of the current initialiser or body so far.
     pub draws: u32,
     /// Names of newborn rows that are given out, in all bodies.
@@ -104,6 +111,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             data: Vec::new(),
             model: Model::default(),
             rule: None,
+            asking: None,
             signals: vec![SignalState::New; names.signals.len()],
             locals: Vec::new(),
             turns: Vec::new(),
@@ -111,7 +119,9 @@ impl<'a, 'd> Checker<'a, 'd> {
             floor: None,
             inlining: Vec::new(),
             called: vec![false; names.functions.len()],
+            unions: vec![false; names.unions.len()],
             calls: 0,
+            readings: 0,
             draws: 0,
             newborns: 0,
             diagnostics,
@@ -156,6 +166,10 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Unary(op, operand) => {
                 let value = self.check(operand, expected);
                 self.unary(*op, value, expr.span)
+            }
+            ExprKind::In(row, group) => self.membership(row, group),
+            ExprKind::Binary(..) if let Some(truth) = self.decide(expr) => {
+                Checked::Typed(Typed::value(Value::Bool(truth)))
             }
             ExprKind::Binary(op, place, a, b) => {
                 let (left, right) = (self.check(a, expected), self.check(b, expected));
@@ -374,6 +388,9 @@ impl<'a, 'd> Checker<'a, 'd> {
     }
 
     fn condition(&mut self, condition: &Expr, yes: &Expr, no: &Expr, expected: Option<Scalar>) -> Checked {
+        if let Some(taken) = self.decide(condition) {
+            return self.check(if taken { yes } else { no }, expected);
+        }
         let c = self.truth(condition, "a condition");
         let (a, b) = (self.check(yes, expected), self.check(no, expected));
         let Some(c) = c.filter(|_| !matches!(a, Checked::Error) && !matches!(b, Checked::Error)) else {

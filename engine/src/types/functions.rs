@@ -9,6 +9,7 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolve::Meaning;
 use crate::syntax::ast::{Expr, ExprKind, Name};
+use crate::types::changes::Asked;
 use crate::types::convert::{adapt, coerce, literal, mixed, named_type};
 use crate::types::expressions::{Checker, join};
 use crate::types::typed::{Checked, Draw, Function, Kind, Typed};
@@ -87,7 +88,7 @@ const FUNCTIONS: &[(&str, usize, Callee)] = &[
 ];
 
 /// Functions of other rows, and of cells.
-const OF_ROWS: [&str; 7] = ["delta", "shift", "cell", "centre", "sample", "alive", "pair"];
+const OF_ROWS: [&str; 9] = ["delta", "shift", "cell", "centre", "sample", "alive", "pair", "has", "changed"];
 
 /// Whether an argument (beside the first one) fits, what is wanted, and the result's type.
 type Shape = (fn(Type, Type) -> bool, &'static str, Type);
@@ -109,6 +110,8 @@ impl Checker<'_, '_> {
         }
         match (name.text.as_str(), arguments) {
             ("alive", _) => return self.alive(name, arguments),
+            ("has", _) => return self.asked_of(Asked::Has, name, arguments),
+            ("changed", _) => return self.asked_of(Asked::Changed, name, arguments),
             ("pair", _) => return self.pair_with(name, arguments, span, expected),
             ("shift", steps) => return self.shifted(steps, span),
             ("cell", _) => return self.cell_under(name, arguments),

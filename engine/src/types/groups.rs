@@ -8,15 +8,16 @@ use diptych_protocol::program::{Span, When};
 use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Readings};
 use crate::syntax::ast::{self, ExprKind, GroupOrigin};
 use crate::table;
 use crate::types::convert::coerce;
 use crate::types::expressions::{Checker, RowMember};
+use crate::types::optional::where_present;
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Typed};
 use crate::types::world::said_twice;
-use crate::types::{Group, Index, IndexKind, Member, Model, Origin};
+use crate::types::{Group, Index, IndexKind, Member, Model, Origin, Role};
 
 /// Rows of a bucket where the scenario says nothing.
 const BUCKET_DEFAULT: u32 = 64;
@@ -37,9 +38,21 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0412, names.header, "the scenario has no group: nothing to simulate");
             self.diagnostics.push(error.help("a group is written `group NAME[ROWS] { Component = value }`"));
         }
+        let mut readings: Vec<Readings> = names.blueprints.iter().map(|_| Readings::default()).collect();
         for (at, group) in names.groups.iter().enumerate() {
-            let group = self.group(at, group);
-            model.groups.push(group);
+            let before = group.blueprint.is_some().then(|| self.diagnostics.begin_reading());
+            let made = self.group(at, group);
+            model.groups.push(made);
+            let of = names
+                .blueprints
+                .iter()
+                .position(|it| group.blueprint.as_ref().is_some_and(|of| of.text == it.name.text));
+            if let (Some(of), Some(before)) = (of, before) {
+                readings[of].end(format!("in `{}`", group.name.text), before, self.diagnostics);
+            }
+        }
+        for (readings, blueprint) in readings.into_iter().zip(&names.blueprints) {
+            readings.tell(Some(blueprint.span), self.diagnostics);
         }
     }
 
@@ -75,7 +88,7 @@ impl<'a> Checker<'a, '_> {
             self.member(group, member, derived, &mut members);
         }
         for (member, row) in members.iter_mut().zip(self.row.take().unwrap_or_default()) {
-            member.used = row.used;
+            member.used |= row.used;
         }
         self.group = None;
         self.file = None;
@@ -116,6 +129,7 @@ impl<'a> Checker<'a, '_> {
         }
         self.draws = 0;
         self.calls = 0;
+        let presence = self.presence(member, members);
         let mut values = Vec::new();
         match &member.value {
             Some(value) if derived => {
@@ -124,7 +138,7 @@ impl<'a> Checker<'a, '_> {
                 self.diagnostics.push(error.help("a system that owns it gives it its value"));
             }
             Some(value) => self.initial(value, &shape, &name.text, &mut values),
-            None if derived => {}
+            None if derived || presence.is_some() => {}
             None => {
                 let message = format!("`{}` needs a first value in group `{}`", name.text, group.name.text);
                 let error = Diagnostic::error(codes::E0410, name.span, message);
@@ -146,8 +160,11 @@ impl<'a> Checker<'a, '_> {
                 ty,
                 position,
                 used: false,
-                value,
+                value: where_present(presence, value, ty),
                 owner: None,
+                role: Role::Value,
+                presence,
+                gained: false,
             });
         }
         Some(())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Constant, Names};
-use crate::types::{Index, Model, Place};
+use crate::types::{Index, Model, Place, Role};
 
 /// What an index sums.
 fn summed(index: &Index) -> impl Iterator<Item = Place> {
@@ -37,14 +37,22 @@ pub(super) fn lint(model: &Model<'_>, names: &Names<'_>, used: &[bool], diagnost
         .chain(model.indexes.iter().flat_map(summed))
         .chain(model.matchings.iter().flat_map(|matching| matching.reads.iter().copied()))
         .collect();
+    // A member of a blueprint stands in several groups: it is needed if one of them needs it.
+    let (mut needed, mut unread) = (BTreeSet::new(), Vec::new());
     for (group, members) in model.groups.iter().enumerate().map(|(at, group)| (at, &group.members)) {
         for (member, it) in members.iter().enumerate() {
-            let unread = !read.contains(&Place { group, member });
-            if it.owner.is_none() && !it.used && !it.position && unread {
-                let message = format!("nothing reads `{}`, and nothing changes it", it.name);
-                diagnostics.push(Diagnostic::warning(codes::W0103, it.span, message));
+            let reads = read.contains(&Place { group, member });
+            let plain = it.role == Role::Value && it.presence.is_none();
+            if it.owner.is_some() || it.used || it.position || reads || !plain {
+                needed.insert((it.span.start, &it.name));
+            } else {
+                unread.push(it);
             }
         }
+    }
+    for it in unread.into_iter().filter(|it| !needed.contains(&(it.span.start, &it.name))) {
+        let message = format!("nothing reads `{}`, and nothing changes it", it.name);
+        diagnostics.push(Diagnostic::warning(codes::W0103, it.span, message));
     }
     let asked: BTreeSet<usize> = model.systems.iter().flat_map(|system| system.indexes.iter().copied()).collect();
     for (at, index) in model.indexes.iter().enumerate() {

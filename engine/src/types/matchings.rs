@@ -128,7 +128,7 @@ impl<'a> Checker<'a, '_> {
 
     /// What a filter cannot see.
     pub(super) fn beyond_filter(&mut self, span: Span) -> Checked {
-        let message = "which rows take part in a match, each says by itself, as the frame started from it";
+        let message = "which rows take part, each says by itself, as the frame started from it";
         let error = Diagnostic::error(codes::E0417, span, message);
         self.error(error.help("let a system write what it finds to a component of the own row, and ask for that"))
     }

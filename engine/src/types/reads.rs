@@ -52,7 +52,9 @@ impl Checker<'_, '_> {
                 let error = Diagnostic::error(codes::E0415, span, message);
                 return self.error(error.help("let a system copy the value to a component of the own row"));
             }
-            let made = owner.is_some() || self.model.groups[group].first.is_some();
+            let members = &self.model.groups[group].members;
+            let gained = members[member].presence.map_or(members[member].gained, |presence| members[presence].gained);
+            let made = owner.is_some() || gained || self.model.groups[group].first.is_some();
             let when = if made { When::Fresh } else { When::Prev };
             self.model.finished.push(place);
             return Checked::Typed(Typed { ty, kind: Kind::Read { place, when, whose } });

@@ -116,7 +116,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The group whose rows a blueprint makes.
-    fn group_of_blueprint(&self) -> Option<usize> {
+    pub(super) fn group_of_blueprint(&self) -> Option<usize> {
         let group = self.group.filter(|_| self.row.is_some() && self.floor.is_none())?;
         self.names.groups.iter().position(|other| std::ptr::eq(*other, group))
     }
@@ -441,9 +441,14 @@ impl<'a> Checker<'a, '_> {
         whose: Whose,
         fresh: Option<Span>,
     ) -> Checked {
-        let Some(first) = self.model.groups[group].members.iter().position(|m| m.component == name.text) else {
+        if segments.is_empty()
+            && let Some(asked) = self.asking.take()
+        {
+            return self.answer(asked, group, name, whose, fresh);
+        }
+        if !self.model.groups[group].members.iter().any(|m| m.component == name.text) {
             return self.no_component(group, name);
-        };
+        }
         let Some(mut shape) = self.shapes.get(&name.text).cloned() else { return Checked::Error };
         let mut suffix = String::new();
         let mut rest = segments;
@@ -504,7 +509,6 @@ impl<'a> Checker<'a, '_> {
                 }
             }
         }
-        let _ = first;
         let leaf = format!("{}{suffix}", name.text);
         // What stands behind a reference is the other row's, and `fresh` is about that: `fresh To.Money` looks through
         // the `To` that the frame started from. For a new `To` there is `(fresh To).Money`.

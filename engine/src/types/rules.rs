@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use diptych_protocol::body::{Binary, Compare};
 use diptych_protocol::program::{Reach, Span, When};
-use diptych_protocol::types::{Scalar, Type};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::resolve::Meaning;
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{self, Assignment, Expr, ExprKind, Stmt, StmtKind};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rows::{Segment, chain};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Local, Step, Turn, Typed, Whose};
-use crate::types::{Edit, Model, Place, Read};
+use crate::types::{Edit, Gain, Loss, Model, Place, Read};
 
 /// What a name of a block stands for.
 #[derive(Clone, Debug)]
@@ -68,7 +69,12 @@ pub(super) struct Rule {
     pub indexes: Vec<usize>,
     pub inverses: Vec<usize>,
     pub matchings: Vec<usize>,
-    /// Whether it says which rows take part in a matching: then it sees its own row alone.
+    /// Of each owned member whether it was assigned.
+    pub marks: BTreeMap<usize, Local>,
+    /// The components that are added and removed.
+    pub gains: Vec<Gain>,
+    pub losses: Vec<Loss>,
+    /// Whether it says which rows take part in a matching, or in a system: then it sees its own row alone.
     pub filters: bool,
     /// The index that is asked for summaries of what is far: one a rule, since rows of its buckets ask together.
     pub far: Option<usize>,
@@ -96,13 +102,22 @@ pub struct RuleBody {
     pub steps: Vec<Step>,
     /// What is stored in the end, and where it was assigned.
     pub stores: Vec<(Place, Local, Span)>,
+    /// Of each owned member whether it was assigned.
+    pub marks: Vec<(Place, Local)>,
+    /// The components that are added,
+    pub gains: Vec<Gain>,
+    /// and those that are removed.
+    pub losses: Vec<Loss>,
     /// The births and ends that are asked for.
     pub edits: Vec<Edit>,
+    /// Which rows it is for, if not for all: what `steps` do is done to these alone.
+    pub only: Option<Typed>,
 }
 
 impl<'a> Checker<'a, '_> {
     /// Checks the body of a system, whose owned members are known.
     pub(super) fn rule_body(&mut self, at: usize, group: usize, body: &'a [Stmt], model: &mut Model<'a>) {
+        let written = self.names.systems[at];
         std::mem::swap(&mut self.model, model);
         let owns = self.model.systems[at].owns.clone();
         let mut rule = Rule { system: Some(at), group: Some(group), ..Rule::default() };
@@ -122,9 +137,25 @@ impl<'a> Checker<'a, '_> {
             steps.push(Step::Set(local, first));
         }
         self.rule = Some(rule);
+        for &place in &owns {
+            let name = self.model.groups[group].members[place.member].name.clone();
+            let mark = self.asked(&name, written.name.span, Type::scalar(Scalar::Bool));
+            self.rule.iter_mut().for_each(|rule| {
+                rule.marks.insert(place.member, mark);
+            });
+        }
         self.draws = 0;
         self.calls = 0;
-        self.statements(body, &mut steps);
+        self.readings = 0;
+        self.rule.iter_mut().for_each(|rule| rule.filters = true);
+        let only = self.choice(written, group);
+        self.rule.iter_mut().for_each(|rule| rule.filters = false);
+        let mut done = Vec::new();
+        self.statements(body, &mut done);
+        match &only {
+            Some(only) => steps.push(Step::If(only.clone(), done, Vec::new())),
+            None => steps.append(&mut done),
+        }
         let Some(mut rule) = self.rule.take() else { return };
         steps.splice(0..0, std::mem::take(&mut rule.first));
         let mut stores = Vec::new();
@@ -148,7 +179,9 @@ impl<'a> Checker<'a, '_> {
         system.indexes = rule.indexes;
         system.inverses = rule.inverses;
         system.matchings = rule.matchings;
-        system.body = Some(RuleBody { steps, stores, edits: rule.edits });
+        let marks = rule.marks.into_iter().map(|(member, local)| (Place { group, member }, local)).collect();
+        let (gains, losses, edits) = (rule.gains, rule.losses, rule.edits);
+        system.body = Some(RuleBody { steps, stores, marks, gains, losses, edits, only });
         std::mem::swap(&mut self.model, model);
     }
 
@@ -183,6 +216,9 @@ impl<'a> Checker<'a, '_> {
         match &stmt.kind {
             StmtKind::Let(bindings) => bindings.iter().for_each(|binding| self.binding(binding, steps)),
             StmtKind::Assign { target, op, place, value } => self.assign(target, *op, *place, value, steps),
+            StmtKind::If { condition, yes, no } if let Some(taken) = self.decide(condition) => {
+                self.statements(if taken { yes } else { no }, steps);
+            }
             StmtKind::If { condition, yes, no } => {
                 let condition = self.truth(condition, "a condition");
                 let before = self.rule.as_ref().map(|rule| rule.assigned.clone());
@@ -207,18 +243,20 @@ impl<'a> Checker<'a, '_> {
                 self.spawn(birth, false, stmt.span, steps);
             }
             StmtKind::Despawn(row) => self.despawn(row, steps),
-            StmtKind::For { walk: written, body } => {
+            StmtKind::Add(member) => self.gain(member, stmt.span, steps),
+            StmtKind::Remove(component) => self.loss(component, stmt.span, steps),
+            StmtKind::For { walk, body } => self.each_walk(walk, |checker, written| {
                 let mut turns = Vec::new();
-                match self.open_walk(written) {
+                match checker.open_walk(written) {
                     Some((walk, outer)) => {
-                        self.statements(body, &mut turns);
-                        self.close_walk(outer);
-                        self.decided_before(written, walk.turn, &turns);
+                        checker.statements(body, &mut turns);
+                        checker.close_walk(outer);
+                        checker.decided_before(written, walk.turn, &turns);
                         steps.push(Step::Loop(Box::new(walk), turns));
                     }
-                    None => self.turns_of_nothing(written, body),
+                    None => checker.turns_of_nothing(written, body),
                 }
-            }
+            }),
         }
     }
 
@@ -304,7 +342,7 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn assign(&mut self, target: &Expr, op: Option<BinaryOp>, place: Span, value: &Expr, steps: &mut Vec<Step>) {
+    fn assign(&mut self, target: &Expr, op: Assignment, place: Span, value: &Expr, steps: &mut Vec<Step>) {
         let (root, segments) = chain(target);
         let ExprKind::Name(name) = &root.kind else {
             let error = Diagnostic::error(codes::E0514, target.span, "this cannot be assigned");
@@ -338,7 +376,7 @@ impl<'a> Checker<'a, '_> {
         local: Local,
         segments: &[Segment<'_>],
         target: &Expr,
-        op: Option<BinaryOp>,
+        op: Assignment,
         place: Span,
         value: &Expr,
         steps: &mut Vec<Step>,
@@ -349,6 +387,12 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0514, target.span, format!("`{name}` is not mutable"));
             let error = error.label(self.locals[local.0].span, "declared here");
             self.diagnostics.push(error.help(format!("declare it so: `let mut {name} = ...`")));
+            return;
+        }
+        if op == Assignment::IfDifferent {
+            let error =
+                Diagnostic::error(codes::E0514, place, "`?=` says whether a component changed: this is a variable");
+            self.diagnostics.push(error.help("assign it by `=`"));
             return;
         }
         let Some(lane) = self.lane_target(ty, segments, target) else { return };
@@ -389,7 +433,7 @@ impl<'a> Checker<'a, '_> {
         &mut self,
         old: Typed,
         lane: Option<u8>,
-        op: Option<BinaryOp>,
+        op: Assignment,
         place: Span,
         value: &Expr,
         what: &str,
@@ -401,7 +445,7 @@ impl<'a> Checker<'a, '_> {
             None => old.ty,
         };
         let mut checked = self.value_of(value, Some(ty.scalar), steps);
-        if let Some(op) = op {
+        if let Assignment::Changed(op) = op {
             let old = match lane {
                 Some(lane) => Typed::new(ty, Kind::Lane(Box::new(old), lane)),
                 None => old,
@@ -417,7 +461,7 @@ impl<'a> Checker<'a, '_> {
         name: &str,
         segments: &[Segment<'_>],
         target: &Expr,
-        op: Option<BinaryOp>,
+        op: Assignment,
         place: Span,
         value: &Expr,
         steps: &mut Vec<Step>,
@@ -514,7 +558,7 @@ impl<'a> Checker<'a, '_> {
         // `+=` starts from what the name means: the value the frame started from.
         let place_of = Place { group, member };
         let old = Typed { ty, kind: Kind::Read { place: place_of, when: When::Prev, whose: Whose::Own } };
-        if op.is_some()
+        if op != Assignment::Plain
             && let Some(rule) = &mut self.rule
         {
             rule.note(Read { place: place_of, when: When::Prev, reach: Reach::Own, span: target.span });
@@ -525,12 +569,26 @@ impl<'a> Checker<'a, '_> {
                 rule.assigned.insert((member, *lane), target.span);
             });
         }
-        if let Some(value) = value {
-            steps.push(match lane {
-                Some(lane) => Step::SetLane(next, lane, value),
-                None => Step::Set(next, value),
-            });
+        let mark = self.rule.as_ref().and_then(|rule| rule.marks.get(&member).copied());
+        let (Some(value), Some(mark)) = (value, mark) else { return };
+        let set = |value: Typed| match lane {
+            Some(lane) => Step::SetLane(next, lane, value),
+            None => Step::Set(next, value),
+        };
+        let marked = Step::Set(mark, Typed::value(Value::Bool(true)));
+        if op != Assignment::IfDifferent {
+            steps.extend([set(value), marked]);
+            return;
         }
+        let fixed = self.asked(&leaf, target.span, value.ty);
+        let now = Typed { ty: value.ty, kind: Kind::Local(fixed) };
+        steps.push(Step::Set(fixed, value));
+        let old = Typed { ty, kind: Kind::Read { place: place_of, when: When::Prev, whose: Whose::Own } };
+        let old = match lane {
+            Some(lane) => Typed::new(now.ty, Kind::Lane(Box::new(old), lane)),
+            None => old,
+        };
+        steps.push(Step::If(differs(&now, &old), vec![set(now), marked], Vec::new()));
     }
 
     /// Whether a system says that it owns a component.
@@ -629,4 +687,20 @@ impl<'a> Checker<'a, '_> {
             value => value,
         }
     }
+}
+
+/// Whether two values of one type differ in any lane. Those that are equal stay as they were, also -0.0 beside 0.0.
+fn differs(a: &Typed, b: &Typed) -> Typed {
+    let bool = Type::scalar(Scalar::Bool);
+    let lanes = if a.ty.sort == Sort::Plain { a.ty.lanes } else { 1 };
+    let lane = |of: &Typed, lane: u8| match lanes {
+        1 => of.clone(),
+        _ => Typed::new(Type::scalar(of.ty.scalar), Kind::Lane(Box::new(of.clone()), lane)),
+    };
+    let each = (0..lanes).map(|at| {
+        let kind = Kind::Compare(Compare::Ne, Box::new(lane(a, at)), Box::new(lane(b, at)));
+        Typed::new(bool, kind)
+    });
+    let any = each.reduce(|a, b| Typed::new(bool, Kind::Binary(Binary::Or, Box::new(a), Box::new(b))));
+    any.unwrap_or_else(|| Typed::value(Value::Bool(false)))
 }

@@ -4,8 +4,9 @@ use diptych_protocol::limits::{OWNS_MAX, ROW_ALIGN, ROWS_MAX};
 use diptych_protocol::program::{Reach, When};
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::{Diagnostic, Readings, did_you_mean};
 use crate::syntax::ast::{self, ClauseKind, Path};
+use crate::types::changes::chooses;
 use crate::types::expressions::Checker;
 use crate::types::world::said_twice;
 use crate::types::{IndexKind, Model, Origin, Place, Read, System};
@@ -14,16 +15,17 @@ impl<'a> Checker<'a, '_> {
     /// All systems: first who owns what, then who reads it.
     pub(super) fn systems(&mut self, model: &mut Model<'a>) {
         let names = self.names;
-        let mut groups = Vec::new();
+        let (mut groups, mut readings) = (Vec::new(), Readings::default());
         for (at, system) in names.systems.iter().enumerate() {
-            let header = self.header(system);
+            let before = self.begin_system(at);
+            let header = self.header(at, system);
             let owns = match header.group {
                 Some(group) => self.owns(system, at, group, model),
                 None => Vec::new(),
             };
             groups.push(header.group);
             model.systems.push(System {
-                name: &system.name.text,
+                name: &names.instances[at].name,
                 span: system.name.span,
                 group: header.group.unwrap_or(0),
                 kernel: header.kernel,
@@ -37,8 +39,10 @@ impl<'a> Checker<'a, '_> {
                 edits: Vec::new(),
                 batch_rows: header.batch_rows,
             });
+            self.end_system(at, before, &mut readings);
         }
         for (at, system) in names.systems.iter().enumerate() {
+            let before = self.begin_system(at);
             let mut constants: Vec<&ast::Setting> = Vec::new();
             // Of a system of text these clauses are wrong, and told.
             for clause in system.clauses.iter().filter(|_| system.body.is_none()) {
@@ -76,11 +80,12 @@ impl<'a> Checker<'a, '_> {
             if let (Some(body), Some(group)) = (&system.body, groups[at]) {
                 self.rule_body(at, group, body, model);
             }
+            self.end_system(at, before, &mut readings);
         }
         self.unowned(model);
     }
 
-    fn header(&mut self, system: &'a ast::System) -> Header<'a> {
+    fn header(&mut self, at: usize, system: &'a ast::System) -> Header<'a> {
         let mut header = Header::default();
         self.clauses_of_text(system);
         let (mut places, mut batch, mut owns) = (None, None, false);
@@ -95,7 +100,7 @@ impl<'a> Checker<'a, '_> {
                     if let Some(first) = places.replace(clause.span) {
                         self.diagnostics.push(said_twice("for", first, clause.span));
                     }
-                    header.group = self.names.group(group, self.diagnostics);
+                    header.group = self.group_of_system(at, group);
                 }
                 ClauseKind::Batch(rows) => {
                     if let Some(first) = batch.replace(clause.span) {
@@ -132,6 +137,12 @@ impl<'a> Checker<'a, '_> {
     /// A body says itself what it reads and asks.
     fn clauses_of_text(&mut self, system: &'a ast::System) {
         if system.body.is_none() {
+            if chooses(system) {
+                let message = format!("system `{}` is native: its kernel goes over all rows", system.name.text);
+                let error = Diagnostic::error(codes::E0519, system.name.span, message);
+                self.diagnostics
+                    .push(error.help("`with`, `without`, `changed` and `where` are clauses of systems in text"));
+            }
             return;
         }
         for clause in &system.clauses {
@@ -210,8 +221,7 @@ impl<'a> Checker<'a, '_> {
             }
             Some((first, first_span)) => {
                 let component = &path.component.text;
-                let other = &self.names.systems[first].name.text;
-                let name = &self.names.systems[at].name.text;
+                let (other, name) = (&self.names.instances[first].name, &self.names.instances[at].name);
                 let message = format!("`{component}` has two owners, `{other}` and `{name}`");
                 let error = Diagnostic::error(codes::E0504, span, message)
                     .here(format!("owned by `{name}`"))
@@ -371,10 +381,10 @@ impl<'a> Checker<'a, '_> {
     }
 }
 
-/// Whether statements ask for births or ends.
+/// Whether statements ask for births or ends, or give and take components.
 fn edits(body: &[ast::Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
-        ast::StmtKind::Spawn(_) | ast::StmtKind::Despawn(_) => true,
+        ast::StmtKind::Spawn(_) | ast::StmtKind::Despawn(_) | ast::StmtKind::Add(_) | ast::StmtKind::Remove(_) => true,
         ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
         ast::StmtKind::For { body, .. } => edits(body),
         ast::StmtKind::Let(bindings) => bindings.iter().any(|it| matches!(it.value.kind, ast::ExprKind::Spawn(_))),

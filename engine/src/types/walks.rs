@@ -180,34 +180,54 @@ impl<'a> Checker<'a, '_> {
         if self.rule.as_ref().is_some_and(|rule| rule.system.is_none()) {
             return self.reduction(fold, span, walk, value);
         }
-        let Some((walk, outer)) = self.open_walk(walk) else { return Checked::Error };
-        let result = self.folded(fold, span, walk, value, expected);
-        self.close_walk(outer);
-        result.map_or(Checked::Error, Checked::Typed)
+        if self.no_common_row(fold, walk) {
+            return Checked::Error;
+        }
+        let (mut walks, mut wrong) = (Vec::new(), false);
+        self.each_walk(walk, |checker, walk| {
+            let Some((walk, outer)) = checker.open_walk(walk) else {
+                wrong = true;
+                return;
+            };
+            match checker.of_each(fold, span, walk.turn, value, expected) {
+                Some(value) => walks.push((walk, value)),
+                None => wrong = true,
+            }
+            checker.close_walk(outer);
+        });
+        if wrong || walks.is_empty() || !self.of_one_type(&walks, value) {
+            return Checked::Error;
+        }
+        self.folded(fold, span, walks).map_or(Checked::Error, Checked::Typed)
     }
 
-    fn folded(
+    /// What a fold takes of each row, if it takes something.
+    #[expect(clippy::option_option, reason = "an error, nothing, or a value")]
+    fn of_each(
         &mut self,
         fold: Fold,
         span: Span,
-        mut walk: Walk,
+        turn: Turn,
         value: Option<&Expr>,
         expected: Option<Scalar>,
-    ) -> Option<Typed> {
-        let (bool, u32) = (Type::scalar(Scalar::Bool), Type::scalar(Scalar::U32));
+    ) -> Option<Option<Typed>> {
         let one = matches!(fold, Fold::ArgMin | Fold::ArgMax | Fold::Pick);
-        let single = one.then(|| self.no_single_row(walk.turn, span)).flatten();
+        let single = one.then(|| self.no_single_row(turn, span)).flatten();
         if let Some(error) = single.or_else(|| (fold == Fold::Pick).then(|| self.no_draw(span)).flatten()) {
             self.diagnostics.push(error);
             return None;
         }
-        let value = match (fold, value) {
+        Some(match (fold, value) {
             (Fold::Any | Fold::All, Some(value)) => Some(self.truth(value, "what `any` and `all` ask")?),
             (Fold::Count | Fold::Pick, Some(value)) => {
                 let message = format!("`{}` takes no value", fold.word());
                 let error = Diagnostic::error(codes::E0303, value.span, message);
                 self.diagnostics.push(error.help("say which rows count: `where ...`"));
                 return None;
+            }
+            (Fold::Pick, None) if self.turns[turn.0].group.is_some() => {
+                let bounds = vec![Typed::value(Value::F32(0.0)), Typed::value(Value::F32(1.0))];
+                Some(self.drawn(Type::scalar(Scalar::F32), Draw::Uniform, bounds))
             }
             (Fold::Count | Fold::Pick | Fold::Any, None) => None,
             (_, Some(value)) => {
@@ -229,106 +249,103 @@ impl<'a> Checker<'a, '_> {
                 self.diagnostics.push(error.help(format!("`{}(x in G : x.Mass)`", fold.word())));
                 return None;
             }
-        };
-        let local = |ty: Type, local: Local| Typed { ty, kind: Kind::Local(local) };
+        })
+    }
+
+    /// Loops one after another, over all groups of what is gone over, that carry the same variables.
+    fn folded(&mut self, fold: Fold, span: Span, walks: Vec<(Walk, Option<Typed>)>) -> Option<Typed> {
+        let (bool, u32) = (Type::scalar(Scalar::Bool), Type::scalar(Scalar::U32));
+        let ty = walks.first()?.1.as_ref().map_or(u32, |value| value.ty);
         let binary = |op: Binary, a: Typed, b: Typed| {
             let ty = a.ty;
             Typed { ty, kind: Kind::Binary(op, Box::new(a), Box::new(b)) }
         };
-        let one = Typed::value(Value::U32(1));
-        // Turns that are unrolled need no choice where a truth value says as much.
-        let filter = walk
-            .filter
-            .take_if(|_| matches!(walk.over, Over::Around(_)) && matches!(fold, Fold::Count | Fold::Any | Fold::All));
-        let turn = walk.turn;
-        let mut before = Vec::new();
-        let mut turns = Vec::new();
-        let result = match (fold, value) {
-            (Fold::Count, _) => {
-                let count = self.hidden("count", span, u32);
-                before.push(Step::Set(count, Typed::value(Value::U32(0))));
-                let one = filter.map_or(one, |filter| filter.converted(Scalar::U32));
-                turns.push(Step::Set(count, binary(Binary::Add, local(u32, count), one)));
-                local(u32, count)
-            }
-            (Fold::Any | Fold::All, value) => {
-                let (start, op) = if fold == Fold::Any { (false, Binary::Or) } else { (true, Binary::And) };
-                let found = self.hidden("found", span, bool);
-                before.push(Step::Set(found, Typed::value(Value::Bool(start))));
-                let value = value.unwrap_or(Typed::value(Value::Bool(true)));
-                let value = match (filter, fold) {
-                    (None, _) => value,
-                    (Some(filter), Fold::Any) => binary(Binary::And, filter, value),
-                    (Some(filter), _) => {
-                        let not = Typed::new(bool, Kind::Unary(Unary::Not, Box::new(filter)));
-                        binary(Binary::Or, not, value)
-                    }
-                };
-                turns.push(Step::Set(found, binary(op, local(bool, found), value)));
-                local(bool, found)
-            }
-            (Fold::Sum, Some(value)) => {
-                let ty = value.ty;
-                let sum = self.hidden("sum", span, ty);
-                before.push(Step::Set(sum, Typed::zero(ty)));
-                turns.push(Step::Set(sum, binary(Binary::Add, local(ty, sum), value)));
-                local(ty, sum)
-            }
-            (Fold::Mean, Some(value)) => {
-                // Integers are summed as they are, and divided as floats.
-                let ty = value.ty;
-                let (sum, count) = (self.hidden("sum", span, ty), self.hidden("count", span, u32));
-                before.push(Step::Set(sum, Typed::zero(ty)));
-                before.push(Step::Set(count, Typed::value(Value::U32(0))));
-                turns.push(Step::Set(sum, binary(Binary::Add, local(ty, sum), value)));
-                turns.push(Step::Set(count, binary(Binary::Add, local(u32, count), one)));
-                let scalar = if ty.scalar.is_float() { ty.scalar } else { Scalar::F32 };
-                let (sum, count) = (local(ty, sum).converted(scalar), local(u32, count).converted(scalar));
-                binary(Binary::Div, sum, count)
-            }
-            (Fold::Min | Fold::Max, Some(value)) => {
-                let op = if fold == Fold::Min { Binary::Min } else { Binary::Max };
-                let ty = value.ty;
-                let best = self.hidden("best", span, ty);
-                before.push(Step::Set(best, Typed::extreme(ty, fold == Fold::Min)));
-                turns.push(Step::Set(best, binary(op, local(ty, best), value)));
-                local(ty, best)
-            }
-            (Fold::ArgMin | Fold::ArgMax | Fold::Pick, value) => {
-                let group = self.turns[turn.0].group;
-                let Some(group) = group else {
+        let least = fold != Fold::ArgMax;
+        // The variables, and what they begin with.
+        let variables = match fold {
+            Fold::Count => vec![("count", Typed::zero(u32))],
+            Fold::Any | Fold::All => vec![("found", Typed::value(Value::Bool(fold == Fold::All)))],
+            Fold::Sum => vec![("sum", Typed::zero(ty))],
+            Fold::Mean => vec![("sum", Typed::zero(ty)), ("count", Typed::zero(u32))],
+            Fold::Min | Fold::Max => vec![("best", Typed::extreme(ty, fold == Fold::Min))],
+            Fold::ArgMin | Fold::ArgMax | Fold::Pick => {
+                let Some(group) = self.turns[walks.first()?.0.turn.0].group else {
                     let message = format!("`{}` gives a row: it goes over rows, not over a range", fold.word());
                     self.diagnostics.push(Diagnostic::error(codes::E0302, span, message));
                     return None;
                 };
-                let value = value.unwrap_or_else(|| {
-                    let f32 = Type::scalar(Scalar::F32);
-                    let bounds = vec![Typed::value(Value::F32(0.0)), Typed::value(Value::F32(1.0))];
-                    self.drawn(f32, Draw::Uniform, bounds)
-                });
-                let least = fold != Fold::ArgMax;
-                let (ty, row) = (value.ty, self.names.entity(group));
-                let (best, who) = (self.hidden("best", span, ty), self.hidden("who", span, row));
-                let now = self.hidden("now", span, ty);
-                before.push(Step::Set(best, Typed::extreme(ty, least)));
-                before.push(Step::Set(who, Typed::zero(row)));
-                turns.push(Step::Set(now, value));
-                let op = if least { Compare::Lt } else { Compare::Gt };
-                let nearer = Kind::Compare(op, Box::new(local(ty, now)), Box::new(local(ty, best)));
-                // The first one counts also where its value is the extreme itself.
-                let none = Typed::zero(row);
-                let first = Kind::Compare(Compare::Eq, Box::new(local(row, who)), Box::new(none));
-                let number = Kind::Compare(Compare::Eq, Box::new(local(ty, now)), Box::new(local(ty, now)));
-                let first = binary(Binary::And, Typed { ty: bool, kind: first }, Typed { ty: bool, kind: number });
-                let better = binary(Binary::Or, Typed { ty: bool, kind: nearer }, first);
-                let other = Typed { ty: row, kind: Kind::Other(turn) };
-                let change = vec![Step::Set(best, local(ty, now)), Step::Set(who, other)];
-                turns.push(Step::If(better, change, Vec::new()));
-                local(row, who)
+                let row = self.names.entity(group);
+                vec![("best", Typed::extreme(ty, least)), ("who", Typed::zero(row)), ("now", Typed::zero(ty))]
             }
-            _ => return None,
         };
-        before.push(Step::Loop(Box::new(walk), turns));
-        Some(Typed { ty: result.ty, kind: Kind::Block(before, Box::new(result)) })
+        let mut steps = Vec::new();
+        let mut carried = Vec::new();
+        for (name, start) in variables {
+            let variable = self.hidden(name, span, start.ty);
+            carried.push((variable, start.ty));
+            // What only holds within a turn begins with it.
+            if name != "now" {
+                steps.push(Step::Set(variable, start));
+            }
+        }
+        let set = |at: usize, value: Typed| Step::Set(carried[at].0, value);
+        let old = |at: usize| Typed { ty: carried[at].1, kind: Kind::Local(carried[at].0) };
+        for (mut walk, value) in walks {
+            // Turns that are unrolled need no choice where a truth value says as much.
+            let filter = walk.filter.take_if(|_| {
+                matches!(walk.over, Over::Around(_)) && matches!(fold, Fold::Count | Fold::Any | Fold::All)
+            });
+            let one = || Typed::value(Value::U32(1));
+            let turns = match (fold, value) {
+                (Fold::Count, _) => {
+                    let one = filter.map_or_else(one, |filter| filter.converted(Scalar::U32));
+                    vec![set(0, binary(Binary::Add, old(0), one))]
+                }
+                (Fold::Any | Fold::All, value) => {
+                    let op = if fold == Fold::Any { Binary::Or } else { Binary::And };
+                    let value = value.unwrap_or(Typed::value(Value::Bool(true)));
+                    let value = match (filter, fold) {
+                        (None, _) => value,
+                        (Some(filter), Fold::Any) => binary(Binary::And, filter, value),
+                        (Some(filter), _) => {
+                            let not = Typed::new(bool, Kind::Unary(Unary::Not, Box::new(filter)));
+                            binary(Binary::Or, not, value)
+                        }
+                    };
+                    vec![set(0, binary(op, old(0), value))]
+                }
+                (Fold::Sum, Some(value)) => vec![set(0, binary(Binary::Add, old(0), value))],
+                (Fold::Mean, Some(value)) => {
+                    vec![set(0, binary(Binary::Add, old(0), value)), set(1, binary(Binary::Add, old(1), one()))]
+                }
+                (Fold::Min, Some(value)) => vec![set(0, binary(Binary::Min, old(0), value))],
+                (Fold::Max, Some(value)) => vec![set(0, binary(Binary::Max, old(0), value))],
+                (Fold::ArgMin | Fold::ArgMax | Fold::Pick, Some(value)) => {
+                    let (best, who, now) = (old(0), old(1), old(2));
+                    let row = who.ty;
+                    let op = if least { Compare::Lt } else { Compare::Gt };
+                    let nearer = Kind::Compare(op, Box::new(now.clone()), Box::new(best));
+                    // The first one counts also where its value is the extreme itself.
+                    let first = Kind::Compare(Compare::Eq, Box::new(who), Box::new(Typed::zero(row)));
+                    let number = Kind::Compare(Compare::Eq, Box::new(now.clone()), Box::new(now.clone()));
+                    let first = binary(Binary::And, Typed { ty: bool, kind: first }, Typed { ty: bool, kind: number });
+                    let better = binary(Binary::Or, Typed { ty: bool, kind: nearer }, first);
+                    let other = Typed { ty: row, kind: Kind::Other(walk.turn) };
+                    vec![set(2, value), Step::If(better, vec![set(0, now), set(1, other)], Vec::new())]
+                }
+                _ => return None,
+            };
+            steps.push(Step::Loop(Box::new(walk), turns));
+        }
+        let result = match fold {
+            Fold::Mean => {
+                // Integers are summed as they are, and divided as floats.
+                let scalar = if ty.scalar.is_float() { ty.scalar } else { Scalar::F32 };
+                binary(Binary::Div, old(0).converted(scalar), old(1).converted(scalar))
+            }
+            Fold::ArgMin | Fold::ArgMax | Fold::Pick => old(1),
+            _ => old(0),
+        };
+        Some(Typed { ty: result.ty, kind: Kind::Block(steps, Box::new(result)) })
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     let mut by_group: BTreeMap<_, Vec<ColumnId>> = BTreeMap::new();
     for (id, column) in program.columns.iter() {
-        if column.matched.is_none() {
+        if column.is_kept() {
             by_group.entry(column.group).or_default().push(id);
         }
     }
@@ -123,7 +123,7 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
     let body = &program.bodies[id];
     for (value, typed) in body.ops.iter() {
         let good = match (typed.op, user) {
-            (Op::Read { column, when: When::Prev, .. }, _) if program.columns[column].matched.is_some() => false,
+            (Op::Read { column, when: When::Prev, .. }, _) if !program.columns[column].is_kept() => false,
             (Op::Read { column, when, at }, User::Ranked(group)) => {
                 at == At::Own && when == When::Prev && program.columns[column].group == *group
             }

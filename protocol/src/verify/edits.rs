@@ -151,8 +151,7 @@ fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
             (condition || !gives(*row, Scalar::U32)).then_some("a row is told by its number")
         }
         Change::Birth { when, values, newborn } => {
-            let own =
-                program.columns.iter().filter(|(_, column)| column.group == edit.group && column.matched.is_none());
+            let own = program.columns.iter().filter(|(_, column)| column.group == edit.group && column.is_kept());
             let own = own.map(|(id, _)| id);
             let own = own.filter(|id| *id != living.entities && *id != living.generations);
             if !own.eq(values.iter().map(|(column, _)| *column)) {

@@ -58,6 +58,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         if let Code::Body(body) = system.code {
             check.id(bodies, body, id);
         }
+        system.only.iter().for_each(|body| check.id(bodies, *body, id));
     }
     for (id, inverse) in inverses.iter() {
         check.id(groups, inverse.group, id);
@@ -350,8 +351,8 @@ fn grid(program: &Program, index: &Index) -> Option<&'static str> {
     let mut seen = Vec::new();
     for copy in copies {
         let column = &program.columns[copy.0];
-        if column.group != index.group || column.matched.is_some() || seen.contains(&copy) {
-            return Some("it copies a column of another group, one that is matched, or one twice");
+        if column.group != index.group || !column.is_kept() || seen.contains(&copy) {
+            return Some("it copies a column of another group, one that is made anew each frame, or one twice");
         }
         let complete = copy.1 == When::Prev || (index.when == When::Fresh && index.positions.contains(&copy.0));
         if !complete {
@@ -425,6 +426,8 @@ fn problem_of_read(
             return None;
         }
         "who is paired is read fresh, of the own row"
+    } else if when == When::Prev && read.draft {
+        "a draft has no prev"
     } else if when == When::Prev && derived {
         "rows of a derived group have no prev"
     } else if when == When::Fresh && read.owner.is_none() {

@@ -39,6 +39,8 @@ fn column(group: u32, component: &str, component_type: Type, lane: u8, owner: Op
         owner: owner.map(SystemId),
         edited: false,
         matched: None,
+        draft: false,
+        mark: false,
     }
 }
 
@@ -55,6 +57,7 @@ fn system(name: &str, group: u32, owns: Vec<ColumnId>, reads: Vec<Read>, indexes
         indexes,
         inverses: Vec::new(),
         code: Code::Native("k".into()),
+        only: None,
         constants: Vec::new(),
         batch_rows: None,
         span: Span::default(),

@@ -37,6 +37,8 @@ impl Scene {
                     owner: owner.map(SystemId),
                     edited: false,
                     matched: None,
+                    draft: false,
+                    mark: false,
                 }
             })
             .collect();
@@ -147,6 +149,7 @@ impl Scene {
             indexes: if number < 6 { [INDEX, GRID][..self.kinds().len()].to_vec() } else { Vec::new() },
             inverses: if number < 5 { vec![TO] } else { Vec::new() },
             code: Code::Body(BodyId(2 + number)),
+            only: None,
             constants: Vec::new(),
             batch_rows: None,
             span: Span::default(),

@@ -35,6 +35,8 @@ pub fn program(torus: bool) -> Program {
                 owner: None,
                 edited: false,
                 matched: None,
+                draft: false,
+                mark: false,
             });
         }
     }

@@ -51,7 +51,7 @@ fn a_broken_statement_costs_its_line() {
             "7 E0105 expected `in` and a group or a range, found `0`",
             "10 E0105 expected `{` and what to do if it is true, found `b`",
             "17 E0105 expected a value, found `]`",
-            "18 E0105 expected `=`, `+=`, `-=`, `*=` or `/=`, found `x`",
+            "18 E0105 expected `=`, `+=`, `-=`, `*=`, `/=` or `?=`, found `x`",
             "20 E0105 expected a value, found `)`",
             "20 E0105 expected a value, found `}`",
             "23 E0105 expected a name for the constant, found `=`",
@@ -66,9 +66,9 @@ fn what_begins_no_statement() {
         [
             "4 E0105 expected a statement, found `1`",
             "6 E0105 expected a statement, found `-`",
-            "7 E0105 expected `=`, `+=`, `-=`, `*=` or `/=`, found `B`",
+            "7 E0105 expected `=`, `+=`, `-=`, `*=`, `/=` or `?=`, found `B`",
             "8 E0105 expected a statement, found `,`",
-            "9 E0105 expected `=`, `+=`, `-=`, `*=` or `/=`, found `x`",
+            "9 E0105 expected `=`, `+=`, `-=`, `*=`, `/=` or `?=`, found `x`",
             "11 E0105 expected a statement, found `]`",
             "13 E0105 expected a name for the constant, found `=`",
         ]

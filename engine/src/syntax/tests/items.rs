@@ -1,7 +1,7 @@
 //! Items: the trees that texts become.
 
 use super::{item, items, show, tree};
-use crate::syntax::ast::{GroupOrigin, Item};
+use crate::syntax::ast::{Group, GroupOrigin, Item};
 
 #[test]
 fn documentation_belongs_to_the_next_item() {
@@ -61,6 +61,30 @@ fn groups_come_from_a_number_a_file_or_an_index() {
     assert!(matches!(found.origin, GroupOrigin::Rows(_)));
     let Item::Group(found) = item("group from = buckets of tree { A }") else { panic!() };
     assert!(matches!(found.origin, GroupOrigin::Buckets(_)));
+}
+
+#[test]
+fn groups_are_of_a_blueprint_and_unions_of_groups() {
+    let found = items(
+        "blueprint soldier { position Position = uniform(space), Side\n Health = 1 }\n\
+         group red[10, max 20] of soldier\ngroup blue from \"blue.csv\"[max 9] of soldier { Side = 2 }\n\
+         union armies = red,\n blue\nparam low: u32 = side in side .. 2 * side\nlet in_it = not a in red and b",
+    );
+    let [Item::Blueprint(blueprint), Item::Group(red), Item::Group(blue), Item::Union(union), rest @ ..] =
+        found.as_slice()
+    else {
+        panic!("{found:#?}");
+    };
+    assert_eq!((blueprint.name.text.as_str(), blueprint.members.len()), ("soldier", 3));
+    assert!(blueprint.members[0].position.is_some() && blueprint.members[1].value.is_none());
+    let of = |group: &Group| group.blueprint.as_ref().map(|name| name.text.clone());
+    assert_eq!([of(red), of(blue)], [Some("soldier".into()), Some("soldier".into())]);
+    assert_eq!((red.members.len(), red.max.is_some(), blue.members.len(), blue.max.is_some()), (0, true, 1, true));
+    assert_eq!(union.groups.iter().map(|name| name.text.as_str()).collect::<Vec<_>>(), ["red", "blue"]);
+    // The `in` of a range is not that of a group.
+    let [Item::Param(param), Item::Let(constant)] = rest else { panic!("{rest:#?}") };
+    assert!(param.range.is_some());
+    assert_eq!(show::expr(&constant.value), "((not (a in red)) and b)");
 }
 
 #[test]

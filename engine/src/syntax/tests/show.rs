@@ -19,6 +19,7 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Call(name, arguments) => format!("{}({})", name.text, all(arguments)),
         ExprKind::Lane(inner, lane) => format!("{}.{}", expr(inner), lane.text),
         ExprKind::This => "self".into(),
+        ExprKind::In(row, group) => format!("({} in {})", expr(row), group.text),
         ExprKind::Fresh(inner) => format!("(fresh {})", expr(inner)),
         ExprKind::Index(inner, index) => format!("{}[{}]", expr(inner), expr(index)),
         ExprKind::Array(values) => format!("[{}]", all(values)),
@@ -90,7 +91,12 @@ pub fn statement(s: &Stmt) -> String {
             format!("let {}", bindings.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         StmtKind::Assign { target, op, value, .. } => {
-            format!("{} {}= {}", expr(target), op.map_or("", BinaryOp::symbol), expr(value))
+            let op = match op {
+                Assignment::Plain => "",
+                Assignment::Changed(op) => op.symbol(),
+                Assignment::IfDifferent => "?",
+            };
+            format!("{} {op}= {}", expr(target), expr(value))
         }
         StmtKind::If { condition, yes, no } if no.is_empty() => format!("if {} {{{}}}", expr(condition), all(yes)),
         StmtKind::If { condition, yes, no } => {
@@ -99,5 +105,10 @@ pub fn statement(s: &Stmt) -> String {
         StmtKind::For { walk: over, body } => format!("for {} {{{}}}", walk(over), all(body)),
         StmtKind::Spawn(it) => birth(it),
         StmtKind::Despawn(row) => format!("despawn {}", expr(row)),
+        StmtKind::Add(member) => {
+            let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
+            format!("add {}{value}", member.component.text)
+        }
+        StmtKind::Remove(component) => format!("remove {}", component.text),
     }
 }

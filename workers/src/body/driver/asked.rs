@@ -7,7 +7,7 @@ use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::program::{Change, Edit, Program};
-use diptych_protocol::types::Scalar;
+use diptych_protocol::types::{NO_ROW, Scalar, Value};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
@@ -35,6 +35,20 @@ impl Asked {
         let lanes = batch.rows.len().next_multiple_of(LANES_MAX);
         self.results.iter_mut().map(move |column| {
             column.resize(lanes);
+            Panel::Here(column.values_mut())
+        })
+    }
+
+    /// Room for the results of a batch of whose rows few are looked at: the others ask for nothing.
+    pub fn panels_of_few<'a>(&'a mut self, batch: &Batch<'_, '_>) -> impl Iterator<Item = Panel<'a>> {
+        let lanes = batch.rows.len().next_multiple_of(LANES_MAX);
+        self.results.iter_mut().map(move |column| {
+            column.resize(lanes);
+            match column {
+                Column::Bool(_) => column.fill(Value::Bool(false)),
+                Column::U32(_) => column.fill(Value::U32(NO_ROW)),
+                _ => {}
+            }
             Panel::Here(column.values_mut())
         })
     }

@@ -6,6 +6,8 @@
 //! a grid has them in its order; what comes out is scattered. Where a pass goes by the slots of an index, blocks are stretches of those (`slotted`). Rows that ask for
 //! summaries of what is far do it bucket by bucket: then no block lies across buckets.
 //!
+//! A system that is for some of its rows ([`only`]) brings those alone, where they are few (`listed`).
+//!
 //! A loop that asks with points or radii of its own has a *question*: a body that gives them for all rows of the batch
 //! before anything else is done. A loop over the nearest that a *condition* is true for gets them from another body, which
 //! is run over offered rows, round by round, until no other row can count (`condition`).
@@ -19,6 +21,7 @@ use diptych_protocol::view::Batch;
 use self::ahead::Ahead;
 use self::asked::Asked;
 use self::bound::recycle;
+use self::only::Only;
 use self::panel::Panel;
 use self::rule::Rule;
 use super::Backend;
@@ -35,7 +38,9 @@ mod condition;
 mod core;
 mod far;
 mod lines;
+mod listed;
 mod moved;
+mod only;
 mod panel;
 mod question;
 mod rule;
@@ -47,6 +52,7 @@ pub struct BodyKernel {
     rule: Rule,
     ahead: Ahead,
     asked: Asked,
+    only: Option<Only>,
     stores: Vec<ColumnId>,
     panels: Vec<Panel<'static>>,
 }
@@ -63,16 +69,30 @@ impl BodyKernel {
         let asked = Asked::new(program, id, made.results.iter().map(|value| made.ops[*value].scalar));
         let rule = Rule::new(program, system.group, body, backend)?;
         let ahead = Ahead::new(program, system.group, body, backend)?;
-        Ok(Self { rule, ahead, asked, stores, panels: Vec::new() })
+        let only = system.only.map(|condition| Only::new(program, condition, backend)).transpose()?;
+        Ok(Self { rule, ahead, asked, only, stores, panels: Vec::new() })
     }
 }
 
 impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
-        panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
-        panels.extend(self.asked.panels(batch));
-        self.rule.run(batch, self.ahead.ask(batch), &mut panels);
+        let only = self.only.as_mut().filter(|_| batch.slots().is_none());
+        match only.and_then(|only| only.choose(batch)) {
+            Some(few) => {
+                panels.extend(self.stores.iter().map(|column| Panel::revised(batch, *column)));
+                self.stores.iter().zip(&mut panels).for_each(|(column, panel)| few.keep(batch, *column, panel));
+                panels.extend(self.asked.panels_of_few(batch));
+                if !few.rows.is_empty() {
+                    self.rule.run_few(batch, self.ahead.ask(batch), &mut panels, few);
+                }
+            }
+            None => {
+                panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
+                panels.extend(self.asked.panels(batch));
+                self.rule.run(batch, self.ahead.ask(batch), &mut panels);
+            }
+        }
         self.panels = recycle(panels);
         self.asked.record(batch, &mut self.rule.core)
     }

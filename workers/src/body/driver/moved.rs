@@ -27,7 +27,7 @@ pub(super) struct Moved {
     reach: usize,
 }
 
-/// A cell near an end of its line.
+/// A cell that is computed by itself.
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub row: u32,
@@ -138,20 +138,27 @@ impl Moved {
         }
     }
 
+    /// The place of a cell in its line.
+    pub fn x(&self, row: u32) -> u32 {
+        row % self.raster.extents[0]
+    }
+
     /// Whether an own column is moved.
     pub fn moves(&self, slot: usize) -> bool {
         self.columns.iter().any(|column| column.slot == slot)
     }
 
-    /// The values of a moved column for such cells.
+    /// The values of a moved column for cells wherever they are.
     pub fn gather(&self, slot: usize, panel: Values<'_>, ends: &[End], into: &mut Column) {
         let Some(column) = self.columns.iter().find(|column| column.slot == slot) else { return };
-        let across = column.ahead(&self.raster) - column.offset[0];
+        let (raster, [along, y, z]) = (&self.raster, column.offset);
+        let width = raster.extents[0];
         let near = |end: &End| {
-            let x = self.raster.brought(0, i64::from(end.x) + column.offset[0])?;
-            Some((i64::from(end.row - end.x) + i64::from(x) + across) as usize)
+            let x = raster.brought(0, i64::from(end.x) + along)?;
+            let line = raster.line(end.row / width, [0, y as i16, z as i16])?;
+            Some(line as usize * width as usize + x as usize)
         };
-        if !matches!(self.raster.rim, Rim::Outside(_)) {
+        if !matches!(raster.rim, Rim::Outside(_)) {
             return into.gather(panel, ends.iter().filter_map(near));
         }
         into.clear();

@@ -22,6 +22,11 @@ impl<'b> Panel<'b> {
         }
     }
 
+    /// The same, as the frame before last left it, of a batch that is a stretch of rows.
+    pub fn revised(batch: &'b Batch<'_, '_>, column: ColumnId) -> Self {
+        Panel::Here(batch.revise_values(column))
+    }
+
     /// The room of a batch that is a stretch of rows.
     pub fn here(&mut self) -> &mut ValuesMut<'b> {
         match self {

@@ -12,6 +12,7 @@ use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
 use super::moved::{End, Moved};
+use super::only::Few;
 use super::panel::Panel;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
@@ -26,7 +27,7 @@ pub(super) struct Rule {
     pub blocks: Blocks,
     /// What is read at an offset; such a body is always a stream.
     pub moved: Option<Moved>,
-    /// Cells near the ends of lines.
+    /// Cells that are computed by themselves: near the ends of lines, or few.
     pub ends: Vec<End>,
     pub rooms: Rooms,
     pub own: Vec<Column>,
@@ -57,8 +58,18 @@ impl Rule {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
         match (batch.slots(), self.forming) {
             (Some(index), _) => self.slotted(batch, &bound, panels, index),
-            (None, Some(forming)) => self.gathered(batch, &bound, panels, forming),
+            (None, Some(forming)) => self.gathered(batch, &bound, panels, forming, None),
             (None, None) => self.stream(batch, &bound, panels),
+        }
+        bound.give_back(&mut self.rooms);
+    }
+
+    /// Runs over few rows of a batch that is a stretch of them.
+    pub fn run_few(&mut self, batch: &Batch<'_, '_>, ahead: Answers<'_>, panels: &mut [Panel<'_>], few: Few<'_>) {
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
+        match self.forming {
+            Some(forming) => self.gathered(batch, &bound, panels, forming, Some(few)),
+            None => self.listed(batch, &bound, panels, few.rows),
         }
         bound.give_back(&mut self.rooms);
     }
@@ -111,14 +122,33 @@ impl Rule {
         self.rooms.out = recycle(out);
     }
 
-    /// Blocks are rows near each other.
-    fn gathered(&mut self, batch: &Batch<'_, '_>, bound: &Bound<'_>, panels: &mut [Panel<'_>], forming: usize) {
+    /// Blocks are rows near each other; of few rows, those of them.
+    fn gathered(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        bound: &Bound<'_>,
+        panels: &mut [Panel<'_>],
+        forming: usize,
+        few: Option<Few<'_>>,
+    ) {
         let by_buckets = self.core.by_buckets();
         self.blocks.form(self.core.around(forming), &bound.spaces[forming], batch.rows, by_buckets);
         let place = |row: &u32| (row - batch.rows.start) as usize;
         for i in 0..self.blocks.len() {
             let mut rows = [0; BLOCK_ROWS_MAX];
-            let rows = self.blocks.rows(i, &mut rows);
+            let mut rows = self.blocks.rows(i, &mut rows);
+            let mut among = [0; BLOCK_ROWS_MAX];
+            if let Some(few) = few {
+                let mut count = 0;
+                for row in rows.iter().filter(|row| few.has(**row)) {
+                    among[count] = *row;
+                    count += 1;
+                }
+                rows = &among[..count];
+            }
+            if rows.is_empty() {
+                continue;
+            }
             let lanes = self.core.ask(batch, bound, rows.iter().copied());
             for (room, column) in self.own.iter_mut().zip(&bound.own) {
                 room.gather(*column, lanes.iter().map(place));

@@ -1,0 +1,295 @@
+//! Components that rows may be without, and marks: what systems make of them, and the systems that add and remove.
+//!
+//! Where a component is added or removed, its owner and those who ask write *drafts*, columns of this frame alone. A system
+//! of its own puts them together, behind all of them:
+//!
+//! - who has the component and does not lose it keeps what its owner made of it;
+//! - who lacks it and asks for it gets what it asks for, of several what the first system in the text does;
+//! - who has it and asks for it, or lacks it and asks to lose it, asks for nothing.
+//!
+//! So adding and removing never meet in one row, and `fresh` sees what the owner made, before anything is added.
+
+use std::collections::BTreeMap;
+
+use diptych_protocol::body::{At, Binary, Op, Store, Unary};
+use diptych_protocol::id::{ColumnId, GroupId, Id, SystemId, ValueId};
+use diptych_protocol::program::{Code, Column, Reach, Read, System, When};
+use diptych_protocol::table::Table;
+use diptych_protocol::types::{Scalar, Type, Value};
+
+use crate::lower::births::Names;
+use crate::lower::expressions::Flattener;
+use crate::lower::{Bodies, Columns, World};
+use crate::types::rules::RuleBody;
+use crate::types::typed::{Kind, Local, Typed, Whose};
+use crate::types::{self, Model, Place, Role};
+
+/// A component that is added or removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Gained {
+    pub group: usize,
+    /// The member that says who has it.
+    pub presence: usize,
+}
+
+impl Gained {
+    /// Whether a member is of it: who has it, one of its values, or a mark of one.
+    pub fn has(self, group: usize, number: usize, member: &types::Member) -> bool {
+        group == self.group && (number == self.presence || member.presence == Some(self.presence))
+    }
+
+    /// Its values and their marks, by their places.
+    fn parts<'m>(self, model: &'m Model<'_>) -> impl Iterator<Item = (Place, &'m types::Member)> {
+        let members = model.groups[self.group].members.iter().enumerate();
+        let parts = members.filter(move |(_, member)| member.presence == Some(self.presence));
+        parts.map(move |(member, it)| (Place { group: self.group, member }, it))
+    }
+}
+
+/// All components that are added or removed.
+pub(super) fn gained(model: &Model<'_>) -> Vec<Gained> {
+    let groups = model.groups.iter().enumerate();
+    let all = groups.flat_map(|(group, it)| {
+        let presences = it.members.iter().enumerate().filter(|(_, it)| it.role == Role::Presence && it.gained);
+        presences.map(move |(presence, _)| Gained { group, presence })
+    });
+    all.collect()
+}
+
+/// The columns of one frame alone.
+pub(super) struct Drafts {
+    /// What the owner makes of a part of a component that comes and goes.
+    made: BTreeMap<Place, Vec<ColumnId>>,
+    /// Of each system and component that it adds: whether the row asks, and the values it begins with.
+    gains: BTreeMap<(usize, usize), (ColumnId, Vec<Vec<ColumnId>>)>,
+    /// Of each system and component that it removes: whether the row asks.
+    losses: BTreeMap<(usize, usize), ColumnId>,
+}
+
+impl Drafts {
+    /// Appends them, behind all other columns.
+    pub fn new(model: &Model<'_>, gained: &[Gained], columns: &mut Table<ColumnId, Column>) -> Self {
+        let mut drafts = Drafts { made: BTreeMap::new(), gains: BTreeMap::new(), losses: BTreeMap::new() };
+        let mut draft = |group: usize, component: String, ty: Type, owner: usize| -> Vec<ColumnId> {
+            let lanes = (0..ty.lanes).map(|lane| {
+                columns.push(Column {
+                    group: GroupId::new(group as u32),
+                    component: component.clone(),
+                    component_type: ty,
+                    lane,
+                    scalar: ty.scalar,
+                    owner: Some(SystemId::new(owner as u32)),
+                    edited: false,
+                    matched: None,
+                    draft: true,
+                    mark: false,
+                })
+            });
+            lanes.collect()
+        };
+        for (place, member) in gained.iter().flat_map(|it| it.parts(model)) {
+            if let Some((owner, _)) = member.owner {
+                drafts.made.insert(place, draft(place.group, format!("made {}", member.name), member.ty, owner));
+            }
+        }
+        for (number, system) in model.systems.iter().enumerate() {
+            let Some(rule) = &system.body else { continue };
+            let members = &model.groups[system.group].members;
+            let bool = Type::scalar(Scalar::Bool);
+            for gain in &rule.gains {
+                let name = |of: &str| format!("{} adds {of}", system.name);
+                let asked = draft(system.group, name(&members[gain.presence].name), bool, number);
+                let leaves = members.iter().filter(|it| it.role == Role::Value && it.presence == Some(gain.presence));
+                let values = leaves.map(|leaf| draft(system.group, name(&leaf.name), leaf.ty, number)).collect();
+                drafts.gains.insert((number, gain.presence), (asked[0], values));
+            }
+            for loss in &rule.losses {
+                let name = format!("{} removes {}", system.name, members[loss.presence].name);
+                drafts.losses.insert((number, loss.presence), draft(system.group, name, bool, number)[0]);
+            }
+        }
+        drafts
+    }
+}
+
+impl Columns {
+    /// The columns of a component as rules see it: fresh, they are what its owner made, before anything is added or removed.
+    pub fn seen(&self, place: Place, when: When) -> Vec<ColumnId> {
+        match self.drafts.made.get(&place) {
+            Some(made) if when == When::Fresh => made.clone(),
+            _ => self.of(place),
+        }
+    }
+
+    /// What a system of the scenario writes.
+    pub fn written(&self, number: usize, system: &types::System<'_>, model: &Model<'_>) -> Vec<ColumnId> {
+        let mut written: Vec<ColumnId> = system.owns.iter().flat_map(|place| self.seen(*place, When::Fresh)).collect();
+        written.extend(
+            system.owns.iter().filter_map(|place| mark_of(model, *place)).flat_map(|mark| self.seen(mark, When::Fresh)),
+        );
+        let Some(rule) = &system.body else { return written };
+        for gain in &rule.gains {
+            let (asked, values) = &self.drafts.gains[&(number, gain.presence)];
+            written.push(*asked);
+            written.extend(values.iter().flatten());
+        }
+        written.extend(rule.losses.iter().map(|loss| self.drafts.losses[&(number, loss.presence)]));
+        written
+    }
+}
+
+/// The member that says whether another was assigned, if anybody asks.
+fn mark_of(model: &Model<'_>, place: Place) -> Option<Place> {
+    let members = &model.groups[place.group].members;
+    let mark = members.iter().position(|member| member.role == Role::Mark(place.member))?;
+    Some(Place { member: mark, ..place })
+}
+
+impl Flattener<'_> {
+    /// Stores what a rule makes of what it owns, and whether it was assigned.
+    pub(super) fn made(&mut self, rule: &RuleBody) {
+        let Some(world) = self.world else { return };
+        for (place, local, span) in &rule.stores {
+            let values = self.locals.get(local).cloned().unwrap_or_default();
+            self.make(world, *place, values, *span);
+        }
+        for (place, local) in &rule.marks {
+            let Some(mark) = mark_of(world.model, *place) else { continue };
+            let values = self.locals.get(local).cloned().unwrap_or_default();
+            let span = world.model.groups[mark.group].members[mark.member].span;
+            self.make(world, mark, values, span);
+        }
+    }
+
+    /// Stores the lanes of a member; of rows without the component nothing.
+    fn make(&mut self, world: &World<'_>, place: Place, values: Vec<ValueId>, span: diptych_protocol::program::Span) {
+        let member = &world.model.groups[place.group].members[place.member];
+        let has = member.presence.and_then(|presence| {
+            let presence = Place { member: presence, ..place };
+            self.read(presence, When::Prev, &Whose::Own).first().copied()
+        });
+        let zeros = self.lanes(&Typed::zero(member.ty));
+        let columns = world.places.seen(place, When::Fresh);
+        for ((column, value), zero) in columns.into_iter().zip(values).zip(zeros) {
+            let value = match has {
+                Some(has) => self.push(member.ty.scalar, Op::Select(has, value, zero)),
+                None => value,
+            };
+            self.builder.store(Store { column, value, span });
+        }
+    }
+
+    /// Stores which components a rule asks to be added and removed.
+    pub(super) fn asked(&mut self, number: usize, rule: &RuleBody) {
+        let Some(world) = self.world else { return };
+        let drafts = &world.places.drafts;
+        let span = world.model.systems[number].span;
+        let store = |this: &mut Self, columns: &[ColumnId], local: Local| {
+            let values = this.locals.get(&local).cloned().unwrap_or_default();
+            columns.iter().zip(values).for_each(|(&column, value)| this.builder.store(Store { column, value, span }));
+        };
+        for gain in &rule.gains {
+            let (asked, values) = &drafts.gains[&(number, gain.presence)];
+            store(self, &[*asked], gain.asked);
+            values.iter().zip(&gain.values).for_each(|(columns, local)| store(self, columns, *local));
+        }
+        for loss in &rule.losses {
+            store(self, &[drafts.losses[&(number, loss.presence)]], loss.asked);
+        }
+    }
+}
+
+/// Appends the systems that put drafts together, one a component.
+pub(super) fn systems(world: &World<'_>, bodies: &mut Bodies, systems: &mut Table<SystemId, System>) {
+    for gained in &world.places.gained {
+        let group = &world.model.groups[gained.group];
+        let component = group.members.iter().find(|it| it.presence == Some(gained.presence) && it.role == Role::Value);
+        let Some(component) = component.map(|member| &member.component) else { continue };
+        let name = format!("{component} of {} comes and goes", group.name);
+        let body = bodies.make(world, gained.group, format!("system {name}"), |flattener| {
+            flattener.names = Names::Prev;
+            flattener.put_together(world, *gained);
+        });
+        let made = &bodies.bodies[body];
+        let fresh = made.ops.values().filter_map(|typed| match typed.op {
+            Op::Read { column, when: When::Fresh, .. } => Some(Read { column, when: When::Fresh, reach: Reach::Own }),
+            _ => None,
+        });
+        let _: SystemId = systems.push(System {
+            group: GroupId::new(gained.group as u32),
+            owns: made.stores.iter().map(|store| store.column).collect(),
+            reads: fresh.collect(),
+            indexes: Vec::new(),
+            inverses: Vec::new(),
+            code: Code::Body(body),
+            only: None,
+            constants: Vec::new(),
+            batch_rows: None,
+            span: group.members[gained.presence].span,
+            name,
+        });
+    }
+}
+
+impl Flattener<'_> {
+    fn put_together(&mut self, world: &World<'_>, gained: Gained) {
+        let drafts = &world.places.drafts;
+        let fresh = |this: &mut Self, column: ColumnId, scalar: Scalar| {
+            this.push(scalar, Op::Read { column, when: When::Fresh, at: At::Own })
+        };
+        let never = self.builder.constant(Value::Bool(false));
+        let presence = Place { group: gained.group, member: gained.presence };
+        let Some(&has) = self.read(presence, When::Prev, &Whose::Own).first() else { return };
+        let lacks = self.unary(Scalar::Bool, Unary::Not, has);
+        let mut lost = never;
+        let of_group = world.model.systems.iter().enumerate().filter(|(_, system)| system.group == gained.group);
+        let numbers: Vec<usize> = of_group.map(|(number, _)| number).collect();
+        for column in numbers.iter().filter_map(|number| drafts.losses.get(&(*number, gained.presence))) {
+            let asked = fresh(self, *column, Scalar::Bool);
+            lost = self.binary(Scalar::Bool, Binary::Or, lost, asked);
+        }
+        let kept = self.unary(Scalar::Bool, Unary::Not, lost);
+        let stays = self.binary(Scalar::Bool, Binary::And, has, kept);
+        let gains: Vec<&(ColumnId, Vec<Vec<ColumnId>>)> =
+            numbers.iter().filter_map(|number| drafts.gains.get(&(*number, gained.presence))).collect();
+        let mut begins = Vec::new();
+        let mut now = stays;
+        for (asked, _) in &gains {
+            let asked = fresh(self, *asked, Scalar::Bool);
+            let begun = self.binary(Scalar::Bool, Binary::And, lacks, asked);
+            now = self.binary(Scalar::Bool, Binary::Or, now, begun);
+            begins.push(begun);
+        }
+        let span = world.model.groups[gained.group].members[gained.presence].span;
+        for column in world.places.of(presence) {
+            self.builder.store(Store { column, value: now, span });
+        }
+        let mut leaf = 0;
+        for (place, member) in gained.parts(world.model) {
+            let scalar = member.ty.scalar;
+            let mark = matches!(member.role, Role::Mark(_));
+            let zeros = self.lanes(&Typed::zero(member.ty));
+            let base: Vec<ValueId> = match (drafts.made.get(&place), mark) {
+                (Some(made), _) => made.iter().map(|column| fresh(self, *column, scalar)).collect(),
+                (None, true) => vec![never],
+                (None, false) => {
+                    let kind = Kind::Read { place, when: When::Prev, whose: Whose::Own };
+                    self.lanes(&Typed { ty: member.ty, kind })
+                }
+            };
+            for (lane, column) in world.places.of(place).into_iter().enumerate() {
+                let mut value = self.push(scalar, Op::Select(stays, base[lane], zeros[lane]));
+                // The first in the text goes over those behind it.
+                for ((_, values), begun) in gains.iter().zip(&begins).rev() {
+                    let first = match mark {
+                        true => self.builder.constant(Value::Bool(true)),
+                        false => fresh(self, values[leaf][lane], scalar),
+                    };
+                    value = self.push(scalar, Op::Select(*begun, first, value));
+                }
+                self.builder.store(Store { column, value, span });
+            }
+            leaf += usize::from(!mark);
+        }
+    }
+}

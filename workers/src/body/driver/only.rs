@@ -1,0 +1,119 @@
+//! Rows that a system looks at: those for which its condition holds. The others keep what they have.
+//!
+//! The condition is computed for all rows of the batch, which reads what it asks for and no more. Where it holds for few of
+//! them, these alone are brought to the body, side by side, and of the others only those are copied whose panel does not hold
+//! the right values already ([`diptych_protocol::chosen`]). Where it holds for most, the body goes over all rows as if
+//! there were no condition: its own operations have it, too. Which of both it is shows in no bit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diptych_protocol::access::AccessError;
+use diptych_protocol::id::{BodyId, ColumnId, RowRange};
+use diptych_protocol::program::{Program, Reach, When};
+use diptych_protocol::values::{Values, ValuesMut};
+use diptych_protocol::view::Batch;
+
+use super::panel::Panel;
+use crate::body::Backend;
+use crate::body::column::pair;
+use crate::finished::{FinishedBody, STRETCH};
+
+/// The condition of a system, and what it found.
+pub(super) struct Only {
+    condition: FinishedBody,
+    /// A bit for each of the batch's rows, from its first on.
+    bits: Vec<u64>,
+    /// The rows that are looked at, ascending.
+    rows: Vec<u32>,
+    /// Places in the batch of rows that are not, and have to be copied.
+    stale: Vec<u32>,
+}
+
+/// The rows of a batch that are looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Few<'a> {
+    first: u32,
+    bits: &'a [u64],
+    /// Their numbers, ascending.
+    pub rows: &'a [u32],
+    /// Places in the batch of others, which have to be copied.
+    stale: &'a [u32],
+}
+
+impl Few<'_> {
+    /// Whether a row of the batch is among them.
+    #[inline]
+    pub fn has(&self, row: u32) -> bool {
+        let at = (row - self.first) as usize;
+        self.bits[at / 64] >> (at % 64) & 1 != 0
+    }
+
+    /// Brings what the others keep to a panel of `next`.
+    pub fn keep(&self, batch: &Batch<'_, '_>, column: ColumnId, panel: &mut Panel<'_>) {
+        match panel.here() {
+            ValuesMut::Bool(marks) if batch.program().columns[column].mark => marks.fill(0),
+            panel => copy(batch.read_values(column, When::Prev, Reach::Own), panel, self.stale),
+        }
+    }
+}
+
+impl Only {
+    /// For a verified condition.
+    pub fn new(program: &Program, condition: BodyId, backend: Backend) -> Result<Self, AccessError> {
+        let condition = FinishedBody::new(program, &program.bodies[condition], STRETCH, backend)?;
+        Ok(Self { condition, bits: Vec::new(), rows: Vec::new(), stale: Vec::new() })
+    }
+
+    /// Finds the rows of a batch, and says so for the next frame; nothing if they are most of all.
+    pub fn choose(&mut self, batch: &Batch<'_, '_>) -> Option<Few<'_>> {
+        let Self { condition, bits, rows, stale } = self;
+        bits.clear();
+        let mut next = batch.rows.start;
+        while next < batch.rows.end {
+            let stretch = RowRange::new(next, batch.rows.end.min(next + STRETCH as u32));
+            condition.run_own(batch, stretch);
+            let Values::Bool(truths) = condition.result(0, stretch.len()) else {
+                unreachable!("a verified condition gives a truth value")
+            };
+            // Stretches are whole words, but for the last.
+            bits.extend(
+                truths
+                    .chunks(64)
+                    .map(|word| word.iter().enumerate().fold(0, |bits, (at, holds)| bits | u64::from(*holds) << at)),
+            );
+            next = stretch.end;
+        }
+        let view = batch.chosen();
+        let count: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        view.now.iter().zip(&*bits).for_each(|(to, word)| to.store(*word, Ordering::Relaxed));
+        if 2 * count as usize > batch.rows.len() {
+            return None;
+        }
+        let of = |words: Option<&[AtomicU64]>, at: usize, none: u64| {
+            words.map_or(none, |words| words[at].load(Ordering::Relaxed))
+        };
+        rows.clear();
+        stale.clear();
+        for (at, word) in bits.iter().enumerate() {
+            let left = batch.rows.len() - 64 * at;
+            let there = if left < 64 { (1 << left) - 1 } else { u64::MAX };
+            let old = (of(view.before, at, u64::MAX) | of(view.edited, at, 0)) & !word & there;
+            each(*word, |bit| rows.push(batch.rows.start + 64 * at as u32 + bit));
+            each(old, |bit| stale.push(64 * at as u32 + bit));
+        }
+        Some(Few { first: batch.rows.start, bits, rows, stale })
+    }
+}
+
+fn copy(from: Values<'_>, to: &mut ValuesMut<'_>, places: &[u32]) {
+    pair!(Values, ValuesMut, from, to, (from, to) => {
+        places.iter().for_each(|place| to[*place as usize] = from[*place as usize]);
+    });
+}
+
+fn each(mut word: u64, mut f: impl FnMut(u32)) {
+    while word != 0 {
+        f(word.trailing_zeros());
+        word &= word - 1;
+    }
+}
