@@ -169,7 +169,7 @@ fn batches(program: &Program, domain: Domain) -> String {
         Domain::Slots { batch_rows, .. } => format!("{count} x {} slots", HumanCount(batch_rows.into())),
         Domain::Chunks(_) | Domain::Targets(_) | Domain::Ranks { .. } => format!("{count} x 1 chunk"),
         Domain::Blocks(_) => format!("{count} x 1 block"),
-        Domain::Births(_) | Domain::Removals(_) => format!("{count} x 1 list"),
+        Domain::Births(_) => format!("{count} x 1 list"),
         Domain::Once => "1".to_string(),
     }
 }

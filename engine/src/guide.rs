@@ -228,6 +228,47 @@
 //! }
 //! ```
 //!
+//! # Births and ends
+//!
+//! Rows of a group that comes and goes (`group grass[100, max 10_000]`) are born and end by a system's query, too. The
+//! scenario says `spawns grass` and `despawns grass`; nothing is seen of it before the frame is over.
+//!
+//! ```
+//! # use diptych::prelude::*;
+//! # #[derive(Clone, Copy, Component)]
+//! # struct Position { x: f32 }
+//! # #[derive(Clone, Copy, Component)]
+//! # struct Age(u32);
+//! # struct Grow;
+//! impl System for Grow {
+//!     const NAME: &'static str = "grow";
+//!     // Newborn rows have all that rows of their group have.
+//!     type Query = (Prev<Position>, Own<Age>, Spawn<(Position, Age)>, Despawn);
+//!     type Scratch = ();
+//!
+//!     fn new(_: &mut Setup<'_, '_>) -> Result<Self, AccessError> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn run(&self, view: View<'_, Self::Query>, _: &Frame<'_>, (): &mut ()) -> Result<(), Fault> {
+//!         for (position, mut age, births, end) in view {
+//!             age.0 += 1;
+//!             if age.0 % 10 == 0 {
+//!                 births.spawn((Position { x: position.x + 1.0 }, Age(0)))?;
+//!             }
+//!             if age.0 > 25 {
+//!                 end.despawn();
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
+//! `Any<Despawn>` ends any row of the own group, by its number, `Of<G, Despawn>` any of another one, and `Of<G, Spawn<...>>`
+//! lets rows be born there. A batch has room for one birth a row; `spawns grass[max 4]` makes room for four. Beyond it
+//! [`spawn`](crate::system::Births::spawn) gives an error, which ends the run. The example `meadow` does all of it.
+//!
 //! # The same bits
 //!
 //! A run gives the same bits at any number of workers, whoever dies on the way. A system in Rust has to hold up its end:

@@ -36,8 +36,9 @@ pub use diptych_workers::system;
 pub mod prelude {
     pub use crate::app::App;
     pub use crate::system::{
-        AccessError, All, Any, Around, Component, Draw, Drawn, Entity, EntityView, Fault, Frame, Fresh, Group, Id, Mut,
-        Near, Of, Own, Prev, Ref, Reference, Setup, System, Tree, View, math, wide,
+        AccessError, All, Any, Around, Births, Component, Despawn, Draw, Drawn, End, Ends, Entity, EntityView, Fault,
+        Frame, Fresh, Group, Id, Mut, Near, Of, Own, Prev, Ref, Reference, Setup, Spawn, System, Tree, View, math,
+        wide,
     };
 }
 

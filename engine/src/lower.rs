@@ -258,7 +258,12 @@ fn lower_system(
             reads.extend(named.map(|column| Read { column, when: When::Prev, reach: Reach::Any }));
             Code::Body(body)
         }
-        (None, Some(kernel)) => Code::Native(kernel.text.clone()),
+        (None, Some(kernel)) => {
+            for (number, declared) in (0..).zip(&system.edits) {
+                let _: EditId = edits.push(births::declared(id, number, declared, world));
+            }
+            Code::Native(kernel.text.clone())
+        }
         (None, None) => Code::Native(String::new()),
     };
     System {

@@ -287,10 +287,10 @@ fn living(program: &Program) -> Vec<GroupId> {
     program.groups.iter().filter(|(_, group)| group.living.is_some()).map(|(id, _)| id).collect()
 }
 
-/// Births and ends: phase by phase, all living groups together.
+/// Births and ends: phase by phase, all groups together.
 fn edits(program: &mut Program) -> Vec<Stage> {
     let mut stages: BTreeMap<EditPhase, Vec<StepId>> = BTreeMap::new();
-    for group in living(program) {
+    for group in program.groups.ids().collect::<Vec<_>>() {
         for (phase, domain) in verify::edits::phases_of(program, group) {
             let step = edit_step(program, group, phase, domain);
             // Gaps are closed beside births.
@@ -305,11 +305,11 @@ fn edit_step(program: &mut Program, group: GroupId, phase: EditPhase, domain: Do
     let name = match phase {
         EditPhase::Begin => "begin",
         EditPhase::CatchUp => "catch up",
-        EditPhase::Mark => "mark",
         EditPhase::Count => "count",
         EditPhase::Place => "place",
         EditPhase::Births => "births",
         EditPhase::Gaps => "gaps",
+        EditPhase::Refer => "refer",
     };
     let name = format!("{} {name}", program.groups[group].name);
     program.steps.push(Step { name, work: Work::Edit(group, phase), domain })

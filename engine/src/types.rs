@@ -40,7 +40,7 @@ use crate::diagnostic::Diagnostics;
 use crate::resolve::Names;
 use crate::syntax::ast;
 use crate::table::Column;
-pub use crate::types::births::{Change, Edit};
+pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
@@ -305,6 +305,8 @@ pub struct System<'a> {
     pub inverses: Vec<usize>,
     pub matchings: Vec<usize>,
     pub constants: Vec<(String, Value)>,
+    /// The births and ends that a native system asks for.
+    pub edits: Vec<Declared>,
     pub batch_rows: Option<u32>,
 }
 

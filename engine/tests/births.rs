@@ -4,10 +4,12 @@ mod support;
 
 use diptych::compile::{Settings, compile};
 use diptych::source::Source;
-use diptych_protocol::body::{At, Binary, Op};
+use diptych_protocol::body::{Ask, At, Binary, Op};
+use diptych_protocol::edits;
 use diptych_protocol::id::{ColumnId, EditId, GroupId, StepId, SystemId};
 use diptych_protocol::program::{
-    Change, Code, Column, Domain, EditPhase, Inverse, Living, Origin, Program, Span, StageKind, Step, When, Work,
+    Change, Code, Column, Domain, EditPhase, Inverse, Living, Newborn, Origin, Program, Span, StageKind, Step, Turns,
+    When, Work,
 };
 use diptych_protocol::raster::{Raster, Rim};
 use diptych_protocol::types::{NO_ROW, Type};
@@ -83,11 +85,11 @@ fn a_group_with_a_most_has_names_a_directory_and_phases() {
             _ => None,
         })
         .collect();
-    use EditPhase::{Births, CatchUp, Count, Gaps, Mark, Place};
-    assert_eq!(phases, [CatchUp, Mark, Count, Place, Births, Gaps]);
-    let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(7).collect();
+    use EditPhase::{Births, CatchUp, Count, Gaps, Place};
+    assert_eq!(phases, [CatchUp, Count, Place, Births, Gaps]);
+    let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(6).collect();
     use StageKind::{Commit, Edit, Reduce};
-    assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit, Edit]);
+    assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit]);
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn what_a_birth_leaves_to_the_blueprint_is_drawn_for_it_and_only_where_it_happen
     let program = world();
     let Code::Body(body) = program.systems[SystemId(0)].code else { panic!("a body") };
     let body = &program.bodies[body];
-    let Change::Birth { when, values } = &program.edits[BIRTH].change else { panic!("a birth") };
+    let Change::Birth { when, values, .. } = &program.edits[BIRTH].change else { panic!("a birth") };
     let size = values.iter().find(|(column, _)| program.columns[*column].component == "Size").map(|(_, place)| *place);
     let size = body.ops[body.results[usize::from(size.unwrap_or(NO_ROW as u16))]].op;
     let Op::Select(under, drawn, _) = size else { panic!("chosen where a row is born: {size:?}") };
@@ -193,7 +195,7 @@ fn edits_take_results_that_are_theirs() {
         p.bodies[body].results.extend(last);
     };
     broken(given, "it gives results that no edit takes");
-    broken(|p| p.systems[SystemId(0)].code = Code::Native("k".into()), "only bodies ask for it");
+    broken(|p| p.systems[SystemId(0)].code = Code::Carry, "nobody asks for it");
 }
 
 fn step(p: &Program, phase: EditPhase) -> StepId {
@@ -216,7 +218,6 @@ fn phases_stand_in_order_behind_all_systems() {
     };
     broken(swapped, through);
     let divides = "its domain is not what its work divides";
-    broken(|p| of_step(p, EditPhase::Mark).domain = Domain::Once, divides);
     broken(|p| of_step(p, EditPhase::Gaps).domain = Domain::Births(CELLS), divides);
     broken(|p| of_step(p, EditPhase::Begin).work = Work::Edit(CELLS, EditPhase::Count), "names its entities once");
     let early = |p: &mut Program| {
@@ -250,4 +251,92 @@ fn nobody_goes_over_a_directory_or_takes_a_rows_number_for_its_name() {
         }
     };
     broken(numbered, "it uses what is not declared, or not there");
+}
+
+/// Births in loops, references to the newborn rows, ends in loops.
+fn litters() -> Program {
+    compiled(
+        "component Size = f32\ncomponent Mother = entity of cells\ncomponent Child = entity of cells\n\
+         group cells[1_000, max 5_000] { Size = 1, Mother = self, Child = none }\n\
+         group stones[10] { Size = 1, Child = none }\n\
+         system bear for cells owns Child {\n\
+             let mut last = Child\n\
+             for i in 0 .. 3 { if chance(0.1) { last = spawn cells { Mother = last } } }\n\
+             for x in cells by Mother { if chance(0.1) { despawn x } }\n\
+             Child = last\n\
+         }\n\
+         system drop for stones owns Child, Size { Size = 2\nChild = spawn cells { Mother = none } }\n\
+         signal size = mean(stones: Size)\n",
+    )
+}
+
+#[track_caller]
+fn broken_litters(spoil: impl Fn(&mut Program), with: &str) {
+    let mut program = litters();
+    assert_eq!(verify(&program), Ok(()));
+    spoil(&mut program);
+    let violations = verify(&program).err().unwrap_or_default();
+    assert!(violations.iter().any(|it| it.to_string().contains(with)), "{violations:?}");
+}
+
+#[test]
+fn columns_that_may_hold_newborn_rows_are_gone_over_when_all_rows_have_their_place() {
+    let program = litters();
+    let held: Vec<String> = (edits::holders(&program).iter())
+        .map(|(index, _)| {
+            let column = &program.columns[*index];
+            format!("{} of {}", column.component, program.groups[column.group].name)
+        })
+        .collect();
+    assert_eq!(held, ["Mother of cells", "Child of cells", "Child of stones"]);
+    let refers = |stage: &&diptych_protocol::program::Stage| {
+        let refer = |step: &&StepId| matches!(program.steps[**step].work, Work::Edit(_, EditPhase::Refer));
+        stage.steps.iter().filter(refer).count()
+    };
+    let stages: Vec<usize> = program.schedule.frame.iter().map(|stage| refers(&stage)).collect();
+    assert_eq!(stages.iter().rev().take(4).collect::<Vec<_>>(), [&0, &0, &2, &0]);
+    // Where nobody is referred to, nothing is gone over.
+    assert!(edits::holders(&world()).is_empty());
+    let after = "references to newborn rows are made when all rows are where they will be";
+    let early = |p: &mut Program| {
+        let at = p.schedule.frame.iter().rposition(|stage| stage.kind == StageKind::Edit).unwrap();
+        let last = p.schedule.frame.remove(at);
+        p.schedule.frame[at - 1].steps.extend(last.steps);
+    };
+    broken_litters(early, after);
+}
+
+#[test]
+fn what_turns_ask_for_is_heard_by_one_edit() {
+    let program = litters();
+    let Code::Body(body) = program.systems[SystemId(0)].code else { panic!("a body") };
+    let asks = program.bodies[body].asks();
+    assert_eq!(asks.iter().map(|ask| ask.number).collect::<Vec<_>>(), [0, 1]);
+    let turns: Vec<Option<Turns>> = program.edits.values().map(|edit| edit.turns).collect();
+    assert_eq!(turns, [Some(Turns { ask: 0, most: 3 }), Some(Turns { ask: 1, most: 1 }), None]);
+    let turns = |p: &mut Program, change: fn(&mut Turns)| {
+        if let Some(turns) = &mut p.edits[EditId(0)].turns {
+            change(turns);
+        }
+    };
+    broken_litters(|p| turns(p, |it| it.most = 0), "a row asks for too many births, or for none");
+    broken_litters(|p| turns(p, |it| it.most = 257), "a row asks for too many births, or for none");
+    broken_litters(|p| turns(p, |it| it.ask = 1), "a result serves two edits");
+    broken_litters(|p| turns(p, |it| it.ask = 9), "its turns ask for what no edit takes");
+    let loops = |p: &mut Program, change: fn(&mut Ask)| {
+        let Code::Body(body) = p.systems[SystemId(0)].code else { return };
+        p.bodies[body].loops.iter_mut().for_each(|(_, it)| it.asks.iter_mut().for_each(change));
+    };
+    broken_litters(|p| loops(p, |ask| ask.when = ask.values[0]), "a turn asks with what it does not have");
+    broken_litters(|p| loops(p, |ask| ask.number += 1), "its turns ask for what no edit takes");
+    let newborn = |p: &mut Program, edit: u32, change: fn(&mut Newborn)| {
+        if let Change::Birth { newborn: Some(newborn), .. } = &mut p.edits[EditId(edit)].change {
+            change(newborn);
+        }
+    };
+    let another = "newborn rows have a name for each request, and no other's";
+    broken_litters(|p| newborn(p, 2, |it| it.first -= 1), another);
+    broken_litters(|p| newborn(p, 2, |it| it.count = u32::MAX / 2 + 1), another);
+    broken_litters(|p| newborn(p, 0, |it| it.count -= 1), another);
+    broken_litters(|p| newborn(p, 0, |it| it.first = 7), "known by a name that no entity has");
 }

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use bytemuck::Pod;
 
-use crate::id::{ColumnId, IndexId, SystemId};
-use crate::program::{Program, Reach, System, When};
+use crate::id::{ColumnId, EditId, GroupId, IndexId, SystemId};
+use crate::program::{Change, Edit, Program, Reach, System, When};
 use crate::types::{Scalar, Value};
 
 /// A Rust type that a column's rows are seen as.
@@ -145,6 +145,19 @@ impl<'p> Access<'p> {
         let columns = self.lanes::<T, LANES>(name, "owns", |c| self.system().owns.contains(&c))?;
         self.bound.extend(columns);
         Ok(Own { columns, system: self.id, element: PhantomData })
+    }
+
+    /// The births into a group, or the ends of its rows, that the system declares; nothing if it does not.
+    pub fn edit(&self, group: GroupId, births: bool) -> Option<EditId> {
+        let mut edits = self.program.edits_of(self.id);
+        let found =
+            edits.find(|(_, edit)| edit.group == group && matches!(edit.change, Change::Birth { .. }) == births);
+        found.map(|(id, _)| id)
+    }
+
+    /// All that it declares of births and ends.
+    pub fn edits(&self) -> impl Iterator<Item = (EditId, &'p Edit)> {
+        self.program.edits_of(self.id)
     }
 
     /// The system's index: needs `index NAME`, once.

@@ -10,7 +10,8 @@
 //! [`Loop::end`]. What a loop remembers from turn to turn is *carried*: row by row, one turn after another, in the
 //! canonical order of what it goes over. A turn counts only for rows where [`Loop::active`] is true: for the others
 //! the carried values stay as they are, bit for bit. Rows where [`Loop::mask`] is false make no turn at all.
-//! After the loop the carried values are read by [`Op::Result`]; nothing else of a body can be used outside.
+//! After the loop the carried values are read by [`Op::Result`]; nothing else of a body can be used outside. But a turn
+//! can *ask* for something ([`Ask`]), which whoever runs the body hears of.
 //!
 //! Each row sees its turns in the same order whatever block or lane it is in, so that neither shows in the bits.
 //!
@@ -49,6 +50,13 @@ impl Body {
     /// Appends an operation.
     pub fn push(&mut self, scalar: Scalar, op: Op) -> ValueId {
         self.ops.push(Typed { scalar, op })
+    }
+
+    /// What the turns of its loops ask for, by their numbers.
+    pub fn asks(&self) -> Vec<&Ask> {
+        let mut all: Vec<&Ask> = self.loops.values().flat_map(|it| &it.asks).collect();
+        all.sort_by_key(|ask| ask.number);
+        all
     }
 
     /// Whether it needs the number of the own row: to compute with, or to tell it from others.
@@ -213,6 +221,30 @@ pub struct Loop {
     pub active: Option<ValueId>,
     /// What it remembers.
     pub carried: Vec<Carried>,
+    /// What its turns ask for.
+    pub asks: Vec<Ask>,
+}
+
+/// What a turn of a loop asks for, where it counts and this is true: a request of the own row, with values. The requests of
+/// a row come in the order of its turns. Only bodies of systems ask.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Ask {
+    /// Which of the body's: from 0 on, each once.
+    pub number: u16,
+    /// Whether the turn asks (`bool`).
+    pub when: ValueId,
+    /// With which values.
+    pub values: Vec<ValueId>,
+}
+
+impl Ask {
+    /// The value of a place: the first is the condition.
+    pub fn value(&self, place: u16) -> Option<ValueId> {
+        match place.checked_sub(1) {
+            None => Some(self.when),
+            Some(place) => self.values.get(usize::from(place)).copied(),
+        }
+    }
 }
 
 /// What a loop goes over, in which order.
@@ -382,7 +414,8 @@ impl Loop {
         };
         let carried = self.carried.iter().flat_map(|it| [Some(it.start), Some(it.update.value()), it.update.when()]);
         let from = self.over.from().iter().copied();
-        ends.into_iter().chain([self.mask, self.active]).chain(carried).flatten().chain(from)
+        let asks = self.asks.iter().flat_map(|ask| std::iter::once(ask.when).chain(ask.values.iter().copied()));
+        ends.into_iter().chain([self.mask, self.active]).chain(carried).flatten().chain(from).chain(asks)
     }
 
     /// The operations of its body.

@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::edits::{Balance, EditPlaces, LivingPlaces, RecordPlaces};
+use crate::edits::{self, Balance, EditPlaces, LivingPlaces, NamePlaces, Newborn, RecordPlaces};
 use crate::id::{ColumnId, EditId, GroupId, Tick};
 use crate::layout::Words;
 use crate::memory::Memory;
@@ -23,9 +23,9 @@ use crate::view::Batch;
 pub enum Record<'b> {
     /// A bit for each own row: it ends. All words are written.
     Marks(&'b [AtomicU64]),
-    /// Rows that end, and how many.
-    Rows(&'b AtomicU32, &'b mut [u32]),
-    /// How many rows are born. Their values go beside it.
+    /// A bit for each row of the edit's group: those that are set end.
+    Bits(&'b [AtomicU64]),
+    /// How many rows are born. Their values go beside it, then their names.
     Births(&'b AtomicU32),
 }
 
@@ -34,6 +34,7 @@ pub struct Ended<'b> {
     memory: &'b Memory,
     records: &'b Table<EditId, EditPlaces>,
     books: &'b LivingPlaces,
+    removed: &'b [AtomicU64],
     /// Rows before anything ends.
     pub rows: u32,
 }
@@ -47,10 +48,10 @@ impl Ended<'_> {
     pub fn word(&self, number: usize) -> u64 {
         assert!((number as u64) < u64::from(self.rows).div_ceil(64), "a word beyond the rows");
         let bits = |words: Words<u64>| self.memory.words::<AtomicU64>(words)[number].load(Ordering::Relaxed);
-        let removed = if self.books.removing.is_empty() { 0 } else { bits(self.books.removed) };
+        let removed = self.removed.get(number).map_or(0, |word| word.load(Ordering::Relaxed));
         self.books.marking.iter().fold(removed, |all, edit| match self.records[*edit].record {
             RecordPlaces::Marks(words) => all | bits(words),
-            RecordPlaces::Rows { .. } | RecordPlaces::Births { .. } => all,
+            RecordPlaces::Bits | RecordPlaces::Births { .. } => all,
         })
     }
 }
@@ -77,7 +78,7 @@ pub struct CatchUpView<'b> {
     pub touched: &'b [AtomicU64],
     /// Those that this tick touches: to be cleared.
     pub clear: &'b [AtomicU64],
-    /// Those that lists say end: to be cleared.
+    /// Those that ended in the tick before: to be cleared for the next one.
     pub removed: &'b [AtomicU64],
     /// The entity of each of the block's rows, of `prev`.
     pub entities: &'b [u32],
@@ -85,16 +86,6 @@ pub struct CatchUpView<'b> {
     pub directory: &'b [u32],
     /// That of `next`.
     pub next_directory: &'b [AtomicU32],
-}
-
-/// A part of a list of rows that end.
-pub struct MarkView<'b> {
-    /// The rows, any number of times each; those that are not there count for nothing.
-    pub rows: &'b [u32],
-    /// How many rows there are.
-    pub count: u32,
-    /// Where they are marked.
-    pub removed: &'b [AtomicU64],
 }
 
 /// What balances births and ends.
@@ -143,9 +134,45 @@ pub struct PlacedView<'b> {
     pub touched: &'b [AtomicU64],
 }
 
+/// What a batch of births writes.
+pub struct BornView<'b> {
+    /// Their numbers.
+    pub numbers: Range<u32>,
+    /// The name of each, if they have such.
+    pub names: &'b [u32],
+    /// Which names these are.
+    pub newborn: Option<Newborn>,
+    /// The row of each name.
+    pub rows: &'b [AtomicU32],
+}
+
+/// A column of references, of a block's rows, that may hold the names of newborn rows.
+pub struct HolderView<'b> {
+    /// The block's first row.
+    pub first: u32,
+    /// The index of each reference, of as many rows as there are.
+    pub indexes: &'b [AtomicU32],
+    /// Its life.
+    pub lives: &'b [AtomicU32],
+    /// Where the column keeps what no frame touches: the block's rows that this one touched.
+    pub touched: Option<&'b [AtomicU64]>,
+}
+
+/// Who the newborn rows of an edit have become.
+pub struct NewbornView<'b> {
+    /// Their names.
+    pub newborn: Newborn,
+    /// The row of each name.
+    pub rows: &'b [AtomicU32],
+    /// The entity of each row of the group that they are born into.
+    pub entities: &'b [AtomicU32],
+    /// Its life.
+    pub generations: &'b [AtomicU32],
+}
+
 impl Batch<'_, '_> {
     /// Room to record what the batch's rows ask for; of rows that are born also for their values, a column each in the order
-    /// of the edit.
+    /// of the edit, and for their names, if they have such.
     ///
     /// # Panics
     /// If another system runs than the edit's, or it takes an edit twice or not in their order.
@@ -154,17 +181,12 @@ impl Batch<'_, '_> {
         assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
         self.take_edit(edit);
         let number = self.number.0 as usize;
-        let own = |rows: usize| number * rows..(number + 1) * rows;
         let record = match &places.record {
             RecordPlaces::Marks(words) => {
                 let words = &memory.words::<AtomicU64>(*words)[self.rows.start as usize / 64..];
                 Record::Marks(&words[..self.rows.len().div_ceil(64)])
             }
-            RecordPlaces::Rows { counts, rows } => {
-                // SAFETY: each batch writes its own part of the list, and its system takes an edit once.
-                let own = unsafe { self.array_mut(*rows, own(places.batch_rows as usize)) };
-                Record::Rows(&memory.words(*counts)[number], own)
-            }
+            RecordPlaces::Bits => Record::Bits(self.ended_bits(self.program().edits[edit].group, self.tick.0 & 1)),
             RecordPlaces::Births { counts, .. } => Record::Births(&memory.words(*counts)[number]),
         };
         (record, self.record_births(places))
@@ -172,18 +194,27 @@ impl Batch<'_, '_> {
 
     /// Room for the values of the rows that the batch's rows ask to be born. For [`Self::record`].
     fn record_births<'b>(&'b self, places: &'b EditPlaces) -> impl Iterator<Item = ValuesMut<'b>> {
-        let values = match &places.record {
-            RecordPlaces::Births { values, .. } => values.as_slice(),
-            RecordPlaces::Marks(_) | RecordPlaces::Rows { .. } => &[],
+        let (values, names) = match &places.record {
+            RecordPlaces::Births { values, names, .. } => (values.as_slice(), *names),
+            RecordPlaces::Marks(_) | RecordPlaces::Bits => (&[][..], None),
         };
-        let (number, rows) = (self.number.0 as usize, places.batch_rows as usize);
-        values.iter().map(move |(column, place)| {
+        let (number, rows) = (self.number.0 as usize, places.room as usize);
+        let values = values.iter().map(move |(column, place)| {
             let scalar = self.program().columns[*column].scalar;
             let offset = place.offset + number * rows * scalar.size();
             assert!((number + 1) * rows * scalar.size() <= place.len, "a batch beyond its list");
             // SAFETY: each batch writes its own part of each list, and its system takes an edit once.
             unsafe { values_at(self, scalar, offset, rows) }
-        })
+        });
+        // SAFETY: as for values.
+        let list = |it: NamePlaces| unsafe { self.array_mut(it.names, number * rows..(number + 1) * rows) };
+        values.chain(names.map(list).map(ValuesMut::U32))
+    }
+
+    /// The bits of the rows of a group that anybody ends, of even or odd ticks.
+    fn ended_bits(&self, group: GroupId, parity: u32) -> &[AtomicU64] {
+        let books = self.track().layout.edits.books[group].as_ref();
+        books.map_or(&[], |books| self.track().memory.words(books.removed[parity as usize]))
     }
 
     fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
@@ -262,7 +293,7 @@ impl Batch<'_, '_> {
             CatchUpView {
                 touched: self.bits(books.touched[(self.tick.0 & 1 ^ 1) as usize], &rows),
                 clear: self.bits(books.touched[(self.tick.0 & 1) as usize], &rows),
-                removed: self.bits(books.removed, &rows),
+                removed: self.bits(books.removed[(self.tick.0 & 1 ^ 1) as usize], &rows),
                 entities: &self.names(living.entities, When::Prev)[indices],
                 directory: self.names(living.directory, When::Prev),
                 next_directory: self.next_names(living.directory),
@@ -288,31 +319,18 @@ impl Batch<'_, '_> {
     /// How much a batch of a pass has recorded in this tick: what batches left that are not run any more counts for nothing.
     fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
         let counts = match &places.record {
-            RecordPlaces::Rows { counts, .. } | RecordPlaces::Births { counts, .. } => *counts,
-            RecordPlaces::Marks(_) => return 0,
+            RecordPlaces::Births { counts, .. } => *counts,
+            RecordPlaces::Marks(_) | RecordPlaces::Bits => return 0,
         };
         let run = self.track().step_batches(places.step, self.tick).unwrap_or(0);
         let count = &self.track().memory.words::<AtomicU32>(counts)[batch as usize];
-        if batch < run { count.load(Ordering::Relaxed).min(places.batch_rows) } else { 0 }
-    }
-
-    /// For a batch that marks a part of a list of rows that end.
-    pub fn edit_mark(&self, group: GroupId) -> MarkView<'_> {
-        let (books, _) = self.books(group, EditPhase::Mark);
-        let mut rows: &[u32] = &[];
-        if let Some((_, places, batch, count)) = self.listed(&books.removing)
-            && let RecordPlaces::Rows { rows: place, .. } = places.record
-        {
-            let first = batch * places.batch_rows as usize;
-            // SAFETY: the pass that records them is complete.
-            rows = unsafe { self.array(place, first..first + count as usize) };
-        }
-        MarkView { rows, count: self.group_rows(group), removed: self.track().memory.words(books.removed) }
+        if batch < run { count.load(Ordering::Relaxed).min(places.room) } else { 0 }
     }
 
     fn ended<'b>(&'b self, books: &'b LivingPlaces, group: GroupId) -> Ended<'b> {
         let (memory, records) = (self.track().memory, &self.track().layout.edits.records);
-        Ended { memory, records, books, rows: self.group_rows(group) }
+        let removed = self.ended_bits(group, self.tick.0 & 1);
+        Ended { memory, records, books, removed, rows: self.group_rows(group) }
     }
 
     /// For a batch that counts the rows of a block that end: which they are, the block's rows, and its count.
@@ -378,31 +396,39 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// For a batch that writes births: where rows go, the numbers of its births, and for each column their values and
-    /// where they go.
+    /// For a batch that writes births: where rows go, the births, and for each column their values and where they go.
     pub fn edit_births(
         &self,
         group: GroupId,
-    ) -> (PlacedView<'_>, Range<u32>, impl Iterator<Item = (Bits<'_>, Cells<'_>)>) {
+    ) -> (PlacedView<'_>, BornView<'_>, impl Iterator<Item = (Bits<'_>, Cells<'_>)>) {
         let (books, living) = self.books(group, EditPhase::Births);
         let placed = self.placed(books, living, group);
         let number = self.number.0 as usize;
         // SAFETY: balancing is complete.
         let first = unsafe { self.array(books.first_birth, number..number + 2) };
         let found = self.listed(&books.bearing);
+        let mut born = BornView { numbers: first[0]..first[1], names: &[], newborn: None, rows: &[] };
+        if let Some((_, EditPlaces { record: RecordPlaces::Births { names: Some(it), .. }, room, .. }, batch, count)) =
+            found
+        {
+            let start = batch * *room as usize;
+            // SAFETY: the pass that records them is complete.
+            born.names = unsafe { self.array(it.names, start..start + count as usize) };
+            (born.newborn, born.rows) = (Some(it.newborn), self.track().memory.words(it.rows));
+        }
         let columns = found.into_iter().flat_map(move |(_, places, batch, count)| {
             let values = match &places.record {
                 RecordPlaces::Births { values, .. } => values.as_slice(),
-                RecordPlaces::Marks(_) | RecordPlaces::Rows { .. } => &[],
+                RecordPlaces::Marks(_) | RecordPlaces::Bits => &[],
             };
             values.iter().map(move |(column, place)| {
                 let size = self.program().columns[*column].scalar.size();
-                let offset = place.offset + batch * places.batch_rows as usize * size;
+                let offset = place.offset + batch * places.room as usize * size;
                 // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
                 unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) }
             })
         });
-        (placed, first[0]..first[1], columns)
+        (placed, born, columns)
     }
 
     /// For a batch that closes the gaps of a block: where rows go, the block's rows, and `next` of each column of the group
@@ -416,6 +442,47 @@ impl Batch<'_, '_> {
         // SAFETY: as in `placed`.
         let columns = columns.map(|(id, _)| unsafe { self.edited_cells(id) });
         (placed, books.rows_of(self.number.0), columns)
+    }
+
+    /// For a batch that makes references of names: the columns that may hold such.
+    ///
+    /// # Panics
+    /// If the batch is none of that phase of the group.
+    pub fn edit_holders(&self, group: GroupId) -> impl Iterator<Item = HolderView<'_>> {
+        assert_eq!(self.program().steps[self.step].work, Work::Edit(group, EditPhase::Refer), "another phase's batch");
+        let rows = edits::rows_of_block(self.program(), group, self.number.0);
+        let there = self.track().finished_rows(group, self.tick).unwrap_or(0);
+        let indices = rows.start.min(there) as usize..rows.end.min(there) as usize;
+        let books = self.track().layout.edits.books[group].as_ref();
+        let touched = books.map(|books| self.bits(books.touched[(self.tick.0 & 1) as usize], &rows));
+        let holders = self.track().layout.edits.holders.iter();
+        let holders = holders.filter(move |(index, _)| self.program().columns[*index].group == group);
+        holders.map(move |(index, life)| {
+            // SAFETY: the phases before are complete; each block's rows are its batch's alone.
+            let [indexes, lives] = [*index, *life].map(|column| unsafe { &self.next_names(column)[indices.clone()] });
+            let touched = touched.filter(|_| self.program().columns[*index].edited);
+            HolderView { first: rows.start, indexes, lives, touched }
+        })
+    }
+
+    /// Who the rows are that this tick's births have names for. For a batch that makes references of names.
+    pub fn edit_newborns(&self) -> impl Iterator<Item = NewbornView<'_>> {
+        let edits = &self.track().layout.edits;
+        self.program().edits.iter().filter_map(move |(id, edit)| {
+            let living = self.program().groups[edit.group].living?;
+            let (RecordPlaces::Births { names: Some(names), .. }, Some(books)) =
+                (&edits.records[id].record, &edits.books[edit.group])
+            else {
+                return None;
+            };
+            // SAFETY: the phases before are complete; what names entities is seen as atomics.
+            let (balance, entities, generations) = unsafe {
+                let balance: &[u32] = self.array(books.balance, 0..books.balance.len);
+                (balance, self.next_names(living.entities), self.next_names(living.generations))
+            };
+            let rows = self.track().memory.words(names.rows);
+            (balance[2] > 0).then_some(NewbornView { newborn: names.newborn, rows, entities, generations })
+        })
     }
 
     /// `next` of a column, of all rows that there is room for.

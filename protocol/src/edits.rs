@@ -4,11 +4,12 @@
 //!
 //! Rules ask: `this row ends`, `that row ends`, `a row is born, with these values`. They see nothing of it: rows and
 //! references are those of `prev` until all systems have run. What is asked for stands in the *records* of batches, each
-//! batch's own, so that it can be run again. Then, in stages of their own:
+//! batch's own, so that it can be run again; who ends in bits that any batch sets, as often as it likes. Then, in stages
+//! of their own:
 //!
 //! 1. A row ends if anybody asked for it, however often. What an ended row asked for itself stands.
 //! 2. The d rows that end leave *holes*, numbered by row. The b births are numbered by the edit that asks, the batch, the
-//!    row. Birth i takes hole i; births beyond the holes are appended.
+//!    row, the turn. Birth i takes hole i; births beyond the holes are appended.
 //! 3. If b < d, the group becomes shorter, by d - b. The survivors beyond the new end move, in their order, into the holes
 //!    that births left and that are not beyond it, in theirs. Sources and targets are disjoint: it can be run again in
 //!    place.
@@ -22,19 +23,29 @@
 //! begins its next life ([`Living::generations`]). A survivor that moves exchanges indexes with its hole. So the
 //! directory needs no list of free names.
 //!
+//! # References to newborn rows
+//!
+//! A row may keep a reference to one that it asks for. Until the births are numbered that is a [`Newborn`] name: whoever
+//! reads it `fresh` finds nobody behind it, and it can be compared, and handed on, as any other. When all births and moves
+//! are done, a last phase goes over the columns that may hold names ([`holders`]), and writes which entities these have
+//! become: the life first, then the index, so that it can be run again from wherever it was.
+//!
 //! # Two panels
 //!
 //! A column that a system owns is written whole each frame. What nobody owns, entities, generations and the directory
 //! among it, has two panels too, but of these `next` *catches up*: the rows that the frame before touched (a bit each)
 //! are copied from `prev`. A frame costs what it changes.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId};
 use crate::layout::{Arena, Place, Words, capacity};
 use crate::limits::BLOCKS;
-use crate::program::{Domain, Program, Span};
+use crate::program::{Column, Domain, Program, Span, System, When};
 use crate::table::Table;
+use crate::types::Sort;
 
 /// What a group has whose rows come and go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,23 +62,43 @@ pub struct Living {
     pub directory: ColumnId,
 }
 
-/// A birth or an end that a system asks for, a row at a time. Places are those of results of the system's body.
+/// A birth or an end that a system asks for, a row at a time. Places are those of results of the system's body; where turns
+/// of a loop ask, those of what they ask with ([`Ask::value`](crate::body::Ask::value)).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Edit {
-    /// The system, which runs a body.
+    /// The system.
     pub system: SystemId,
     /// The living group whose rows come or go.
     pub group: GroupId,
     /// What is asked for.
     pub change: Change,
+    /// Which turns ask, if that stands in a loop.
+    pub turns: Option<Turns>,
     /// Where it was written.
     pub span: Span,
+}
+
+/// Turns of a loop that ask for births or ends. What native systems ask for is told like this, too: by its number among
+/// what the system declares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Turns {
+    /// The number of the body's [`Ask`](crate::body::Ask).
+    pub ask: u16,
+    /// How many births a row may ask for in a frame, 1 to [`BIRTHS_MAX`](crate::limits::BIRTHS_MAX).
+    pub most: u32,
+}
+
+impl Edit {
+    /// How often a row may ask for a birth in a frame.
+    pub fn most(&self) -> u32 {
+        self.turns.map_or(1, |turns| turns.most)
+    }
 }
 
 /// What a row asks for.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Change {
-    /// The own row ends where this is true (`bool`).
+    /// The own row ends where this is true (`bool`). Not of turns.
     Leave {
         /// A place of a result.
         when: u16,
@@ -84,7 +115,28 @@ pub enum Change {
         /// All columns of the group but those of [`Living`], in their order, and the place of the result that each has
         /// in the new row.
         values: Vec<(ColumnId, u16)>,
+        /// How the frame refers to the new row, if it does.
+        newborn: Option<Newborn>,
     },
+}
+
+/// References to the rows that an edit asks for, before anybody knows which rows these are. As an index such a reference has
+/// a *name*, which no entity has: [`NEWBORN`](crate::types::NEWBORN) or above. Its life is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Newborn {
+    /// The place of the result that is the new row's name (`u32`): one for each request of a frame.
+    pub name: u16,
+    /// The first name. Those of two edits differ.
+    pub first: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl Newborn {
+    /// Which of the names this is.
+    pub fn place_of(&self, name: u32) -> Option<usize> {
+        name.checked_sub(self.first).filter(|place| *place < self.count).map(|place| place as usize)
+    }
 }
 
 /// Where the records of an edit stand.
@@ -94,8 +146,8 @@ pub struct EditPlaces {
     pub step: StepId,
     /// The most batches.
     pub batches: u32,
-    /// Rows of a batch: the most that one can record.
-    pub batch_rows: u32,
+    /// The most that a batch can record.
+    pub room: u32,
     /// What is recorded.
     pub record: RecordPlaces,
 }
@@ -105,45 +157,54 @@ pub struct EditPlaces {
 pub enum RecordPlaces {
     /// A bit for each row of the group: it ends. Each batch writes those of its own rows.
     Marks(Words<u64>),
-    /// The rows that end, a list a batch.
-    Rows {
-        /// How many, a batch each.
-        counts: Words<u32>,
-        /// The rows: `batch_rows` a batch.
-        rows: Place<u32>,
-    },
+    /// Nothing of their own: any batch sets the bits of any rows in [`LivingPlaces::removed`].
+    Bits,
     /// The rows that are born, a list a batch.
     Births {
         /// How many, a batch each.
         counts: Words<u32>,
-        /// Their values, as bytes: `batch_rows` a batch and column.
+        /// Their values, as bytes: [`EditPlaces::room`] a batch and column.
         values: Vec<(ColumnId, Place<u8>)>,
+        /// Where the frame refers to them.
+        names: Option<NamePlaces>,
     },
+}
+
+/// Where the names of newborn rows stand.
+#[derive(Clone, Copy, Debug)]
+pub struct NamePlaces {
+    /// Which they are.
+    pub newborn: Newborn,
+    /// The name of each birth: [`EditPlaces::room`] a batch.
+    pub names: Place<u32>,
+    /// Births: the row that each name stands for, if it was asked for in this tick.
+    pub rows: Words<u32>,
 }
 
 impl EditPlaces {
     fn new(program: &Program, edit: &Edit, arena: &mut Arena) -> Self {
         let (step, domain) = pass_of(program, edit.system);
         let batches = crate::layout::batches_max(program, domain);
-        let batch_rows = domain.rows(program).map_or(0, |(_, rows)| rows);
-        let records = batches as usize * batch_rows as usize;
-        let rows = |arena: &mut Arena| RecordPlaces::Rows {
-            counts: arena.words(batches as usize),
-            rows: arena.place(records),
-        };
+        let room = domain.rows(program).map_or(0, |(_, rows)| rows.saturating_mul(edit.most()));
+        let records = batches as usize * room as usize;
         let record = match &edit.change {
             Change::Leave { .. } if matches!(domain, Domain::Rows { .. }) => {
                 RecordPlaces::Marks(arena.words(capacity(program.groups[edit.group].rows) as usize / 64))
             }
-            Change::Leave { .. } | Change::Remove { .. } => rows(arena),
-            Change::Birth { values, .. } => RecordPlaces::Births {
+            Change::Leave { .. } | Change::Remove { .. } => RecordPlaces::Bits,
+            Change::Birth { values, newborn, .. } => RecordPlaces::Births {
                 counts: arena.words(batches as usize),
                 values: (values.iter())
                     .map(|&(column, _)| (column, arena.place(records * program.columns[column].scalar.size())))
                     .collect(),
+                names: newborn.map(|newborn| NamePlaces {
+                    newborn,
+                    names: arena.place(records),
+                    rows: arena.words(newborn.count as usize),
+                }),
             },
         };
-        Self { step, batches, batch_rows, record }
+        Self { step, batches, room, record }
     }
 }
 
@@ -162,18 +223,15 @@ pub struct LivingPlaces {
     pub block_rows: u32,
     /// How many blocks.
     pub blocks: u32,
-    /// The edits that mark own rows, those that list rows, and those that list births.
+    /// The edits that mark own rows.
     pub marking: Vec<EditId>,
-    /// Those whose records are lists of rows that end.
-    pub removing: Vec<EditId>,
     /// Those whose records are lists of births.
     pub bearing: Vec<EditId>,
-    /// Batches of all lists of `removing`, and of `bearing`.
-    pub removals: u32,
     /// Batches of all lists of births.
     pub births: u32,
-    /// A bit for each row that a list says ends. Empty where nothing removes.
-    pub removed: Words<u64>,
+    /// A bit for each row that anybody ends, for even and odd ticks: while one is set, the other is cleared. Empty where
+    /// rows mark but themselves.
+    pub removed: [Words<u64>; 2],
     /// A bit for each row that the edits of a tick touched, for even and odd ticks.
     pub touched: [Words<u64>; 2],
     /// Count: the rows of each block that end.
@@ -216,20 +274,18 @@ impl LivingPlaces {
             own.filter(|id| fits(&edits[*id].record)).collect()
         };
         let marking = of(|record| matches!(record, RecordPlaces::Marks(_)));
-        let removing = of(|record| matches!(record, RecordPlaces::Rows { .. }));
+        let removes = !of(|record| matches!(record, RecordPlaces::Bits)).is_empty();
         let bearing = of(|record| matches!(record, RecordPlaces::Births { .. }));
-        let batches = |of: &[EditId]| of.iter().map(|edit| edits[*edit].batches).sum();
-        let (removals, births) = (batches(&removing), batches(&bearing));
+        let births = bearing.iter().map(|edit| edits[*edit].batches).sum();
         let words = rows as usize / 64;
+        let removed = if removes { words } else { 0 };
         Self {
             capacity: program.groups[group].rows,
             block_rows,
             blocks,
-            removed: arena.words(if removing.is_empty() { 0 } else { words }),
+            removed: [arena.words(removed), arena.words(removed)],
             marking,
-            removing,
             bearing,
-            removals,
             births,
             touched: [arena.words(words), arena.words(words)],
             ends: arena.place(blocks as usize),
@@ -247,29 +303,68 @@ impl LivingPlaces {
     }
 }
 
-/// Rows of a block of a living group.
+/// The columns that references to newborn rows may stand in when all systems have run: the index, and the life.
+pub fn holders(program: &Program) -> Vec<(ColumnId, ColumnId)> {
+    let bearing = || {
+        program.edits.values().filter_map(|edit| match &edit.change {
+            Change::Birth { newborn, .. } => Some((edit, newborn.is_some())),
+            Change::Leave { .. } | Change::Remove { .. } => None,
+        })
+    };
+    let mut knows: BTreeSet<SystemId> = bearing().filter(|(_, named)| *named).map(|(edit, _)| edit.system).collect();
+    let named: BTreeSet<GroupId> = bearing().filter(|(_, named)| *named).map(|(edit, _)| edit.group).collect();
+    let refers = |column: &Column| matches!(column.component_type.sort, Sort::Entity(to) if named.contains(&to));
+    let found = loop {
+        let holds = |(id, column): (ColumnId, &Column)| {
+            let born = || bearing().any(|(edit, _)| edit.group == column.group && knows.contains(&edit.system));
+            let written = column.owner.map_or_else(|| column.edited && born(), |owner| knows.contains(&owner));
+            (refers(column) && written).then_some(id)
+        };
+        let found: BTreeSet<ColumnId> = program.columns.iter().filter_map(holds).collect();
+        // What is read `fresh` is handed on.
+        let hears =
+            |system: &System| system.reads.iter().any(|it| it.when == When::Fresh && found.contains(&it.column));
+        let more = program.systems.iter().filter(|(id, system)| !knows.contains(id) && hears(system)).map(|(id, _)| id);
+        let more: Vec<SystemId> = more.collect();
+        if more.is_empty() {
+            break found;
+        }
+        knows.extend(more);
+    };
+    let life = |index: &ColumnId| {
+        let column = &program.columns[*index];
+        let life = program.column(column.group, &column.component, 1);
+        life.filter(|_| column.lane == 0).map(|life| (*index, life))
+    };
+    found.iter().filter_map(life).collect()
+}
+
+/// The holders of a group.
+pub fn holders_of(program: &Program, group: GroupId) -> Vec<(ColumnId, ColumnId)> {
+    holders(program).into_iter().filter(|(index, _)| program.columns[*index].group == group).collect()
+}
+
+/// The rows of a block of a group.
+pub fn rows_of_block(program: &Program, group: GroupId, block: u32) -> std::ops::Range<u32> {
+    let rows = block_rows(program, group);
+    block * rows..program.groups[group].rows.min((block + 1) * rows)
+}
+
+/// Rows of a block of a group.
 fn block_rows(program: &Program, group: GroupId) -> u32 {
     BLOCKS.batch_rows(program.groups[group].rows)
 }
 
-/// Blocks of a living group.
+/// Blocks of a group.
 pub fn blocks(program: &Program, group: GroupId) -> u32 {
     program.groups[group].rows.div_ceil(block_rows(program, group))
 }
 
-/// Batches of the lists of births into a group, or of the lists of its rows that end.
-pub fn list_batches(program: &Program, group: GroupId, births: bool) -> u32 {
+/// Batches of the lists of births into a group.
+pub fn list_batches(program: &Program, group: GroupId) -> u32 {
     let of = program.edits.values().filter(|edit| edit.group == group);
-    let batches = of.map(|edit| {
-        let (_, domain) = pass_of(program, edit.system);
-        let lists = match edit.change {
-            Change::Birth { .. } => births,
-            Change::Remove { .. } => !births,
-            Change::Leave { .. } => !births && matches!(domain, Domain::Slots { .. }),
-        };
-        if lists { crate::layout::batches_max(program, domain) } else { 0 }
-    });
-    batches.sum()
+    let bearing = of.filter(|edit| matches!(edit.change, Change::Birth { .. }));
+    bearing.map(|edit| crate::layout::batches_max(program, pass_of(program, edit.system).1)).sum()
 }
 
 /// Where all records and books stand.
@@ -279,6 +374,8 @@ pub struct EditsPlaces {
     pub records: Table<EditId, EditPlaces>,
     /// The books, a group each; of groups whose rows stay, none.
     pub books: Table<GroupId, Option<LivingPlaces>>,
+    /// See [`holders`].
+    pub holders: Vec<(ColumnId, ColumnId)>,
 }
 
 impl EditsPlaces {
@@ -291,6 +388,6 @@ impl EditsPlaces {
             .iter()
             .map(|(id, group)| group.living.map(|_| LivingPlaces::new(program, id, &records, arena)));
         let books = books.collect();
-        Self { records, books }
+        Self { records, books, holders: holders(program) }
     }
 }

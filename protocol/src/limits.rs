@@ -88,6 +88,9 @@ pub const REDUCE_ROWS: u32 = 8_192;
 pub const RECORD_RING: u32 = 1_024;
 /// Neighbours that a `nearest` can ask for.
 pub const NEAREST_MAX: u16 = 256;
+
+/// Births that a row can ask for in a frame by one statement in a loop.
+pub const BIRTHS_MAX: u32 = 256;
 /// Rows that a condition is asked about at a time: its answer has a bit for each.
 pub const OFFERED_MAX: u16 = 32;
 /// Lanes that any back end computes at once. Divides [`ROW_ALIGN`], so that a block may also be a stretch of the columns

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
-pub use crate::edits::{Change, Edit, Living};
+pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
 use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,

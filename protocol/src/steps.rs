@@ -89,7 +89,7 @@ pub enum Work {
         /// group read what has been made of them by then, and find it in the cache.
         reduces: bool,
     },
-    /// A phase of bringing births and ends into the rows of a living group.
+    /// A phase of bringing births and ends into the rows of a group.
     Edit(GroupId, EditPhase),
     /// Aggregate a group's finished rows: all its reductions.
     Reduce(GroupId),
@@ -170,8 +170,6 @@ pub enum EditPhase {
     Begin,
     /// Bring the panels that nobody owns up to the state that the frame started from (batches of blocks).
     CatchUp,
-    /// Mark the rows that lists say end (a batch a part of a list). Only where there are such lists.
-    Mark,
     /// Count the rows of each block that end (batches of blocks).
     Count,
     /// Balance ends and births: who goes where (one batch).
@@ -180,6 +178,9 @@ pub enum EditPhase {
     Births,
     /// Close the gaps, free the names of the ended (batches of blocks). May run beside [`EditPhase::Births`].
     Gaps,
+    /// Of any group: make the names of newborn rows references to them, in all columns that may hold such (batches of
+    /// blocks).
+    Refer,
 }
 
 /// What a step's batches divide.
@@ -204,12 +205,10 @@ pub enum Domain {
     Chunks(IndexId),
     /// The chunks of the rows that an inverse is about, one a batch.
     Targets(InverseId),
-    /// The blocks of rows that a living group has room for, one a batch.
+    /// The blocks of rows that a group has room for, one a batch.
     Blocks(GroupId),
     /// The lists of rows that are born into a living group, a batch for each batch that records them.
     Births(GroupId),
-    /// The lists of rows of a living group that end, a batch for each batch that records them.
-    Removals(GroupId),
     /// The chunks of one side of a matching, one a batch.
     Ranks {
         /// The matching.
@@ -231,7 +230,6 @@ impl Domain {
             | Domain::Targets(_)
             | Domain::Blocks(_)
             | Domain::Births(_)
-            | Domain::Removals(_)
             | Domain::Ranks { .. }
             | Domain::Once => None,
         }

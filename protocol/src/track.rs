@@ -130,9 +130,8 @@ impl<'m> Track<'m> {
             Domain::Chunks(index) => self.layout.indexes[index].chunks(),
             Domain::Targets(inverse) => self.program.inverse_shape(inverse).chunks,
             Domain::Ranks { matching, side } => self.program.match_shape(matching, side).chunks,
-            Domain::Blocks(group) => books(group).map_or(0, |books| books.blocks),
+            Domain::Blocks(group) => crate::edits::blocks(self.program, group),
             Domain::Births(group) => books(group).map_or(0, |books| books.births),
-            Domain::Removals(group) => books(group).map_or(0, |books| books.removals),
             Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
         }
     }

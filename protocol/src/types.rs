@@ -86,6 +86,9 @@ pub enum Sort {
 /// The reference to no row.
 pub const NO_ROW: u32 = u32::MAX;
 
+/// From here on to [`NO_ROW`]: the names of rows that are born in this frame. No entity has such an index.
+pub const NEWBORN: u32 = 1 << 31;
+
 /// The type of a component: one scalar, or a vector of two or three floats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Type {

@@ -15,7 +15,7 @@ use crate::id::{
 };
 use crate::layout::{IndexPlaces, Place};
 use crate::limits::{LANES_MAX, OWNS_MAX, ROW_ALIGN};
-use crate::program::{Program, Reach, When, Work};
+use crate::program::{Code, Program, Reach, When, Work};
 use crate::space::Space;
 use crate::track::Track;
 use crate::types::Scalar;
@@ -48,8 +48,9 @@ pub struct Batch<'t, 'm> {
     /// Which of the system's owned columns are handed out, a bit each, in the order of its `owns`.
     taken: Cell<u128>,
     handed_out: Cell<bool>,
-    /// The last edit of the system that is handed out.
+    /// The last edit of the system that is handed out; of a native system which are, a bit each, by their numbers.
     edit: Cell<Option<EditId>>,
+    edits: Cell<u128>,
 }
 
 impl<'t, 'm> Batch<'t, 'm> {
@@ -72,6 +73,7 @@ impl<'t, 'm> Batch<'t, 'm> {
             taken: Cell::new(0),
             handed_out: Cell::new(false),
             edit: Cell::new(None),
+            edits: Cell::new(0),
         })
     }
 
@@ -125,6 +127,7 @@ impl<'t, 'm> Batch<'t, 'm> {
         self.passed = false;
         self.taken.set(0);
         self.edit.set(None);
+        self.edits.set(0);
     }
 
     /// Ends the pass: what its systems have made of the batch's rows is finished. As [`Self::enter`], it takes all slices
@@ -198,8 +201,15 @@ impl<'t, 'm> Batch<'t, 'm> {
         self.taken.set(self.taken.get() | bit);
     }
 
-    /// Marks an edit as handed out: those of a system come in their order.
+    /// Marks an edit as handed out: those of a body come in their order.
     pub(crate) fn take_edit(&self, edit: EditId) {
+        let system = self.system.map(|system| &self.program().systems[system].code);
+        if let (Some(Code::Native(_)), Some(turns)) = (system, self.program().edits[edit].turns) {
+            let bit = 1u128.checked_shl(u32::from(turns.ask)).unwrap_or(0);
+            assert!(bit != 0 && self.edits.get() & bit == 0, "a kernel takes an edit twice, or has too many");
+            self.edits.set(self.edits.get() | bit);
+            return;
+        }
         assert!(self.edit.replace(Some(edit)) < Some(edit), "a kernel takes an edit twice, or not in order");
     }
 

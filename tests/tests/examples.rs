@@ -14,13 +14,15 @@ const WELL: &str = env!("CARGO_BIN_EXE_example-well");
 const WAYS: &str = env!("CARGO_BIN_EXE_example-ways");
 const CROWD: &str = env!("CARGO_BIN_EXE_example-crowd");
 const WALK: &str = env!("CARGO_BIN_EXE_example-walk");
+const MEADOW: &str = env!("CARGO_BIN_EXE_example-meadow");
 
 /// The binary, the file that it needs, and small parameters.
-const EXAMPLES: [(&str, Option<&str>, &[&str]); 4] = [
+const EXAMPLES: [(&str, Option<&str>, &[&str]); 5] = [
     (WELL, None, &["--set", "n=5_000"]),
     (WAYS, Some("engine/examples/ways.dip"), &["--set", "n=5_000"]),
     (CROWD, None, &["--set", "n=2_000", "--frames", "20"]),
     (WALK, None, &["--set", "n=5_000", "--frames", "50"]),
+    (MEADOW, None, &["--set", "n=9_000", "--frames", "60"]),
 ];
 
 fn run(binary: &str, file: Option<&str>, arguments: &[&str]) -> serde_json::Value {
@@ -98,7 +100,7 @@ struct Anything;
 
 impl KernelCatalog for Anything {
     fn names(&self) -> Vec<String> {
-        vec!["crowd.shove".into()]
+        ["crowd.shove", "meadow.grow", "meadow.graze"].map(String::from).to_vec()
     }
     fn check(&self, _: &Program, _: SystemId) -> Result<(), String> {
         Ok(())
@@ -106,7 +108,11 @@ impl KernelCatalog for Anything {
 }
 
 fn crowd(change: impl Fn(String) -> String) -> Program {
-    let mut source = source::read(Path::new(&root().join("engine/examples/crowd.dip"))).unwrap();
+    example("crowd", change)
+}
+
+fn example(name: &str, change: impl Fn(String) -> String) -> Program {
+    let mut source = source::read(Path::new(&root().join(format!("engine/examples/{name}.dip")))).unwrap();
     source.text = change(source.text);
     let sets = vec![("n".into(), "2_000".into())];
     compile(&source, &Settings { sets, frames: Some(6), ..Settings::default() }, &Anything).unwrap().program
@@ -131,4 +137,48 @@ fn a_worker_refuses_a_program_that_its_systems_do_not_fit() {
     let error = run_with(&program, 1, CROWD, Options::default()).err().map(|error| error.to_string());
     let said = error.unwrap_or_default();
     assert!(said.contains("the kernel needs `reads State`, which system shove does not declare"), "{said}");
+}
+
+#[test]
+fn births_and_ends_of_a_system_in_rust_come_out_the_same_whoever_dies() {
+    let program = example("meadow", |text| text);
+    let expected = run_with(&program, 1, MEADOW, Options::default()).unwrap().digest;
+    for stage in [StageKind::Systems, StageKind::Edit] {
+        for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
+            let death = Death { tick: Tick(4), stage, moment };
+            let deaths = [0, 1].map(|worker| (WorkerId(worker), death)).to_vec();
+            let outcome = run_with(&program, 2, MEADOW, Options { deaths, ..Options::default() }).unwrap();
+            assert_eq!(outcome.digest, expected, "{stage:?}, {moment:?}");
+            assert!(outcome.worker_deaths >= 1, "{stage:?}, {moment:?}: nobody died");
+        }
+    }
+}
+
+#[test]
+fn births_and_ends_of_a_system_in_rust_are_those_that_its_scenario_declares() {
+    let text = std::fs::read_to_string(root().join("engine/examples/meadow.dip")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meadow.dip");
+    let run = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        let output = command(MEADOW, &["run", path.to_str().unwrap(), "--frames", "9", "--no-outputs"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let refused = |from: &str, to: &str, with: &str| {
+        let (code, said) = run(from, to);
+        assert!(code == Some(2) && said.contains(with), "{code:?}: {said}");
+    };
+    refused("spawns grass[max 2] ", "", "the kernel needs `spawns grass`, which system grow does not declare");
+    refused(" despawns grass with { reach", " with { reach", "the kernel needs `despawns grass`, which system graze");
+    let idle = "system graze declares `spawns grass`, which the kernel does not ask for: take it out";
+    refused("despawns grass with { reach", "despawns grass spawns grass with { reach", idle);
+    let more = "    Age = u32(uniform(0, 20))\n    Eaten = 0";
+    refused("    Age = u32(uniform(0, 20))", more, "lack component Eaten: name it in `Spawn<(...)>`");
+    // Room for one a row, where each asks for two.
+    let (code, said) = run(
+        "spawns grass[max 2] despawns grass with { lasts = 20, seeds = 0.1",
+        "spawns grass despawns grass with { lasts = 20, seeds = 1",
+    );
+    assert!(code == Some(3) && said.contains("births into grass: raise `spawns grass[max ...]`"), "{code:?}: {said}");
 }

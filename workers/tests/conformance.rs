@@ -35,7 +35,7 @@ fn ways() -> impl Iterator<Item = (usize, Processor)> {
 /// Compares an executor with the reference, in a block of data.
 fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Body, data: &Data) -> Result<(), String> {
     let mut out = blocks::outputs(program, body, data.count);
-    let expected = data.block(program, body, |block| {
+    let (expected, asked) = data.block(program, body, |block| {
         let mut room: Vec<ValuesMut<'_>> = out.iter_mut().map(|held| held.values_mut()).collect();
         executor.run(block, &mut room);
         reference::run(program, body, block)
@@ -48,6 +48,28 @@ fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Bo
                     "{name}: output {place}, row {row}: {found:?} instead of {expected:?} of {body:?}"
                 ));
             }
+        }
+    }
+    for number in 0..body.asks().len() {
+        let expected: Vec<(u32, Vec<u64>)> = (asked.iter())
+            .filter(|(of, ..)| usize::from(*of) == number)
+            .map(|(_, row, values)| (*row, values.iter().map(|value| bits(*value)).collect()))
+            .collect();
+        let Some(requests) = executor.requests(number) else { return Err(format!("{name}: nobody hears {number}")) };
+        let rows = requests.rows().iter().enumerate();
+        let mut found: Vec<(u32, Vec<u64>)> = rows
+            .map(|(at, row)| {
+                let values = requests.values().filter_map(|column| reference::at(&column, at));
+                (*row, values.map(bits).collect())
+            })
+            .collect();
+        requests.clear();
+        // Those of a row come in the order of its turns.
+        let (mut expected, place) = (expected, |(row, _): &(u32, Vec<u64>)| *row);
+        expected.sort_by_key(place);
+        found.sort_by_key(place);
+        if found != expected {
+            return Err(format!("{name}: ask {number}: {found:?} instead of {expected:?} of {body:?}"));
         }
     }
     Ok(())

@@ -233,5 +233,8 @@ fn head(program: &Program, id: LoopId, it: &Loop) -> String {
     if let Some(active) = it.active {
         let _ = write!(text, " active {}", value(active));
     }
+    for ask in &it.asks {
+        let _ = write!(text, " ask {} ({}) if {}", ask.number, values(&ask.values), value(ask.when));
+    }
     text + " {"
 }

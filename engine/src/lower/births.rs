@@ -1,6 +1,6 @@
 //! Rows that come and go: the columns that name them, references to them, and what bodies ask for.
 
-use diptych_protocol::body::{At, Binary, Compare, Op, Over};
+use diptych_protocol::body::{Ask, At, Binary, Compare, Op, Over};
 use diptych_protocol::id::{ColumnId, GroupId, Id, LoopId, SystemId, ValueId};
 use diptych_protocol::program::{self, Column, Group, Living, Origin, When};
 use diptych_protocol::table::Table;
@@ -9,7 +9,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 use crate::lower::World;
 use crate::lower::expressions::Flattener;
 use crate::types::typed::{Local, Typed};
-use crate::types::{Change, Edit, Model};
+use crate::types::{Change, Declared, Edit, Model};
 
 /// What the columns are called: words that no component can have.
 const ENTITIES: &str = "entity";
@@ -71,6 +71,19 @@ pub(super) fn directories(world: &World<'_>, groups: &mut Table<GroupId, Group>)
     }
 }
 
+/// What a native system declares. Its kernel knows itself with which values it asks.
+pub(super) fn declared(system: SystemId, number: u16, declared: &Declared, world: &World<'_>) -> program::Edit {
+    let group = declared.group;
+    let members = 0..world.model.groups[group].members.len();
+    let columns = members.flat_map(|member| world.places.of(crate::types::Place { group, member }));
+    let change = match declared.births {
+        Some(_) => program::Change::Birth { when: 0, values: columns.zip(1..).collect(), newborn: None },
+        None => program::Change::Remove { row: 1 },
+    };
+    let turns = Some(program::Turns { ask: number, most: declared.births.unwrap_or(1) });
+    program::Edit { system, group: GroupId::new(group as u32), change, turns, span: declared.span }
+}
+
 impl Flattener<'_> {
     fn living(&self, group: usize) -> Option<Living> {
         self.world?.places.living(group)
@@ -101,6 +114,27 @@ impl Flattener<'_> {
             lanes.push(self.push(Scalar::U32, Op::Read { column: living.generations, when, at: At::Own }));
         }
         lanes
+    }
+
+    /// A reference to a row that is not born yet: a name, after who asks for it, and no life.
+    pub(super) fn newborn_reference(&mut self, first: u32, most: u32, nth: Option<Local>) -> Vec<ValueId> {
+        let first = self.builder.constant(Value::U32(first));
+        let most = self.builder.constant(Value::U32(most));
+        let own = self.own_entity();
+        let own = self.binary(Scalar::U32, Binary::Mul, own, most);
+        let mut name = self.binary(Scalar::U32, Binary::Add, first, own);
+        if let Some(&nth) = nth.and_then(|nth| self.locals.get(&nth)?.first()) {
+            name = self.binary(Scalar::U32, Binary::Add, name, nth);
+        }
+        vec![name, self.builder.constant(Value::U32(0))]
+    }
+
+    /// What a turn asks for, with the values that variables have there: where the statement is reached.
+    pub(super) fn ask(&mut self, number: u16, locals: &[Local]) {
+        let always = self.builder.constant(Value::Bool(true));
+        let when = self.reached.unwrap_or(always);
+        let values = locals.iter().flat_map(|local| self.locals.get(local).cloned().unwrap_or_default()).collect();
+        self.builder.ask(Ask { number, when, values });
     }
 
     /// The group that a loop goes over.
@@ -179,6 +213,13 @@ impl Flattener<'_> {
         let mut place = 0;
         let mut lowered = Vec::new();
         for edit in edits {
+            if let Some(turns) = edit.turns {
+                let change = self.change_of_turns(edit);
+                let turns = Some(program::Turns { ask: turns.ask, most: turns.most });
+                let group = GroupId::new(edit.group as u32);
+                lowered.push(program::Edit { system, group, change, turns, span: edit.span });
+                continue;
+            }
             let change = match &edit.change {
                 Change::Leave(when) => program::Change::Leave { when: self.give_local(*when, &mut place) },
                 Change::Remove(row) => {
@@ -187,7 +228,7 @@ impl Flattener<'_> {
                     let Some((row, _)) = self.referred(&reference, ty) else { continue };
                     program::Change::Remove { row: self.give(row, &mut place) }
                 }
-                Change::Birth(when, values) => {
+                Change::Birth(when, values, newborn) => {
                     let when = self.give_local(*when, &mut place);
                     let mut given = Vec::new();
                     let members = self.world.map_or(0, |world| world.model.groups[edit.group].members.len());
@@ -202,12 +243,34 @@ impl Flattener<'_> {
                             given.push((column, self.give(lane, &mut place)));
                         }
                     }
-                    program::Change::Birth { when, values: given }
+                    let newborn = newborn.map(|it| {
+                        let name = self.give_local(it.reference, &mut place);
+                        program::Newborn { name, first: it.first, count: it.count }
+                    });
+                    program::Change::Birth { when, values: given, newborn }
                 }
             };
-            lowered.push(program::Edit { system, group: GroupId::new(edit.group as u32), change, span: edit.span });
+            let group = GroupId::new(edit.group as u32);
+            lowered.push(program::Edit { system, group, change, turns: None, span: edit.span });
         }
         lowered
+    }
+
+    /// What turns ask for: the values of their requests are those of the variables, in order.
+    fn change_of_turns(&self, edit: &Edit) -> program::Change {
+        match &edit.change {
+            Change::Leave(_) | Change::Remove(_) => program::Change::Remove { row: 1 },
+            Change::Birth(_, values, newborn) => {
+                let columns = (0..values.len()).flat_map(|member| {
+                    self.world.map(|world| world.places.of(crate::types::Place { group: edit.group, member }))
+                });
+                let values: Vec<(ColumnId, u16)> = columns.flatten().zip(1..).collect();
+                // The first lane of a reference is its name.
+                let name = values.len() as u16 + 1;
+                let newborn = newborn.map(|it| program::Newborn { name, first: it.first, count: it.count });
+                program::Change::Birth { when: 0, values, newborn }
+            }
+        }
     }
 
     fn reference_type(&self, group: usize) -> Type {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use diptych_protocol::body::{At, Binary, Body, Carried, Loop, Op, Over, Store, Typed, Update};
+use diptych_protocol::body::{Ask, At, Binary, Body, Carried, Loop, Op, Over, Store, Typed, Update};
 use diptych_protocol::eval;
 use diptych_protocol::id::{BodyId, Id, LoopId, ValueId};
 use diptych_protocol::table::Table;
@@ -48,6 +48,7 @@ struct Draft {
     active: Option<ValueId>,
     starts: Vec<ValueId>,
     updates: Vec<Update>,
+    asks: Vec<Ask>,
     items: Vec<ValueId>,
 }
 
@@ -214,6 +215,7 @@ impl Builder {
             active: None,
             starts,
             updates: Vec::new(),
+            asks: Vec::new(),
             items: Vec::new(),
         });
         self.scopes.push(Scope { home: Some(it), ..Scope::default() });
@@ -246,6 +248,12 @@ impl Builder {
         self.push(scalar, Op::Carried(it, place as u16))
     }
 
+    /// Lets the turns of the innermost open loop ask for something; nothing where none is open.
+    pub fn ask(&mut self, ask: Ask) {
+        let home = self.scopes.last().and_then(|scope| scope.home);
+        home.into_iter().for_each(|it| self.loops[it.index()].asks.push(ask.clone()));
+    }
+
     /// Closes the loop: when a turn counts, and what it makes of the carried values. Gives them as they are after it.
     pub fn close(&mut self, it: LoopId, active: Option<ValueId>, ends: &[ValueId]) -> Vec<ValueId> {
         let items = self.scopes.pop().map(|scope| scope.items).unwrap_or_default();
@@ -253,7 +261,8 @@ impl Builder {
         if let Some(scope) = self.scopes.last_mut() {
             scope.items.push(at);
         }
-        let uses = self.uses(active.iter().chain(ends));
+        let asks = self.loops[it.index()].asks.iter().flat_map(|ask| ask.values.iter().chain([&ask.when]));
+        let uses = self.uses(active.iter().chain(ends).chain(asks));
         let active = active.filter(|value| self.known(*value) != Some(Value::Bool(true)));
         let updates: Vec<Update> = (0..ends.len()).map(|place| self.update(it, place, ends[place], &uses)).collect();
         let draft = &mut self.loops[it.index()];
@@ -329,7 +338,9 @@ impl Builder {
     /// The body, of all that is needed, behind those of its loops' questions and conditions.
     pub fn finish(mut self, bodies: &mut Table<BodyId, Body>) -> BodyId {
         let (stores, results) = (std::mem::take(&mut self.stores), std::mem::take(&mut self.results));
-        self.body_of(&stores, &results, bodies, &mut HashMap::new())
+        // The whole body asks; what is run ahead of it, of which parts may be parts of that, does not.
+        let asking = self.loops.iter().filter(|it| !it.asks.is_empty()).map(|it| it.at).collect();
+        self.body_of(&stores, &results, Asking::Whole(asking), bodies, &mut HashMap::new())
     }
 
     /// A body that gives these values: a part of what was built. `asked` has what the loops ask that were met so far.
@@ -337,12 +348,14 @@ impl Builder {
         &self,
         stores: &[Store],
         results: &[ValueId],
+        asking: Asking,
         bodies: &mut Table<BodyId, Body>,
         asked: &mut HashMap<LoopId, BodyId>,
     ) -> BodyId {
         let root = self.scopes.first().map_or(&[][..], |scope| &scope.items);
-        let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()));
-        let mut numbering = Numbering { builder: self, live: &live, body: Body::default(), new: HashMap::new() };
+        let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()), &asking);
+        let asks = matches!(asking, Asking::Whole(_));
+        let mut numbering = Numbering { builder: self, live: &live, asks, body: Body::default(), new: HashMap::new() };
         let mut loops = HashMap::new();
         numbering.emit(root, &mut loops);
         let Numbering { mut body, new, .. } = numbering;
@@ -355,7 +368,7 @@ impl Builder {
             let Some(wanted) = among.as_ref().map(|among| &among[..]).or(question.as_deref()) else { continue };
             // What it is made of stands before the loop: this comes to an end.
             let known = asked.get(&draft).copied();
-            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, bodies, asked));
+            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, Asking::Part, bodies, asked));
             asked.insert(draft, found);
             match &mut body.loops[made].over {
                 Over::Nearest { among: condition, .. } if among.is_some() => *condition = Some(found),
@@ -374,9 +387,16 @@ impl Draft {
             over => over.from().to_vec(),
         };
         let carried = self.updates.iter().flat_map(|update| [Some(update.value()), update.when()]);
-        let rest = carried.chain([self.mask, self.active]).flatten();
+        let asks = self.asks.iter().flat_map(|ask| ask.values.iter().chain([&ask.when])).map(|value| Some(*value));
+        let rest = carried.chain([self.mask, self.active]).chain(asks).flatten();
         over.into_iter().chain(rest).chain(self.starts.iter().copied()).collect()
     }
+}
+
+/// Whether a body is the one whose loops ask for something: then where they stand.
+enum Asking {
+    Whole(Vec<ValueId>),
+    Part,
 }
 
 /// What is needed.
@@ -387,12 +407,15 @@ struct Live {
 }
 
 impl Live {
-    fn of(builder: &Builder, roots: impl Iterator<Item = ValueId>) -> Self {
+    fn of(builder: &Builder, roots: impl Iterator<Item = ValueId>, asking: &Asking) -> Self {
         let mut live = Self {
             values: vec![false; builder.nodes.len()],
             carried: builder.loops.iter().map(|it| vec![false; it.starts.len()]).collect(),
         };
         let mut open: Vec<ValueId> = roots.collect();
+        if let Asking::Whole(loops) = asking {
+            open.extend(loops);
+        }
         while let Some(value) = open.pop() {
             if std::mem::replace(&mut live.values[value.index()], true) {
                 continue;
@@ -413,6 +436,11 @@ impl Live {
                 Op::Loop(it) => {
                     let draft = &builder.loops[it.index()];
                     open.extend(draft.active.into_iter().chain(draft.mask));
+                    if let Asking::Whole(_) = asking {
+                        open.extend(draft.asks.iter().flat_map(|ask| ask.values.iter().chain([&ask.when])));
+                        // It stands in others, which make its turns.
+                        open.extend(draft.parent.map(|parent| builder.loops[parent.index()].at));
+                    }
                     match &draft.over {
                         Over::Count { first, end } => open.extend([*first, *end]),
                         over => open.extend(over.from()),
@@ -428,6 +456,7 @@ impl Live {
 struct Numbering<'b> {
     builder: &'b Builder,
     live: &'b Live,
+    asks: bool,
     body: Body,
     new: HashMap<ValueId, ValueId>,
 }
@@ -453,7 +482,8 @@ impl Numbering<'_> {
             // Its place is taken now, so that loops are numbered in the order of their operations.
             let over = self.over(&draft.over);
             let mask = draft.mask.map(|mask| self.new[&mask]);
-            self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new() });
+            let (carried, asks) = (Vec::new(), Vec::new());
+            self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried, asks });
             self.emit(&draft.items, loops);
             let kept = (draft.starts.iter().zip(&draft.updates)).zip(&self.live.carried[it.index()]);
             let carried = kept.filter(|(_, live)| **live).map(|((start, update), _)| Carried {
@@ -467,8 +497,14 @@ impl Numbering<'_> {
             let carried = carried.collect();
             let active = draft.active.map(|active| self.new[&active]);
             let end = ValueId::new(self.body.ops.len() as u32);
+            let asks = draft.asks.iter().filter(|_| self.asks).map(|ask| Ask {
+                number: ask.number,
+                when: self.new[&ask.when],
+                values: ask.values.iter().map(|value| self.new[value]).collect(),
+            });
+            let asks = asks.collect();
             let made = &mut self.body.loops[number];
-            (made.end, made.active, made.carried) = (end, active, carried);
+            (made.end, made.active, made.carried, made.asks) = (end, active, carried, asks);
         }
     }
 

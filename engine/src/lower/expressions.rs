@@ -101,6 +101,11 @@ impl<'a> Flattener<'a> {
                 let lanes = self.lanes(of);
                 self.referred(&lanes, of.ty).into_iter().map(|(_, there)| there).collect()
             }
+            Kind::RowOf(of) => {
+                let lanes = self.lanes(of);
+                self.referred(&lanes, of.ty).into_iter().map(|(row, _)| row).collect()
+            }
+            Kind::Newborn { first, most, nth } => self.newborn_reference(*first, *most, *nth),
             Kind::Delta(turn) => {
                 let it = self.turns[turn];
                 (0..typed.ty.lanes).map(|axis| self.push(scalar, Op::Delta(it, axis))).collect()

@@ -29,6 +29,7 @@ impl Flattener<'_> {
                 }
                 Step::If(condition, yes, no) => self.choice(condition, yes, no),
                 Step::Loop(walk, body) => self.turns(walk, body),
+                Step::Ask(number, locals) => self.ask(*number, locals),
             }
         }
     }
@@ -278,6 +279,7 @@ pub fn assigned(steps: &[Step], locals: &mut Vec<Local>) {
                 assigned(no, locals);
             }
             Step::Loop(_, body) => assigned(body, locals),
+            Step::Ask(..) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resolve::{Meaning, Names};
-use crate::syntax::ast::{Expr, ExprKind, Over, Query, Stmt, StmtKind, Walk};
+use crate::syntax::ast::{Birth, Expr, ExprKind, Over, Query, Stmt, StmtKind, Walk};
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -100,6 +100,7 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
             collect_walk(names, walk, needs);
             value.iter().for_each(|value| collect(names, value, needs));
         }
+        ExprKind::Spawn(birth) => collect_birth(names, birth, needs),
         ExprKind::Error
         | ExprKind::Int(_)
         | ExprKind::Float(_)
@@ -118,9 +119,7 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
             collect(names, condition, needs);
             yes.iter().chain(no).for_each(|step| collect_step(names, step, needs));
         }
-        StmtKind::Spawn { members, .. } => {
-            members.iter().filter_map(|member| member.value.as_ref()).for_each(|value| collect(names, value, needs));
-        }
+        StmtKind::Spawn(birth) => collect_birth(names, birth, needs),
         StmtKind::Despawn(row) => collect(names, row, needs),
         StmtKind::Add(member) => member.value.iter().for_each(|value| collect(names, value, needs)),
         StmtKind::Remove(_) => {}
@@ -129,6 +128,11 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
             body.iter().for_each(|step| collect_step(names, step, needs));
         }
     }
+}
+
+fn collect_birth(names: &Names<'_>, birth: &Birth, needs: &mut Needs) {
+    let values = birth.members.iter().filter_map(|member| member.value.as_ref());
+    values.chain(&birth.most).for_each(|value| collect(names, value, needs));
 }
 
 fn collect_walk(names: &Names<'_>, walk: &Walk, needs: &mut Needs) {

@@ -336,7 +336,7 @@ pub enum StmtKind {
     /// `for x in WALK { ... }`
     For { walk: Walk, body: Vec<Stmt> },
     /// `spawn GROUP { Component = value }`
-    Spawn { group: Name, members: Vec<Member> },
+    Spawn(Birth),
     /// `despawn self`, `despawn REFERENCE`
     Despawn(Expr),
     /// `add Component = value`
@@ -354,6 +354,17 @@ pub enum Assignment {
     Changed(BinaryOp),
     /// `?=`: it counts as assigned only where that makes it another value.
     IfDifferent,
+}
+
+/// A row that is to be born: `GROUP { Component = value }`, `GROUP[max 4] { ... }`.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Birth {
+    pub group: Name,
+    /// How many a row may ask for in a frame, in a loop.
+    pub most: Option<Expr>,
+    /// What differs from the blueprint.
+    pub members: Vec<Member>,
 }
 
 /// One binding of a `let`.
@@ -458,6 +469,10 @@ pub enum ClauseKind {
     Where(Expr),
     /// `batch 512`
     Batch(Expr),
+    /// `spawns A, B[max 2]`: groups, and how many births a row asks for at most.
+    Spawns(Vec<(Name, Option<Expr>)>),
+    /// `despawns A, B`
+    Despawns(Vec<Name>),
 }
 
 /// `Component` or `group.Component`
@@ -531,6 +546,8 @@ pub enum ExprKind {
     Fold(Fold, Span, Box<Walk>, Option<Box<Expr>>),
     /// `pair DRAW`: one draw for both ends.
     Pair(Box<Expr>),
+    /// `spawn GROUP { Component = value }`: a reference to the new row.
+    Spawn(Box<Birth>),
 }
 
 /// Loops as values.

@@ -123,6 +123,10 @@ impl Parser<'_> {
             Kind::Space => ExprKind::Space,
             Kind::This => ExprKind::This,
             Kind::If => return self.condition(),
+            Kind::Spawn => {
+                let (birth, depth) = self.birth()?;
+                return self.node(ExprKind::Spawn(Box::new(birth)), self.since(token.span.start), depth);
+            }
             Kind::ParenOpen => {
                 self.advance();
                 let mut inner = self.enclosed(Self::expr)?;

@@ -4,7 +4,7 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{Assignment, BinaryOp, Binding, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{Assignment, BinaryOp, Binding, Birth, Expr, ExprKind, Stmt, StmtKind};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 
@@ -74,7 +74,11 @@ impl Parser<'_> {
             Kind::Let => self.bindings(),
             Kind::If => self.branches(),
             Kind::For => self.turns(),
-            Kind::Spawn => self.birth(),
+            Kind::Spawn => {
+                let start = self.token().span.start;
+                let (birth, depth) = self.birth()?;
+                self.made(StmtKind::Spawn(birth), self.since(start), depth)
+            }
             Kind::Despawn => self.end(),
             Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "add") => self.gain(),
             Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "remove") => self.loss(),
@@ -145,10 +149,11 @@ impl Parser<'_> {
         self.made(StmtKind::For { walk, body }, self.since(start), inner.max(depth))
     }
 
-    /// `spawn GROUP { Component = value }`
-    fn birth(&mut self) -> Option<Deep<Stmt>> {
-        let start = self.advance().span.start;
+    /// `spawn GROUP { Component = value }`, and how deep it is.
+    pub(super) fn birth(&mut self) -> Option<Deep<Birth>> {
+        self.advance();
         let group = self.name("the group that a row is born into")?;
+        let most = self.most_births()?;
         self.expect(Kind::BraceOpen, "`{` and the components that differ from the blueprint")?;
         let mut members = Vec::new();
         self.members(|parser| {
@@ -156,7 +161,20 @@ impl Parser<'_> {
             Some(())
         })?;
         let depth = members.iter().filter_map(|member| member.value.as_ref()).map(|value| value.depth).max();
-        self.made(StmtKind::Spawn { group, members }, self.since(start), depth.unwrap_or(0))
+        let depth = depth.max(most.as_ref().map(|most| most.depth));
+        Some((Birth { group, most, members }, depth.unwrap_or(0)))
+    }
+
+    /// `[max 4]`, if that is there.
+    #[expect(clippy::option_option, reason = "an error, nothing, or a value")]
+    pub(super) fn most_births(&mut self) -> Option<Option<Expr>> {
+        if !self.eat(Kind::BracketOpen) {
+            return Some(None);
+        }
+        self.expect_word("max", "`max` and the most births that a row can ask for")?;
+        let most = self.enclosed(Self::expr)?;
+        self.expect(Kind::BracketClose, "`]`")?;
+        Some(Some(most))
     }
 
     /// `despawn self`

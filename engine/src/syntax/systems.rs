@@ -8,8 +8,10 @@ use crate::syntax::parser::{ENTRIES_MAX, Parser};
 use crate::syntax::statements::Place;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 11] =
-    ["native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "batch"];
+const CLAUSES: [&str; 13] = [
+    "native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "batch", "spawns",
+    "despawns",
+];
 
 impl Parser<'_> {
     /// Clauses up to the body, or to the next item. After a broken clause the others and the body are still read.
@@ -46,7 +48,7 @@ impl Parser<'_> {
         match self.kind() {
             Kind::Native | Kind::For | Kind::Owns | Kind::Reads | Kind::Fresh | Kind::Index | Kind::With => true,
             Kind::Without => true,
-            _ => ["batch", "where", "changed"].iter().any(|word| self.is_word(0, word)),
+            _ => ["batch", "where", "changed", "spawns", "despawns"].iter().any(|word| self.is_word(0, word)),
         }
     }
 
@@ -110,6 +112,18 @@ impl Parser<'_> {
             Kind::Name if self.word() == "batch" => {
                 self.advance();
                 Some(ClauseKind::Batch(self.expr()?))
+            }
+            Kind::Name if self.word() == "spawns" => {
+                self.advance();
+                let one = |parser: &mut Self| {
+                    let group = parser.name("the group that rows are born into")?;
+                    Some((group, parser.most_births()?))
+                };
+                Some(ClauseKind::Spawns(self.list(one)?))
+            }
+            Kind::Name if self.word() == "despawns" => {
+                self.advance();
+                Some(ClauseKind::Despawns(self.list(|parser| parser.name("the group whose rows end"))?))
             }
             _ => {
                 let word = self.shown();

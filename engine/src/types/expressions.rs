@@ -88,6 +88,8 @@ pub struct Checker<'a, 'd> {
     pub(super) readings: usize,
     /// Draws of the current initialiser or body so far.
     pub draws: u32,
+    /// Names of newborn rows that are given out, in all bodies.
+    pub(super) newborns: u32,
     /// Where mistakes go.
     pub diagnostics: &'d mut Diagnostics,
 }
@@ -121,6 +123,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             calls: 0,
             readings: 0,
             draws: 0,
+            newborns: 0,
             diagnostics,
         }
     }
@@ -149,6 +152,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Array(elements) => self.array(elements, expr.span),
             ExprKind::Fold(fold, span, walk, value) => self.fold(*fold, *span, walk, value.as_deref(), expected),
             ExprKind::Pair(draw) => self.pair(draw, expr.span, expected),
+            ExprKind::Spawn(_) => self.spawn_in_value(expr.span),
             ExprKind::Row => {
                 if self.row.is_none() && self.own_group().is_none() {
                     return self.outside("`row`", expr.span);

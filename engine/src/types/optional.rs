@@ -10,7 +10,6 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{self, Name};
 use crate::types::expressions::{Checker, RowMember};
-use crate::types::rules::LocalInfo;
 use crate::types::typed::{Kind, Local, Step, Typed};
 use crate::types::{Member, Role};
 
@@ -183,12 +182,7 @@ impl Checker<'_, '_> {
 
     /// A variable that says what is asked for: nothing, until its statement is reached.
     pub(super) fn asked(&mut self, name: &str, span: Span, ty: Type) -> Local {
-        let local = Local(self.locals.len());
-        self.locals.push(LocalInfo { name: name.to_string(), span, ty, mutable: true, used: true });
-        if let Some(rule) = &mut self.rule {
-            rule.first.push(Step::Set(local, Typed::zero(ty)));
-        }
-        local
+        self.remembered(name, span, Typed::zero(ty))
     }
 }
 

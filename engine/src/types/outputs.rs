@@ -223,6 +223,7 @@ impl<'a> Checker<'a, '_> {
                 spatial: false,
                 far: None,
                 cells: None,
+                most: None,
                 decided: Vec::new(),
             });
             let turn = Turn(self.turns.len() - 1);

@@ -45,6 +45,10 @@ impl Checker<'_, '_> {
             let message = format!("rows of `{}` are made anew each frame: none of them lasts", group.name);
             return self.error(Diagnostic::error(codes::E0509, of.span, message));
         }
+        // Of rows that come and go it is found through other rows.
+        if group.first.is_some() && self.rule.as_ref().is_none_or(|rule| rule.system.is_none()) {
+            return self.outside_system("who is alive", name.span);
+        }
         Checked::Typed(Typed { ty: bool, kind: Kind::Alive(Box::new(typed)) })
     }
 

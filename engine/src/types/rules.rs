@@ -49,6 +49,8 @@ pub(super) struct TurnInfo {
     pub far: Option<usize>,
     /// Over the cells around the own one: how many.
     pub cells: Option<u32>,
+    /// The most turns that it makes, where that is known.
+    pub most: Option<u32>,
     /// Over the nearest: the variables that decide which rows these are.
     pub decided: Vec<Local>,
 }
@@ -237,7 +239,9 @@ impl<'a> Checker<'a, '_> {
                     steps.push(Step::If(condition, a, b));
                 }
             }
-            StmtKind::Spawn { group, members } => self.spawn(group, members, stmt.span, steps),
+            StmtKind::Spawn(birth) => {
+                self.spawn(birth, false, stmt.span, steps);
+            }
             StmtKind::Despawn(row) => self.despawn(row, steps),
             StmtKind::Add(member) => self.gain(member, stmt.span, steps),
             StmtKind::Remove(component) => self.loss(component, stmt.span, steps),
@@ -263,7 +267,15 @@ impl<'a> Checker<'a, '_> {
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Known(Checked::Error)));
         }
-        self.turns.push(TurnInfo { group, own: false, spatial: false, far: None, cells: None, decided: Vec::new() });
+        self.turns.push(TurnInfo {
+            group,
+            own: false,
+            spatial: false,
+            far: None,
+            cells: None,
+            most: Some(1),
+            decided: Vec::new(),
+        });
         if let Some(rule) = &mut self.rule {
             rule.open.push(Turn(self.turns.len() - 1));
         }
@@ -276,13 +288,13 @@ impl<'a> Checker<'a, '_> {
         let value = match &binding.ty {
             Some(ty) => {
                 let Some(ty) = self.single_type(ty) else { return };
-                let checked = self.check(&binding.value, Some(ty.scalar));
+                let checked = self.value_of(&binding.value, Some(ty.scalar), steps);
                 let what = format!("`{}`", binding.name.text);
                 let value = coerce(checked, ty, binding.value.span, &what, self.diagnostics);
                 value.unwrap_or_else(|| Typed::zero(ty))
             }
             None => {
-                let checked = self.check(&binding.value, None);
+                let checked = self.value_of(&binding.value, None, steps);
                 match checked {
                     // What is known stays known, so that literals adapt to what they meet.
                     Checked::Int(_) | Checked::Float(_) | Checked::None | Checked::Array(_) if !binding.mutable => {
@@ -320,6 +332,14 @@ impl<'a> Checker<'a, '_> {
         };
         let local = self.variable(&binding.name, value.ty, binding.mutable);
         steps.push(Step::Set(local, value));
+    }
+
+    /// A value that a statement gives to something: also that of a birth, which the statement then asks for.
+    fn value_of(&mut self, value: &Expr, expected: Option<Scalar>, steps: &mut Vec<Step>) -> Checked {
+        match &value.kind {
+            ExprKind::Spawn(birth) => self.spawn(birth, true, value.span, steps).map_or(Checked::Error, Checked::Typed),
+            _ => self.check(value, expected),
+        }
     }
 
     fn assign(&mut self, target: &Expr, op: Assignment, place: Span, value: &Expr, steps: &mut Vec<Step>) {
@@ -377,7 +397,7 @@ impl<'a> Checker<'a, '_> {
         }
         let Some(lane) = self.lane_target(ty, segments, target) else { return };
         let old = Typed { ty, kind: Kind::Local(local) };
-        if let Some(value) = self.new_value(old, lane, op, place, value, &format!("`{name}`"), target.span) {
+        if let Some(value) = self.new_value(old, lane, op, place, value, &format!("`{name}`"), target.span, steps) {
             steps.push(match lane {
                 Some(lane) => Step::SetLane(local, lane, value),
                 None => Step::Set(local, value),
@@ -418,12 +438,13 @@ impl<'a> Checker<'a, '_> {
         value: &Expr,
         what: &str,
         target: Span,
+        steps: &mut Vec<Step>,
     ) -> Option<Typed> {
         let ty = match lane {
             Some(_) => Type::scalar(old.ty.scalar),
             None => old.ty,
         };
-        let mut checked = self.check(value, Some(ty.scalar));
+        let mut checked = self.value_of(value, Some(ty.scalar), steps);
         if let Assignment::Changed(op) = op {
             let old = match lane {
                 Some(lane) => Typed::new(ty, Kind::Lane(Box::new(old), lane)),
@@ -542,7 +563,7 @@ impl<'a> Checker<'a, '_> {
         {
             rule.note(Read { place: place_of, when: When::Prev, reach: Reach::Own, span: target.span });
         }
-        let value = self.new_value(old, lane, op, place, value, &format!("component `{leaf}`"), target.span);
+        let value = self.new_value(old, lane, op, place, value, &format!("component `{leaf}`"), target.span, steps);
         if let Some(rule) = &mut self.rule {
             lanes.iter().for_each(|lane| {
                 rule.assigned.insert((member, *lane), target.span);

@@ -36,6 +36,7 @@ impl<'a> Checker<'a, '_> {
                 inverses: Vec::new(),
                 matchings: Vec::new(),
                 constants: Vec::new(),
+                edits: Vec::new(),
                 batch_rows: header.batch_rows,
             });
             self.end_system(at, before, &mut readings);
@@ -48,6 +49,18 @@ impl<'a> Checker<'a, '_> {
                 match &clause.kind {
                     ClauseKind::Index(indexes) => self.asks(at, indexes, model),
                     ClauseKind::With(settings) => constants.extend(settings),
+                    ClauseKind::Spawns(groups) => {
+                        for (group, most) in groups {
+                            let declared = self.spawns(group, most.as_ref(), model);
+                            self.declare(at, declared, model);
+                        }
+                    }
+                    ClauseKind::Despawns(groups) => {
+                        for group in groups {
+                            let declared = self.despawns(group, model);
+                            self.declare(at, declared, model);
+                        }
+                    }
                     ClauseKind::Reads(paths) => {
                         for path in paths {
                             self.reads(at, groups[at], path, When::Prev, false, model);
@@ -100,7 +113,11 @@ impl<'a> Checker<'a, '_> {
             }
         }
         let name = &system.name;
-        let edits = system.body.as_ref().is_some_and(|body| edits(body));
+        let declares = |clause: &ast::Clause| matches!(clause.kind, ClauseKind::Spawns(_) | ClauseKind::Despawns(_));
+        let edits = match &system.body {
+            Some(body) => edits(body),
+            None => system.clauses.iter().any(declares),
+        };
         let missing = [
             (places.is_none(), "does not say whose rows it runs over", "add `for GROUP`"),
             (
@@ -134,6 +151,9 @@ impl<'a> Checker<'a, '_> {
                     ("has a body, which says itself what it reads", "leave the clause out")
                 }
                 ClauseKind::Index(_) => ("has a body, which finds its indexes itself", "leave the clause out"),
+                ClauseKind::Spawns(_) | ClauseKind::Despawns(_) => {
+                    ("has a body, which asks for births and ends itself", "leave the clause out")
+                }
                 ClauseKind::With(_) => ("has a body, which uses constants by their names", "leave the clause out"),
                 _ => continue,
             };
@@ -364,12 +384,11 @@ impl<'a> Checker<'a, '_> {
 /// Whether statements ask for births or ends, or give and take components.
 fn edits(body: &[ast::Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
-        ast::StmtKind::Spawn { .. } | ast::StmtKind::Despawn(_) | ast::StmtKind::Add(_) | ast::StmtKind::Remove(_) => {
-            true
-        }
+        ast::StmtKind::Spawn(_) | ast::StmtKind::Despawn(_) | ast::StmtKind::Add(_) | ast::StmtKind::Remove(_) => true,
         ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
         ast::StmtKind::For { body, .. } => edits(body),
-        ast::StmtKind::Let(_) | ast::StmtKind::Assign { .. } => false,
+        ast::StmtKind::Let(bindings) => bindings.iter().any(|it| matches!(it.value.kind, ast::ExprKind::Spawn(_))),
+        ast::StmtKind::Assign { value, .. } => matches!(value.kind, ast::ExprKind::Spawn(_)),
     })
 }
 

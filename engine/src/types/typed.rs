@@ -50,6 +50,8 @@ pub enum Step {
     If(Typed, Vec<Step>, Vec<Step>),
     /// Turns.
     Loop(Box<Walk>, Vec<Step>),
+    /// The turn of the innermost loop asks for something: which number that has in its body, and with which variables.
+    Ask(u16, Vec<Local>),
 }
 
 impl Step {
@@ -79,6 +81,7 @@ impl Step {
                 }
                 body.iter_mut().for_each(|step| step.visit(f));
             }
+            Step::Ask(..) => {}
         }
     }
 }
@@ -158,6 +161,14 @@ pub enum Kind {
     },
     /// Whether a reference is to a row that is there.
     Alive(Box<Typed>),
+    /// The row that a reference is to, [`NO_ROW`] if there is none (`u32`).
+    RowOf(Box<Typed>),
+    /// The row that a birth asks for: its first name, how many names each row has, and which of these it is.
+    Newborn {
+        first: u32,
+        most: u32,
+        nth: Option<Local>,
+    },
     /// A coordinate of the own cell.
     Coordinate(u8),
     /// The cell at an offset from the own one.
@@ -345,7 +356,7 @@ impl Typed {
     /// Calls with each expression in it, parts first, to change it.
     pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
         match &mut self.kind {
-            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) | Kind::Alive(a) => a.visit(f),
+            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) | Kind::Alive(a) | Kind::RowOf(a) => a.visit(f),
             Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => {
                 a.visit(f)
             }
@@ -366,6 +377,7 @@ impl Typed {
             }
             Kind::Const(_)
             | Kind::Row
+            | Kind::Newborn { .. }
             | Kind::Component(_)
             | Kind::Local(_)
             | Kind::Partner { .. }

@@ -16,6 +16,27 @@ use crate::types::typed::{Checked, Draw, Kind, Local, Over, Step, Turn, Typed, W
 /// How deep loops nest.
 const LOOPS_MAX: usize = 4;
 
+/// The most turns that a loop makes, where that is known when compiled.
+fn most_turns(over: &Over) -> Option<u32> {
+    let known = |value: &Typed| value.scalar().map(|value| value.as_f64());
+    // `min(n, 4)` is at most 4.
+    let end = |value: &Typed| match &value.kind {
+        Kind::Binary(Binary::Min, a, b) => known(a).or_else(|| known(b)),
+        Kind::Convert(inner) if inner.ty.scalar.is_integer() => match &inner.kind {
+            Kind::Binary(Binary::Min, a, b) => known(a).or_else(|| known(b)),
+            _ => None,
+        },
+        _ => known(value),
+    };
+    match over {
+        Over::Range { first, end: last } => Some((end(last)? - known(first)?).clamp(0.0, f64::from(u32::MAX)) as u32),
+        Over::Nearest { count, .. } => Some(u32::from(*count)),
+        Over::Around(offsets) => Some(offsets.len() as u32),
+        Over::Holder(_) => Some(1),
+        Over::Group(_) | Over::Within { .. } | Over::By { .. } | Over::Far(_) | Over::Members(_) => None,
+    }
+}
+
 impl<'a> Checker<'a, '_> {
     /// Opens a loop: its variable is known until it is closed. Gives what to close it with.
     pub(super) fn open_walk(&mut self, walk: &ast::Walk) -> Option<(Walk, usize)> {
@@ -62,7 +83,8 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(error.help(all));
             return None;
         }
-        self.turns.push(TurnInfo { group, own: false, spatial, far, cells, decided: Vec::new() });
+        let most = most_turns(&over);
+        self.turns.push(TurnInfo { group, own: false, spatial, far, cells, most, decided: Vec::new() });
         let outer = self.scope.len();
         if let Some(variable) = &walk.variable {
             self.scope.push((variable.text.clone(), Named::Turn(turn)));
@@ -141,7 +163,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A hidden variable.
-    fn hidden(&mut self, name: &str, span: Span, ty: Type) -> Local {
+    pub(super) fn hidden(&mut self, name: &str, span: Span, ty: Type) -> Local {
         self.locals.push(LocalInfo { name: name.into(), span, ty, mutable: true, used: true });
         Local(self.locals.len() - 1)
     }

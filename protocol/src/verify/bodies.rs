@@ -310,6 +310,11 @@ fn problem_of_loop(program: &Program, body: &Body, homes: &Homes, it: &Loop) -> 
             return Some("it adds truth values");
         }
     }
+    for ask in &it.asks {
+        if !turn(ask.when) || scalar(ask.when) != Some(Scalar::Bool) || !ask.values.iter().all(|value| turn(*value)) {
+            return Some("a turn asks with what it does not have");
+        }
+    }
     if !it.over.from().iter().all(|&value| before(value)) {
         return Some("it measures from a point that is not known before it");
     }

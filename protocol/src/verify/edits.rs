@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::id::{ColumnId, GroupId, SystemId};
+use crate::id::{BodyId, ColumnId, GroupId, SystemId};
+use crate::limits::BIRTHS_MAX;
 use crate::program::{Change, Code, Column, Domain, Edit, EditPhase, Living, Origin, Program, Stage, Work};
-use crate::types::{Scalar, Type};
+use crate::types::{NEWBORN, NO_ROW, Scalar, Type};
 use crate::verify::Violation;
 
 /// Whether every id is in range.
@@ -31,10 +32,11 @@ pub(super) fn ids(program: &Program) -> bool {
 pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, group) in program.groups.iter() {
         let problem = match (group.living, group.origin) {
-            (Some(living), _) => living_group(program, id, living).or_else(|| phases(program, id)),
+            (Some(living), _) => living_group(program, id, living),
             (None, Origin::Directory(of)) => directory(program, id, of),
             (None, _) => None,
         };
+        let problem = problem.or_else(|| phases(program, id));
         violations.extend(problem.map(|what| Violation::Living(id, what)));
     }
     for (id, column) in program.columns.iter() {
@@ -47,9 +49,21 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for (id, edit) in program.edits.iter() {
         violations.extend(problem_of(program, edit).map(|what| Violation::Edit(id, what)));
     }
-    let mut asked: BTreeSet<(SystemId, u16)> = BTreeSet::new();
+    let mut free = u64::from(NEWBORN);
     for (id, edit) in program.edits.iter() {
-        if !places(edit).into_iter().all(|place| asked.insert((edit.system, place))) {
+        let Change::Birth { newborn: Some(newborn), .. } = edit.change else { continue };
+        let end = u64::from(newborn.first) + u64::from(newborn.count);
+        let rows = program.groups[program.systems[edit.system].group].rows;
+        let each = u64::from(rows) * u64::from(edit.most()) == u64::from(newborn.count);
+        if u64::from(newborn.first) < free || end > u64::from(NO_ROW) || !each {
+            violations.push(Violation::Edit(id, "newborn rows have a name for each request, and no other's"));
+        }
+        free = end.max(free);
+    }
+    let mut asked: BTreeSet<(SystemId, Option<u16>, u16)> = BTreeSet::new();
+    for (id, edit) in program.edits.iter() {
+        let ask = edit.turns.map(|turns| turns.ask);
+        if !places(edit).into_iter().all(|place| asked.insert((edit.system, ask, place))) {
             violations.push(Violation::Edit(id, "a result serves two edits"));
         }
     }
@@ -100,35 +114,56 @@ fn places(edit: &Edit) -> Vec<u16> {
     match &edit.change {
         Change::Leave { when } => vec![*when],
         Change::Remove { row } => vec![*row],
-        Change::Birth { when, values } => {
-            std::iter::once(*when).chain(values.iter().map(|(_, place)| *place)).collect()
+        Change::Birth { when, values, newborn } => {
+            let values = values.iter().map(|(_, place)| *place);
+            std::iter::once(*when).chain(values).chain(newborn.map(|it| it.name)).collect()
         }
     }
 }
 
 fn problem_of(program: &Program, edit: &Edit) -> Option<&'static str> {
-    let Code::Body(body) = program.systems[edit.system].code else { return Some("only bodies ask for it") };
-    let body = &program.bodies[body];
-    let gives = |place: u16, scalar: Scalar| {
-        body.results.get(usize::from(place)).is_some_and(|value| body.ops[*value].scalar == scalar)
+    let body = match &program.systems[edit.system].code {
+        Code::Body(body) => Some(&program.bodies[*body]),
+        // A kernel knows itself with which values it asks.
+        Code::Native(_) if edit.turns.is_some() => None,
+        Code::Native(_) | Code::Carry => return Some("nobody asks for it"),
     };
+    let gives = |place: u16, scalar: Scalar| {
+        let Some(body) = body else { return true };
+        let value = match edit.turns {
+            None => body.results.get(usize::from(place)).copied(),
+            Some(turns) => body.asks().get(usize::from(turns.ask)).and_then(|ask| ask.value(place)),
+        };
+        value.is_some_and(|value| body.ops[value].scalar == scalar)
+    };
+    if edit.turns.is_some_and(|turns| !(1..=BIRTHS_MAX).contains(&turns.most)) {
+        return Some("a row asks for too many births, or for none");
+    }
     let Some(living) = program.groups[edit.group].living else { return Some("its group is not living") };
     match &edit.change {
         Change::Leave { when } => {
             let own = program.systems[edit.system].group == edit.group;
-            (!own || !gives(*when, Scalar::Bool)).then_some("own rows end where a truth value says so")
+            let wrong = !own || edit.turns.is_some() || !gives(*when, Scalar::Bool);
+            wrong.then_some("own rows end where a truth value says so")
         }
-        Change::Remove { row } => (!gives(*row, Scalar::U32)).then_some("a row is told by its number"),
-        Change::Birth { when, values } => {
+        Change::Remove { row } => {
+            let condition = edit.turns.is_some() && *row == 0;
+            (condition || !gives(*row, Scalar::U32)).then_some("a row is told by its number")
+        }
+        Change::Birth { when, values, newborn } => {
             let own = program.columns.iter().filter(|(_, column)| column.group == edit.group && column.is_kept());
             let own = own.map(|(id, _)| id);
             let own = own.filter(|id| *id != living.entities && *id != living.generations);
             if !own.eq(values.iter().map(|(column, _)| *column)) {
                 Some("a birth has a value for each column of its group, in order")
+            } else if edit.turns.is_some() && *when != 0 {
+                Some("a turn asks where its condition is true")
             } else if !gives(*when, Scalar::Bool)
                 || !values.iter().all(|(column, place)| gives(*place, program.columns[*column].scalar))
             {
                 Some("a birth is told by a truth value, and values of the columns' types")
+            } else if newborn.is_some_and(|it| body.is_none() || !gives(it.name, Scalar::U32) || it.first < NEWBORN) {
+                Some("a newborn row is known by a name that no entity has")
             } else {
                 None
             }
@@ -151,25 +186,29 @@ fn phases_in(program: &Program, stages: &[Stage], group: GroupId) -> Vec<(usize,
     found
 }
 
-/// The phases that a frame has for a living group, a stage each but the last two, which share one.
+/// The phases that a frame has for a group, a stage each but births and gaps, which share one.
 pub fn phases_of(program: &Program, group: GroupId) -> Vec<(EditPhase, Domain)> {
-    let mut phases = vec![(EditPhase::CatchUp, Domain::Blocks(group))];
-    if crate::edits::list_batches(program, group, false) > 0 {
-        phases.push((EditPhase::Mark, Domain::Removals(group)));
+    let mut phases = Vec::new();
+    if program.groups[group].living.is_some() {
+        phases.push((EditPhase::CatchUp, Domain::Blocks(group)));
+        phases.push((EditPhase::Count, Domain::Blocks(group)));
+        phases.push((EditPhase::Place, Domain::Once));
+        if crate::edits::list_batches(program, group) > 0 {
+            phases.push((EditPhase::Births, Domain::Births(group)));
+        }
+        phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     }
-    phases.push((EditPhase::Count, Domain::Blocks(group)));
-    phases.push((EditPhase::Place, Domain::Once));
-    if crate::edits::list_batches(program, group, true) > 0 {
-        phases.push((EditPhase::Births, Domain::Births(group)));
+    if !crate::edits::holders_of(program, group).is_empty() {
+        phases.push((EditPhase::Refer, Domain::Blocks(group)));
     }
-    phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     phases
 }
 
 fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     let (setup, frame) = (&program.schedule.setup, &program.schedule.frame);
     let begin = phases_in(program, setup, group);
-    if !begin.iter().map(|(_, phase, domain)| (*phase, *domain)).eq([(EditPhase::Begin, Domain::Blocks(group))]) {
+    let begins = program.groups[group].living.map(|_| (EditPhase::Begin, Domain::Blocks(group)));
+    if !begin.iter().map(|(_, phase, domain)| (*phase, *domain)).eq(begins) {
         return Some("set-up names its entities once");
     }
     let found = phases_in(program, frame, group);
@@ -180,32 +219,49 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
         let together = pair[0].1 == EditPhase::Births;
         if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
     };
-    let last_pass = frame.iter().rposition(|stage| {
-        stage
-            .steps
-            .iter()
-            .any(|step| !matches!(program.steps[*step].work, Work::Edit(..) | Work::Reduce(_) | Work::Commit))
-    });
+    let last = |counts: fn(&Work) -> bool| {
+        frame.iter().rposition(|stage| stage.steps.iter().any(|step| counts(&program.steps[*step].work)))
+    };
+    let last_pass = last(|work| !matches!(work, Work::Edit(..) | Work::Reduce(_) | Work::Commit));
+    let last_move = last(|work| matches!(work, Work::Edit(_, phase) if *phase != EditPhase::Refer));
     let reduce = frame.iter().position(|stage| {
         stage.steps.iter().any(|step| matches!(program.steps[*step].work, Work::Reduce(_) | Work::Commit))
     });
-    let (Some(first), Some(last)) = (found.first(), found.last()) else { return None };
+    let (Some(first), Some(end)) = (found.first(), found.last()) else { return None };
     if !found.windows(2).all(apart) {
         Some("each of its phases is a stage after the one before, but gaps are closed beside births")
-    } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= last.0) {
+    } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= end.0) {
         Some("births and ends come after all systems and before what looks at the finished state")
+    } else if end.1 == EditPhase::Refer && last_move.is_some_and(|moves| moves >= end.0) {
+        Some("references to newborn rows are made when all rows are where they will be")
     } else {
         None
     }
 }
 
-/// Whether a value of an edit's system is one of its results: all others mean nothing.
+/// Whether what a system's body gives and asks for is taken by its edits: all else means nothing.
 pub(super) fn results(program: &Program, violations: &mut Vec<Violation>) {
+    let systems = program.systems.values().filter_map(|system| match system.code {
+        Code::Body(body) => Some(body),
+        _ => None,
+    });
+    let heard: BTreeSet<BodyId> = systems.collect();
+    for (id, body) in program.bodies.iter() {
+        if !heard.contains(&id) && !body.asks().is_empty() {
+            violations.push(Violation::Body(id, "its turns ask for what no edit takes"));
+        }
+    }
     for (id, system) in program.systems.iter() {
         let Code::Body(body) = system.code else { continue };
-        let taken: usize = program.edits_of(id).map(|(_, edit)| places(edit).len()).sum();
+        let of_rows = program.edits_of(id).filter(|(_, edit)| edit.turns.is_none());
+        let taken: usize = of_rows.map(|(_, edit)| places(edit).len()).sum();
         if program.bodies[body].results.len() != taken {
             violations.push(Violation::Body(body, "it gives results that no edit takes"));
+        }
+        let numbers = program.bodies[body].asks().into_iter().map(|ask| ask.number);
+        let heard: BTreeSet<u16> = program.edits_of(id).filter_map(|(_, edit)| Some(edit.turns?.ask)).collect();
+        if !numbers.eq(0..heard.len() as u16) || !heard.iter().copied().eq(0..heard.len() as u16) {
+            violations.push(Violation::Body(body, "its turns ask for what no edit takes"));
         }
     }
 }

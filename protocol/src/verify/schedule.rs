@@ -75,10 +75,9 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
         Work::Blueprint(group) => over(*group),
         Work::Commit => step.domain == Domain::Once,
         Work::Edit(group, phase) => match phase {
-            EditPhase::Begin | EditPhase::CatchUp | EditPhase::Count | EditPhase::Gaps => {
+            EditPhase::Begin | EditPhase::CatchUp | EditPhase::Count | EditPhase::Gaps | EditPhase::Refer => {
                 step.domain == Domain::Blocks(*group)
             }
-            EditPhase::Mark => step.domain == Domain::Removals(*group),
             EditPhase::Births => step.domain == Domain::Births(*group),
             EditPhase::Place => step.domain == Domain::Once,
         },

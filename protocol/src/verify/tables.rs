@@ -111,6 +111,8 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         for (it, walked) in body.loops.iter() {
             check.id(&body.ops, walked.at, it);
             walked.asks().for_each(|asked| check.id(bodies, asked, it));
+            let asks = walked.asks.iter().flat_map(|ask| ask.values.iter().chain([&ask.when]));
+            asks.for_each(|value| check.id(&body.ops, *value, it));
             match &walked.over {
                 Over::Within { index, .. }
                 | Over::Nearest { index, .. }
@@ -140,7 +142,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             Domain::Rows { group, .. } => check.id(groups, group, id),
             Domain::Slots { index, .. } | Domain::Chunks(index) => check.id(indexes, index, id),
             Domain::Targets(inverse) => check.id(inverses, inverse, id),
-            Domain::Blocks(group) | Domain::Births(group) | Domain::Removals(group) => check.id(groups, group, id),
+            Domain::Blocks(group) | Domain::Births(group) => check.id(groups, group, id),
             Domain::Ranks { matching, side } => check.side(program, matching, side, id),
             Domain::Once => {}
         }

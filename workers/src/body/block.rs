@@ -4,6 +4,8 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::space::Space;
 pub use diptych_protocol::values::{Values, ValuesMut};
 
+use super::requests::Requests;
+
 /// What is the same for all rows of a tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Uniforms<'a> {
@@ -101,6 +103,9 @@ pub trait Executor: Send {
     /// Computes the block's rows. `out` has the stores, then the results, a value a lane. Every NaN that is written is
     /// canonical.
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]);
+
+    /// What turns have asked for since that was last cleared, of one number; nothing if there is no such number.
+    fn requests(&mut self, number: usize) -> Option<&mut Requests>;
 
     /// Lanes that a block of so many rows has to have room for; at most a multiple of
     /// [`LANES_MAX`](diptych_protocol::limits::LANES_MAX).

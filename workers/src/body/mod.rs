@@ -16,6 +16,7 @@ mod column;
 pub mod compiled;
 pub mod driver;
 pub mod interpreter;
+pub mod requests;
 pub mod slots;
 
 /// What runs a verified body.

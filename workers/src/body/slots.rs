@@ -33,6 +33,8 @@ pub struct Slots {
     pub loops: Vec<LoopSlots>,
     /// What comes out: first the stores, then the results.
     pub out: Vec<Scalar>,
+    /// What turns ask with, by the numbers of what they ask for.
+    pub asks: Vec<Vec<Scalar>>,
 }
 
 /// The slots of one loop.
@@ -72,6 +74,8 @@ impl Slots {
         }
         let values = body.stores.iter().map(|store| store.value).chain(body.results.iter().copied());
         slots.out = values.map(|value| body.ops[value].scalar).collect();
+        let asks = body.asks().into_iter();
+        slots.asks = asks.map(|ask| ask.values.iter().map(|value| body.ops[*value].scalar).collect()).collect();
         slots
     }
 

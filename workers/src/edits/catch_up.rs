@@ -38,7 +38,7 @@ pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b
 }
 
 /// Calls with each row of a block whose bit is set, ascending.
-fn each(bits: &[AtomicU64], mut f: impl FnMut(usize)) {
+pub(super) fn each(bits: &[AtomicU64], mut f: impl FnMut(usize)) {
     for (at, word) in bits.iter().enumerate() {
         let mut word = word.load(Ordering::Relaxed);
         while word != 0 {

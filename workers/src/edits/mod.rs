@@ -13,6 +13,7 @@ use diptych_protocol::view::Batch;
 mod catch_up;
 mod holes;
 mod place;
+mod refer;
 mod rows;
 
 /// What a worker keeps from batch to batch: room, no state.
@@ -30,10 +31,6 @@ pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mu
             let (v, columns) = batch.edit_catch_up(group);
             catch_up::catch_up(v, columns);
         }
-        EditPhase::Mark => {
-            let v = batch.edit_mark(group);
-            v.rows.iter().filter(|row| **row < v.count).for_each(|row| set(v.removed, *row));
-        }
         EditPhase::Count => {
             let (ended, rows, count) = batch.edit_count(group);
             *count = holes::count(&ended, rows);
@@ -41,6 +38,7 @@ pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mu
         EditPhase::Place => return place::place(batch, group),
         EditPhase::Births => return rows::births(batch, group, &mut scratch.rows),
         EditPhase::Gaps => rows::gaps(batch, group, &mut scratch.moves),
+        EditPhase::Refer => refer::refer(batch, group),
     }
     Ok(())
 }

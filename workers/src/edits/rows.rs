@@ -19,7 +19,8 @@ fn holes_of<'v>(v: &'v PlacedView<'_>, numbers: Range<u32>) -> impl Iterator<Ite
 
 /// Writes the births of a part of a list.
 pub fn births(batch: &Batch<'_, '_>, group: GroupId, rows: &mut Vec<u32>) -> Result<(), Fault> {
-    let (v, births, columns) = batch.edit_births(group);
+    let (v, born, columns) = batch.edit_births(group);
+    let births = born.numbers;
     if births.is_empty() {
         return Ok(());
     }
@@ -41,6 +42,12 @@ pub fn births(batch: &Batch<'_, '_>, group: GroupId, rows: &mut Vec<u32>) -> Res
             v.next_directory[entity as usize].store(row, Ordering::Relaxed);
         }
         set(v.touched, row);
+    }
+    for (name, row) in born.names.iter().zip(rows.iter()) {
+        let place = born.newborn.and_then(|newborn| newborn.place_of(*name));
+        if let Some(known) = place.and_then(|place| born.rows.get(place)) {
+            known.store(*row, Ordering::Relaxed);
+        }
     }
     Ok(())
 }

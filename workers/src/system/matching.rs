@@ -1,8 +1,8 @@
 //! Whether Rust and the scenario say the same: a component's columns, and what the system declares of them.
 
 use diptych_protocol::access::{Access, AccessError};
-use diptych_protocol::id::{ColumnId, GroupId};
-use diptych_protocol::program::{Program, Reach, When};
+use diptych_protocol::id::{ColumnId, EditId, GroupId};
+use diptych_protocol::program::{Change, Program, Reach, When};
 use diptych_protocol::types::{Scalar, Sort, Type};
 
 use super::value::{Component, Leaf, LeafKind};
@@ -11,12 +11,13 @@ use super::value::{Component, Leaf, LeafKind};
 pub struct Binder<'a, 'p> {
     access: &'a mut Access<'p>,
     taken: Vec<(ColumnId, When, Reach)>,
+    edits: Vec<EditId>,
 }
 
 impl<'a, 'p> Binder<'a, 'p> {
     /// For one system.
     pub fn new(access: &'a mut Access<'p>) -> Self {
-        Self { access, taken: Vec::new() }
+        Self { access, taken: Vec::new(), edits: Vec::new() }
     }
 
     fn system(&self) -> &'p str {
@@ -61,6 +62,50 @@ impl<'a, 'p> Binder<'a, 'p> {
         }
         self.taken.extend(columns.iter().map(|&column| (column, when, reach)));
         Ok(columns)
+    }
+
+    /// Births into the own group, or into another; or ends of its rows. Each is taken once.
+    pub(super) fn edit(&mut self, group: Option<&str>, births: bool) -> Result<EditId, AccessError> {
+        let program = self.program();
+        let own = self.access.system().group;
+        let id = group.map_or(Some(own), |name| program.group(name));
+        let name = group.unwrap_or(&program.groups[own].name);
+        let clause = if births { "spawns" } else { "despawns" };
+        let Some(edit) = id.and_then(|id| self.access.edit(id, births)) else {
+            return Err(AccessError(format!(
+                "the kernel needs `{clause} {name}`, which system {} does not declare",
+                self.system()
+            )));
+        };
+        if self.edits.contains(&edit) {
+            return Err(AccessError(format!("the kernel's query asks twice for `{clause} {name}`: once is enough")));
+        }
+        self.edits.push(edit);
+        Ok(edit)
+    }
+
+    /// Where the leaves of components stand among the values of a birth: of all that the rows of its group have.
+    pub(super) fn born(&self, edit: EditId, components: &[Box<[ColumnId]>]) -> Result<Box<[usize]>, AccessError> {
+        let edit = &self.program().edits[edit];
+        let Change::Birth { values, .. } = &edit.change else { return Ok(Box::default()) };
+        let leaves: Vec<ColumnId> = components.iter().flatten().copied().collect();
+        let group = &self.program().groups[edit.group].name;
+        if let Some((column, _)) = values.iter().find(|(column, _)| !leaves.contains(column)) {
+            let component = &self.program().columns[*column].component;
+            return Err(AccessError(format!(
+                "rows that the kernel lets be born into {group} lack component {component}: name it in `Spawn<(...)>`"
+            )));
+        }
+        if leaves.len() != values.len() {
+            return Err(AccessError(format!("rows that the kernel lets be born into {group} have a component twice")));
+        }
+        let place = |leaf: &ColumnId| values.iter().position(|(column, _)| column == leaf);
+        Ok(leaves.iter().filter_map(place).collect())
+    }
+
+    /// The columns of a component of the group of an edit.
+    pub(super) fn of_edit<C: Component>(&self, edit: EditId) -> Result<Box<[ColumnId]>, AccessError> {
+        columns::<C>(self.program(), self.program().edits[edit].group)
     }
 
     /// A component that the system owns. Each is taken once.
@@ -118,6 +163,14 @@ impl<'a, 'p> Binder<'a, 'p> {
             let asked = asked.into_iter().any(|it| it.when == read.when && it.positions.contains(&read.column));
             !(taken || carried || asked)
         });
+        if let Some((_, edit)) = self.access.edits().find(|(id, _)| !self.edits.contains(id)) {
+            let clause = if matches!(edit.change, Change::Birth { .. }) { "spawns" } else { "despawns" };
+            let group = &program.groups[edit.group].name;
+            return Err(AccessError(format!(
+                "system {} declares `{clause} {group}`, which the kernel does not ask for: take it out",
+                system.name
+            )));
+        }
         match idle {
             None => Ok(()),
             Some(read) => {

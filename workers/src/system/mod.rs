@@ -5,6 +5,7 @@
 //! to one of a scenario as a [`Kernel`](crate::kernel::Kernel), which asks for columns by name and checks types.
 
 mod draw;
+mod edits;
 mod frame;
 mod host;
 mod matching;
@@ -25,6 +26,7 @@ pub use diptych_protocol::space::{Edge, Space};
 
 pub use crate::wide::wide;
 pub use draw::{Draw, Drawn};
+pub use edits::{Births, Bundle, Despawn, End, Ends, Spawn};
 pub use frame::Frame;
 pub(crate) use host::bind;
 pub use matching::Binder;

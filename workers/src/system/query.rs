@@ -17,6 +17,9 @@ use super::matching::Binder;
 /// | `Of<G, Prev<C>>` | `reads g.C` | all rows of another group |
 /// | `Of<G, Fresh<C>>` | `fresh g.C` | the same, as this frame made them |
 /// | `Id` | | its [`Entity`](super::Entity) |
+/// | `Despawn` | `despawns` its group | [`End`](super::End): the row ends, if it says so |
+/// | `Any<Despawn>`, `Of<G, Despawn>` | `despawns` its group, `despawns g` | [`Ends`](super::Ends) any row, by number |
+/// | `Spawn<(C, D)>`, `Of<G, Spawn<(C, D)>>` | `spawns` its group, `spawns g` | [`Births`](super::Births) of rows with these components |
 pub trait Query: 'static {
     /// Where it finds its columns.
     type Bound: Send;

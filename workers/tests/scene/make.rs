@@ -59,7 +59,16 @@ impl Make {
     ) -> LoopId {
         let it = LoopId::new(self.body.loops.len() as u32);
         let at = self.body.push(Scalar::Bool, Op::Loop(it));
-        self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new() });
+        self.body.loops.push(Loop {
+            over,
+            mask,
+            question: None,
+            at,
+            end: at,
+            active: None,
+            carried: Vec::new(),
+            asks: Vec::new(),
+        });
         let (active, carried) = turn(self, it);
         let end = ValueId::new(self.body.ops.len() as u32);
         let entry = &mut self.body.loops[it];

@@ -1,6 +1,6 @@
 //! Random bodies: every operation, every type, every kind of loop, loops in loops.
 
-use diptych_protocol::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Unary, Update};
+use diptych_protocol::body::{Ask, At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Unary, Update};
 use diptych_protocol::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
 use diptych_protocol::program::{
     Column, Data, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Reduce, Reduction,
@@ -122,7 +122,7 @@ pub fn complaints(program: &Program, body: &Body) -> Vec<Violation> {
     let about = |v: &Violation| match v {
         Violation::Op(_, _, what) => !what.contains("not declared"),
         Violation::Loop(..) => true,
-        Violation::Body(..) => true,
+        Violation::Body(_, what) => !what.contains("no edit takes"),
         _ => false,
     };
     all.into_iter().filter(about).collect()
@@ -130,7 +130,7 @@ pub fn complaints(program: &Program, body: &Body) -> Vec<Violation> {
 
 /// A random body of about so many operations.
 pub fn body(numbers: &mut Numbers, size: usize) -> Body {
-    let mut maker = Maker { numbers, body: Body::default(), open: Vec::new(), seen: Vec::new(), deep: 0 };
+    let mut maker = Maker { numbers, body: Body::default(), open: Vec::new(), seen: Vec::new(), deep: 0, asks: 0 };
     maker.stretch(size);
     let outs = 1 + maker.numbers.below(5);
     for place in 0..outs {
@@ -160,6 +160,8 @@ struct Maker<'a> {
     /// The values that are visible here.
     seen: Vec<ValueId>,
     deep: usize,
+    /// What turns ask for so far.
+    asks: u16,
 }
 
 impl Maker<'_> {
@@ -350,7 +352,16 @@ impl Maker<'_> {
         }
         let it = LoopId::new(self.body.loops.len() as u32);
         let at = self.body.push(Scalar::Bool, Op::Loop(it));
-        self.body.loops.push(Loop { over, mask, question: None, at, end: at, active: None, carried: Vec::new() });
+        self.body.loops.push(Loop {
+            over,
+            mask,
+            question: None,
+            at,
+            end: at,
+            active: None,
+            carried: Vec::new(),
+            asks: Vec::new(),
+        });
         // Known already, so that the body's operations can ask for them.
         let unknown = |start: &ValueId| Carried { start: *start, update: Update::Set(*start) };
         self.body.loops[it].carried = starts.iter().map(unknown).collect();
@@ -384,9 +395,21 @@ impl Maker<'_> {
             };
             carried.push(Carried { start: *start, update });
         }
+        let mut asks = Vec::new();
+        while asks.len() < 2 && self.numbers.once_in(4) {
+            let when = self.pick(Scalar::Bool);
+            let values = 0..self.numbers.below(4);
+            let values = values.map(|_| {
+                let scalar = self.numbers.of(&SCALARS);
+                self.pick(scalar)
+            });
+            let values = values.collect();
+            asks.push(Ask { number: self.asks, when, values });
+            self.asks += 1;
+        }
         let end = ValueId::new(self.body.ops.len() as u32);
         let walked = &mut self.body.loops[it];
-        (walked.end, walked.active, walked.carried) = (end, active, carried);
+        (walked.end, walked.active, walked.carried, walked.asks) = (end, active, carried, asks);
         (self.seen, self.open) = (seen, open);
         self.deep -= 1;
         for (place, start) in starts.iter().enumerate() {

@@ -10,11 +10,14 @@ use diptych_protocol::types::{Scalar, Value};
 use diptych_workers::body::block::{Block, Turns, Values};
 use diptych_workers::body::slots::Slots;
 
-/// What each output is for each row.
-pub fn run(program: &Program, body: &Body, block: &Block<'_>) -> Vec<Vec<Value>> {
+/// What a row asks for: by which number, and with which values.
+pub type Asked = (u16, u32, Vec<Value>);
+
+/// What each output is for each row, and what the rows ask for: row by row, turn by turn.
+pub fn run(program: &Program, body: &Body, block: &Block<'_>) -> (Vec<Vec<Value>>, Vec<Asked>) {
     let slots = Slots::of(program, body);
     let outs: Vec<ValueId> = body.stores.iter().map(|store| store.value).chain(body.results.iter().copied()).collect();
-    let mut all = vec![Vec::new(); outs.len()];
+    let (mut all, mut asked) = (vec![Vec::new(); outs.len()], Vec::new());
     for lane in 0..block.count {
         let mut row = Row {
             program,
@@ -25,13 +28,15 @@ pub fn run(program: &Program, body: &Body, block: &Block<'_>) -> Vec<Vec<Value>>
             values: vec![None; body.ops.len()],
             carried: vec![Vec::new(); body.loops.len()],
             turns: vec![None; body.loops.len()],
+            asked: Vec::new(),
         };
         row.ops(0, body.ops.len());
         for (out, value) in all.iter_mut().zip(&outs) {
             out.push(canonical(row.get(*value)));
         }
+        asked.append(&mut row.asked);
     }
-    all
+    (all, asked)
 }
 
 fn canonical(value: Value) -> Value {
@@ -108,6 +113,7 @@ struct Row<'a> {
     values: Vec<Option<Value>>,
     carried: Vec<Vec<Value>>,
     turns: Vec<Option<Turn>>,
+    asked: Vec<Asked>,
 }
 
 impl Row<'_> {
@@ -226,6 +232,12 @@ impl Row<'_> {
         self.ops(range.start, range.end);
         if !self.is(walked.active) {
             return;
+        }
+        for ask in &walked.asks {
+            if self.is(Some(ask.when)) {
+                let values = ask.values.iter().map(|value| canonical(self.get(*value))).collect();
+                self.asked.push((ask.number, self.block.rows[self.lane], values));
+            }
         }
         let old = self.carried[it.index()].clone();
         let new = walked.carried.iter().zip(&old).map(|(carried, old)| {

@@ -32,7 +32,17 @@ pub fn expr(e: &Expr) -> String {
             format!("<{} {}{value}>", fold.word(), walk(over))
         }
         ExprKind::Pair(draw) => format!("(pair {})", expr(draw)),
+        ExprKind::Spawn(it) => format!("({})", birth(it)),
     }
+}
+
+fn birth(birth: &Birth) -> String {
+    let one = |member: &Member| {
+        let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
+        format!("{}{value}", member.component.text)
+    };
+    let most = birth.most.as_ref().map_or(String::new(), |most| format!("[max {}]", expr(most)));
+    format!("spawn {}{most} {{{}}}", birth.group.text, birth.members.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 pub fn walk(walk: &Walk) -> String {
@@ -93,13 +103,7 @@ pub fn statement(s: &Stmt) -> String {
             format!("if {} {{{}}} else {{{}}}", expr(condition), all(yes), all(no))
         }
         StmtKind::For { walk: over, body } => format!("for {} {{{}}}", walk(over), all(body)),
-        StmtKind::Spawn { group, members } => {
-            let one = |member: &Member| {
-                let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));
-                format!("{}{value}", member.component.text)
-            };
-            format!("spawn {} {{{}}}", group.text, members.iter().map(one).collect::<Vec<_>>().join(", "))
-        }
+        StmtKind::Spawn(it) => birth(it),
         StmtKind::Despawn(row) => format!("despawn {}", expr(row)),
         StmtKind::Add(member) => {
             let value = member.value.as_ref().map_or(String::new(), |value| format!(" = {}", expr(value)));

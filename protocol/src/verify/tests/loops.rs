@@ -61,7 +61,7 @@ fn asking() -> Body {
         (Over::Count { first: v(4), end: v(5) }, 16, 18, None, None, 2, Update::Set(v(15))),
     ] {
         let carried = vec![Carried { start: v(start), update }];
-        body.loops.push(Loop { over, mask, question: None, at: v(at), end: v(end), active, carried });
+        body.loops.push(Loop { over, mask, question: None, at: v(at), end: v(end), active, carried, asks: Vec::new() });
     }
     body.stores.push(Store { column: NEAR, value: v(19), span: Span::default() });
     body

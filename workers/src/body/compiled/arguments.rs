@@ -3,6 +3,7 @@
 
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
+use super::calls::Listener;
 use super::plan::Plan;
 use super::words::Kind;
 use crate::body::block::{Block, Lists, Shared, Turns, Values, ValuesMut};
@@ -36,6 +37,7 @@ impl<'a> Checked<'a> {
         plan: &Plan,
         block: &'a Block<'a>,
         out: &'a mut [ValuesMut<'_>],
+        listeners: &'a mut [Listener],
         words: &'a mut Vec<u64>,
     ) -> Self {
         let room = block.count.next_multiple_of(plan.lanes.max(BLOCK_ROWS_MAX));
@@ -88,6 +90,14 @@ impl<'a> Checked<'a> {
         for (values, scalar) in out.iter_mut().zip(&slots.out) {
             assert!(values.scalar() == *scalar && values.len() >= room, "a result of another type, or too short");
             words.push(pointer!(ValuesMut, values, as_mut_ptr));
+        }
+        for listener in listeners {
+            let listening = std::ptr::from_mut(listener) as usize as u64;
+            words.push(listening);
+            for column in listener.panels() {
+                column.resize(room);
+                words.push(pointer!(ValuesMut, column.values_mut(), as_mut_ptr));
+            }
         }
         assert_eq!(words.len(), plan.words.len, "words");
         Self { words }

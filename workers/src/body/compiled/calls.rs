@@ -10,6 +10,9 @@ use diptych_protocol::math::{self, Real};
 use diptych_protocol::random::{Address, uniform_f32, uniform_f64};
 use diptych_protocol::types::Scalar;
 
+use crate::body::column::Column;
+use crate::body::requests::Requests;
+
 /// `n` values at `a`.
 ///
 /// # Safety
@@ -141,6 +144,49 @@ macro_rules! draw {
 }
 draw!(draw_f32, f32, uniform_f32);
 draw!(draw_f64, f64, uniform_f64);
+
+/// Who hears what turns ask for with one number: generated code brings a vector of lanes, and says so.
+pub(super) struct Listener {
+    pub requests: Requests,
+    /// The condition of each lane, then the values.
+    panels: Vec<Column>,
+}
+
+impl Listener {
+    /// For requests with values of these types.
+    pub fn new(scalars: &[Scalar]) -> Self {
+        let panels = std::iter::once(&Scalar::Bool).chain(scalars).map(|scalar| Column::new(*scalar)).collect();
+        Self { requests: Requests::new(scalars), panels }
+    }
+
+    /// Where code brings the lanes of a block.
+    pub fn panels(&mut self) -> &mut [Column] {
+        &mut self.panels
+    }
+
+    /// Takes the requests of `lanes`, of which those with a row can be such.
+    fn hear(&mut self, rows: &[u32], lanes: std::ops::Range<usize>) {
+        let Some((Column::Bool(asking), values)) = self.panels.split_first() else { return };
+        for lane in lanes.filter(|lane| asking[*lane] != 0) {
+            self.requests.push(rows[lane], values.iter(), lane);
+        }
+    }
+}
+
+/// Of a listener: the rows of a block's lanes, how many rows it has; the first of the lanes at hand, how many they are.
+type Hear = extern "C" fn(*mut Listener, *const u32, usize, usize, usize);
+
+extern "C" fn hear(listener: *mut Listener, rows: *const u32, count: usize, lane: usize, lanes: usize) {
+    // SAFETY: generated code hands on the addresses that it was given with its block: the rows of `count` lanes or more,
+    // and a listener that nobody else holds while the code runs.
+    let (listener, rows) = unsafe { (&mut *listener, values(rows, count)) };
+    listener.hear(rows, lane.min(count)..(lane + lanes).min(count));
+}
+
+/// The address of the function that tells a listener.
+pub(super) fn ask() -> usize {
+    hear as Hear as usize
+}
 
 /// The address of a function of one operand, if there is one.
 pub(super) fn unary(op: Unary, scalar: Scalar) -> Option<usize> {

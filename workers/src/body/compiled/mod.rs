@@ -42,15 +42,18 @@ use diptych_protocol::program::Program;
 use diptych_protocol::types::Scalar;
 use thiserror::Error;
 
+use self::calls::Listener;
 use self::code::Code;
 use self::plan::Plan;
 use self::portable::Portable;
 use super::block::{Block, Executor, ValuesMut};
+use super::requests::Requests;
 
 /// A body in machine code.
 pub struct Compiled {
     plan: Plan,
     code: Code,
+    listeners: Vec<Listener>,
     words: Vec<u64>,
 }
 
@@ -186,7 +189,8 @@ impl Compiled {
         }
         let plan = Plan::new(program, body, lanes, processor.in_bytes(lanes));
         let code = processor.generator().generate(program, body, &plan)?;
-        Ok(Self { plan, code, words: Vec::new() })
+        let listeners = plan.slots.asks.iter().map(|scalars| Listener::new(scalars)).collect();
+        Ok(Self { plan, code, listeners, words: Vec::new() })
     }
 
     /// Bytes of machine code.
@@ -197,8 +201,12 @@ impl Compiled {
 
 impl Executor for Compiled {
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]) {
-        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.words);
+        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.listeners, &mut self.words);
         self.code.run(&arguments);
+    }
+
+    fn requests(&mut self, number: usize) -> Option<&mut Requests> {
+        self.listeners.get_mut(number).map(|listener| &mut listener.requests)
     }
 
     fn room(&self, count: usize) -> usize {

@@ -153,6 +153,10 @@ impl Plan {
                 carried.update.when().into_iter().for_each(&mut *count);
             }
         }
+        for ask in &walked.asks {
+            count(ask.when);
+            ask.values.iter().copied().for_each(&mut *count);
+        }
     }
 }
 
@@ -182,6 +186,16 @@ impl<'a> Need<'a> {
     fn all(&mut self) {
         let body = self.body;
         body.stores.iter().map(|store| store.value).chain(body.results.iter().copied()).for_each(|v| self.value(v));
+        // A loop that asks for something, and those that it stands in.
+        let asking = body.loops.values().filter(|it| !it.asks.is_empty());
+        for inner in asking {
+            let around = body.loops.values().filter(|it| it.at <= inner.at && inner.end <= it.end);
+            around.for_each(|it| self.value(it.at));
+            inner.asks.iter().for_each(|ask| {
+                self.value(ask.when);
+                ask.values.iter().for_each(|value| self.value(*value));
+            });
+        }
         while let Some(value) = self.open.pop() {
             let op = body.ops[value].op;
             op.operands().for_each(|operand| self.value(operand));

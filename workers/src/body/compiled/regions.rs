@@ -122,6 +122,10 @@ impl<'a> Scope<'a> {
                     ends.push((carried.update.value(), adds));
                     ends.extend(carried.update.when().map(|when| (when, counts.clone())));
                 }
+                for ask in &body.loops[it].asks {
+                    ends.push((ask.when, Demand::Everywhere));
+                    ends.extend(ask.values.iter().map(|value| (*value, Demand::Where(vec![ask.when]))));
+                }
             }
         }
         for (value, demand) in ends {

@@ -5,7 +5,8 @@ use diptych_protocol::id::{Id, LoopId};
 use diptych_protocol::types::Scalar;
 
 use super::function::{Function, Parts};
-use super::machine::Part;
+use super::machine::{If, Part};
+use super::{calls, words};
 
 /// Where the other of a turn stands.
 #[derive(Clone)]
@@ -58,10 +59,40 @@ impl Function<'_> {
         let present = std::mem::replace(&mut self.guard, guard);
         let active = self.body.loops[it].active.map(|active| self.value(active));
         let counts = self.both(active, present);
+        self.ask(it, counts.as_ref());
         self.remember(it, counts);
         self.places[it.index()] = places;
         self.parked = parked;
         self.forget(range);
+    }
+
+    /// Lets whoever listens hear what the turn asks for, in the lanes where it counts.
+    fn ask(&mut self, it: LoopId, counts: Option<&Parts>) {
+        let body = self.body;
+        for ask in &body.loops[it].asks {
+            let when = self.value(ask.when);
+            let asking = self.both(Some(when), counts.cloned()).unwrap_or_default();
+            let any = self.any(&asking);
+            let (some, after) = (self.m.block(), self.m.block());
+            self.m.branch(If::Any(any), some, after);
+            self.enter(some);
+            // What is first used in here is not there outside.
+            let outside = (self.values.clone(), self.bytes.clone());
+            let first = self.plan.words.asks[usize::from(ask.number)];
+            self.put(Scalar::Bool, first + 1, &asking);
+            for (word, &value) in (first + words::ASK_VALUES..).zip(&ask.values) {
+                let scalar = self.scalar(value);
+                let parts = self.value(value);
+                let parts = self.canonical(scalar, parts);
+                self.put(scalar, word, &parts);
+            }
+            let [listener, rows, count] = [first, words::ROWS, words::COUNT].map(|word| self.word(word));
+            let lanes = self.m.number(self.lanes as i64);
+            self.m.call(calls::ask(), &[listener, rows, count, self.lane, lanes]);
+            (self.values, self.bytes) = outside;
+            self.m.jump(after);
+            self.enter(after);
+        }
     }
 
     /// What was computed in a turn is none of the next one's.

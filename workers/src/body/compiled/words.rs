@@ -80,8 +80,13 @@ pub(super) struct Words {
     pub far: usize,
     pub loops: Vec<usize>,
     pub out: usize,
+    /// Of what turns ask for: who hears of it, where the condition goes, where the values go.
+    pub asks: Vec<usize>,
     pub len: usize,
 }
+
+/// Words of a request before its values.
+pub(super) const ASK_VALUES: usize = 2;
 
 impl Words {
     pub(super) fn new(slots: &Slots, kinds: &[Kind]) -> Self {
@@ -94,6 +99,13 @@ impl Words {
             loops.push(next);
             next += kind.head() + it.columns.len();
         }
-        Words { own, data, far, loops, out: next, len: next + slots.out.len() }
+        let out = next;
+        next += slots.out.len();
+        let mut asks = Vec::new();
+        for values in &slots.asks {
+            asks.push(next);
+            next += ASK_VALUES + values.len();
+        }
+        Words { own, data, far, loops, out, asks, len: next }
     }
 }

@@ -1,21 +1,23 @@
 //! What a body's rows ask for: births and ends, from the results it gives, into the records of the batch.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use diptych_protocol::blame::Fault;
 use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
-use diptych_protocol::program::{Change, Program};
+use diptych_protocol::program::{Change, Edit, Program};
 use diptych_protocol::types::{NO_ROW, Scalar, Value};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
+use super::core::Core;
 use super::panel::Panel;
 use crate::body::column::{Column, pair};
 
 /// The edits of a system, and room for what its body gives.
 pub(super) struct Asked {
-    edits: Vec<(EditId, Change)>,
+    edits: Vec<(EditId, Edit)>,
     results: Vec<Column>,
     /// Which of the batch's rows a record is about.
     chosen: Vec<u32>,
@@ -24,7 +26,7 @@ pub(super) struct Asked {
 impl Asked {
     /// For a system whose body gives results of these types.
     pub fn new(program: &Program, system: SystemId, results: impl Iterator<Item = Scalar>) -> Self {
-        let edits = program.edits_of(system).map(|(id, edit)| (id, edit.change.clone())).collect();
+        let edits = program.edits_of(system).map(|(id, edit)| (id, edit.clone())).collect();
         Self { edits, results: results.map(Column::new).collect(), chosen: Vec::new() }
     }
 
@@ -52,12 +54,34 @@ impl Asked {
     }
 
     /// Records what was asked for. The same however often the batch is run.
-    pub fn record(&mut self, batch: &Batch<'_, '_>) {
+    pub fn record(&mut self, batch: &Batch<'_, '_>, core: &mut Core) -> Result<(), Fault> {
         let Self { edits, results, chosen } = self;
         let count = batch.rows.len();
-        for (id, change) in edits {
+        for (id, edit) in edits {
             let (record, columns) = batch.record(*id);
-            match (change, record) {
+            let there = batch.group_rows(edit.group);
+            if let Some(turns) = edit.turns {
+                let Some(requests) = core.requests(usize::from(turns.ask)) else { continue };
+                let value = |place: u16| place.checked_sub(1).and_then(|place| requests.column(usize::from(place)));
+                match (&edit.change, record) {
+                    (Change::Remove { row }, Record::Bits(bits)) => {
+                        let Some(Values::U32(rows)) = value(*row) else { continue };
+                        rows.iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
+                    }
+                    (Change::Birth { values, newborn, .. }, Record::Births(length)) => {
+                        in_order(batch, edit, requests.rows(), turns.most, chosen)?;
+                        let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
+                        for (values, column) in places.filter_map(value).zip(columns) {
+                            take(values, column, chosen);
+                        }
+                        length.store(chosen.len() as u32, Ordering::Relaxed);
+                    }
+                    _ => unreachable!("a record of another kind of edit"),
+                }
+                requests.clear();
+                continue;
+            }
+            match (&edit.change, record) {
                 (Change::Leave { when }, Record::Marks(words)) => {
                     let truths = &truths(&results[usize::from(*when)])[..count];
                     for (word, rows) in words.iter().zip(truths.chunks(64)) {
@@ -65,33 +89,50 @@ impl Asked {
                         word.store(bits, Ordering::Relaxed);
                     }
                 }
-                (Change::Leave { when }, Record::Rows(length, list)) => {
+                (Change::Leave { when }, Record::Bits(bits)) => {
                     choose(&results[usize::from(*when)], count, chosen);
                     let rows = batch.slot_rows();
-                    list.iter_mut().zip(&*chosen).for_each(|(to, at)| *to = rows[*at as usize]);
-                    length.store(chosen.len() as u32, Ordering::Relaxed);
+                    chosen.iter().for_each(|at| end(bits, rows[*at as usize]));
                 }
-                (Change::Remove { row }, Record::Rows(length, list)) => {
+                (Change::Remove { row }, Record::Bits(bits)) => {
                     let Values::U32(rows) = results[usize::from(*row)].values() else { continue };
-                    let there = batch.group_rows(batch.program().edits[*id].group);
-                    let mut taken = 0;
-                    let found = rows[..count].iter().filter(|row| **row < there);
-                    list.iter_mut().zip(found).for_each(|(to, row)| {
-                        *to = *row;
-                        taken += 1;
-                    });
-                    length.store(taken, Ordering::Relaxed);
+                    rows[..count].iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
                 }
-                (Change::Birth { when, values }, Record::Births(length)) => {
+                (Change::Birth { when, values, newborn }, Record::Births(length)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    for ((_, place), column) in values.iter().zip(columns) {
-                        take(results[usize::from(*place)].values(), column, chosen);
+                    let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
+                    for (place, column) in places.zip(columns) {
+                        take(results[usize::from(place)].values(), column, chosen);
                     }
                     length.store(chosen.len() as u32, Ordering::Relaxed);
                 }
                 _ => unreachable!("a record of another kind of edit"),
             }
         }
+        Ok(())
+    }
+}
+
+/// The places of requests, by the rows that ask, then in the order of their turns. None may ask more often than that.
+fn in_order(batch: &Batch<'_, '_>, edit: &Edit, rows: &[u32], most: u32, chosen: &mut Vec<u32>) -> Result<(), Fault> {
+    chosen.clear();
+    chosen.extend(0..rows.len() as u32);
+    // Those of a row come in their order.
+    chosen.sort_unstable_by_key(|at| (rows[*at as usize], *at));
+    let of_row = |a: &u32, b: &u32| rows[*a as usize] == rows[*b as usize];
+    let Some(many) = chosen.chunk_by(of_row).find(|of_one| of_one.len() > most as usize) else { return Ok(()) };
+    let group = &batch.program().groups[edit.group].name;
+    let count = many.len();
+    let message =
+        format!("it asks for {count} births into {group}, and may for {most}: raise `spawn {group}[max {most}]`");
+    Err(Fault { row: Some(rows[many[0] as usize]), ..Fault::full(message) })
+}
+
+/// Asks that a row ends. Most of what is asked for is asked once: it is not written where it stands already.
+fn end(bits: &[AtomicU64], row: u32) {
+    let (word, bit) = (&bits[row as usize / 64], 1 << (row % 64));
+    if word.load(Ordering::Relaxed) & bit == 0 {
+        word.fetch_or(bit, Ordering::Relaxed);
     }
 }
 

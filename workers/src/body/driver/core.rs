@@ -16,6 +16,7 @@ use super::condition::Search;
 use super::far::Far;
 use super::{fill_rows, runs, uniforms};
 use crate::body::block::{Block, Executor, Lists, Shared, Turns};
+use crate::body::requests::Requests;
 use crate::body::slots::Slots;
 use crate::index::{self, KdTree};
 
@@ -173,6 +174,11 @@ impl Core {
             self.around.iter().position(is).filter(forms)
         };
         asked(false).or_else(|| asked(true))
+    }
+
+    /// What turns have asked for.
+    pub fn requests(&mut self, number: usize) -> Option<&mut Requests> {
+        self.executor.requests(number)
     }
 
     pub fn around(&self, at: usize) -> &Around {

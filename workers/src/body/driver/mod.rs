@@ -95,8 +95,7 @@ impl Kernel for BodyKernel {
             }
         }
         self.panels = recycle(panels);
-        self.asked.record(batch);
-        Ok(())
+        self.asked.record(batch, &mut self.rule.core)
     }
 }
 

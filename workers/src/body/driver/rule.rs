@@ -84,7 +84,9 @@ impl Rule {
             let first = next;
             // Few blocks of lines, as each has ends; but not more than the back end has room for near by.
             let far = end.min(first + 4 * step);
-            if let Some(count) = self.moved.as_ref().and_then(|moved| moved.lines(first, far)) {
+            // Whole lines compute some cells twice: not where turns ask for something.
+            let lines = self.moved.as_ref().filter(|_| self.slots.asks.is_empty());
+            if let Some(count) = lines.and_then(|moved| moved.lines(first, far)) {
                 next += count;
                 self.lines(batch, bound, panels, (first, count));
                 continue;

@@ -15,6 +15,7 @@ use self::plan::{Plan, Step};
 use self::turns::LoopState;
 use super::block::{Block, Executor, Turns, Uniforms, padded};
 use super::column::{Column, pair};
+use super::requests::Requests;
 
 mod arithmetic;
 mod plan;
@@ -38,6 +39,8 @@ struct State {
     rows: Vec<u8>,
     /// Lanes that an update changes.
     mask: Vec<u8>,
+    /// What turns have asked for.
+    requests: Vec<Requests>,
 }
 
 impl Interpreter {
@@ -49,6 +52,7 @@ impl Interpreter {
             loops: vec![LoopState::default(); body.loops.len()],
             rows: Vec::new(),
             mask: Vec::new(),
+            requests: plan.requests.iter().map(|scalars| Requests::new(scalars)).collect(),
         };
         Self { plan, state }
     }
@@ -68,6 +72,10 @@ impl Executor for Interpreter {
         for (out, &from) in out.iter_mut().zip(&plan.out) {
             store(&state.buffers[from], out, lanes);
         }
+    }
+
+    fn requests(&mut self, number: usize) -> Option<&mut Requests> {
+        self.state.requests.get_mut(number)
     }
 
     /// An operation costs a row about an eighth of what it costs at least.

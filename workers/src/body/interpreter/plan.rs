@@ -47,6 +47,15 @@ pub(super) struct LoopPlan {
     /// First and end of a counter.
     pub count: Option<(usize, usize)>,
     pub carried: Vec<CarriedPlan>,
+    pub asks: Vec<AskPlan>,
+}
+
+/// What a turn asks for: the number of that, and the buffers of the condition and the values.
+#[derive(Clone, Debug)]
+pub(super) struct AskPlan {
+    pub number: usize,
+    pub when: usize,
+    pub values: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +78,8 @@ pub(super) struct Plan {
     pub constants: Vec<(usize, Value)>,
     /// The buffers of what comes out.
     pub out: Vec<usize>,
+    /// What turns ask with.
+    pub requests: Vec<Vec<Scalar>>,
 }
 
 /// Where values are kept. Carried values come first, so that every operation writes a buffer behind all that it reads.
@@ -120,6 +131,7 @@ impl Plan {
             loops: Vec::new(),
             buffers: vec![None; places.all_carried + body.ops.len()],
             constants: Vec::new(),
+            requests: slots.asks.clone(),
             out: body.stores.iter().map(|s| of(s.value)).chain(body.results.iter().map(|v| of(*v))).collect(),
         };
         // How many steps stand before each operation.
@@ -204,6 +216,13 @@ fn loop_plan(places: &Places<'_>, before: &[usize], id: LoopId, it: &Loop) -> Lo
             _ => None,
         },
         carried: it.carried.iter().enumerate().map(carried).collect(),
+        asks: (it.asks.iter())
+            .map(|ask| AskPlan {
+                number: usize::from(ask.number),
+                when: of(ask.when),
+                values: ask.values.iter().map(|value| of(*value)).collect(),
+            })
+            .collect(),
     }
 }
 

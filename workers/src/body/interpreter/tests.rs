@@ -225,7 +225,16 @@ fn looped(
     let it = LoopId::new(body.loops.len() as u32);
     let at = body.push(Scalar::Bool, Op::Loop(it));
     // A place of its own before those of loops inside.
-    body.loops.push(Loop { over, mask: None, question: None, at, end: at, active: None, carried: Vec::new() });
+    body.loops.push(Loop {
+        over,
+        mask: None,
+        question: None,
+        at,
+        end: at,
+        active: None,
+        carried: Vec::new(),
+        asks: Vec::new(),
+    });
     let (active, carried) = make(body, it);
     let end = ValueId::new(body.ops.len() as u32);
     let entry = &mut body.loops[it];

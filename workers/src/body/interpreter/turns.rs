@@ -118,7 +118,7 @@ impl State {
         }
     }
 
-    /// One turn. What comes behind the condition is left out where it counts for nobody: no operation has an effect.
+    /// One turn. What comes behind the condition is left out where it counts for nobody, and nobody asks: no operation has an effect.
     fn turn(&mut self, plan: &Plan, it: usize, block: &Block<'_>, lanes: usize) {
         let walked = &plan.loops[it];
         if let Some(active) = walked.active {
@@ -127,7 +127,18 @@ impl State {
         }
         if any(&self.loops[it].turn[..lanes]) {
             self.steps(plan, walked.tail.clone(), block, lanes, Some(it));
+            self.ask(walked, it, block);
             self.update(walked, it, lanes);
+        }
+    }
+
+    fn ask(&mut self, walked: &LoopPlan, it: usize, block: &Block<'_>) {
+        for ask in &walked.asks {
+            let Column::Bool(when) = &self.buffers[ask.when] else { continue };
+            let lanes = self.loops[it].turn.iter().zip(when).zip(&block.rows[..block.count]).enumerate();
+            for (lane, (_, row)) in lanes.filter(|(_, ((turn, when), _))| **turn & **when != 0) {
+                self.requests[ask.number].push(*row, ask.values.iter().map(|at| &self.buffers[*at]), lane);
+            }
         }
     }
 
