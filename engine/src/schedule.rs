@@ -14,7 +14,7 @@
 //! A level becomes at most two stages: the index phases in it, then the systems in it. Systems of one group in one
 //! level are one pass, in the order of their dependencies, then of the text. At the end of every tick stand the births
 //! and ends of groups whose rows come and go, the aggregation of groups that signals ask about, as far as no pass does it
-//! ([`reductions`]), and the commit.
+//! (`schedule/reductions.rs`), and the commit.
 //!
 //! # Rows of a batch
 //!
