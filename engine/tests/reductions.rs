@@ -107,3 +107,28 @@ fn rows_that_move_are_aggregated_when_they_stand() {
     assert!(program.groups.values().any(|group| group.order.is_some()));
     assert_eq!(reducing(ordered), (vec![], vec!["g".to_string()]));
 }
+
+/// What a rule keeps of a row that is just born is a name, and becomes a reference behind all passes.
+#[test]
+fn names_of_newborn_rows_are_not_aggregated_before_they_are_references() {
+    let text = "component Age = u32\ncomponent Child = entity of birds\n\
+         group birds[10, max 1_000] { Age = row, Child = none }\n\
+         group nests[1_000_000] { Age = 0, Child = none }\n\
+         system lay for nests owns Child, Age { Age += 1\n let mut child = Child\n\
+         if row == 7 { child = spawn birds { Age = 0 } }\n Child = child }\n\
+         system grow for birds owns Age { Age += 1 }\n\
+         signal empty = count(nests where Child == none)";
+    assert_eq!(reducing(text), (vec![], vec!["nests".to_string()]));
+    let program = compiled(text);
+    let mut broken = program.clone();
+    for (_, step) in broken.steps.iter_mut() {
+        if let Work::Pass { reduces, .. } = &mut step.work
+            && step.name == "lay"
+        {
+            *reduces = true;
+        }
+    }
+    let violations = diptych_protocol::verify::verify(&broken).err().unwrap_or_default();
+    let told = violations.iter().any(|it| it.to_string().contains("names of rows that are just born"));
+    assert!(told, "{violations:?}");
+}

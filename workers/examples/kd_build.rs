@@ -107,7 +107,8 @@ fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize
         };
         let (start, mut sum) = (Instant::now(), 0);
         for rows in tree.slot_rows.chunks(512) {
-            (starts.clear(), found.clear());
+            starts.clear();
+            found.clear();
             asker.ask_rows(&asked, rows, &mut starts, &mut found);
             sum = found.iter().fold(sum, |sum: u64, &other| sum.wrapping_add(mixed(other)));
         }

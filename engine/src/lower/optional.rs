@@ -56,12 +56,20 @@ pub(super) fn gained(model: &Model<'_>) -> Vec<Gained> {
     all.collect()
 }
 
+/// What a system asks for that adds a component.
+struct GainDrafts {
+    /// Whether the row asks.
+    asked: ColumnId,
+    /// The values that it begins with, those of each part.
+    values: Vec<Vec<ColumnId>>,
+}
+
 /// The columns of one frame alone.
 pub(super) struct Drafts {
     /// What the owner makes of a part of a component that comes and goes.
     made: BTreeMap<Place, Vec<ColumnId>>,
-    /// Of each system and component that it adds: whether the row asks, and the values it begins with.
-    gains: BTreeMap<(usize, usize), (ColumnId, Vec<Vec<ColumnId>>)>,
+    /// Of each system and component that it adds.
+    gains: BTreeMap<(usize, usize), GainDrafts>,
     /// Of each system and component that it removes: whether the row asks.
     losses: BTreeMap<(usize, usize), ColumnId>,
 }
@@ -101,7 +109,7 @@ impl Drafts {
                 let asked = draft(system.group, name(&members[gain.presence].name), bool, number);
                 let leaves = members.iter().filter(|it| it.role == Role::Value && it.presence == Some(gain.presence));
                 let values = leaves.map(|leaf| draft(system.group, name(&leaf.name), leaf.ty, number)).collect();
-                drafts.gains.insert((number, gain.presence), (asked[0], values));
+                drafts.gains.insert((number, gain.presence), GainDrafts { asked: asked[0], values });
             }
             for loss in &rule.losses {
                 let name = format!("{} removes {}", system.name, members[loss.presence].name);
@@ -129,7 +137,7 @@ impl Columns {
         );
         let Some(rule) = &system.body else { return written };
         for gain in &rule.gains {
-            let (asked, values) = &self.drafts.gains[&(number, gain.presence)];
+            let GainDrafts { asked, values } = &self.drafts.gains[&(number, gain.presence)];
             written.push(*asked);
             written.extend(values.iter().flatten());
         }
@@ -189,7 +197,7 @@ impl Flattener<'_> {
             columns.iter().zip(values).for_each(|(&column, value)| this.builder.store(Store { column, value, span }));
         };
         for gain in &rule.gains {
-            let (asked, values) = &drafts.gains[&(number, gain.presence)];
+            let GainDrafts { asked, values } = &drafts.gains[&(number, gain.presence)];
             store(self, &[*asked], gain.asked);
             values.iter().zip(&gain.values).for_each(|(columns, local)| store(self, columns, *local));
         }
@@ -250,12 +258,12 @@ impl Flattener<'_> {
         }
         let kept = self.unary(Scalar::Bool, Unary::Not, lost);
         let stays = self.binary(Scalar::Bool, Binary::And, has, kept);
-        let gains: Vec<&(ColumnId, Vec<Vec<ColumnId>>)> =
+        let gains: Vec<&GainDrafts> =
             numbers.iter().filter_map(|number| drafts.gains.get(&(*number, gained.presence))).collect();
         let mut begins = Vec::new();
         let mut now = stays;
-        for (asked, _) in &gains {
-            let asked = fresh(self, *asked, Scalar::Bool);
+        for gain in &gains {
+            let asked = fresh(self, gain.asked, Scalar::Bool);
             let begun = self.binary(Scalar::Bool, Binary::And, lacks, asked);
             now = self.binary(Scalar::Bool, Binary::Or, now, begun);
             begins.push(begun);
@@ -280,10 +288,10 @@ impl Flattener<'_> {
             for (lane, column) in world.places.of(place).into_iter().enumerate() {
                 let mut value = self.push(scalar, Op::Select(stays, base[lane], zeros[lane]));
                 // The first in the text goes over those behind it.
-                for ((_, values), begun) in gains.iter().zip(&begins).rev() {
+                for (gain, begun) in gains.iter().zip(&begins).rev() {
                     let first = match mark {
                         true => self.builder.constant(Value::Bool(true)),
-                        false => fresh(self, values[leaf][lane], scalar),
+                        false => fresh(self, gain.values[leaf][lane], scalar),
                     };
                     value = self.push(scalar, Op::Select(*begun, first, value));
                 }

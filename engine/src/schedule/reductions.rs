@@ -5,6 +5,8 @@
 //! the cache. **The rule:** that pass also reduces, if
 //!
 //! - the rows of its group stay where they are: they do not come and go, and are not kept in the order of an index;
+//! - none of its columns can hold a name of a row that is just born, which becomes a reference behind all systems
+//!   ([`diptych_protocol::edits`]);
 //! - it goes by rows, and each of its batches has whole blocks of [`REDUCE_ROWS`]: then a block is summed by one batch, in the
 //!   order of its rows, and comes to the same bits as it would in a stage of its own.
 //!
@@ -24,7 +26,10 @@ use super::Node;
 pub(super) fn finished(program: &Program, order: &[(Node, u32)]) -> BTreeMap<GroupId, u32> {
     let levels: BTreeMap<Node, u32> = order.iter().copied().collect();
     let mut finished = BTreeMap::new();
-    for reduction in program.reductions.values().filter(|it| !program.groups[it.group].rows_move()) {
+    let stays = |group: GroupId| {
+        !program.groups[group].rows_move() && diptych_protocol::edits::holders_of(program, group).is_empty()
+    };
+    for reduction in program.reductions.values().filter(|it| stays(it.group)) {
         let owners = program.bodies[reduction.body].columns().filter_map(|column| program.columns[column].owner);
         for level in owners.filter_map(|owner| levels.get(&Node::System(owner))) {
             let last = finished.entry(reduction.group).or_insert(*level);

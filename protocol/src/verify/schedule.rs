@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::edits::holders_of;
 use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
 use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
@@ -331,6 +332,9 @@ fn problem_of_reducing(program: &Program, places: &Places, (at, step): (usize, S
     };
     if program.groups[group].rows_move() {
         return Some("rows that a pass aggregates stay where they are");
+    }
+    if !holders_of(program, group).is_empty() {
+        return Some("names of rows that are just born are not aggregated");
     }
     if batch_rows % REDUCE_ROWS != 0 {
         return Some("each batch of a pass that aggregates has whole blocks");

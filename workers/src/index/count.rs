@@ -117,7 +117,7 @@ impl<const K: usize> Inner<K> {
         let mut inner = Self { chunk, lo: [f32::NEG_INFINITY; K], hi: [f32::INFINITY; K] };
         let mut node = planes.len() + usize::from(chunk);
         while node > 1 {
-            let (plane, right) = (planes[node / 2], node % 2 != 0);
+            let (plane, right) = (planes[node / 2], !node.is_multiple_of(2));
             let axis = plane.axis as usize;
             if right {
                 inner.lo[axis] = greater(inner.lo[axis], plane.value);

@@ -18,8 +18,8 @@ pub(super) const CROWD_ROWS_MAX: usize = 64;
 const AROUND_MAX: usize = 2_048;
 const AROUND_A_WANTED: usize = 16;
 
-/// What is left of a guess after a row, squared.
-const REMEMBERED: f64 = 0.98;
+/// A guess is forgotten by one part in so many with each row, squared: more of them than ask together.
+const REMEMBERED_ROWS: usize = 100;
 
 /// How often a bound on squared distances is moved until it is taken as it is.
 const BOUNDS_MAX: u32 = 8;
@@ -39,7 +39,7 @@ impl Guess {
 
     /// Hears how far they were for some rows: at most, and in the mean.
     pub fn hear(&mut self, rows: usize, most: f64, mean: f64) {
-        let remembered = self.most * REMEMBERED.powi(rows as i32);
+        let remembered = self.most * (REMEMBERED_ROWS.saturating_sub(rows) as f64 / REMEMBERED_ROWS as f64);
         // A little further than was needed, so that few miss it; and not nothing, where many stand in one place.
         (self.most, self.mean) = ((most * 1.1).max(remembered).max(f64::from(f32::MIN_POSITIVE)), mean);
     }

@@ -7,7 +7,7 @@
 //! an area, around which is looked once. Where a pass goes by the slots of an index, blocks are stretches of those
 //! (`slotted`). Rows that ask for summaries of what is far do it in parties: then no block lies across those.
 //!
-//! A system that is for some of its rows ([`only`]) brings those alone, where they are few (`listed`).
+//! A system that is for some of its rows (`only`) brings those alone, where they are few (`listed`).
 //!
 //! A loop that asks with points or radii of its own has a *question*: a body that gives them for all rows of the batch
 //! before anything else is done. A loop over the nearest that a *condition* is true for gets them from another body, which
