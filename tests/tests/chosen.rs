@@ -307,7 +307,7 @@ group stones[n] {
     Told = 0
 }
 system heat native \"test.marking\" for stones owns Heat reads Push
-system push for stones owns Push, Pushed { Push = (Push * 5 + frame + row) % 4  Pushed = Push > 0 }
+system push for stones owns Push, Pushed { Pushed = Push > 0  Push = (Push * 5 + frame + row) % 4 }
 system see for stones changed Heat owns Seen { Seen += 1 }
 system tell for stones where Pushed owns Told { Told += 1 }
 ensure \"what is pushed has changed\" all(stones: changed(Heat) == Pushed)

@@ -214,7 +214,7 @@ impl Executor for Compiled {
     }
 
     fn lanes(&self) -> usize {
-        self.plan.lanes
+        self.plan.lanes.max(8)
     }
 
     /// Few enough that what one rule writes, or what is listed for loops, is in the first cache for what comes next.
