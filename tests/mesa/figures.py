@@ -25,9 +25,18 @@ def told(what, values):
     print(f"{what}: {statistics.mean(values):.4f} +- {error:.4f}", flush=True)
 
 
+def cycle(what, runs):
+    """The cycle that all runs begin with, of the mean over runs: where it has its top, where its bottom behind that."""
+    mean = [statistics.mean(run[frame] for run in runs) for frame in range(len(runs[0]))]
+    top = max(range(100), key=lambda frame: mean[frame])
+    bottom = min(range(top, 150), key=lambda frame: mean[frame])
+    print(f"{what}: top {mean[top]:.2f} at frame {top}, bottom {mean[bottom]:.2f} at frame {bottom}")
+
+
 def wolf_sheep():
-    """Means over frames 50 to 250 of each run."""
+    """Means over frames 50 to 250 of each run, and the first cycle."""
     found = {"Sheep": [], "Wolves": [], "Grass": []}
+    runs = {"Sheep": [], "Wolves": []}
     for seed in range(SEEDS):
         simulator = ABMSimulator()
         model = WolfSheep(
@@ -37,8 +46,12 @@ def wolf_sheep():
         data = model.datacollector.get_model_vars_dataframe()
         for name, values in found.items():
             values.append(float(data[name].iloc[51:251].mean()))
+        for name, values in runs.items():
+            values.append([float(count) for count in data[name]])
     for name, values in found.items():
         told(f"wolf-sheep 30 x 30, 150 sheep, 15 wolves, {name}", values)
+    for name, values in runs.items():
+        cycle(f"wolf-sheep 30 x 30, 150 sheep, 15 wolves, {name}", values)
 
 
 def schelling():

@@ -137,3 +137,34 @@ fn a_failed_run_blames_the_row_and_leaves_nothing() {
         }
     }
 }
+
+/// More rows than there can be names at once: each name is had some hundred times.
+#[test]
+fn a_hundred_million_births_take_no_more_room_than_the_first_few() {
+    let run = |frames: &str| {
+        let child = start(&[
+            "run",
+            "scenarios/churn.dip",
+            "--frames",
+            frames,
+            "--workers",
+            "2",
+            "--no-outputs",
+            "--summary",
+            "json",
+        ]);
+        let pid = child.id();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(wait_until(SECOND, || segments_of(pid).is_empty()), "{:?}", segments_of(pid));
+        let summary = summary(&output);
+        let number = |name: &str| summary[name].as_f64().unwrap();
+        (number("shm_bytes"), number("peak_rss_bytes"), summary["signals"]["line"].as_f64().unwrap())
+    };
+    let (few, many) = (run("20"), run("1010"));
+    println!("20 frames {few:?}, 1010 frames {many:?}");
+    assert_eq!(few.0, many.0);
+    assert!(many.1 < 1.05 * few.1, "{} and {} bytes", few.1, many.1);
+    // Each frame a tenth of 10^6 rows divides: lines are as long as there were frames by ten.
+    assert!(many.2 > 95.0, "{}", many.2);
+}

@@ -97,6 +97,13 @@ const MESA_SHEEP: f64 = 66.14;
 const MESA_WOLVES: f64 = 15.98;
 const MESA_GRASS: f64 = 209.1;
 const MESA_OWN_KIND: f64 = 0.8257;
+/// Of the cycle that all runs begin with, in the means over 100 seeds, by the same script on 29 November 2026: the bottom of the
+/// sheep, the top of the wolves, and their bottom behind it; how many there are, and at which frame.
+const MESA_SHEEP_BOTTOM: (f64, usize) = (31.19, 35);
+const MESA_WOLVES_TOP: (f64, usize) = (36.11, 32);
+const MESA_WOLVES_BOTTOM: (f64, usize) = (13.21, 120);
+/// How many frames such a turning point may lie apart: tops and bottoms of means are flat, and their errors are some animals.
+const FRAMES_APART: usize = 8;
 /// How far means may lie apart: Mesa lets agents act one by one, the scenarios let them act at once.
 const APART: f64 = 0.1;
 
@@ -106,22 +113,24 @@ fn like_mesa(what: &str, found: f64, mesa: f64) {
     assert!((found / mesa - 1.0).abs() <= APART, "{what}: {found}, Mesa has {mesa}");
 }
 
-/// The means of a record's columns over the states from `first` on.
-fn means(text: &str, first: usize) -> Vec<f64> {
-    let rows: Vec<Vec<f64>> = text
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').filter_map(|value| value.parse().ok()).collect::<Vec<f64>>())
-        .filter(|row| row.first().is_some_and(|frame| *frame >= first as f64))
-        .collect();
-    let columns = rows.first().map_or(0, Vec::len);
-    (0..columns).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / rows.len() as f64).collect()
+/// A record's rows: the frame, the time, and what is recorded.
+fn rows(text: &str) -> Vec<Vec<f64>> {
+    let numbers = |line: &str| line.split(',').filter_map(|value| value.parse().ok()).collect();
+    text.lines().skip(1).map(numbers).collect()
+}
+
+#[track_caller]
+fn turns_like_mesa(what: &str, (found, at): (f64, usize), (mesa, then): (f64, usize)) {
+    println!("{what}: at frame {at}, Mesa {then}");
+    like_mesa(what, found, mesa);
+    assert!(at.abs_diff(then) <= FRAMES_APART, "{what}: at frame {at}, Mesa at {then}");
 }
 
 #[test]
-fn wolves_sheep_and_grass_are_as_many_as_mesas() {
+fn wolves_sheep_and_grass_are_as_many_as_mesas_and_turn_when_they_do() {
     let sets = [("side", "30"), ("sheep", "150"), ("wolves", "15")];
     let mut sums = [0.0; 3];
+    let mut curves = vec![[0.0; 2]; 251];
     for seed in 1..=100 {
         let mut program = shipped("wolf-sheep.dip", &sets, 250);
         program.seed = seed;
@@ -129,15 +138,27 @@ fn wolves_sheep_and_grass_are_as_many_as_mesas() {
         let records = Some(Records { folder: folder.path().into(), overwrite: false });
         run_with(&program, 0, BINARY, Options { records, ..Options::default() }).unwrap();
         let text = std::fs::read_to_string(folder.path().join("wolf-sheep.csv")).unwrap();
-        // Behind the frame and the time.
-        for (sum, mean) in sums.iter_mut().zip(&means(&text, 51)[2..]) {
-            *sum += mean / 100.0;
+        let rows = rows(&text);
+        for (curve, row) in curves.iter_mut().zip(&rows) {
+            // Behind the frame and the time.
+            curve.iter_mut().zip(&row[2..]).for_each(|(sum, count)| *sum += count / 100.0);
+        }
+        let late = &rows[51..];
+        for (at, sum) in sums.iter_mut().enumerate() {
+            *sum += late.iter().map(|row| row[2 + at]).sum::<f64>() / late.len() as f64 / 100.0;
         }
     }
     let [sheep, wolves, grass] = sums;
     like_mesa("sheep", sheep, MESA_SHEEP);
     like_mesa("wolves", wolves, MESA_WOLVES);
     like_mesa("grown grass", grass, MESA_GRASS);
+    let turn = |of: usize, sign: f64, frames: std::ops::Range<usize>| {
+        let found = frames.max_by(|a, b| (sign * curves[*a][of]).total_cmp(&(sign * curves[*b][of])));
+        found.map(|frame| (curves[frame][of], frame)).unwrap()
+    };
+    turns_like_mesa("fewest sheep", turn(0, -1.0, 0..150), MESA_SHEEP_BOTTOM);
+    turns_like_mesa("most wolves", turn(1, 1.0, 0..100), MESA_WOLVES_TOP);
+    turns_like_mesa("fewest wolves", turn(1, -1.0, 50..150), MESA_WOLVES_BOTTOM);
 }
 
 #[test]
