@@ -1,6 +1,7 @@
 //! Checking: types, limits and ownership. Makes a [`Model`]: what was written, with every value known and every
 //! name looked up.
 
+mod assign;
 mod births;
 mod calls;
 mod cells;
