@@ -2,13 +2,16 @@
 //! rules has, one step after another.
 
 use diptych::coordinator::{Options, Outcome};
+use diptych_protocol::id::Tick;
 use diptych_protocol::message::Backend;
+use diptych_protocol::random::Address;
 use diptych_tests::kills::{Kills, Random};
 use diptych_tests::{program, run_with};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
-/// Births by two systems, ends by own will and by others', references that outlive whom they are to.
+/// Births by two systems, ends by own will and by others', references that outlive whom they are to; pairs of rows, a component
+/// that comes and goes, and a rule for those of whom it changed.
 const TEXT: &str = "
 scenario births
 param n: u32 = 100
@@ -23,6 +26,9 @@ component Seen = u32
 component Children = u32
 component Friend = entity of cells
 component Mother = entity of cells
+component Met = u32
+component Mark = u32
+component Heeded = u32
 
 fn mix(a: u32, b: u32) -> u32 {
     let c = bit_xor(a, b * 2654435761) * 2246822519
@@ -37,7 +43,11 @@ group cells[n, max most] {
     Children = 0
     Friend = self
     Mother = self
+    Met = 0
+    optional Mark
+    Heeded = 0
 }
+match talk = cells where Key % 4 != 0 with cells
 
 system live for cells owns Age, Seen, Children {
     Age += 1
@@ -58,6 +68,13 @@ system meet for cells owns Friend {
     if mix(Key, frame + 3) % 100 < 30 { Friend = who }
 }
 
+system speak for cells owns Met {
+    if alive(fresh talk) { Met = fresh talk.Met + fresh talk.Key % 1000 + 1 }
+}
+system mark for cells without Mark where mix(Key, frame + 31) % 100 < 10 { add Mark = Met }
+system wipe for cells with Mark where mix(Key, frame + 33) % 100 < 20 { remove Mark }
+system heed for cells changed Mark owns Heeded { Heeded += 1 + Mark }
+
 signal population = count(cells)
 signal keys = sum(cells: f64(Key))
 ";
@@ -75,6 +92,18 @@ struct Row {
     children: u32,
     friend: Name,
     mother: Name,
+    met: u32,
+    /// The component that comes and goes, and whether it is new.
+    mark: Option<u32>,
+    new: bool,
+    heeded: u32,
+}
+
+impl Row {
+    /// One that is made: all of it is new.
+    fn made(key: u32, age: u32, friend: Name, mother: Name) -> Self {
+        Self { name: NONE, key, age, seen: 3, children: 0, friend, mother, met: 0, mark: None, new: true, heeded: 0 }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -99,15 +128,38 @@ struct Model {
     rows: Vec<Row>,
     /// The names that are free, in the order in which they are given out, with the life that they had.
     free: Vec<Name>,
+    /// The seed and the site that pairs are drawn by.
+    pairs: (u64, u32),
 }
 
 impl Model {
-    fn new(rates: Rates) -> Self {
-        let row = |at| {
-            let name = (at, 1);
-            Row { name, key: mix(at, 1), age: 0, seen: 3, children: 0, friend: name, mother: name }
+    fn new(rates: Rates, program: &diptych::Program) -> Self {
+        let row = |at| Row { name: (at, 1), ..Row::made(mix(at, 1), 0, (at, 1), (at, 1)) };
+        let side = program.matchings.values().next().map(|matching| matching.sides[0].site);
+        Self {
+            rates,
+            rows: (0..rates.n).map(row).collect(),
+            free: (rates.n..rates.most).map(|at| (at, 0)).collect(),
+            pairs: (program.seed, side.unwrap()),
+        }
+    }
+
+    /// Who is paired with whom: those that take part, ranked by what they draw, two and two.
+    fn partners(&self, frame: u32) -> Vec<Option<usize>> {
+        let (seed, site) = self.pairs;
+        let drawn = |at: usize| {
+            let entity = self.rows[at].name.0;
+            Address { seed, entity, tick: Tick::after_frames(frame + 1).0, site, turn: 0 }.block()[0]
         };
-        Self { rates, rows: (0..rates.n).map(row).collect(), free: (rates.n..rates.most).map(|at| (at, 0)).collect() }
+        let taking = (0..self.rows.len()).filter(|at| !self.rows[*at].key.is_multiple_of(4));
+        let mut ranked: Vec<(u32, usize)> = taking.map(|at| (drawn(at), at)).collect();
+        ranked.sort_unstable();
+        let mut partners = vec![None; self.rows.len()];
+        for pair in ranked.chunks_exact(2) {
+            let ((_, a), (_, b)) = (pair[0], pair[1]);
+            (partners[a], partners[b]) = (Some(b), Some(a));
+        }
+        partners
     }
 
     fn find(&self, name: Name) -> Option<usize> {
@@ -117,7 +169,7 @@ impl Model {
     fn frame(&mut self, frame: u32) {
         let Rates { most, birth, twin, death, kill, .. } = self.rates;
         let few = (self.rows.len() as u32) < most / 2;
-        let prev = self.rows.clone();
+        let (prev, partners) = (self.rows.clone(), self.partners(frame));
         let mut ends = vec![false; prev.len()];
         let (mut born, mut twins) = (Vec::new(), Vec::new());
         for (at, row) in prev.iter().enumerate() {
@@ -130,22 +182,23 @@ impl Model {
             if mix(row.key, frame + 3) % 100 < 30 {
                 next.friend = who;
             }
+            if let Some(partner) = partners[at].map(|partner| &prev[partner]) {
+                next.met = partner.met.wrapping_add(partner.key % 1000 + 1);
+            }
+            if row.new {
+                next.heeded = row.heeded.wrapping_add(1).wrapping_add(row.mark.unwrap_or(0));
+            }
+            let begins = row.mark.is_none() && mix(row.key, frame + 31) % 100 < 10;
+            let kept = row.mark.filter(|_| mix(row.key, frame + 33) % 100 >= 20);
+            (next.mark, next.new) = if begins { (Some(row.met), true) } else { (kept, false) };
             self.rows[at] = next;
             if mix(row.key, frame) % 100 < birth && few {
                 let key = mix(row.key, frame + 1000);
-                born.push(Row {
-                    name: NONE,
-                    key,
-                    age: seen % 7,
-                    seen: 3,
-                    children: 0,
-                    friend: row.mother,
-                    mother: row.name,
-                });
+                born.push(Row::made(key, seen % 7, row.mother, row.name));
             }
             if mix(row.key, frame + 9) % 100 < twin && few {
                 let key = mix(row.key, frame + 2000);
-                twins.push(Row { name: NONE, key, age: 0, seen: 3, children: 0, friend: row.name, mother: row.friend });
+                twins.push(Row::made(key, 0, row.name, row.friend));
             }
             ends[at] |= mix(row.key, frame + 7) % 100 < death;
             if let (true, Some(friend)) = (mix(row.key, frame + 5) % 100 < kill, friend) {
@@ -198,6 +251,9 @@ fn rows(outcome: &Outcome) -> Vec<Row> {
     let (names, friends) = (pair("entity", "entity life"), pair("Friend.index", "Friend.life"));
     let mothers = pair("Mother.index", "Mother.life");
     let (keys, ages, seen, children) = (column("Key"), column("Age"), column("Seen"), column("Children"));
+    let (met, marks, heeded) = (column("Met"), column("Mark"), column("Heeded"));
+    let truths = |name: &str| outcome.state.column::<u8>("cells", name).unwrap();
+    let (marked, new) = (truths("has Mark"), truths("changed Mark"));
     (0..names.len())
         .map(|at| Row {
             name: names[at],
@@ -207,6 +263,10 @@ fn rows(outcome: &Outcome) -> Vec<Row> {
             children: children[at],
             friend: friends[at],
             mother: mothers[at],
+            met: met[at],
+            mark: (marked[at] != 0).then_some(marks[at]),
+            new: new[at] != 0,
+            heeded: heeded[at],
         })
         .collect()
 }
@@ -232,17 +292,18 @@ fn some_rates(random: &mut Random) -> Rates {
 
 /// Tens of thousands of frames, of populations that grow, shrink, end and fill up.
 #[test]
-fn rows_names_and_references_are_those_of_a_plain_model() {
+fn rows_names_references_pairs_and_changes_are_those_of_a_plain_model() {
     let mut random = Random(11);
     for run in 0..120 {
         let rates = some_rates(&mut random);
         let frames = [1, 2, 3, 40, 400, 800][random.next(6) as usize];
-        let mut model = Model::new(rates);
+        let program = compiled(rates, frames);
+        let mut model = Model::new(rates, &program);
         (0..frames).for_each(|frame| model.frame(frame));
         let backend = if frames <= 40 { Backend::Interpreter } else { Backend::Compiled };
         let options = Options { backend, ..Options::default() };
         let workers = [0, 0, 0, 1, 2, 3][run % 6];
-        let outcome = run_with(&compiled(rates, frames), workers, BINARY, options).unwrap();
+        let outcome = run_with(&program, workers, BINARY, options).unwrap();
         let found = rows(&outcome);
         let first = (0..found.len().max(model.rows.len())).find(|at| found.get(*at) != model.rows.get(*at));
         let differ = first.map(|at| (at, found.get(at), model.rows.get(at)));
