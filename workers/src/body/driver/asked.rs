@@ -7,7 +7,7 @@ use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::program::{Change, Edit, Program};
-use diptych_protocol::types::{NO_ROW, Scalar, Value};
+use diptych_protocol::types::{NO_ROW, Scalar};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
@@ -44,11 +44,7 @@ impl Asked {
         let lanes = batch.rows.len().next_multiple_of(LANES_MAX);
         self.results.iter_mut().map(move |column| {
             column.resize(lanes);
-            match column {
-                Column::Bool(_) => column.fill(Value::Bool(false)),
-                Column::U32(_) => column.fill(Value::U32(NO_ROW)),
-                _ => {}
-            }
+            nothing(&mut column.values_mut(), 0..lanes);
             Panel::Here(column.values_mut())
         })
     }
@@ -133,6 +129,15 @@ fn end(bits: &[AtomicU64], row: u32) {
     let (word, bit) = (&bits[row as usize / 64], 1 << (row % 64));
     if word.load(Ordering::Relaxed) & bit == 0 {
         word.fetch_or(bit, Ordering::Relaxed);
+    }
+}
+
+/// What rows give in these places that ask for nothing.
+pub(super) fn nothing(result: &mut ValuesMut<'_>, places: std::ops::Range<usize>) {
+    match result {
+        ValuesMut::Bool(truths) => truths[places].fill(0),
+        ValuesMut::U32(rows) => rows[places].fill(NO_ROW),
+        _ => {}
     }
 }
 

@@ -78,9 +78,18 @@ impl BodyKernel {
 impl Kernel for BodyKernel {
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault> {
         let mut panels: Vec<Panel<'_>> = recycle(std::mem::take(&mut self.panels));
-        let only = self.only.as_mut().filter(|_| batch.slots().is_none());
-        match only.and_then(|only| only.choose(batch)) {
-            Some(few) => {
+        let by_slots = batch.slots().is_some();
+        let few = self.only.as_mut().and_then(|only| match by_slots {
+            true => only.choose_slots(batch).map(Few::Slots),
+            false => only.choose(batch).map(Few::Rows),
+        });
+        match few {
+            Some(Few::Slots(few)) => {
+                panels.extend(self.stores.iter().map(|column| Panel::new(batch, *column)));
+                panels.extend(self.asked.panels_of_few(batch));
+                self.rule.run_few_slots(batch, self.ahead.ask(batch), &mut panels, (few, &self.stores));
+            }
+            Some(Few::Rows(few)) => {
                 panels.extend(self.stores.iter().map(|column| Panel::revised(batch, *column)));
                 self.stores.iter().zip(&mut panels).for_each(|(column, panel)| few.keep(batch, *column, panel));
                 panels.extend(self.asked.panels_of_few(batch));
@@ -97,6 +106,12 @@ impl Kernel for BodyKernel {
         self.panels = recycle(panels);
         self.asked.record(batch, &mut self.rule.core)
     }
+}
+
+/// Few rows of a batch, as it is given.
+enum Few<'a> {
+    Rows(only::Few<'a>),
+    Slots(only::FewSlots<'a>),
 }
 
 /// The row of each lane; those that fill up repeat the last.

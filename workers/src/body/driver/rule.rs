@@ -1,7 +1,7 @@
 //! A body with all that it needs to run over the rows of a batch, whatever becomes of what it gives.
 
 use diptych_protocol::access::AccessError;
-use diptych_protocol::id::{BodyId, GroupId};
+use diptych_protocol::id::{BodyId, ColumnId, GroupId};
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::values::{Values, ValuesMut};
@@ -12,7 +12,7 @@ use super::blocks::Blocks;
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
 use super::moved::{End, Moved};
-use super::only::Few;
+use super::only::{Few, FewSlots};
 use super::panel::Panel;
 use crate::body::column::Column;
 use crate::body::slots::Slots;
@@ -58,7 +58,7 @@ impl Rule {
         let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
         self.core.forget();
         match (batch.slots(), self.forming) {
-            (Some(index), _) => self.slotted(batch, &bound, panels, index),
+            (Some(index), _) => self.slotted(batch, &bound, panels, index, None),
             (None, Some(forming)) => self.gathered(batch, &bound, panels, forming, None),
             (None, None) => self.stream(batch, &bound, panels),
         }
@@ -72,6 +72,22 @@ impl Rule {
         match self.forming {
             Some(forming) => self.gathered(batch, &bound, panels, forming, Some(few)),
             None => self.listed(batch, &bound, panels, few.rows),
+        }
+        bound.give_back(&mut self.rooms);
+    }
+
+    /// Runs over few rows of a batch that is given by the slots of an index; the others keep these columns.
+    pub fn run_few_slots(
+        &mut self,
+        batch: &Batch<'_, '_>,
+        ahead: Answers<'_>,
+        panels: &mut [Panel<'_>],
+        (few, stores): (FewSlots<'_>, &[ColumnId]),
+    ) {
+        let bound = Bound::new(batch, &self.slots, &self.core, &mut self.rooms, ahead);
+        self.core.forget();
+        if let Some(index) = batch.slots() {
+            self.slotted(batch, &bound, panels, index, Some((few, stores)));
         }
         bound.give_back(&mut self.rooms);
     }

@@ -5,7 +5,9 @@ use diptych_protocol::program::{Reach, When};
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
+use super::asked::nothing;
 use super::bound::{Bound, recycle};
+use super::only::FewSlots;
 use super::panel::Panel;
 use super::rule::Rule;
 
@@ -33,13 +35,15 @@ impl<'b> Own<'b> {
 }
 
 impl Rule {
-    /// Block by block.
+    /// Block by block; of few rows, those with any of them. The others keep what they have, of these columns, and ask for
+    /// nothing.
     pub(super) fn slotted(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
         panels: &mut [Panel<'_>],
         index: IndexId,
+        few: Option<(FewSlots<'_>, &[ColumnId])>,
     ) {
         let all = batch.slot_rows();
         let forming = self.core.reaching(index);
@@ -57,6 +61,17 @@ impl Rule {
                 None => block * step..all.len().min((block + 1) * step),
             };
             let rows = &all[range.clone()];
+            if let Some((few, stores)) = few
+                && !few.any(range.clone())
+            {
+                let (stored, asked) = panels.split_at_mut(stores.len());
+                for ((column, room), panel) in stores.iter().zip(&mut self.out).zip(stored) {
+                    FewSlots::keep(batch, *column, (range.clone(), rows), room, panel);
+                }
+                // Lanes of an earlier block without a row may have written here.
+                asked.iter_mut().for_each(|panel| nothing(panel.here(), range.clone()));
+                continue;
+            }
             let room = range.start..range.start + self.core.room(rows.len());
             let area = forming.and_then(|_| self.blocks.area(block));
             let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()), area);
