@@ -51,8 +51,8 @@
 //!
 //! - A draft is owned, of a group with a blueprint, no position, and never read of `prev`. A mark is owned, and a `bool`.
 //! - Which rows a system need not look at says a body without stores and loops that gives a `bool`, from the own row of
-//!   `prev` alone; only systems in text have one, which
-//!   make no drafts.
+//!   `prev` alone; only systems in text have one, over rows
+//!   that last, which make no drafts.
 //!
 //! Orders (`verify/order.rs`):
 //!
@@ -150,7 +150,9 @@ pub enum Violation {
     Edit(EditId, &'static str),
     #[error("{0:?} and {1:?}: {2}")]
     Ownership(SystemId, ColumnId, &'static str),
-    #[error("{0:?} says which rows it looks at, and is no text, or makes drafts, which all rows have")]
+    #[error(
+        "{0:?} says which rows it looks at, and is no text, or makes what all rows have: drafts, rows that do not last"
+    )]
     Only(SystemId),
     #[error("{0:?} owns nothing")]
     OwnsNothing(SystemId),

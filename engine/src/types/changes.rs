@@ -136,6 +136,13 @@ impl Checker<'_, '_> {
 
     /// Which rows a system is for, as its clauses say: what rules only those rows.
     pub(super) fn choice(&mut self, system: &System, group: usize) -> Option<Typed> {
+        let of = &self.model.groups[group];
+        if chooses(system) && of.origin != Origin::Blueprint {
+            let message = format!("rows of `{}` are made anew each frame: a rule makes all of them", of.name);
+            let error = Diagnostic::error(codes::E0523, system.name.span, message);
+            self.diagnostics.push(error.help("say in the rule what the others are: `if c { ... } else { ... }`"));
+            return None;
+        }
         let mut choice: Option<Typed> = None;
         let mut also = |told: Option<Typed>| {
             choice = match (choice.take(), told) {

@@ -209,6 +209,12 @@ impl<'a> Checker<'a, '_> {
     fn own(&mut self, at: usize, place: Place, path: &Path, owned: &mut Vec<Place>, model: &mut Model<'a>) {
         let span = path.span();
         let member = &mut model.groups[place.group].members[place.member];
+        if member.presence.is_some() && self.names.systems[at].body.is_none() {
+            let message = format!("`{}` is optional, and a kernel writes all rows", path.component.text);
+            let error = Diagnostic::error(codes::E0523, span, message).label(member.span, "declared here");
+            self.diagnostics.push(error.help("let a system in text own it"));
+            return;
+        }
         match member.owner {
             None => {
                 member.owner = Some((at, span));

@@ -30,7 +30,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
         let Some(body) = system.only else { continue };
         let drafts = system.owns.iter().any(|column| program.columns[*column].draft);
         let problem = match system.code {
-            Code::Body(_) if drafts => Some(Violation::Only(id)),
+            Code::Body(_) if drafts || !program.groups[system.group].lasts() => Some(Violation::Only(id)),
             Code::Body(_) => problem_of(program, body).map(|what| Violation::Body(body, what)),
             Code::Native(_) | Code::Carry => Some(Violation::Only(id)),
         };
