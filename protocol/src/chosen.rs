@@ -16,19 +16,21 @@ use std::sync::atomic::AtomicU64;
 
 use crate::id::{ColumnId, SystemId};
 use crate::layout::{Arena, Words, capacity};
-use crate::program::Program;
+use crate::program::{Domain, Program};
+use crate::steps::pass_of;
 use crate::table::Table;
 use crate::values::ValuesMut;
 use crate::view::Batch;
 
-/// The bits of each system that has a condition, for even and odd ticks.
+/// The bits of each system that has a condition and goes by rows, for even and odd ticks.
 pub type ChosenPlaces = Table<SystemId, Option<[Words<u64>; 2]>>;
 
 /// Takes room for them.
 pub(crate) fn places(program: &Program, arena: &mut Arena) -> ChosenPlaces {
-    let systems = program.systems.values().map(|system| {
+    let systems = program.systems.iter().map(|(id, system)| {
         let words = capacity(program.groups[system.group].rows) as usize / 64;
-        system.only.map(|_| [arena.words(words), arena.words(words)])
+        let by_rows = system.only.is_some() && matches!(pass_of(program, id).1, Domain::Rows { .. });
+        by_rows.then(|| [arena.words(words), arena.words(words)])
     });
     systems.collect()
 }

@@ -44,6 +44,7 @@ use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId};
 use crate::layout::{Arena, Place, Words, capacity};
 use crate::limits::BLOCKS;
 use crate::program::{Column, Domain, Program, Span, System, When};
+use crate::steps::pass_of;
 use crate::table::Table;
 use crate::types::Sort;
 
@@ -206,12 +207,6 @@ impl EditPlaces {
         };
         Self { step, batches, room, record }
     }
-}
-
-/// The pass that a system runs in; of a verified program there is one.
-fn pass_of(program: &Program, system: SystemId) -> (StepId, Domain) {
-    let step = program.steps.iter().find(|(_, step)| step.work.systems().contains(&system));
-    step.map_or((StepId(0), Domain::Once), |(id, step)| (id, step.domain))
 }
 
 /// Where the books of a living group stand.

@@ -235,3 +235,9 @@ impl Domain {
         }
     }
 }
+
+/// The pass that a system runs in; of a verified program there is one.
+pub fn pass_of(program: &Program, system: SystemId) -> (StepId, Domain) {
+    let step = program.steps.iter().find(|(_, step)| step.work.systems().contains(&system));
+    step.map_or((StepId(0), Domain::Once), |(id, step)| (id, step.domain))
+}

@@ -70,7 +70,7 @@ impl BodyKernel {
         let asked = Asked::new(program, id, made.results.iter().map(|value| made.ops[*value].scalar));
         let rule = Rule::new(program, system.group, body, backend)?;
         let ahead = Ahead::new(program, system.group, body, backend)?;
-        let only = system.only.map(|condition| Only::new(program, condition, backend)).transpose()?;
+        let only = system.only.map(|condition| Only::new(program, id, condition, backend)).transpose()?;
         Ok(Self { rule, ahead, asked, only, stores, panels: Vec::new() })
     }
 }

@@ -11,8 +11,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diptych_protocol::access::AccessError;
-use diptych_protocol::id::{BodyId, ColumnId, RowRange};
-use diptych_protocol::program::{Program, Reach, When};
+use diptych_protocol::id::{BodyId, ColumnId, RowRange, SystemId};
+use diptych_protocol::program::{Domain, Program, Reach, When};
+use diptych_protocol::steps::pass_of;
 use diptych_protocol::types::{Scalar, Value};
 use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
@@ -28,14 +29,21 @@ use crate::finished::{FinishedBody, STRETCH};
 
 /// The condition of a system, and what it found.
 pub(super) struct Only {
-    condition: FinishedBody,
-    apart: Apart,
+    condition: Way,
     /// A bit for each of the batch's rows, from its first on.
     bits: Vec<u64>,
     /// The rows that are looked at, ascending.
     rows: Vec<u32>,
     /// Places in the batch of rows that are not, and have to be copied.
     stale: Vec<u32>,
+}
+
+/// How it is computed: as the system's batches are given.
+enum Way {
+    /// Over stretches of rows.
+    Stretch(FinishedBody),
+    /// Over rows that stand apart.
+    Apart(Apart),
 }
 
 /// The rows of a batch that are looked at.
@@ -68,15 +76,19 @@ impl Few<'_> {
 
 impl Only {
     /// For a verified condition.
-    pub fn new(program: &Program, condition: BodyId, backend: Backend) -> Result<Self, AccessError> {
-        let apart = Apart::new(program, condition, backend)?;
-        let condition = FinishedBody::new(program, &program.bodies[condition], STRETCH, backend)?;
-        Ok(Self { condition, apart, bits: Vec::new(), rows: Vec::new(), stale: Vec::new() })
+    pub fn new(program: &Program, system: SystemId, condition: BodyId, backend: Backend) -> Result<Self, AccessError> {
+        let condition = match pass_of(program, system).1 {
+            Domain::Slots { .. } => Way::Apart(Apart::new(program, condition, backend)?),
+            _ => Way::Stretch(FinishedBody::new(program, &program.bodies[condition], STRETCH, backend)?),
+        };
+        Ok(Self { condition, bits: Vec::new(), rows: Vec::new(), stale: Vec::new() })
     }
 
     /// Finds them of a batch that is given by slots; nothing if they are most of all.
     pub fn choose_slots(&mut self, batch: &Batch<'_, '_>) -> Option<FewSlots<'_>> {
-        let Self { apart, bits, .. } = self;
+        let Self { condition: Way::Apart(apart), bits, .. } = self else {
+            unreachable!("the system's pass goes by slots")
+        };
         bits.clear();
         for rows in batch.slot_rows().chunks(STRETCH) {
             bits.extend(apart.run(batch, rows).chunks(64).map(word_of));
@@ -87,7 +99,9 @@ impl Only {
 
     /// Finds the rows of a batch, and says so for the next frame; nothing if they are most of all.
     pub fn choose(&mut self, batch: &Batch<'_, '_>) -> Option<Few<'_>> {
-        let Self { condition, bits, rows, stale, .. } = self;
+        let Self { condition: Way::Stretch(condition), bits, rows, stale } = self else {
+            unreachable!("the system's pass goes by rows")
+        };
         bits.clear();
         let mut next = batch.rows.start;
         while next < batch.rows.end {
