@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
                 RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
                 RunError::Record(error) => code_of(error),
                 RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
-                RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
+                RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
             };
             fail(code, error)
         }
