@@ -6,9 +6,11 @@ mod check;
 mod doctor;
 mod explain;
 mod list;
+mod replay;
 mod run;
 mod scenario;
 mod summary;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -56,6 +58,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
+        Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),

@@ -55,7 +55,7 @@ impl Tally {
 pub(super) struct Crew {
     /// Which crew of the run.
     number: u32,
-    pub(super) site: Arc<Site>,
+    site: Arc<Site>,
     processes: Vec<Process>,
     /// How far they may run.
     allowed: Tick,

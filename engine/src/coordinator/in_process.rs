@@ -51,7 +51,12 @@ pub(super) fn run(
                 told(swapped.as_ref());
             }
             match swapped {
-                Ok(swapped) => swaps.push(swapped),
+                Ok(swapped) => {
+                    if let Some(journal) = &mut options.journal {
+                        journal.swap(swapped.frame, &site.program)?;
+                    }
+                    swaps.push(swapped);
+                }
                 Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
                 Err(_) => {}
             }

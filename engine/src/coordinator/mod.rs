@@ -24,6 +24,8 @@ use diptych_protocol::program::Program;
 use diptych_protocol::segment::SegmentError;
 use diptych_workers::kernel::Registry;
 
+use crate::journal::{Journal, JournalError};
+
 use record::Recorder;
 use site::Site;
 
@@ -60,6 +62,8 @@ pub struct Options {
     pub editions: Option<Receiver<Edition>>,
     /// Told what became of each program that the run was to go on with.
     pub on_swap: Option<OnSwap>,
+    /// Where it is written down what the run was, and went on with.
+    pub journal: Option<Journal>,
 }
 
 /// Is told of a swap that has happened, or why a program could not be gone on with.
@@ -100,6 +104,9 @@ pub enum RunError {
     /// A record cannot be written.
     #[error("{0}")]
     Record(#[from] RecordError),
+    /// The journal cannot be written.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),
@@ -143,6 +150,9 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
         return Err(RunError::Swaps(after, before));
     }
     let site = Site::new(program.clone(), &std::mem::take(&mut options.data), workers)?;
+    if let Some(journal) = &mut options.journal {
+        journal.run(&site.program)?;
+    }
     let mut recorder = Recorder::open(&site.program, options.records.take())?;
     let mut site = Arc::new(site);
     let figures = match workers {
@@ -154,5 +164,9 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let recorded = recorder.finish(&mut site.track());
     let figures = figures?;
     recorded?;
-    Ok(Outcome::new(figures, State::new(site), workers, options.backend))
+    let outcome = Outcome::new(figures, State::new(site), workers, options.backend);
+    if let Some(journal) = &mut options.journal {
+        journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
+    }
+    Ok(outcome)
 }

@@ -30,6 +30,18 @@ pub enum Stopped {
     Interrupted,
 }
 
+impl Stopped {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stopped::Frames => "frames",
+            Stopped::Until => "until",
+            Stopped::Ensure => "ensure",
+            Stopped::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// The figures that supervising yields.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {

@@ -37,6 +37,7 @@ pub(super) fn run(
     let begun = Instant::now();
     let crew = Crew::launch(0, Arc::clone(site), options, &send)?;
     let mut supervisor = Supervisor {
+        site,
         registry,
         options,
         recorder,
@@ -49,9 +50,7 @@ pub(super) fn run(
         tally: Tally::default(),
         swaps: Vec::new(),
     };
-    let result = supervisor.run(begun, &receive);
-    *site = Arc::clone(&supervisor.crew.site);
-    result
+    supervisor.run(begun, &receive)
 }
 
 /// A program that the run is to go on with.
@@ -87,11 +86,13 @@ impl Drop for Preparing {
 }
 
 struct Supervisor<'a> {
+    /// Where the program runs,
+    site: &'a mut Arc<Site>,
     registry: &'a Registry,
     options: &'a mut Options,
     recorder: &'a mut Recorder,
     signals: Option<Signals>,
-    /// The workers of the program that runs,
+    /// its workers,
     crew: Crew,
     /// how many crews there were,
     crews: u32,
@@ -133,7 +134,7 @@ impl Supervisor<'_> {
     fn reach(&mut self, tick: fn(&Program) -> Tick, events: &Receiver<Event>) -> Result<bool, RunError> {
         let mut told = None;
         loop {
-            let site = Arc::clone(&self.crew.site);
+            let site = Arc::clone(self.site);
             let (board, last) = (site.board(), tick(&site.program));
             if board.halted() == Some(Halt::Fault) {
                 return Err(self.crew.fault());
@@ -165,7 +166,7 @@ impl Supervisor<'_> {
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
             }
-            let frames = self.crew.site.board().published().frames_done();
+            let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
                 let agents = site.program.groups.values();
                 let agents = agents.map(|g| if g.derived() { 0 } else { u64::from(g.rows) }).sum();
@@ -245,7 +246,7 @@ impl Supervisor<'_> {
         let Next { frame, edition } = next;
         let begun = self.recorder.begin(&edition.program)?;
         let given_up = Arc::new(AtomicBool::new(false));
-        let (old, events, until) = (Arc::clone(&self.crew.site), self.events.clone(), Arc::clone(&given_up));
+        let (old, events, until) = (Arc::clone(self.site), self.events.clone(), Arc::clone(&given_up));
         let (registry, backend) = (self.registry.clone(), self.options.backend);
         let prepare = move || {
             let workers = old.layout.workers;
@@ -300,7 +301,7 @@ impl Supervisor<'_> {
         let since = Instant::now();
         self.crew.measure();
         let before = self.crew.leave();
-        let old = Arc::clone(&self.crew.site);
+        let old = Arc::clone(self.site);
         let tick = swap::adopt(&prepared, &old)?;
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
@@ -310,12 +311,16 @@ impl Supervisor<'_> {
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
         self.crew = crew;
+        *self.site = Arc::clone(site);
         let swapped = Swapped {
             frame: tick.frames_done(),
             program_hash: site.program.hash(),
             report: prepared.report.clone(),
             pause,
         };
+        if let Some(journal) = &mut self.options.journal {
+            journal.swap(swapped.frame, &site.program)?;
+        }
         self.tell(Ok(&swapped));
         self.swaps.push(swapped);
         Ok(true)
