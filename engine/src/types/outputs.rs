@@ -6,10 +6,11 @@ use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::resolve::Meaning;
+use crate::resolve::{Global, Meaning};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Fold, Query};
 use crate::types::expressions::Checker;
 use crate::types::rules::{Named, Rule, TurnInfo};
+use crate::types::states::Memory;
 use crate::types::typed::{Checked, Kind, Turn, Typed};
 use crate::types::world::said_twice;
 use crate::types::{Ensure, Model, Origin, Record, Reduction, Signal};
@@ -35,6 +36,7 @@ impl<'a> Checker<'a, '_> {
         for at in 0..names.signals.len() {
             self.signal_type(at);
         }
+        self.late_inputs();
         for ensure in &names.ensures {
             self.ensure(ensure);
         }
@@ -64,16 +66,20 @@ impl<'a> Checker<'a, '_> {
                     .collect();
                 ring.sort_unstable();
                 let from = ring.iter().position(|(_, it)| *it == at).unwrap_or(0);
-                let name = |it: usize| format!("`{}`", self.names.signals[it].name.text);
+                let name = |it: usize| format!("`{}`", self.names.signals[it].name().text);
                 let shown: Vec<String> = ring[from..].iter().map(|(_, it)| name(*it)).chain([name(at)]).collect();
                 let message = format!("signals need each other: {}", shown.join(" needs "));
-                let error = Diagnostic::error(codes::E0203, self.names.signals[at].name.span, message);
-                self.diagnostics.push(error.help("give one of them a value that needs none of the others"));
+                let error = Diagnostic::error(codes::E0203, self.names.signals[at].name().span, message);
+                self.diagnostics.push(
+                    error.help(
+                        "give one of them a value that needs none of the others, or what it was: `delay(x, 0.0)`",
+                    ),
+                );
                 return None;
             }
             SignalState::New if depth >= LEANING_MAX => {
                 let message = format!("more than {LEANING_MAX} signals lean on signals further down");
-                let error = Diagnostic::error(codes::E0106, self.names.signals[at].name.span, message);
+                let error = Diagnostic::error(codes::E0106, self.names.signals[at].name().span, message);
                 self.diagnostics.push(error.help("write them in the order in which they are computed"));
                 self.signals[at] = SignalState::Done(None);
                 return None;
@@ -81,18 +87,26 @@ impl<'a> Checker<'a, '_> {
             SignalState::New => {}
         }
         self.signals[at] = SignalState::Open(depth);
-        let signal = self.names.signals[at];
+        let global = self.names.signals[at];
+        let name = global.name();
         // It may be asked for from within a reduction or a function: it is a value of its own.
         let rule = self.rule.replace(Rule::default());
         let floor = self.floor.replace(self.scope.len());
-        let value = self.single(&signal.value, None);
+        let inlining = std::mem::take(&mut self.inlining);
+        let memory = self.memory.replace(Memory { owner: name.text.clone(), rows: None });
+        let value = match global {
+            Global::Signal(signal) if signal.event => self.truth(&signal.value, "when an event happens"),
+            Global::Signal(signal) => self.single(&signal.value, None),
+            Global::Bus(bus) => self.bus_of_model(bus),
+        };
+        self.memory = memory;
+        self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;
         let ty = value.as_ref().map(|value| value.ty);
         self.signals[at] = SignalState::Done(ty);
         if let Some(value) = value {
-            let name = signal.name.text.clone();
-            self.model.signals.push(Signal { name, span: signal.name.span, number: Some(at), value });
+            self.model.signals.push(Signal { name: name.text.clone(), span: name.span, number: Some(at), value });
         }
         ty
     }
