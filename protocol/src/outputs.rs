@@ -25,6 +25,8 @@ pub struct OutputPlaces {
     pub partials: Table<ReductionId, Words<u64>>,
     /// The signals of even and of odd ticks, the bits of each in the low end.
     pub signals: [Place<u64>; 2],
+    /// What each reduction of the last finished state came to, the bits of an `f64`. For people alone.
+    pub reduced: Words<u64>,
     /// Of each ensure, the first tick that it failed in; 0 if none.
     pub failed: Words<u32>,
     /// The ring's slots; none if nothing is recorded.
@@ -46,6 +48,7 @@ impl OutputPlaces {
                 .map(|reduction| arena.words(PARTIAL_WORDS * blocks(program.groups[reduction.group].rows)))
                 .collect(),
             signals: [arena.place(signals), arena.place(signals)],
+            reduced: arena.words(program.reductions.len()),
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,

@@ -106,14 +106,15 @@ impl<'a> Checker<'a, '_> {
         let ty = value.as_ref().map(|value| value.ty);
         self.signals[at] = SignalState::Done(ty);
         if let Some(value) = value {
-            self.model.signals.push(Signal { name: name.text.clone(), span: name.span, number: Some(at), value });
+            let (name, span, bus) = (name.text.clone(), name.span, matches!(global, Global::Bus(_)));
+            self.model.signals.push(Signal { name, span, number: Some(at), bus, value });
         }
         ty
     }
 
     /// A value of each state that has no name.
     fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
-        self.model.signals.push(Signal { name: name.into(), span, number: None, value });
+        self.model.signals.push(Signal { name: name.into(), span, number: None, bus: false, value });
         self.model.signals.len() - 1
     }
 
