@@ -20,6 +20,7 @@ mod points;
 mod queries;
 pub mod rasters;
 mod reads;
+mod reductions;
 mod references;
 mod rows;
 pub mod rules;
