@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diptych_protocol::body::{Binary, Compare, Op, Unary};
-use diptych_protocol::id::{DataId, Id, LoopId, ReductionId, ValueId};
+use diptych_protocol::id::{DataId, Id, LoopId, ValueId};
 use diptych_protocol::random;
 use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{Scalar, Sort, Value};
@@ -113,9 +113,7 @@ impl<'a> Flattener<'a> {
             Kind::Frame => vec![self.push(Scalar::U32, Op::Frame)],
             Kind::Time => vec![self.push(Scalar::F64, Op::Time)],
             Kind::Signal(signal) => self.signal(*signal, typed.ty),
-            Kind::Reduced(reduction) => {
-                vec![self.push(Scalar::F64, Op::Reduced(ReductionId::new(*reduction as u32)))]
-            }
+            Kind::Reduced(reduction, result) => vec![self.reduced(*reduction, *result)],
             Kind::Data(data) => vec![self.push(scalar, Op::Data(DataId::new(*data as u32)))],
             Kind::Choose(at, all) => self.choose(at, all),
             Kind::Block(steps, value) => {

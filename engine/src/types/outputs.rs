@@ -9,7 +9,7 @@ use crate::resolve::Meaning;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
 use crate::types::expressions::Checker;
 use crate::types::rules::Rule;
-use crate::types::typed::Typed;
+use crate::types::typed::{Checked, Typed};
 use crate::types::world::said_twice;
 use crate::types::{Ensure, Model, Record, Signal};
 
@@ -22,7 +22,15 @@ pub(super) enum SignalState {
     New,
     /// Being checked, as the so-manieth of a chain.
     Open(usize),
-    Done(Option<Type>),
+    Done(Option<SignalType>),
+}
+
+/// What a signal gives.
+#[derive(Clone, Debug)]
+pub(super) enum SignalType {
+    One(Type),
+    /// So many of a type: elements that have numbers of their own, beyond those of the names.
+    Array(Type, std::ops::Range<usize>),
 }
 
 impl<'a> Checker<'a, '_> {
@@ -50,7 +58,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// The type of a signal, which is checked if it was not yet.
-    pub(super) fn signal_type(&mut self, at: usize) -> Option<Type> {
+    pub(super) fn signal_type(&mut self, at: usize) -> Option<SignalType> {
         let depth = self.signals.iter().filter(|state| matches!(state, SignalState::Open(_))).count();
         match self.signals[at].clone() {
             SignalState::Done(ty) => return ty,
@@ -84,15 +92,35 @@ impl<'a> Checker<'a, '_> {
         // It may be asked for from within a reduction or a function: it is a value of its own.
         let rule = self.rule.replace(Rule::default());
         let floor = self.floor.replace(self.scope.len());
-        let value = self.single(&signal.value, None);
+        let values = match self.check(&signal.value, None) {
+            Checked::Array(all) => Ok(all),
+            checked => Err(self.alone(checked, &signal.value, None)),
+        };
         self.floor = floor;
         self.rule = rule;
-        let ty = value.as_ref().map(|value| value.ty);
-        self.signals[at] = SignalState::Done(ty);
-        if let Some(value) = value {
-            let name = signal.name.text.clone();
-            self.model.signals.push(Signal { name, span: signal.name.span, number: Some(at), value });
-        }
+        let (name, span) = (&signal.name.text, signal.name.span);
+        let ty = match values {
+            Ok(all) => {
+                let named = self.model.signals.iter().filter_map(|signal| signal.number).max();
+                let first = named.map_or(0, |most| most + 1).max(self.names.signals.len());
+                let numbers = first..first + all.len();
+                let ty = all.first().map(|value| value.ty);
+                let elements = all.into_iter().zip(numbers.clone()).enumerate();
+                self.model.signals.extend(elements.map(|(place, (value, number))| Signal {
+                    name: element(name, place),
+                    span,
+                    number: Some(number),
+                    value,
+                }));
+                ty.map(|ty| SignalType::Array(ty, numbers))
+            }
+            Err(value) => value.map(|value| {
+                let ty = value.ty;
+                self.model.signals.push(Signal { name: name.clone(), span, number: Some(at), value });
+                SignalType::One(ty)
+            }),
+        };
+        self.signals[at] = SignalState::Done(ty.clone());
         ty
     }
 
@@ -152,11 +180,10 @@ impl<'a> Checker<'a, '_> {
                 self.diagnostics.push(error.help("leave it out"));
                 continue;
             }
-            let value = match (&column.value, self.names.meaning(&name.text)) {
-                (Some(value), _) => self.single(value, None),
+            let expr = match (&column.value, self.names.meaning(&name.text)) {
+                (Some(value), _) => value,
                 (None, Some(Meaning::Signal(_))) => {
-                    let expr = Expr { kind: ExprKind::Name(name.text.clone()), span: name.span, depth: 1 };
-                    self.single(&expr, None)
+                    &Expr { kind: ExprKind::Name(name.text.clone()), span: name.span, depth: 1 }
                 }
                 (None, _) => {
                     let signals = self.names.all(|meaning| matches!(meaning, Meaning::Signal(_)));
@@ -165,12 +192,16 @@ impl<'a> Checker<'a, '_> {
                         Diagnostic::error(codes::E0201, name.span, format!("there is no signal `{}`", name.text));
                     let value = format!("for a value of its own write `{} = ...`", name.text);
                     self.diagnostics.push(error.help(hint.unwrap_or(value)));
-                    None
+                    continue;
                 }
             };
-            if let Some(value) = value {
-                let signal = self.anonymous(&name.text, name.span, value);
-                columns.push((name.text.clone(), signal));
+            let values = match self.check(expr, None) {
+                Checked::Array(all) => (0..).zip(all).map(|(at, value)| (element(&name.text, at), value)).collect(),
+                checked => Vec::from_iter(self.alone(checked, expr, None).map(|value| (name.text.clone(), value))),
+            };
+            for (name, value) in values {
+                let signal = self.anonymous(&name, column.name.span, value);
+                columns.push((name, signal));
             }
         }
         let every = match every {
@@ -180,6 +211,11 @@ impl<'a> Checker<'a, '_> {
         };
         self.model.records.push(Record { path: path.to_string(), every, columns, span: record.span });
     }
+}
+
+/// The name of an element of an array.
+fn element(name: &str, at: usize) -> String {
+    format!("{name}[{at}]")
 }
 
 fn comparison(op: BinaryOp) -> bool {

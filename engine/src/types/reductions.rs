@@ -1,7 +1,8 @@
 //! Checking reductions: what the rows of groups come to, in signals.
 
-use diptych_protocol::body::{Binary, Compare};
-use diptych_protocol::program::{Reduce, Span};
+use diptych_protocol::body::{Binary, Compare, Unary};
+use diptych_protocol::limits::BINS_MAX;
+use diptych_protocol::program::{Bins, Reduce, Span};
 use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
@@ -20,16 +21,97 @@ struct Part {
 }
 
 impl Checker<'_, '_> {
-    /// `mean(boids: Speed)`, `count(people where Health == I)`
-    pub(super) fn reduction(&mut self, fold: Fold, span: Span, walk: &ast::Walk, value: Option<&Expr>) -> Checked {
+    /// Whether what is checked is about finished states, not about a row.
+    pub(super) fn is_of_states(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| rule.system.is_none())
+    }
+
+    /// `mean(boids: Speed)`, `count(people where Health == I)`, `quantile(people: Age, 0.9)`
+    pub(super) fn reduction(
+        &mut self,
+        fold: Fold,
+        span: Span,
+        walk: &ast::Walk,
+        value: Option<&Expr>,
+        constants: &[Expr],
+    ) -> Checked {
         let (mut parts, mut wrong) = (Vec::new(), false);
+        let how = self.how(fold, span, constants);
         self.readings = 0;
         self.each_walk(walk, |checker, walk| match checker.part(fold, span, walk, value) {
             Some(part) => parts.push(part),
             None => wrong = true,
         });
-        let result = if wrong { None } else { self.reduced(fold, span, &parts) };
-        result.map_or(Checked::Error, Checked::Typed)
+        let how = how.filter(|_| !wrong);
+        how.and_then(|how| self.reduced(fold, how, span, &parts)).unwrap_or(Checked::Error)
+    }
+
+    /// What is made of what rows contribute.
+    fn how(&mut self, fold: Fold, span: Span, constants: &[Expr]) -> Option<Reduce> {
+        let wanted = fold.constants();
+        if constants.len() != wanted.len() {
+            let (word, takes) = (fold.word(), wanted.join(", "));
+            let message = format!("`{word}` takes {} behind its value, not {}", wanted.len(), constants.len());
+            let error = Diagnostic::error(codes::E0303, span, message);
+            self.diagnostics.push(error.help(format!("write `{word}(G : value, {takes})`")));
+            return None;
+        }
+        let numbers: Vec<Option<f64>> =
+            wanted.iter().zip(constants).map(|(what, constant)| self.fixed(what, constant)).collect();
+        let numbers: Vec<f64> = numbers.into_iter().collect::<Option<_>>()?;
+        let wrong = |message: String| Diagnostic::error(codes::E0415, span, message);
+        Some(match (fold, numbers.as_slice()) {
+            (Fold::Count | Fold::Any | Fold::All, _) => Reduce::Count,
+            (Fold::Sum, _) => Reduce::Sum,
+            (Fold::Mean, _) => Reduce::Mean,
+            (Fold::Min, _) => Reduce::Min,
+            (Fold::Max, _) => Reduce::Max,
+            (Fold::Variance | Fold::Deviation, _) => Reduce::Variance,
+            (Fold::Births, _) => Reduce::Births,
+            (Fold::Ends, _) => Reduce::Ends,
+            (Fold::Median, _) => Reduce::Quantile { share: 0.5 },
+            (Fold::Quantile, &[share]) => {
+                if !(0.0..=1.0).contains(&share) {
+                    let error = wrong(format!("a share of {share}"));
+                    self.diagnostics.push(error.help("shares go from 0 (the smallest) to 1 (the largest)"));
+                    return None;
+                }
+                Reduce::Quantile { share }
+            }
+            (Fold::Histogram, &[low, high, count]) => {
+                let whole = count.fract() == 0.0 && (1.0..=f64::from(BINS_MAX)).contains(&count);
+                let bins = Bins { low, high, count: if whole { count as u16 } else { 0 } };
+                if !bins.make_sense() {
+                    let error = wrong(format!("a histogram of {count} bins from {low} to {high}"));
+                    let help = format!("it has 1 to {BINS_MAX} bins, and ends above where it begins");
+                    self.diagnostics.push(error.help(help));
+                    return None;
+                }
+                Reduce::Histogram(bins)
+            }
+            (fold, _) => {
+                self.diagnostics.push(wrong(format!("`{}` is no signal: it gives a row", fold.word())));
+                return None;
+            }
+        })
+    }
+
+    /// A number that is known when the scenario is compiled.
+    fn fixed(&mut self, what: &str, expr: &Expr) -> Option<f64> {
+        let number = match self.check(expr, Some(Scalar::F64)) {
+            Checked::Error => return None,
+            Checked::Int(x) => Some(x as f64),
+            Checked::Float(x) => Some(x),
+            Checked::Typed(typed) if typed.ty.scalar != Scalar::Bool && typed.ty.sort == Sort::Plain => {
+                typed.scalar().map(Value::as_f64)
+            }
+            _ => None,
+        };
+        if number.is_none() {
+            let error = Diagnostic::error(codes::E0304, expr.span, format!("`{what}` is a constant number"));
+            self.diagnostics.push(error.help("write a number, or the name of a `param` or `let`"));
+        }
+        number
     }
 
     /// What a reduction is of, of one group.
@@ -49,6 +131,12 @@ impl Checker<'_, '_> {
         if self.model.groups[group].origin != Origin::Blueprint {
             let message = format!("rows of `{}` do not last to the end of a frame", name.text);
             self.diagnostics.push(wrong(name.span, message));
+            return None;
+        }
+        if matches!(fold, Fold::Births | Fold::Ends) && self.model.groups[group].first.is_none() {
+            let error = wrong(name.span, format!("rows of `{}` neither come nor go", name.text));
+            let help = format!("give it room for more: `group {}[100, max 1_000]`", name.text);
+            self.diagnostics.push(error.help(help));
             return None;
         }
         // Its own values: a function's floor hides what is around, not the rows.
@@ -93,6 +181,13 @@ impl Checker<'_, '_> {
         };
         let value = match (fold, value) {
             (Fold::Count, None) => None,
+            (Fold::Births | Fold::Ends, None) if filter.is_none() => None,
+            (Fold::Births | Fold::Ends, None) => {
+                let message = format!("`{}` is of all rows of a group", fold.word());
+                let error = Diagnostic::error(codes::E0415, span, message);
+                self.diagnostics.push(error.help("leave the condition out"));
+                return None;
+            }
             (Fold::Any | Fold::All, value) => {
                 // Some that hold, or none that does not.
                 let truth = match value {
@@ -101,7 +196,7 @@ impl Checker<'_, '_> {
                 };
                 let truth = match fold {
                     Fold::Any => truth,
-                    _ => Typed::new(truth.ty, Kind::Unary(diptych_protocol::body::Unary::Not, Box::new(truth))),
+                    _ => Typed::new(truth.ty, Kind::Unary(Unary::Not, Box::new(truth))),
                 };
                 let filter = match filter {
                     Some(a) => Typed { ty: truth.ty, kind: Kind::Binary(Binary::And, Box::new(a), Box::new(truth)) },
@@ -109,7 +204,8 @@ impl Checker<'_, '_> {
                 };
                 return Some(Part { group, filter: Some(filter), value: None });
             }
-            (Fold::Sum | Fold::Mean | Fold::Min | Fold::Max, Some(value)) => {
+            (Fold::ArgMin | Fold::ArgMax | Fold::Pick, _) => return None,
+            (fold, Some(value)) if !fold.is_bare() => {
                 let at = value.span;
                 let typed = self.single(value, None)?;
                 if typed.ty.scalar == Scalar::Bool || typed.ty.sort != Sort::Plain {
@@ -118,12 +214,12 @@ impl Checker<'_, '_> {
                     self.diagnostics.push(error.help("count instead: `count(G where ...)`"));
                     return None;
                 }
+                if fold == Fold::Histogram && typed.ty.lanes > 1 {
+                    let message = format!("a histogram is of single numbers, not of `{}`", self.type_name(typed.ty));
+                    self.diagnostics.push(Diagnostic::error(codes::E0302, at, message).help("take one lane: `.x`"));
+                    return None;
+                }
                 Some(typed)
-            }
-            (Fold::ArgMin | Fold::ArgMax | Fold::Pick, _) => {
-                let message = format!("`{}` is no signal: it gives a row", fold.word());
-                self.diagnostics.push(Diagnostic::error(codes::E0415, span, message));
-                return None;
             }
             (fold, value) => {
                 let (wants, help) = match value {
@@ -139,19 +235,30 @@ impl Checker<'_, '_> {
     }
 
     /// Reductions of all groups of what is gone over, put together in their order.
-    fn reduced(&mut self, fold: Fold, span: Span, parts: &[Part]) -> Option<Typed> {
-        let count = |checker: &mut Self| checker.total(Reduce::Count, None, parts, span);
+    fn reduced(&mut self, fold: Fold, how: Reduce, span: Span, parts: &[Part]) -> Option<Checked> {
+        let several = parts.len() > 1;
+        if several && matches!(how, Reduce::Variance | Reduce::Quantile { .. }) {
+            let message = format!("`{}` is of one group, not of several", fold.word());
+            let error = Diagnostic::error(codes::E0415, span, message);
+            self.diagnostics.push(error.help("take it of each group"));
+            return None;
+        }
+        if let Reduce::Histogram(bins) = how {
+            let bin = |bin| self.total(how, bin, Some(0), parts, span).converted(Scalar::U32);
+            return Some(Checked::Array((0..bins.count).map(bin).collect()));
+        }
+        let count = |checker: &mut Self| checker.total(Reduce::Count, 0, None, parts, span);
         let value = parts.first()?.value.as_ref();
         let Some(value) = value else {
-            let count = count(self).converted(Scalar::U32);
+            let count = self.total(how, 0, None, parts, span).converted(Scalar::U32);
             let op = match fold {
                 Fold::Any => Compare::Gt,
                 Fold::All => Compare::Eq,
-                _ => return Some(count),
+                _ => return Some(Checked::Typed(count)),
             };
             let none = Typed { ty: count.ty, kind: Kind::Const(vec![Value::U32(0)]) };
             let kind = Kind::Compare(op, Box::new(count), Box::new(none));
-            return Some(Typed { ty: Type::scalar(Scalar::Bool), kind });
+            return Some(Checked::Typed(Typed { ty: Type::scalar(Scalar::Bool), kind }));
         };
         let lanes = value.ty.lanes;
         if let Some(other) = parts.iter().filter_map(|part| part.value.as_ref()).find(|it| it.ty.lanes != lanes) {
@@ -160,16 +267,11 @@ impl Checker<'_, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0301, span, message));
             return None;
         }
-        let how = match fold {
-            Fold::Sum => Reduce::Sum,
-            // The mean of all is no mean of means.
-            Fold::Mean if parts.len() > 1 => Reduce::Sum,
-            Fold::Mean => Reduce::Mean,
-            Fold::Min => Reduce::Min,
-            _ => Reduce::Max,
-        };
-        let mut results: Vec<Typed> = (0..lanes).map(|lane| self.total(how, Some(lane), parts, span)).collect();
-        if fold == Fold::Mean && parts.len() > 1 {
+        // The mean of all is no mean of means.
+        let mean = several && how == Reduce::Mean;
+        let how = if mean { Reduce::Sum } else { how };
+        let mut results: Vec<Typed> = (0..lanes).map(|lane| self.total(how, 0, Some(lane), parts, span)).collect();
+        if mean {
             let count = count(self);
             let mean = |sum: Typed| Typed {
                 ty: sum.ty,
@@ -177,17 +279,21 @@ impl Checker<'_, '_> {
             };
             results = results.into_iter().map(mean).collect();
         }
-        match <[Typed; 1]>::try_from(results) {
-            Ok([one]) => Some(one),
+        if fold == Fold::Deviation {
+            let root = |it: Typed| Typed { ty: it.ty, kind: Kind::Unary(Unary::Sqrt, Box::new(it)) };
+            results = results.into_iter().map(root).collect();
+        }
+        Some(Checked::Typed(match <[Typed; 1]>::try_from(results) {
+            Ok([one]) => one,
             Err(lanes) => {
                 let ty = Type::vector(Scalar::F64, lanes.len() as u8);
-                Some(Typed { ty, kind: Kind::Vector(lanes) })
+                Typed { ty, kind: Kind::Vector(lanes) }
             }
-        }
+        }))
     }
 
-    /// One lane of all parts, put together.
-    fn total(&mut self, how: Reduce, lane: Option<u8>, parts: &[Part], span: Span) -> Typed {
+    /// A result of one lane of all parts, put together.
+    fn total(&mut self, how: Reduce, result: u16, lane: Option<u8>, parts: &[Part], span: Span) -> Typed {
         let op = match how {
             Reduce::Min => Binary::Min,
             Reduce::Max => Binary::Max,
@@ -198,21 +304,21 @@ impl Checker<'_, '_> {
                 1 => value,
                 _ => Typed::new(Type::scalar(value.ty.scalar), Kind::Lane(Box::new(value), lane)),
             });
-            self.reduce(part.group, how, value, part.filter.clone(), span)
+            let at = self.reduce(part.group, how, value, part.filter.clone(), span);
+            Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Reduced(at, result) }
         });
         let both = |a: Typed, b: Typed| Typed { ty: a.ty, kind: Kind::Binary(op, Box::new(a), Box::new(b)) };
         totals.reduce(both).unwrap_or(Typed::zero(Type::scalar(Scalar::F64)))
     }
 
     /// A reduction, or an equal one from before.
-    fn reduce(&mut self, group: usize, how: Reduce, value: Option<Typed>, filter: Option<Typed>, span: Span) -> Typed {
+    fn reduce(&mut self, group: usize, how: Reduce, value: Option<Typed>, filter: Option<Typed>, span: Span) -> usize {
         let known = self.model.reductions.iter().position(|reduction| {
             reduction.group == group && reduction.how == how && reduction.value == value && reduction.filter == filter
         });
-        let at = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.model.reductions.push(Reduction { group, how, value, filter, span });
             self.model.reductions.len() - 1
-        });
-        Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Reduced(at) }
+        })
     }
 }

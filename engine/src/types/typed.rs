@@ -203,8 +203,8 @@ pub enum Kind {
     Time,
     /// The lanes of a signal, from its first.
     Signal(usize),
-    /// A reduction of the finished state, with its place.
-    Reduced(usize),
+    /// What a reduction of the finished state comes to: its place, and which of its results.
+    Reduced(usize, u16),
     /// A column of the file that the group is made from.
     Data(usize),
     /// One of several, by a number; the ends stand for what is beyond them.
@@ -389,7 +389,7 @@ impl Typed {
             | Kind::Frame
             | Kind::Time
             | Kind::Signal(_)
-            | Kind::Reduced(_)
+            | Kind::Reduced(..)
             | Kind::Data(_) => {}
         }
         f(self);
