@@ -10,6 +10,7 @@ mod geometry;
 mod graph;
 mod matchings;
 mod optional;
+mod reductions;
 mod rules;
 mod states;
 
@@ -20,7 +21,7 @@ use diptych_protocol::graph::{Node, NodeKind};
 use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
-    Program, Reach, Read, Record, Reduction, Schedule, Signal, Source, Summary, System, When,
+    Program, Reach, Read, Record, Schedule, Signal, Source, Summary, System, When,
 };
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
@@ -112,7 +113,7 @@ pub fn lower(
         let _: SystemId = systems.push(lowered);
     }
     optional::systems(&world, &mut bodies, &mut systems);
-    let reductions = model.reductions.iter().map(|reduction| lower_reduction(reduction, &world, &mut bodies)).collect();
+    let reductions = model.reductions.iter().map(|it| reductions::lower(it, &world, &mut bodies)).collect();
     let (signals, outputs) = outputs(&world, &mut bodies);
     let matchings = matchings::matchings(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
@@ -308,24 +309,6 @@ fn lower_system(
         constants: system.constants.clone(),
         batch_rows: system.batch_rows,
         span: system.span,
-    }
-}
-
-fn lower_reduction(reduction: &types::Reduction, world: &World<'_>, bodies: &mut Bodies) -> Reduction {
-    let body = bodies.make(world, reduction.group, String::new(), |flattener| {
-        flattener.names = Names::Fresh;
-        for part in [&reduction.value, &reduction.filter].into_iter().flatten() {
-            for lane in flattener.lanes(part) {
-                flattener.builder.result(lane);
-            }
-        }
-    });
-    Reduction {
-        group: GroupId::new(reduction.group as u32),
-        body,
-        filtered: reduction.filter.is_some(),
-        how: reduction.how,
-        span: reduction.span,
     }
 }
 

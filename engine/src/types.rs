@@ -22,6 +22,7 @@ mod points;
 mod queries;
 pub mod rasters;
 mod reads;
+mod reductions;
 mod references;
 mod row_buses;
 mod rows;

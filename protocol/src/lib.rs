@@ -36,6 +36,7 @@ pub mod random;
 pub mod raster;
 pub mod reader;
 pub mod record;
+pub mod reduction;
 pub mod segment;
 pub mod slots_view;
 pub mod space;

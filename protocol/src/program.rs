@@ -15,6 +15,7 @@ use crate::kd;
 use crate::limits::ROWS_MAX;
 pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::raster::Raster;
+pub use crate::reduction::{Bins, Reduce, Reduction};
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
 use crate::table::Table;
@@ -319,39 +320,6 @@ pub struct Inverse {
     pub to: GroupId,
     /// Where it was first asked for.
     pub span: Span,
-}
-
-/// An aggregate over the rows of a group, of a finished state. In a fixed tree over fixed blocks, so that it does not
-/// depend on who computed what.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Reduction {
-    /// Whose rows.
-    pub group: GroupId,
-    /// What a row contributes: its results are the value (not for a count), and then, if there is one, the condition
-    /// under which it counts. It reads `fresh` of columns that have an owner, `prev` of all others.
-    pub body: BodyId,
-    /// Whether the last result is a condition.
-    pub filtered: bool,
-    /// What is made of the contributions.
-    pub how: Reduce,
-    /// Where it was written.
-    pub span: Span,
-}
-
-/// What is made of the contributions of rows. Integers are summed in `i64` (wrapping), floats in `f64`, in the order
-/// of the rows within a block, then of the blocks. The result is an `f64`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Reduce {
-    /// How many rows.
-    Count,
-    /// Their sum; of nothing 0.
-    Sum,
-    /// Their sum by their number; of nothing NaN.
-    Mean,
-    /// The smallest, NaN left out; of nothing infinity.
-    Min,
-    /// The largest, NaN left out; of nothing minus infinity.
-    Max,
 }
 
 /// One value of a finished state: a scalar.

@@ -17,7 +17,8 @@ use crate::body::driver::uniforms;
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
 
-/// Rows that are computed at once: what the results take stays in the first cache.
+/// Rows that are computed at once: what the results take stays in the first cache. They are also summed together where a
+/// reduction is a variance: its last bits go with this number.
 pub(crate) const STRETCH: usize = 4_096;
 
 /// A body, and the room to run it in. Nothing allocates after [`Self::new`].

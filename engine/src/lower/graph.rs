@@ -19,8 +19,8 @@ pub enum Key {
     Nameless(usize),
     /// A state block.
     State(usize),
-    /// A reduction.
-    Reduction(usize),
+    /// A reduction, and which of its results.
+    Reduction(usize, u16),
     /// Something that was noted, by where it stands.
     Note(u32, u32),
 }

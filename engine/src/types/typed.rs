@@ -204,8 +204,8 @@ pub enum Kind {
     Time,
     /// The lanes of a signal, from its first.
     Signal(usize),
-    /// A reduction of the finished state, with its place.
-    Reduced(usize),
+    /// What a reduction of the finished state comes to: its place, and which of its results.
+    Reduced(usize, u16),
     /// What a publication gives of some row in this frame; or `whether` it does.
     Published {
         publication: usize,
@@ -431,7 +431,7 @@ impl Typed {
             | Kind::Frame
             | Kind::Time
             | Kind::Signal(_)
-            | Kind::Reduced(_)
+            | Kind::Reduced(..)
             | Kind::Published { .. }
             | Kind::State(_)
             | Kind::Input(..)

@@ -20,6 +20,7 @@ use crate::verify::{Violation, verify};
 mod far;
 mod loops;
 mod rasters;
+mod statistics;
 
 const ROWS: u32 = 1000;
 const X: ColumnId = ColumnId(0);

@@ -2,7 +2,9 @@
 
 use crate::body::{At, Body, Compare, Op};
 use crate::graph::{Lane, Node, NodeKind};
-use crate::id::{BodyId, ColumnId, DataId, GroupId, IndexId, ReductionId, SignalId, StepId, SystemId, ValueId};
+use crate::id::{
+    BodyId, ColumnId, DataId, GroupId, IndexId, ReducedId, ReductionId, SignalId, StepId, SystemId, ValueId,
+};
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
     Domain, Ensure, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step,
@@ -13,6 +15,7 @@ use crate::verify::{Violation, verify};
 
 const MASS: ColumnId = ColumnId(2);
 const HEAVY: ReductionId = ReductionId(0);
+const HEAVY_MEAN: ReducedId = ReducedId(0);
 const ALL: SignalId = SignalId(0);
 const HOLDS: SignalId = SignalId(1);
 const PASS: StepId = StepId(9);
@@ -31,7 +34,7 @@ fn with_outputs() -> Program {
     program.reductions.push(reduction(heavy, true, Reduce::Mean));
     program.reductions.push(reduction(nothing, false, Reduce::Count));
     let mut state = Body::default();
-    let mean = state.push(Scalar::F64, Op::Reduced(HEAVY));
+    let mean = state.push(Scalar::F64, Op::Reduced(HEAVY_MEAN));
     let holds = state.push(Scalar::Bool, Op::Compare(Compare::Eq, mean, mean));
     state.results = vec![mean, holds];
     let state = program.bodies.push(state);
@@ -98,7 +101,7 @@ fn ids_of_outputs_are_in_range() {
     broken(|p| p.outputs.ensures[0].sides = Some((ALL, SignalId(2))), id);
     broken(|p| p.outputs.records[1].columns[0].1 = SignalId(2), id);
     broken(|p| state(p).results[0] = ValueId(9), id);
-    broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReductionId(2)), id);
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReducedId(2)), id);
     broken(|p| state(p).ops[ValueId(0)].op = Op::Data(DataId(0)), id);
 }
 
@@ -151,7 +154,7 @@ fn bodies_about_a_finished_state_read_that_state() {
     broken(
         |p| {
             let body = p.reductions[HEAVY].body;
-            p.bodies[body].ops[ValueId(0)].op = Op::Reduced(HEAVY);
+            p.bodies[body].ops[ValueId(0)].op = Op::Reduced(HEAVY_MEAN);
         },
         wrong,
     );
