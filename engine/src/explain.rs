@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, InverseId, MatchingId};
 use diptych_protocol::layout;
-use diptych_protocol::program::{Domain, EditPhase, Index, Origin, Program, Reduce, System, When, Work};
+use diptych_protocol::program::{Bins, Domain, EditPhase, Index, Origin, Program, Reduce, System, When, Work};
+use diptych_protocol::reduction::Way;
 use indicatif::HumanCount;
 
 /// Letters of a line of text.
@@ -87,20 +88,29 @@ fn when(when: When) -> &'static str {
     }
 }
 
-fn reduce(how: Reduce) -> &'static str {
+fn reduce(how: Reduce) -> String {
     match how {
-        Reduce::Count => "count",
-        Reduce::Sum => "sum",
-        Reduce::Mean => "mean",
-        Reduce::Min => "min",
-        Reduce::Max => "max",
+        Reduce::Count => "count".into(),
+        Reduce::Sum => "sum".into(),
+        Reduce::Mean => "mean".into(),
+        Reduce::Min => "min".into(),
+        Reduce::Max => "max".into(),
+        Reduce::Variance => "variance".into(),
+        Reduce::Histogram(Bins { low, high, count }) => format!("histogram of {count} bins from {low} to {high}"),
+        Reduce::Quantile { share } => format!("quantile {share}"),
+        Reduce::Births => "births".into(),
+        Reduce::Ends => "ends".into(),
     }
 }
 
-/// What a group's rows are aggregated to.
-fn reductions(program: &Program, group: GroupId) -> String {
-    let all = program.reductions.values().filter(|reduction| reduction.group == group);
-    all.map(|reduction| reduce(reduction.how)).collect::<Vec<_>>().join(", ")
+/// What a group's rows are aggregated to by blocks; or, of quantiles, which have such a digit.
+fn reductions(program: &Program, group: GroupId, digit: Option<u8>) -> String {
+    let of = program.reductions.iter().filter(|(_, reduction)| reduction.group == group);
+    let wanted = of.filter(|(id, reduction)| match digit {
+        Some(digit) => program.keys(*id).is_some_and(|keys| keys.digits() > u32::from(digit)),
+        None => reduction.how.way() == Way::Blocks,
+    });
+    wanted.map(|(_, reduction)| reduce(reduction.how)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a step does, in a line.
@@ -113,7 +123,7 @@ fn work(program: &Program, work: &Work) -> String {
         Work::Pass { systems, reduces } => {
             let names = systems.iter().map(|id| program.systems[*id].name.as_str()).collect::<Vec<_>>().join(", ");
             let Some(group) = systems.first().map(|id| program.systems[*id].group) else { return names };
-            let reduced = if *reduces { format!("; then {}", reductions(program, group)) } else { String::new() };
+            let reduced = if *reduces { format!("; then {}", reductions(program, group, None)) } else { String::new() };
             format!("pass over {}: {names}{reduced}", program.groups[group].name)
         }
         Work::Edit(group, phase) => {
@@ -123,7 +133,14 @@ fn work(program: &Program, work: &Work) -> String {
             };
             format!("{}: births and ends, {phase}", program.groups[*group].name)
         }
-        Work::Reduce(group) => format!("{}: {}", program.groups[*group].name, reductions(program, *group)),
+        Work::Reduce(group) => {
+            format!("{}: {}", program.groups[*group].name, reductions(program, *group, None))
+        }
+        Work::Tally(group, digit) => {
+            let quantiles = reductions(program, *group, Some(*digit));
+            format!("{}: count by digit {} for {quantiles}", program.groups[*group].name, digit + 1)
+        }
+        Work::Pick(digit) => format!("find digit {} of quantiles", digit + 1),
         Work::Commit => commit(program),
     }
 }

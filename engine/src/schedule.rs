@@ -72,7 +72,8 @@ pub fn stage_levels(program: &Program) -> Vec<Option<u32>> {
             Some(levels.get(&Node::Inverse(*id))? + later as u32)
         }
         Work::Match(id, phase) => Some(levels.get(&Node::Matching(*id))? + phase.stage()),
-        Work::Blueprint(_) | Work::Edit(..) | Work::Reduce(_) | Work::Commit => None,
+        Work::Blueprint(_) | Work::Edit(..) => None,
+        Work::Reduce(_) | Work::Tally(..) | Work::Pick(_) | Work::Commit => None,
     };
     let stages = program.schedule.frame.iter();
     stages.map(|stage| stage.steps.first().and_then(|step| level_of(&program.steps[*step].work))).collect()
@@ -215,7 +216,7 @@ fn setup(program: &mut Program) -> Vec<Stage> {
     let begins = living(program).into_iter().map(|id| edit_step(program, id, EditPhase::Begin, Domain::Blocks(id)));
     let steps: Vec<StepId> = begins.collect();
     stages.extend((!steps.is_empty()).then_some(Stage { kind: StageKind::Edit, steps }));
-    stages.extend(reductions::stage(program, &[]));
+    stages.extend(reductions::stages(program, &[]));
     stages.push(commit(program));
     stages
 }
@@ -277,7 +278,7 @@ fn frame(program: &mut Program, order: &[(Node, u32)]) -> Vec<Stage> {
         }
     }
     stages.extend(edits(program));
-    stages.extend(reductions::stage(program, &stages));
+    stages.extend(reductions::stages(program, &stages));
     stages.push(commit(program));
     stages
 }
@@ -451,8 +452,8 @@ fn limits(program: &Program, diagnostics: &mut Diagnostics) {
             Work::Index(index, _) => program.indexes[*index].span,
             Work::Inverse(inverse, _) => program.inverses[*inverse].span,
             Work::Match(matching, _) => program.matchings[*matching].span,
-            Work::Reduce(group) | Work::Edit(group, _) => program.groups[*group].span,
-            Work::Commit => first(),
+            Work::Reduce(group) | Work::Tally(group, _) | Work::Edit(group, _) => program.groups[*group].span,
+            Work::Pick(_) | Work::Commit => first(),
         });
         let message = format!("a stage of {count} batches: at most {STAGE_BATCHES_MAX} are possible");
         let error = Diagnostic::error(codes::E0601, span, message);

@@ -5,6 +5,7 @@ mod support;
 use diptych::Program;
 use diptych::compile::{Settings, compile};
 use diptych::source::Source;
+use diptych_protocol::id::GroupId;
 use diptych_protocol::limits::REDUCE_ROWS;
 use diptych_protocol::program::{Domain, StageKind, Work};
 use support::EveryKernel;
@@ -131,4 +132,30 @@ fn names_of_newborn_rows_are_not_aggregated_before_they_are_references() {
     let violations = diptych_protocol::verify::verify(&broken).err().unwrap_or_default();
     let told = violations.iter().any(|it| it.to_string().contains("names of rows that are just born"));
     assert!(told, "{violations:?}");
+}
+
+/// The digits of all quantiles are found together, the first beside what is aggregated by blocks.
+#[test]
+fn quantiles_share_their_stages_and_nobody_else_has_any() {
+    let works = |signals: &str| -> Vec<Vec<Work>> {
+        let text = format!(
+            "component A = f32\ncomponent N = u8\ncomponent W = f64\n\
+             group g[100_000] {{ A = row, N = 1, W = 2 }}\ngroup h[100, max 200] {{ N = 0 }}\n\
+             system a for g owns A {{ A += 1 }}\n{signals}"
+        );
+        let program = compiled(&text);
+        let reduce = program.schedule.frame.iter().filter(|stage| stage.kind == StageKind::Reduce);
+        reduce.map(|stage| stage.steps.iter().map(|step| program.steps[*step].work.clone()).collect()).collect()
+    };
+    let (g, h) = (GroupId(0), GroupId(1));
+    assert!(works("signal s = births(h) + ends(h)").is_empty());
+    assert_eq!(works("signal s = mean(g: A)"), [[Work::Reduce(g)]]);
+    assert_eq!(works("signal s = median(g: N)"), [[Work::Tally(g, 0)], [Work::Pick(0)]]);
+    let several =
+        works("signal s = median(g: N) + quantile(g: A, 0.1) + quantile(g: A, 0.9) + median(h: N) + count(h)");
+    let first = vec![Work::Reduce(h), Work::Tally(g, 0), Work::Tally(h, 0)];
+    let tally = |digit| vec![Work::Tally(g, digit)];
+    let pick = |digit| vec![Work::Pick(digit)];
+    assert_eq!(several, [first, pick(0), tally(1), pick(1), tally(2), pick(2)]);
+    assert_eq!(works("signal s = median(g: W)").len(), 12);
 }

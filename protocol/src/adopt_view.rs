@@ -5,6 +5,9 @@
 //! group gets a new column ([`Track::set_up_for`]), and nobody runs a batch in it. Nobody runs in the old one at all. What is
 //! taken over goes into the panels that the adopted tick would have made; what has a second panel that no frame writes whole
 //! is marked as touched, or looked at, in that tick, so that the next frame brings it up to date.
+//!
+//! **Nobody may have begun the tick after the one that is adopted**: what is kept beside rows (signals of the tick before,
+//! what births and ends came to) stands where that tick writes. The coordinator sees to it before it tells workers to leave.
 
 #![expect(unsafe_code, reason = "whole panels of a segment that nobody runs in")]
 
@@ -17,7 +20,7 @@ use crate::adopt::Plan;
 use crate::board::Board;
 use crate::body::Op;
 use crate::id::{ColumnId, GroupId, Id, RowRange, Tick};
-use crate::layout::Words;
+use crate::layout::{Place, Words};
 use crate::program::{Living, Origin};
 use crate::record::FrameRecord;
 use crate::table::Table;
@@ -73,6 +76,7 @@ impl Track<'_> {
             }
             if let (Some(books), Some(_)) = (&self.layout.edits.books[group], self.program.groups[group].living) {
                 self.mark(books.touched[(tick.0 & 1) as usize], rows[group]);
+                self.adopt_balance(old, plan.kept(group), books.balance);
                 self.set_made_rows(group, tick, rows[group]);
             }
         }
@@ -173,6 +177,16 @@ impl Track<'_> {
                     *name = free.unwrap_or(number);
                 }
             }
+        }
+    }
+
+    /// How many rows were born and ended in the adopted tick, of a group that is kept.
+    fn adopt_balance(&self, old: &Track<'_>, before: Option<GroupId>, to: Place<u32>) {
+        let books = before.and_then(|before| old.layout.edits.books[before].as_ref());
+        if let Some(books) = books {
+            // SAFETY: nobody runs in either segment, and these are the only slices of the arrays.
+            let (from, to) = unsafe { (old.memory.read(books.balance, 0..3), self.memory.write(to, 0..3)) };
+            to.copy_from_slice(from);
         }
     }
 

@@ -24,7 +24,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BodyId, ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
+use crate::id::{BodyId, ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReducedId, SignalId, ValueId};
 #[allow(unused_imports, reason = "the page above names it")]
 use crate::limits::OFFERED_MAX;
 use crate::program::{Span, When};
@@ -123,7 +123,7 @@ pub enum Op {
     /// The number of the state that the frame starts from (`u32`): 0 in the first frame, and at set-up. In a body
     /// about a finished state, that state's number.
     Frame,
-    /// [`Op::Frame`] times the time step (`f64`).
+    /// The [time](crate::program::Program::time) of [`Op::Frame`] (`f64`).
     Time,
     /// A signal of the state that the frame starts from. In the body about a finished state that is its value of the state
     /// before, 0 (false) where there is none: what a state block remembers. Not in blueprints.
@@ -173,8 +173,8 @@ pub enum Op {
     /// In the body of a spatial loop: the other's position minus [`Over::Within::from`] along an axis, the short way
     /// around a torus ([`crate::space::Space::delta`]).
     Delta(LoopId, u8),
-    /// In the body about a finished state: a reduction of it (`f64`).
-    Reduced(ReductionId),
+    /// In the body about a finished state: what a reduction of it comes to (`f64`).
+    Reduced(ReducedId),
 }
 
 /// Whose value is read.

@@ -47,6 +47,8 @@ ids! {
     MatchingId,
     /// An aggregate over the rows of a group.
     ReductionId,
+    /// One value that a reduction comes to.
+    ReducedId,
     /// One value a state.
     SignalId,
     /// A named set of variants.

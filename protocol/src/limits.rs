@@ -83,6 +83,10 @@ pub const MATCH_CHUNK_RANGES: u32 = 1_024;
 /// Rows of a block that reductions are summed in: sums are formed row by row within a block, then block by block. A batch of
 /// a stage of their own has one, one of a pass that also reduces whole ones.
 pub const REDUCE_ROWS: u32 = 8_192;
+/// Rows of a batch that counts digits for quantiles: each has a count for every value of a digit.
+pub const TALLY_ROWS: u32 = 32_768;
+/// Bins of a histogram: a block keeps a count of each.
+pub const BINS_MAX: u16 = 1_024;
 /// States that the ring of recorded signals holds. Workers run no further than it has room, and the coordinator is
 /// woken at each half: at 10^5 frames a second that is every 5 ms, a hundred times what a wake-up costs.
 pub const RECORD_RING: u32 = 1_024;

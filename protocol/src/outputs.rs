@@ -1,7 +1,9 @@
 //! What is kept of each finished state beside its rows: partial aggregates, signals, what ensures found, and the ring
 //! from which records are written.
 //!
-//! - *Partials*: two words a (reduction, block of rows), written by the batch that has the block, read by the commit.
+//! - *Partials*: a few words a (reduction, block of rows), written by the batch that has the block, read by the commit.
+//! - *Tallies* and *picks* of quantiles: how many rows of a batch have each value of a digit, and what is known of the key of
+//!   the wanted row when a digit is found. See [`crate::reduction`].
 //! - *Signals*: two panels, for even and odd ticks, as the frame record has: the commit of tick t writes its own,
 //!   while everybody reads that of tick t - 1.
 //! - *Ring*: the signals of the states that a record is due for. The coordinator empties it; it lets workers run only
@@ -11,26 +13,45 @@
 
 use crate::id::{ReductionId, Tick};
 use crate::layout::{Arena, Place, Words};
-use crate::limits::{RECORD_RING, REDUCE_ROWS};
+use crate::limits::{RECORD_RING, REDUCE_ROWS, TALLY_ROWS};
 use crate::program::Program;
+use crate::reduction::DIGIT_VALUES;
 use crate::table::Table;
-
-/// Words of a partial: the value's bits, and how many rows counted.
-pub const PARTIAL_WORDS: usize = 2;
 
 /// Where outputs stand in the segment.
 #[derive(Clone, Debug)]
 pub struct OutputPlaces {
-    /// Of each reduction, [`PARTIAL_WORDS`] a block.
+    /// Of each reduction, so many words a block as it has ([`Reduce::partial_words`](crate::program::Reduce::partial_words)).
     pub partials: Table<ReductionId, Words<u64>>,
+    /// Of each reduction, what it needs if it is a quantile.
+    pub selections: Table<ReductionId, Option<SelectionPlaces>>,
     /// The signals of even and of odd ticks, the bits of each in the low end.
     pub signals: [Place<u64>; 2],
+    /// What each reduction of the last finished state came to, the bits of an `f64`. For people alone.
+    pub reduced: Words<u64>,
     /// Of each ensure, the first tick that it failed in; 0 if none.
     pub failed: Words<u32>,
     /// The ring's slots; none if nothing is recorded.
     pub ring: Words<u64>,
     /// Which states are recorded.
     pub due: Due,
+}
+
+/// Where a quantile is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct SelectionPlaces {
+    /// [`DIGIT_VALUES`] a batch: rows that have this value of the digit that is counted.
+    pub tallies: Place<u32>,
+    /// Two words a digit: see [`Pick`](crate::state_view::Pick).
+    pub picks: Place<u64>,
+}
+
+impl SelectionPlaces {
+    fn new(program: &Program, reduction: ReductionId, arena: &mut Arena) -> Option<Self> {
+        let keys = program.keys(reduction)?;
+        let batches = program.groups[program.reductions[reduction].group].rows.div_ceil(TALLY_ROWS) as usize;
+        Some(Self { tallies: arena.place(batches * DIGIT_VALUES), picks: arena.place(2 * keys.digits() as usize) })
+    }
 }
 
 impl OutputPlaces {
@@ -43,9 +64,11 @@ impl OutputPlaces {
             partials: program
                 .reductions
                 .values()
-                .map(|reduction| arena.words(PARTIAL_WORDS * blocks(program.groups[reduction.group].rows)))
+                .map(|it| arena.words(it.how.partial_words() * blocks(program.groups[it.group].rows)))
                 .collect(),
+            selections: program.reductions.ids().map(|id| SelectionPlaces::new(program, id, arena)).collect(),
             signals: [arena.place(signals), arena.place(signals)],
+            reduced: arena.words(program.reduced().count()),
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,

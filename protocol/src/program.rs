@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
+use crate::graph::Node;
 use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
@@ -14,6 +15,7 @@ use crate::kd;
 use crate::limits::ROWS_MAX;
 pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::raster::Raster;
+pub use crate::reduction::{Bins, Reduce, Reduction};
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
 use crate::table::Table;
@@ -35,6 +37,8 @@ pub struct Program {
     pub frames: u32,
     /// The time step.
     pub dt: f64,
+    /// Frames after which time begins again; 0: it never does.
+    pub cycle: u32,
     /// The space of the positions.
     pub space: Space,
     /// The parameters with the values of this run, in the scenario's order.
@@ -318,39 +322,6 @@ pub struct Inverse {
     pub span: Span,
 }
 
-/// An aggregate over the rows of a group, of a finished state. In a fixed tree over fixed blocks, so that it does not
-/// depend on who computed what.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Reduction {
-    /// Whose rows.
-    pub group: GroupId,
-    /// What a row contributes: its results are the value (not for a count), and then, if there is one, the condition
-    /// under which it counts. It reads `fresh` of columns that have an owner, `prev` of all others.
-    pub body: BodyId,
-    /// Whether the last result is a condition.
-    pub filtered: bool,
-    /// What is made of the contributions.
-    pub how: Reduce,
-    /// Where it was written.
-    pub span: Span,
-}
-
-/// What is made of the contributions of rows. Integers are summed in `i64` (wrapping), floats in `f64`, in the order
-/// of the rows within a block, then of the blocks. The result is an `f64`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Reduce {
-    /// How many rows.
-    Count,
-    /// Their sum; of nothing 0.
-    Sum,
-    /// Their sum by their number; of nothing NaN.
-    Mean,
-    /// The smallest, NaN left out; of nothing infinity.
-    Min,
-    /// The largest, NaN left out; of nothing minus infinity.
-    Max,
-}
-
 /// One value of a finished state: a scalar.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Signal {
@@ -376,6 +347,8 @@ pub struct Outputs {
     pub until: Option<SignalId>,
     /// What is written to files.
     pub records: Vec<Record>,
+    /// What the signals are made of. Debug metadata: no part of the program's hash.
+    pub graph: Vec<Node>,
 }
 
 /// What must hold in each state.
@@ -492,6 +465,12 @@ pub struct Span {
 }
 
 impl Program {
+    /// The time of a state, by its number: that times the time step; where time is cyclic, the number within the cycle.
+    #[inline]
+    pub fn time(&self, state: u32) -> f64 {
+        f64::from(state.checked_rem(self.cycle).unwrap_or(state)) * self.dt
+    }
+
     /// The column of a group's component lane.
     pub fn column(&self, group: GroupId, component: &str, lane: u8) -> Option<ColumnId> {
         self.columns
@@ -623,6 +602,7 @@ impl Program {
         for (_, signal) in bare.signals.iter_mut() {
             signal.span = Span::default();
         }
+        bare.outputs.graph = Vec::new();
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
         xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())

@@ -9,20 +9,22 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use bytemuck::Pod;
 
 use crate::board::Board;
-use crate::id::{ColumnId, DataId, ReductionId, RowRange, Tick};
-use crate::limits::REDUCE_ROWS;
-use crate::outputs::{PARTIAL_WORDS, state_of};
+use crate::edits::Balance;
+use crate::id::{ColumnId, DataId, GroupId, ReductionId, RowRange, Tick};
+use crate::limits::{REDUCE_ROWS, TALLY_ROWS};
+use crate::outputs::{SelectionPlaces, state_of};
 use crate::program::{When, Work};
+use crate::reduction::DIGIT_VALUES;
 use crate::track::Track;
 use crate::view::Batch;
 
-/// What the rows of a block came to: the value's bits, and how many rows counted.
+/// What is known of the row that a quantile looks for, once a digit of its key is found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Partial {
-    /// An `i64` or an `f64`, as the reduction has it.
-    pub bits: u64,
-    /// Rows that counted.
-    pub count: u64,
+pub struct Pick {
+    /// The key down to that digit.
+    pub prefix: u64,
+    /// Which of the rows with that prefix it is, in order, from 1. 0: there is none.
+    pub rank: u64,
 }
 
 impl Batch<'_, '_> {
@@ -74,18 +76,17 @@ impl Batch<'_, '_> {
         (start..end).step_by(REDUCE_ROWS as usize).map(move |start| RowRange::new(start, end.min(start + REDUCE_ROWS)))
     }
 
-    /// Keeps what a block of rows came to, one of [`Self::reduce_blocks`].
+    /// Keeps what a block of rows came to, one of [`Self::reduce_blocks`]: so many words as the reduction has.
     ///
     /// # Panics
     /// If the batch does not aggregate the reduction's group, or has no block that begins here.
-    pub fn set_partial(&self, reduction: ReductionId, block: RowRange, partial: Partial) {
+    pub fn set_partial(&self, reduction: ReductionId, block: RowRange, partial: &[u64]) {
         assert!(self.aggregates(self.program().reductions[reduction].group), "another step aggregates");
         let own = block.start.is_multiple_of(REDUCE_ROWS) && self.rows.indices().contains(&(block.start as usize));
         assert!(own, "another batch aggregates this block");
-        let words = self.partial_words(reduction);
-        let at = (block.start / REDUCE_ROWS) as usize * PARTIAL_WORDS;
-        words[at].store(partial.bits, Ordering::Relaxed);
-        words[at + 1].store(partial.count, Ordering::Relaxed);
+        let at = (block.start / REDUCE_ROWS) as usize * partial.len();
+        let words = &self.partial_words(reduction)[at..][..partial.len()];
+        words.iter().zip(partial).for_each(|(word, value)| word.store(*value, Ordering::Relaxed));
     }
 
     fn partial_words(&self, reduction: ReductionId) -> &[AtomicU64] {
@@ -93,14 +94,91 @@ impl Batch<'_, '_> {
     }
 
     /// What the blocks of a reduction came to, in order. For the commit: the stage that wrote them is complete.
-    pub fn partials(&self, reduction: ReductionId) -> impl Iterator<Item = Partial> {
+    pub fn partials(&self, reduction: ReductionId) -> impl Iterator<Item = &[AtomicU64]> {
+        let of = &self.program().reductions[reduction];
+        let rows = self.track().finished_rows(of.group, self.tick).unwrap_or(0);
+        let blocks = rows.div_ceil(REDUCE_ROWS) as usize;
+        self.partial_words(reduction).chunks_exact(of.how.partial_words().max(1)).take(blocks)
+    }
+
+    fn selection(&self, reduction: ReductionId) -> SelectionPlaces {
+        let places = self.track().layout.outputs.selections[reduction];
+        places.unwrap_or_else(|| unreachable!("quantiles alone are looked for"))
+    }
+
+    /// Keeps how many of the batch's rows have each value of the digit that is counted for a quantile.
+    ///
+    /// # Panics
+    /// If the batch does not count digits of the quantile's group.
+    pub fn set_tally(&self, reduction: ReductionId, counts: &[u32; DIGIT_VALUES]) {
+        let group = self.program().reductions[reduction].group;
+        assert!(
+            matches!(self.program().steps[self.step].work, Work::Tally(of, _) if of == group),
+            "another step counts"
+        );
+        let first = self.number.0 as usize * DIGIT_VALUES;
+        // SAFETY: each batch has its own part, which is read when the stage is complete, before the stage of the next digit
+        // (verified). The slice ends here.
+        let own = unsafe { self.array_mut(self.selection(reduction).tallies, first..first + DIGIT_VALUES) };
+        own.copy_from_slice(counts);
+    }
+
+    /// The counts of all batches for a quantile, in order.
+    ///
+    /// # Panics
+    /// If the batch does not find a digit.
+    pub fn tallies(&self, reduction: ReductionId) -> impl Iterator<Item = &[u32]> {
+        assert!(matches!(self.program().steps[self.step].work, Work::Pick(_)), "another step finds digits");
         let group = self.program().reductions[reduction].group;
         let rows = self.track().finished_rows(group, self.tick).unwrap_or(0);
-        let blocks = rows.div_ceil(REDUCE_ROWS) as usize;
-        self.partial_words(reduction)
-            .chunks_exact(PARTIAL_WORDS)
-            .take(blocks)
-            .map(|words| Partial { bits: words[0].load(Ordering::Relaxed), count: words[1].load(Ordering::Relaxed) })
+        let counts = rows.div_ceil(TALLY_ROWS) as usize * DIGIT_VALUES;
+        // SAFETY: the stage that counts is complete (verified), and the next one begins after this one.
+        unsafe { self.array(self.selection(reduction).tallies, 0..counts) }.chunks_exact(DIGIT_VALUES)
+    }
+
+    /// What is known of a quantile when this digit is found.
+    ///
+    /// # Panics
+    /// If the batch has to do with no digit behind it, and is not the commit's.
+    pub fn pick(&self, reduction: ReductionId, digit: u8) -> Pick {
+        let behind = match self.program().steps[self.step].work {
+            Work::Tally(_, it) | Work::Pick(it) => digit < it,
+            Work::Commit => true,
+            _ => false,
+        };
+        assert!(behind, "a digit is used before it is found");
+        let at = 2 * usize::from(digit);
+        // SAFETY: the stage that writes it is complete (verified), and comes again a tick later.
+        let words = unsafe { self.array(self.selection(reduction).picks, at..at + 2) };
+        Pick { prefix: words[0], rank: words[1] }
+    }
+
+    /// Keeps what is known of a quantile when the batch's digit is found.
+    ///
+    /// # Panics
+    /// If the batch does not find a digit.
+    pub fn set_pick(&self, reduction: ReductionId, pick: Pick) {
+        let Work::Pick(digit) = self.program().steps[self.step].work else { panic!("another step finds digits") };
+        let at = 2 * usize::from(digit);
+        // SAFETY: the stage has one batch, which this is; who reads it comes in a later stage. The slice ends here.
+        let words = unsafe { self.array_mut(self.selection(reduction).picks, at..at + 2) };
+        words.copy_from_slice(&[pick.prefix, pick.rank]);
+    }
+
+    /// What the frame did to the number of rows of a living group; at set-up nothing. For the commit.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn settled(&self, group: GroupId) -> Balance {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch asks what was settled");
+        match &self.track().layout.edits.books[group] {
+            Some(books) if self.tick != Tick::SETUP => {
+                // SAFETY: the phase that balances is complete, and comes again a tick later.
+                let words = unsafe { self.array(books.balance, 0..books.balance.len) };
+                Balance { before: words[0], ends: words[1], births: words[2] }
+            }
+            _ => Balance::default(),
+        }
     }
 
     /// Keeps the signals of the state that this commit finishes and, if a record is due, a copy in the ring.
@@ -121,6 +199,16 @@ impl Batch<'_, '_> {
                 word.store(bits, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Keeps what the reductions of the state that this commit finishes came to, for those who ask why.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn set_reduced(&self, results: &[f64]) {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch keeps reductions");
+        let words: &[AtomicU64] = self.track().memory.words(self.track().layout.outputs.reduced);
+        words.iter().zip(results).for_each(|(word, result)| word.store(result.to_bits(), Ordering::Relaxed));
     }
 
     /// Ends the run with the state that this commit finishes; of an ensure that failed, says which.
@@ -156,13 +244,29 @@ impl Track<'_> {
         (tick != 0).then(|| state_of(Tick(tick)))
     }
 
+    /// What the reductions of the last state came to, by their ids.
+    pub fn last_reduced(&self) -> Vec<f64> {
+        let words: &[AtomicU64] = self.memory.words(self.layout.outputs.reduced);
+        words.iter().map(|word| f64::from_bits(word.load(Ordering::Relaxed))).collect()
+    }
+
     /// The signals of the state whose record the track holds: once nobody runs any more.
     ///
     /// # Panics
     /// If workers have not been told to leave: the panel could be written meanwhile.
     pub fn last_signals(&self) -> &[u64] {
+        self.signals_of(self.record().tick)
+    }
+
+    /// The signals of the state before that, which its own were made of; zeros if there is none. As
+    /// [`Self::last_signals`].
+    pub fn signals_before(&self) -> &[u64] {
+        self.signals_of(Tick(self.record().tick.0.wrapping_sub(1)))
+    }
+
+    fn signals_of(&self, tick: Tick) -> &[u64] {
         assert!(Board::new(self.memory, self.layout).halted().is_some(), "signals are read while workers run");
-        let place = self.layout.outputs.signals[(self.record().tick.0 & 1) as usize];
+        let place = self.layout.outputs.signals[(tick.0 & 1) as usize];
         // SAFETY: workers have been told to leave, and the coordinator comes here when they have left and been reaped;
         // without workers nobody writes.
         unsafe { self.memory.read(place, 0..place.len) }

@@ -91,8 +91,12 @@ pub enum Work {
     },
     /// A phase of bringing births and ends into the rows of a group.
     Edit(GroupId, EditPhase),
-    /// Aggregate a group's finished rows: all its reductions.
+    /// Aggregate a group's finished rows: all its reductions that go by blocks.
     Reduce(GroupId),
+    /// For the quantiles of a group: count its finished rows by this digit of their keys, of the highest first.
+    Tally(GroupId, u8),
+    /// For all quantiles: find the value of this digit.
+    Pick(u8),
     /// Compute the signals, write the next frame record.
     Commit,
 }

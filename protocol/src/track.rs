@@ -133,7 +133,7 @@ impl<'m> Track<'m> {
     /// The rows that a step divides.
     fn divided(&self, step: StepId, group: GroupId, tick: Tick) -> Option<u32> {
         match self.program.steps[step].work {
-            Work::Reduce(_) => self.finished_rows(group, tick),
+            Work::Reduce(_) | Work::Tally(..) => self.finished_rows(group, tick),
             _ => self.rows(group, tick),
         }
     }

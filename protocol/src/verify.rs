@@ -26,7 +26,6 @@
 //! - What is matched is read fresh, of the own row; no index and no inverse has it.
 //! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns, a
 //!   step, and a file of its own.
-//! - A reduction's body gives the value that it needs, and the condition if it is filtered.
 //! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
 //!
 //! Bodies (`verify/bodies.rs`):
@@ -83,9 +82,16 @@
 //! - A system that asks an index, or runs over its buckets, stands in a stage after the index's last phase; one that
 //!   asks an inverse after the inverse's. An inverse of `fresh` references begins after the owner's stage.
 //!   A system that reads a partner stands after the matching, which begins after the owners of where rows meet.
-//! - Groups with reductions are aggregated once, at set-up and in each frame: in the stage before the commit, or by a pass
-//!   over rows that stay where they are, each batch of which has whole blocks of them; then each column that the reductions
-//!   read is made in that pass, in an earlier stage, or by nobody.
+//!
+//! Reductions (`verify/reductions.rs`):
+//!
+//! - A reduction's body gives the value that it needs, and the condition if it is filtered. Bins are 1 to [`BINS_MAX`], between
+//!   finite ends; a share is 0 to 1; rows of births and ends come and go.
+//! - Groups with reductions by blocks are aggregated once, at set-up and in each frame: in a stage behind which only such work
+//!   and the commit stand, or by a pass over rows that stay where they are, each batch of which has whole blocks of them; then
+//!   each column that the reductions read is made in that pass, in an earlier stage, or by nobody.
+//! - Groups with quantiles are counted by each digit once, and each digit is found once, in a stage after the counting and
+//!   before that of the next digit.
 
 mod bodies;
 mod conditions;
@@ -94,6 +100,7 @@ mod matchings;
 mod only;
 mod order;
 mod rasters;
+mod reductions;
 mod schedule;
 mod tables;
 #[cfg(test)]
@@ -105,7 +112,7 @@ use crate::id::{
     BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId, ValueId,
 };
 #[allow(unused_imports, reason = "the list above names them")]
-use crate::limits::{FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
+use crate::limits::{BINS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
 use crate::program::Program;
 
 /// What is wrong with a program.
@@ -213,6 +220,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         bodies::check(program, &mut violations);
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
+        reductions::check(program, &mut violations);
         matchings::schedule(program, &mut violations);
         order::check(program, &mut violations);
         only::check(program, &mut violations);

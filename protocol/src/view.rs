@@ -140,7 +140,7 @@ impl<'t, 'm> Batch<'t, 'm> {
     /// Whether the batch aggregates the rows of a group, and now is the time.
     pub(crate) fn aggregates(&self, group: GroupId) -> bool {
         match self.program().steps[self.step].work {
-            Work::Reduce(of) => of == group,
+            Work::Reduce(of) | Work::Tally(of, _) => of == group,
             Work::Pass { reduces, .. } => reduces && self.passed && self.group() == Some(group),
             _ => false,
         }

@@ -68,7 +68,7 @@ impl WithOutputs {
 
     /// A signal that is a reduction.
     pub fn reduced(&mut self, name: &str, reduction: ReductionId) -> SignalId {
-        let value = self.op(Scalar::F64, Op::Reduced(reduction));
+        let value = self.op(Scalar::F64, Op::Reduced(self.program.first_reduced(reduction)));
         self.signal(name, Type::scalar(Scalar::F64), value)
     }
 

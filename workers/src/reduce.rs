@@ -1,14 +1,22 @@
 //! Reductions: what the rows of a finished state come to.
 //!
-//! The rows of a block of [`REDUCE_ROWS`](diptych_protocol::limits::REDUCE_ROWS) are folded one after another, then the
-//! blocks: a fixed order, whoever has which block. Integers and truth values are summed in `i64`, wrapping, floats in
-//! `f64`. The extremes leave NaN out. Nothing is added for a row that its condition leaves out, not even a zero.
+//! By blocks: the rows of a block of [`REDUCE_ROWS`](diptych_protocol::limits::REDUCE_ROWS) are folded one after another
+//! (`Fold`), then what the blocks came to, in their order: a fixed tree, whoever folded which block. Integers are summed in
+//! `i64` and wrap, floats in `f64`. Quantiles go by digits. Nothing is added for a row that its condition leaves out, not even
+//! a zero.
+
+mod histogram;
+mod moments;
+mod quantile;
+mod sums;
+
+use std::sync::atomic::Ordering;
 
 use diptych_protocol::access::AccessError;
-use diptych_protocol::id::{GroupId, Id, ReductionId, RowRange};
+use diptych_protocol::id::{GroupId, ReductionId, RowRange};
 use diptych_protocol::math;
-use diptych_protocol::program::{Program, Reduce};
-use diptych_protocol::state_view::Partial;
+use diptych_protocol::program::{Program, Reduce, Reduction};
+use diptych_protocol::reduction::DIGIT_VALUES;
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Scalar;
 use diptych_protocol::view::Batch;
@@ -16,202 +24,234 @@ use diptych_protocol::view::Batch;
 use crate::body::Backend;
 use crate::body::block::Values;
 use crate::finished::{FinishedBody, STRETCH};
+use crate::reduce::histogram::Histogram;
+use crate::reduce::moments::Moments;
+use crate::reduce::quantile::{Counts, Quantile};
+use crate::reduce::sums::{Sums, trues};
 
 /// All reductions of a program, ready to run.
 pub struct Reductions {
     bound: Table<ReductionId, Bound>,
+    /// What they come to, one after another.
     reduced: Vec<f64>,
+    counts: Box<Counts>,
 }
 
 struct Bound {
     group: GroupId,
+    contributions: Contributions,
+    how: How,
+    /// What a block comes to, and all blocks.
+    block: Vec<u64>,
+    all: Vec<u64>,
+    /// Its place in [`Reductions::reduced`].
+    results: std::ops::Range<usize>,
+}
+
+/// How it is made.
+enum How {
+    Blocks(Box<dyn Fold + Send>),
+    Digits(Quantile),
+    Books(Reduce),
+}
+
+/// What becomes of the rows of a block, in a few words.
+trait Fold {
+    /// Of nothing.
+    fn begin(&self, partial: &mut [u64]);
+
+    /// Adds rows behind those that it was made of.
+    fn rows(&self, partial: &mut [u64], rows: Rows<'_>);
+
+    /// Adds what a block behind them came to.
+    fn merge(&self, all: &mut [u64], block: &[u64]);
+
+    /// What all came to.
+    fn results(&self, all: &[u64], results: &mut [f64]);
+}
+
+/// Rows: what each contributes (of a count nothing), and whether it counts (1, else 0).
+#[derive(Clone, Copy)]
+struct Rows<'v> {
+    count: usize,
+    values: Option<Values<'v>>,
+    kept: Option<&'v [u8]>,
+}
+
+impl Rows<'_> {
+    /// How many count.
+    fn counted(&self) -> u64 {
+        self.kept.map_or(self.count as u64, trues)
+    }
+
+    /// Each value that counts.
+    #[inline(always)]
+    fn each<T: Copy>(&self, values: &[T], mut f: impl FnMut(T)) {
+        match self.kept {
+            None => values.iter().for_each(|x| f(*x)),
+            Some(kept) => values.iter().zip(kept).filter(|(_, kept)| **kept != 0).for_each(|(x, _)| f(*x)),
+        }
+    }
+}
+
+/// The same expression for values of any type, each of which is an `f64`.
+macro_rules! as_floats {
+    ($values:expr, $v:ident => $result:expr) => {
+        match $values {
+            crate::body::block::Values::F32($v) => $result,
+            crate::body::block::Values::F64($v) => $result,
+            crate::body::block::Values::I8($v) => $result,
+            crate::body::block::Values::I16($v) => $result,
+            crate::body::block::Values::I32($v) => $result,
+            crate::body::block::Values::U8($v) | crate::body::block::Values::Bool($v) => $result,
+            crate::body::block::Values::U16($v) => $result,
+            crate::body::block::Values::U32($v) => $result,
+        }
+    };
+}
+use as_floats;
+
+/// A body that says what rows contribute.
+struct Contributions {
     body: FinishedBody,
-    fold: Fold,
+    valued: bool,
     filtered: bool,
 }
 
-/// How contributions are put together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Fold {
-    how: Reduce,
-    /// Whether sums are of integers.
-    integer: bool,
+impl Contributions {
+    /// Goes over rows, some at a time.
+    fn each(&mut self, batch: &Batch<'_, '_>, rows: RowRange, mut f: impl FnMut(Rows<'_>)) {
+        let (values, results) = (usize::from(self.valued), usize::from(self.valued) + usize::from(self.filtered));
+        for start in (rows.start..rows.end).step_by(STRETCH) {
+            let rows = RowRange::new(start, rows.end.min(start + STRETCH as u32));
+            if (0..results).any(|at| self.body.column(batch, at, rows).is_none()) {
+                self.body.run(batch, rows, &[]);
+            }
+            let result = |at: usize| {
+                let column = self.body.column(batch, at, rows);
+                column.unwrap_or_else(|| self.body.result(at, rows.len()))
+            };
+            let kept = match self.filtered.then(|| result(values)) {
+                Some(Values::Bool(kept)) => Some(kept),
+                _ => None,
+            };
+            f(Rows { count: rows.len(), values: self.valued.then(|| result(0)), kept });
+        }
+    }
+}
+
+impl How {
+    fn of(reduction: &Reduction, value: Scalar) -> Self {
+        match reduction.how {
+            Reduce::Births | Reduce::Ends => How::Books(reduction.how),
+            Reduce::Quantile { share } => How::Digits(Quantile::new(value, share)),
+            Reduce::Histogram(bins) => How::Blocks(Box::new(Histogram::new(bins))),
+            Reduce::Variance => How::Blocks(Box::new(Moments)),
+            how => How::Blocks(Box::new(Sums { how, integer: !value.is_float() })),
+        }
+    }
 }
 
 impl Reductions {
     /// Takes room for each.
     pub fn new(program: &Program, backend: Backend) -> Result<Self, AccessError> {
-        let bound: Table<ReductionId, Bound> = program
-            .reductions
-            .values()
-            .map(|reduction| {
-                let body = &program.bodies[reduction.body];
-                let value = body.results.first().map_or(Scalar::Bool, |value| body.ops[*value].scalar);
-                Ok(Bound {
-                    group: reduction.group,
+        let mut end = 0;
+        let mut bound = |reduction: &Reduction| {
+            let body = &program.bodies[reduction.body];
+            let value = body.results.first().map_or(Scalar::Bool, |value| body.ops[*value].scalar);
+            let first = end;
+            end += reduction.how.results();
+            Ok(Bound {
+                group: reduction.group,
+                contributions: Contributions {
                     body: FinishedBody::new(program, body, STRETCH, backend)?,
-                    fold: Fold { how: reduction.how, integer: !value.is_float() },
+                    valued: reduction.how.takes_value(),
                     filtered: reduction.filtered,
-                })
+                },
+                how: How::of(reduction, value),
+                block: vec![0; reduction.how.partial_words()],
+                all: vec![0; reduction.how.partial_words()],
+                results: first..end,
             })
-            .collect::<Result<_, AccessError>>()?;
-        let reduced = vec![0.0; bound.len()];
-        Ok(Self { bound, reduced })
+        };
+        let bound = program.reductions.values().map(&mut bound).collect::<Result<_, AccessError>>()?;
+        Ok(Self { bound, reduced: vec![0.0; end], counts: Box::new([0; DIGIT_VALUES]) })
     }
 
-    /// Folds the batch's blocks of rows, for each reduction of the group.
+    /// Folds the batch's blocks of rows, for each reduction of the group that goes by blocks.
     pub fn blocks(&mut self, group: GroupId, batch: &Batch<'_, '_>) {
         for block in batch.reduce_blocks() {
             for (id, bound) in self.bound.iter_mut().filter(|(_, bound)| bound.group == group) {
-                batch.set_partial(id, block, bound.block(batch, block));
+                let How::Blocks(fold) = &bound.how else { continue };
+                let partial = bound.block.as_mut_slice();
+                fold.begin(partial);
+                bound.contributions.each(batch, block, |rows| fold.rows(partial, rows));
+                batch.set_partial(id, block, partial);
             }
         }
     }
 
-    /// What each reduction of the finished state is, by their ids. For the commit.
+    /// Counts the batch's rows by a digit, for each quantile of the group.
+    pub fn tally(&mut self, group: GroupId, digit: u8, batch: &Batch<'_, '_>) {
+        let Self { bound, counts, .. } = self;
+        for (id, bound) in bound.iter_mut().filter(|(_, bound)| bound.group == group) {
+            let Some(quantile) = bound.how.with_digit(digit) else { continue };
+            let known = digit.checked_sub(1).map(|before| batch.pick(id, before));
+            counts.fill(0);
+            let count = |rows: Rows<'_>| quantile.count(digit.into(), known, rows, counts);
+            bound.contributions.each(batch, batch.rows, count);
+            batch.set_tally(id, counts);
+        }
+    }
+
+    /// Finds a digit of each quantile from the counts of all batches.
+    pub fn pick(&mut self, digit: u8, batch: &Batch<'_, '_>) {
+        let Self { bound, counts, .. } = self;
+        for (id, bound) in bound.iter() {
+            let Some(quantile) = bound.how.with_digit(digit) else { continue };
+            counts.fill(0);
+            for tally in batch.tallies(id) {
+                counts.iter_mut().zip(tally).for_each(|(all, count)| *all += count);
+            }
+            let known = digit.checked_sub(1).map(|before| batch.pick(id, before));
+            batch.set_pick(id, quantile.pick(digit.into(), known, counts));
+        }
+    }
+
+    /// What the reductions of the finished state come to. For the commit.
     pub fn results(&mut self, batch: &Batch<'_, '_>) -> &[f64] {
-        for (id, bound) in self.bound.iter() {
-            self.reduced[id.index()] = bound.fold.result(batch.partials(id));
+        for (id, bound) in self.bound.iter_mut() {
+            let results = &mut self.reduced[bound.results.clone()];
+            match &bound.how {
+                How::Blocks(fold) => {
+                    fold.begin(&mut bound.all);
+                    for words in batch.partials(id) {
+                        let words = words.iter().map(|word| word.load(Ordering::Relaxed));
+                        bound.block.iter_mut().zip(words).for_each(|(to, word)| *to = word);
+                        fold.merge(&mut bound.all, &bound.block);
+                    }
+                    fold.results(&bound.all, results);
+                }
+                How::Digits(quantile) => {
+                    results[0] = quantile.result(batch.pick(id, quantile.keys.digits() as u8 - 1));
+                }
+                How::Books(how) => {
+                    let settled = batch.settled(bound.group);
+                    results[0] = f64::from(if *how == Reduce::Births { settled.births } else { settled.ends });
+                }
+            }
+            results.iter_mut().for_each(|result| *result = math::canonical(*result));
         }
         &self.reduced
     }
 }
 
-impl Bound {
-    fn block(&mut self, batch: &Batch<'_, '_>, block: RowRange) -> Partial {
-        let mut partial = self.fold.start();
-        let mut start = block.start;
-        while start < block.end {
-            let rows = RowRange::new(start, block.end.min(start + STRETCH as u32));
-            // A plain count needs no value.
-            if self.fold.how == Reduce::Count && !self.filtered {
-                partial.count += rows.len() as u64;
-            } else {
-                let values = usize::from(self.fold.how != Reduce::Count);
-                let results = values + usize::from(self.filtered);
-                if (0..results).any(|at| self.body.column(batch, at, rows).is_none()) {
-                    self.body.run(batch, rows, &[]);
-                }
-                let result = |at: usize| {
-                    let column = self.body.column(batch, at, rows);
-                    column.unwrap_or_else(|| self.body.result(at, rows.len()))
-                };
-                let kept = match self.filtered.then(|| result(values)) {
-                    Some(Values::Bool(kept)) => Some(kept),
-                    _ => None,
-                };
-                partial = self.fold.rows(partial, (values == 1).then(|| result(0)), kept);
-            }
-            start = rows.end;
-        }
-        partial
-    }
-}
-
-impl Fold {
-    /// Nothing, as the sum or the extreme of it.
-    fn start(self) -> Partial {
-        let bits = match self.how {
-            Reduce::Min => f64::INFINITY.to_bits(),
-            Reduce::Max => f64::NEG_INFINITY.to_bits(),
-            // Both zeros have these bits.
-            Reduce::Count | Reduce::Sum | Reduce::Mean => 0,
-        };
-        Partial { bits, count: 0 }
-    }
-
-    /// A partial, and rows after it: their values (of a count none), and which of them count.
-    fn rows(self, partial: Partial, values: Option<Values<'_>>, kept: Option<&[u8]>) -> Partial {
-        match values {
-            None => {
-                let more = kept.map_or(0, trues);
-                Partial { count: partial.count + more, ..partial }
-            }
-            Some(Values::F32(v)) => self.floats(partial, v.iter().map(|x| f64::from(*x)), kept),
-            Some(Values::F64(v)) => self.floats(partial, v.iter().copied(), kept),
-            Some(Values::I8(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-            Some(Values::I16(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-            Some(Values::I32(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-            Some(Values::U8(v) | Values::Bool(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-            Some(Values::U16(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-            Some(Values::U32(v)) => self.integers(partial, v.iter().map(|x| i64::from(*x)), kept),
-        }
-    }
-
-    fn floats(self, partial: Partial, values: impl Iterator<Item = f64>, kept: Option<&[u8]>) -> Partial {
-        let start = f64::from_bits(partial.bits);
-        let (value, count) = match self.how {
-            Reduce::Min => fold(start, values, kept, math::min),
-            Reduce::Max => fold(start, values, kept, math::max),
-            Reduce::Count | Reduce::Sum | Reduce::Mean => fold(start, values, kept, |sum, x| sum + x),
-        };
-        Partial { bits: value.to_bits(), count: partial.count + count }
-    }
-
-    fn integers(self, partial: Partial, values: impl Iterator<Item = i64>, kept: Option<&[u8]>) -> Partial {
-        match self.how {
-            // No column holds an integer that a float of 64 bits does not.
-            Reduce::Min | Reduce::Max => self.floats(partial, values.map(|x| x as f64), kept),
-            Reduce::Count | Reduce::Sum | Reduce::Mean => {
-                let (sum, count) = fold(partial.bits as i64, values, kept, i64::wrapping_add);
-                Partial { bits: sum as u64, count: partial.count + count }
-            }
-        }
-    }
-
-    /// What the blocks come to together.
-    fn result(self, blocks: impl Iterator<Item = Partial>) -> f64 {
-        let sum = matches!(self.how, Reduce::Sum | Reduce::Mean);
-        let all = blocks.fold(self.start(), |all, block| {
-            let bits = if sum && self.integer {
-                (all.bits as i64).wrapping_add(block.bits as i64) as u64
-            } else {
-                let (x, y) = (f64::from_bits(all.bits), f64::from_bits(block.bits));
-                let both = match self.how {
-                    Reduce::Min => math::min(x, y),
-                    Reduce::Max => math::max(x, y),
-                    Reduce::Count | Reduce::Sum | Reduce::Mean => x + y,
-                };
-                both.to_bits()
-            };
-            Partial { bits, count: all.count.wrapping_add(block.count) }
-        });
-        let value = if sum && self.integer { all.bits as i64 as f64 } else { f64::from_bits(all.bits) };
-        math::canonical(match self.how {
-            Reduce::Count => all.count as f64,
-            Reduce::Mean => value / all.count as f64,
-            Reduce::Sum | Reduce::Min | Reduce::Max => value,
-        })
-    }
-}
-
-/// How many are 1; the others are 0.
-fn trues(kept: &[u8]) -> u64 {
-    // Side by side, no more of them than a byte can count.
-    const LANES: usize = 32;
-    let count = |kept: &[u8]| {
-        let (many, rest) = kept.as_chunks::<LANES>();
-        let mut counts = [0u8; LANES];
-        for some in many {
-            counts.iter_mut().zip(some).for_each(|(count, kept)| *count = count.wrapping_add(*kept));
-        }
-        counts.iter().chain(rest).map(|count| u64::from(*count)).sum::<u64>()
-    };
-    kept.chunks(LANES * usize::from(u8::MAX)).map(count).sum()
-}
-
-/// Row after row; how many of them counted.
-#[inline(always)]
-fn fold<T: Copy>(start: T, values: impl Iterator<Item = T>, kept: Option<&[u8]>, add: impl Fn(T, T) -> T) -> (T, u64) {
-    match kept {
-        None => values.fold((start, 0), |(all, count), x| (add(all, x), count + 1)),
-        Some(kept) => {
-            values.zip(kept).fold(
-                (start, 0),
-                |(all, count), (x, &kept)| {
-                    if kept != 0 { (add(all, x), count + 1) } else { (all, count) }
-                },
-            )
+impl How {
+    /// A quantile, if its keys have such a digit.
+    fn with_digit(&self, digit: u8) -> Option<Quantile> {
+        match self {
+            How::Digits(quantile) => Some(*quantile).filter(|it| u32::from(digit) < it.keys.digits()),
+            _ => None,
         }
     }
 }
@@ -220,57 +260,29 @@ fn fold<T: Copy>(start: T, values: impl Iterator<Item = T>, kept: Option<&[u8]>,
 mod tests {
     use super::*;
 
-    fn of(how: Reduce, integer: bool, blocks: &[(Values<'_>, Option<&[u8]>)]) -> f64 {
-        let fold = Fold { how, integer };
-        let partials = blocks
-            .iter()
-            .map(|(values, kept)| fold.rows(fold.start(), (how != Reduce::Count).then_some(*values), *kept));
-        fold.result(partials)
-    }
-
-    #[test]
-    fn of_nothing_each_has_its_own_answer() {
-        let none: &[(Values<'_>, Option<&[u8]>)] = &[];
-        let left_out: &[(Values<'_>, Option<&[u8]>)] = &[(Values::F32(&[1.0, 2.0]), Some(&[0, 0]))];
-        for blocks in [none, left_out] {
-            assert_eq!(of(Reduce::Count, false, blocks), 0.0);
-            assert_eq!(of(Reduce::Sum, false, blocks).to_bits(), 0.0f64.to_bits());
-            assert_eq!(of(Reduce::Mean, false, blocks).to_bits(), 0x7ff8 << 48);
-            assert_eq!(of(Reduce::Min, false, blocks), f64::INFINITY);
-            assert_eq!(of(Reduce::Max, false, blocks), f64::NEG_INFINITY);
+    /// What blocks of rows come to, of a fold of one result.
+    pub(super) fn folded<'v, const WORDS: usize>(fold: &dyn Fold, blocks: impl IntoIterator<Item = Rows<'v>>) -> f64 {
+        let (mut all, mut block, mut result) = ([7; WORDS], [7; WORDS], [0.0]);
+        fold.begin(&mut all);
+        for rows in blocks {
+            fold.begin(&mut block);
+            fold.rows(&mut block, rows);
+            fold.merge(&mut all, &block);
         }
+        fold.results(&all, &mut result);
+        math::canonical(result[0])
     }
 
-    #[test]
-    fn integers_wrap_in_64_bits_and_extremes_leave_nan_out() {
-        let big: &[u32] = &[u32::MAX, u32::MAX, 3];
-        let sum = f64::from(u32::MAX) * 2.0 + 3.0;
-        assert_eq!(of(Reduce::Sum, true, &[(Values::U32(big), None)]), sum);
-        assert_eq!(of(Reduce::Mean, true, &[(Values::U32(big), None), (Values::I32(&[]), None)]), sum / 3.0);
-        assert_eq!(of(Reduce::Sum, true, &[(Values::I8(&[-128, -128]), None), (Values::I8(&[1]), None)]), -255.0);
-        assert_eq!(of(Reduce::Mean, true, &[(Values::Bool(&[1, 0, 1, 0]), None)]), 0.5);
-        assert_eq!(of(Reduce::Max, true, &[(Values::I16(&[-3, -9]), Some(&[0, 1]))]), -9.0);
-        let nans: &[f32] = &[f32::NAN, 2.0, -0.0, 0.0, f32::NAN];
-        assert_eq!(of(Reduce::Min, false, &[(Values::F32(nans), None)]).to_bits(), (-0.0f64).to_bits());
-        assert_eq!(of(Reduce::Max, false, &[(Values::F32(nans), None)]), 2.0);
-        assert_eq!(of(Reduce::Min, false, &[(Values::F32(&[f32::NAN]), None)]), f64::INFINITY);
-        assert_eq!(of(Reduce::Sum, false, &[(Values::F32(nans), None)]).to_bits(), 0x7ff8 << 48);
-        assert_eq!(of(Reduce::Count, false, &[(Values::F32(nans), Some(&[1, 0, 1, 1, 0]))]), 3.0);
-    }
+    /// Numbers that look random: the golden-ratio sequence, scrambled (SplitMix64, Steele, Lea and Flood 2014).
+    pub(super) struct Numbers(pub(super) u64);
 
-    #[test]
-    fn truths_are_counted_however_many_there_are() {
-        for rows in [0usize, 1, 31, 32, 33, 255 * 32, 255 * 32 + 1, 40_000] {
-            let kept: Vec<u8> = (0..rows).map(|row| u8::from(row % 3 != 1)).collect();
-            assert_eq!(trues(&kept), kept.iter().map(|kept| u64::from(*kept)).sum::<u64>(), "of {rows}");
-            assert_eq!(trues(&vec![1; rows]), rows as u64);
+    impl Numbers {
+        /// From 0 to below 1.
+        pub(super) fn unit(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((x ^ x >> 31) >> 11) as f64 / (1u64 << 53) as f64
         }
-    }
-
-    #[test]
-    fn floats_are_summed_in_the_order_of_the_rows_then_of_the_blocks() {
-        let (a, b) = ([1e16f64, 1.0, -1e16, 0.5], [1.0, 1e-17]);
-        let expected = (((0.0 + 1e16) + 1.0) - 1e16 + 0.5) + ((0.0 + 1.0) + 1e-17);
-        assert_eq!(of(Reduce::Sum, false, &[(Values::F64(&a), None), (Values::F64(&b), None)]), expected);
     }
 }

@@ -108,6 +108,8 @@ impl Runner {
             Work::Edit(group, phase) => return edits::run(batch, *group, *phase, &mut self.edits),
             Work::Match(matching, phase) => self.matchings.run(*matching, *phase, batch, &mut self.inverse),
             Work::Reduce(group) => self.reductions.blocks(*group, batch),
+            Work::Tally(group, digit) => self.reductions.tally(*group, *digit, batch),
+            Work::Pick(digit) => self.reductions.pick(*digit, batch),
             Work::Commit => {
                 self.settle.state(&mut self.reductions, batch);
                 batch.commit();

@@ -11,6 +11,7 @@ mod run;
 mod scenario;
 mod summary;
 mod watch;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
+        Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Replay;
-use super::run::{failure, finish, possible, sweep};
+use super::run::{failed, finish, possible, sweep};
 use super::{FAILED, WRONG, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
@@ -36,7 +36,7 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
     };
     let outcome = match coordinator::run(&first.program, registry, options) {
         Ok(outcome) => outcome,
-        Err(error) => return failure(&error),
+        Err(error) => return failed(&error),
     };
     let code = finish(arguments.summary, &outcome);
     let Some((frames, state)) = recorded.end else {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::segment;
 use diptych_workers::body::processor;
 use diptych_workers::kernel::Registry;
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     sweep();
     match coordinate(arguments, registry, &compiled) {
         Ok(outcome) => finish(arguments.summary, &outcome),
-        Err(error) => failure(&error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -60,8 +61,8 @@ pub(super) fn sweep() {
     }
 }
 
-/// Why a run failed, and with which code to exit.
-pub(super) fn failure(error: &RunError) -> ExitCode {
+/// Tells why a run failed; gives the code to exit with.
+pub(super) fn failed(error: &RunError) -> ExitCode {
     let code = match error {
         RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
@@ -144,8 +145,12 @@ fn code_of(error: &RecordError) -> u8 {
 }
 
 fn bar(frames: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} frames, {per_sec}, {msg}, {eta} left");
-    let bar = ProgressBar::new(frames.into());
+    // Without an end there is nothing to be a part of.
+    let (bar, style) = match frames {
+        FRAMES_MAX => (ProgressBar::no_length(), "{spinner} {pos} frames, {per_sec}, {msg}"),
+        frames => (ProgressBar::new(frames.into()), "{bar:32} {pos}/{len} frames, {per_sec}, {msg}, {eta} left"),
+    };
+    let style = ProgressStyle::with_template(style);
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
@@ -153,7 +158,10 @@ fn bar(frames: u32) -> ProgressBar {
 }
 
 fn tell(bar: &ProgressBar, progress: Progress) {
-    bar.set_length(progress.of.into());
+    // Another program may have another end.
+    if bar.length().is_some() && progress.of != FRAMES_MAX {
+        bar.set_length(progress.of.into());
+    }
     bar.set_message(format!("{} agents", HumanCount(progress.agents)));
     bar.set_position(progress.frames.into());
 }

@@ -113,6 +113,22 @@ impl Crew {
         }
     }
 
+    /// Lowers the horizon as far as it can be: to a tick behind which none has begun. Nobody goes on from it before the
+    /// horizon is raised again.
+    pub(super) fn seal(&mut self) -> Tick {
+        let mut ahead = 1;
+        loop {
+            let tick = Tick(self.site.board().published().0.saturating_add(ahead)).min(self.allowed);
+            let lower = tick < self.allowed;
+            self.allow(tick);
+            // Who has begun the tick behind it has seen it published, and an old horizon after that.
+            if !lower || self.site.board().published() < tick {
+                return tick;
+            }
+            ahead *= 2;
+        }
+    }
+
     /// A worker has attached.
     pub(super) fn attached(&mut self, life: Life) {
         if let Some(process) = self.processes.iter_mut().find(|process| process.life == life) {

@@ -16,6 +16,7 @@ use super::crew::Tally;
 use super::site::Site;
 use super::swap::Swapped;
 use crate::shown::Shown;
+use crate::why::{self, WhyError};
 
 /// Why a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,6 +159,11 @@ impl State {
     pub fn signal(&self, name: &str) -> Option<Value> {
         let (id, signal) = self.0.program.signals.iter().find(|(_, signal)| signal.name == name)?;
         Some(Value::from_bits(signal.ty.scalar, *self.track().last_signals().get(id.index())?))
+    }
+
+    /// What signals, events and buses were made of in the last state. Without names: all of them.
+    pub fn why(&self, names: &[String], lines: usize) -> Result<String, WhyError> {
+        why::why(&self.track(), names, lines)
     }
 
     fn ensures(&self) -> Vec<Ensured> {

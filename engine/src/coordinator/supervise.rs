@@ -236,8 +236,7 @@ impl Supervisor<'_> {
         if let (None, Stage::Launched(_, crew)) = (coming.frame, &coming.stage)
             && crew.ready()
         {
-            // Workers are at most a tick further on.
-            coming.frame = Some(published.next().frames_done());
+            coming.frame = Some(self.crew.seal().frames_done());
         }
         Ok(coming.frame.map(Tick::after_frames))
     }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use diptych_protocol::body::{At, Body, Loop, Op, Over, Update};
-use diptych_protocol::id::{ColumnId, Id, IndexId, InverseId, LoopId, ValueId};
+use diptych_protocol::id::{ColumnId, Id, IndexId, InverseId, LoopId, ReducedId, ValueId};
 use diptych_protocol::program::{Code, Matching, Origin, Program, Side, When};
 use diptych_protocol::types::Value;
 
@@ -103,6 +103,15 @@ fn signals(program: &Program) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
+/// A value that a reduction comes to, as `R3`; of several, `R3[5]`.
+fn reduced(program: &Program, id: ReducedId) -> String {
+    let Some((of, result)) = program.reduced().nth(id.index()) else { return "reduced".into() };
+    match program.reductions[of].how.results() {
+        1 => format!("reduced R{}", of.number()),
+        _ => format!("reduced R{}[{result}]", of.number()),
+    }
+}
+
 /// One body under a title.
 pub fn text(program: &Program, title: &str, body: &Body) -> String {
     let mut out = format!("{title} {{\n");
@@ -171,7 +180,7 @@ fn operation(program: &Program, body: &Body, op: Op) -> String {
         Op::Delta(id, axis) => {
             format!("delta {}.{}", loop_name(id), ["x", "y", "z"].get(usize::from(axis)).unwrap_or(&"?"))
         }
-        Op::Reduced(id) => format!("reduced R{}", id.number()),
+        Op::Reduced(id) => reduced(program, id),
     }
 }
 

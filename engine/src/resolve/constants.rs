@@ -127,9 +127,10 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
             lets.iter().for_each(|step| collect_step(names, step, needs));
             collect(names, value, needs);
         }
-        ExprKind::Fold(_, _, walk, value) => {
+        ExprKind::Fold(_, _, walk, value, constants) => {
             collect_walk(names, walk, needs);
             value.iter().for_each(|value| collect(names, value, needs));
+            constants.iter().for_each(|constant| collect(names, constant, needs));
         }
         ExprKind::Spawn(birth) => collect_birth(names, birth, needs),
         ExprKind::Error

@@ -544,8 +544,8 @@ pub enum ExprKind {
     Array(Vec<Expr>),
     /// `{ let a = 1  a + b }`: lets, then a value.
     Block(Vec<Stmt>, Box<Expr>),
-    /// `sum(x in G within r where c : e)`; with the place of its word.
-    Fold(Fold, Span, Box<Walk>, Option<Box<Expr>>),
+    /// `sum(x in G within r where c : e)`, `quantile(G : e, 0.9)`; with the place of its word, and what stands behind.
+    Fold(Fold, Span, Box<Walk>, Option<Box<Expr>>, Vec<Expr>),
     /// `pair DRAW`: one draw for both ends.
     Pair(Box<Expr>),
     /// `spawn GROUP { Component = value }`: a reference to the new row.
@@ -566,11 +566,18 @@ pub enum Fold {
     Any,
     All,
     Pick,
+    Variance,
+    Deviation,
+    Histogram,
+    Quantile,
+    Median,
+    Births,
+    Ends,
 }
 
 impl Fold {
     /// All of them, with their words.
-    pub const WORDS: [(&str, Fold); 10] = [
+    pub const WORDS: [(&str, Fold); 17] = [
         ("count", Fold::Count),
         ("sum", Fold::Sum),
         ("mean", Fold::Mean),
@@ -581,7 +588,34 @@ impl Fold {
         ("any", Fold::Any),
         ("all", Fold::All),
         ("pick", Fold::Pick),
+        ("variance", Fold::Variance),
+        ("deviation", Fold::Deviation),
+        ("histogram", Fold::Histogram),
+        ("quantile", Fold::Quantile),
+        ("median", Fold::Median),
+        ("births", Fold::Births),
+        ("ends", Fold::Ends),
     ];
+
+    /// Whether it can do without a value.
+    pub fn is_bare(self) -> bool {
+        matches!(self, Fold::Count | Fold::Any | Fold::All | Fold::Pick | Fold::Births | Fold::Ends)
+    }
+
+    /// Constants behind the value.
+    pub fn constants(self) -> &'static [&'static str] {
+        match self {
+            Fold::Histogram => &["low", "high", "bins"],
+            Fold::Quantile => &["share"],
+            _ => &[],
+        }
+    }
+
+    /// Whether it is of all rows of a group alone, in signals.
+    pub fn is_of_all(self) -> bool {
+        matches!(self, Fold::Variance | Fold::Deviation | Fold::Histogram | Fold::Quantile | Fold::Median)
+            || matches!(self, Fold::Births | Fold::Ends)
+    }
 
     /// Its word.
     pub fn word(self) -> &'static str {

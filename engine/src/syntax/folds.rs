@@ -15,7 +15,7 @@ impl Parser<'_> {
         let walks = match self.ahead(3).kind {
             Kind::In | Kind::Colon | Kind::Within | Kind::By => true,
             Kind::Name => ["where", "nearest", "far", "around", "beside"].iter().any(|word| self.is_word(3, word)),
-            Kind::ParenClose => matches!(fold, Fold::Count | Fold::Any | Fold::All | Fold::Pick),
+            Kind::ParenClose => fold.is_bare(),
             _ => false,
         };
         (group && walks).then_some(fold)
@@ -25,13 +25,17 @@ impl Parser<'_> {
     pub(super) fn fold(&mut self, fold: Fold) -> Option<Expr> {
         let place = self.advance().span;
         self.advance();
-        let (walk, walk_depth, value) = self.enclosed(|parser| {
+        let (walk, walk_depth, value, constants) = self.enclosed(|parser| {
             let named = parser.ahead(1).kind == Kind::In;
             let (walk, depth) = if named { parser.named_walk()? } else { parser.walk(None)? };
             let value = if parser.eat(Kind::Colon) { Some(parser.expr()?) } else { None };
-            Some((walk, depth, value))
+            let mut constants = Vec::new();
+            while !fold.constants().is_empty() && parser.eat(Kind::Comma) {
+                constants.push(parser.expr()?);
+            }
+            Some((walk, depth, value, constants))
         })?;
-        if value.is_none() && !matches!(fold, Fold::Count | Fold::Any | Fold::All | Fold::Pick) {
+        if value.is_none() && !fold.is_bare() {
             let word = fold.word();
             if self.kind() == Kind::ParenClose {
                 let help = Some(format!("write `{word}(x in points: x.Mass)`"));
@@ -40,8 +44,8 @@ impl Parser<'_> {
             }
         }
         self.expect(Kind::ParenClose, if value.is_some() { "`)`" } else { "`:`, `where` or `)`" })?;
-        let depth = value.as_ref().map_or(0, |value| value.depth).max(walk_depth);
-        let kind = ExprKind::Fold(fold, place, Box::new(walk), value.map(Box::new));
+        let depth = value.iter().chain(&constants).map(|value| value.depth).max().unwrap_or(0).max(walk_depth);
+        let kind = ExprKind::Fold(fold, place, Box::new(walk), value.map(Box::new), constants);
         self.node(kind, self.since(place.start), depth)
     }
 

@@ -179,7 +179,10 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Fresh(inner) => self.place(inner, Some(expr.span), expected),
             ExprKind::Block(lets, value) => self.block(lets, value, expected),
             ExprKind::Array(elements) => self.array(elements, expr.span),
-            ExprKind::Fold(fold, span, walk, value) => self.fold(*fold, *span, walk, value.as_deref(), expected),
+            ExprKind::Fold(fold, span, walk, value, constants) if self.is_of_states() => {
+                self.reduction(*fold, *span, walk, value.as_deref(), constants)
+            }
+            ExprKind::Fold(fold, span, walk, value, _) => self.fold(*fold, *span, walk, value.as_deref(), expected),
             ExprKind::Pair(draw) => self.pair(draw, expr.span, expected),
             ExprKind::Spawn(_) => self.spawn_in_value(expr.span),
             ExprKind::Row => {

@@ -11,6 +11,7 @@ use crate::resolve::{BUILT_IN, Meaning};
 use crate::syntax::ast::{self, Expr, ExprKind};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
+use crate::types::outputs::SignalType;
 use crate::types::rules::{Named, Rule};
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Kind, Local, Turn, Typed, Whose};
@@ -593,8 +594,10 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0415, span, "a signal within a reduction");
             return self.error(error.help("signals are made of reductions: compare outside of it"));
         }
+        let of = |ty: Type, number: usize| Typed { ty, kind: Kind::Signal(number) };
         match self.signal_type(signal) {
-            Some(ty) => Checked::Typed(Typed { ty, kind: Kind::Signal(signal) }),
+            Some(SignalType::One(ty)) => Checked::Typed(of(ty, signal)),
+            Some(SignalType::Array(ty, numbers)) => Checked::Array(numbers.map(|number| of(ty, number)).collect()),
             None => Checked::Error, // Wrong itself, or in a circle, and told.
         }
     }
@@ -629,7 +632,13 @@ impl<'a> Checker<'a, '_> {
 
     /// A value with the type that it has by itself; literals become `f32` and `i32`.
     pub(super) fn single(&mut self, expr: &Expr, expected: Option<Scalar>) -> Option<Typed> {
-        match self.check(expr, expected) {
+        let checked = self.check(expr, expected);
+        self.alone(checked, expr, expected)
+    }
+
+    /// The same of what has been checked.
+    pub(super) fn alone(&mut self, checked: Checked, expr: &Expr, expected: Option<Scalar>) -> Option<Typed> {
+        match checked {
             Checked::Typed(typed) => Some(typed),
             checked @ Checked::Int(_) => {
                 let scalar = expected.filter(|scalar| *scalar != Scalar::Bool).unwrap_or(Scalar::I32);

@@ -177,8 +177,11 @@ impl<'a> Checker<'a, '_> {
         value: Option<&Expr>,
         expected: Option<Scalar>,
     ) -> Checked {
-        if self.rule.as_ref().is_some_and(|rule| rule.system.is_none()) {
-            return self.reduction(fold, span, walk, value);
+        if fold.is_of_all() {
+            let message = format!("`{}` is of all rows of a finished state", fold.word());
+            let error = Diagnostic::error(codes::E0415, span, message);
+            let example = format!("name it outside: `signal s = {}(...)`, and use it here", fold.word());
+            return self.error(error.help(example));
         }
         if self.no_common_row(fold, walk) {
             return Checked::Error;
@@ -277,6 +280,8 @@ impl<'a> Checker<'a, '_> {
                 let row = self.names.entity(group);
                 vec![("best", Typed::extreme(ty, least)), ("who", Typed::zero(row)), ("now", Typed::zero(ty))]
             }
+            // Of finished states alone, and told.
+            _ => return None,
         };
         let mut steps = Vec::new();
         let mut carried = Vec::new();

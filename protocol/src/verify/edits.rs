@@ -222,11 +222,9 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     let last = |counts: fn(&Work) -> bool| {
         frame.iter().rposition(|stage| stage.steps.iter().any(|step| counts(&program.steps[*step].work)))
     };
-    let last_pass = last(|work| !matches!(work, Work::Edit(..) | Work::Reduce(_) | Work::Commit));
+    let last_pass = last(|work| !matches!(work, Work::Edit(..)) && !finished(work));
     let last_move = last(|work| matches!(work, Work::Edit(_, phase) if *phase != EditPhase::Refer));
-    let reduce = frame.iter().position(|stage| {
-        stage.steps.iter().any(|step| matches!(program.steps[*step].work, Work::Reduce(_) | Work::Commit))
-    });
+    let reduce = frame.iter().position(|stage| stage.steps.iter().any(|step| finished(&program.steps[*step].work)));
     let (Some(first), Some(end)) = (found.first(), found.last()) else { return None };
     if !found.windows(2).all(apart) {
         Some("each of its phases is a stage after the one before, but gaps are closed beside births")
@@ -237,6 +235,11 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether work looks at the finished state.
+fn finished(work: &Work) -> bool {
+    matches!(work, Work::Reduce(_) | Work::Tally(..) | Work::Pick(_) | Work::Commit)
 }
 
 /// Whether what a system's body gives and asks for is taken by its edits: all else means nothing.

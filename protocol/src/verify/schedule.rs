@@ -1,24 +1,23 @@
 //! Invariants of the schedule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::edits::holders_of;
 use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
-use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
+use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, TALLY_ROWS};
 use crate::program::{
     Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When,
     Work,
 };
-use crate::verify::{Violation, matchings};
+use crate::verify::{Violation, matchings, reductions};
 
 /// Where a system runs in the frame: its stage, its step, its place in the pass.
-type Place = (usize, StepId, usize);
+pub(super) type Place = (usize, StepId, usize);
 
 /// What stands where in the frame.
 #[derive(Default)]
-struct Places {
-    systems: BTreeMap<SystemId, Vec<Place>>,
+pub(super) struct Places {
+    pub(super) systems: BTreeMap<SystemId, Vec<Place>>,
     phases: BTreeMap<IndexId, Vec<(usize, IndexPhase)>>,
     inverses: BTreeMap<InverseId, Vec<(usize, InversePhase)>>,
 }
@@ -57,7 +56,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     systems(program, &places, violations);
     indexes(program, &places, violations);
     inverses(program, &places, violations);
-    reductions(program, &places, violations);
+    reductions::scheduled(program, &places, violations);
 }
 
 fn each_step_once(program: &Program, violations: &mut Vec<Violation>) {
@@ -74,7 +73,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
     let over = |wanted: GroupId| matches!(step.domain, Domain::Rows { group, .. } if group == wanted);
     let good = match &step.work {
         Work::Blueprint(group) => over(*group),
-        Work::Commit => step.domain == Domain::Once,
+        Work::Commit | Work::Pick(_) => step.domain == Domain::Once,
         Work::Edit(group, phase) => match phase {
             EditPhase::Begin | EditPhase::CatchUp | EditPhase::Count | EditPhase::Gaps | EditPhase::Refer => {
                 step.domain == Domain::Blocks(*group)
@@ -83,6 +82,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
             EditPhase::Place => step.domain == Domain::Once,
         },
         Work::Reduce(group) => step.domain == Domain::Rows { group: *group, batch_rows: REDUCE_ROWS },
+        Work::Tally(group, _) => step.domain == Domain::Rows { group: *group, batch_rows: TALLY_ROWS },
         Work::Inverse(inverse, phase) => {
             let shape = program.inverse_shape(*inverse);
             let group = program.inverses[*inverse].group;
@@ -168,7 +168,7 @@ fn problem_of_stage(program: &Program, stage: &Stage, last: bool, setup: bool) -
     let kind = |step: &StepId| match program.steps[*step].work {
         Work::Blueprint(_) => StageKind::Setup,
         Work::Index(..) | Work::Inverse(..) | Work::Match(..) => StageKind::Index,
-        Work::Reduce(_) => StageKind::Reduce,
+        Work::Reduce(_) | Work::Tally(..) | Work::Pick(_) => StageKind::Reduce,
         Work::Pass { .. } => StageKind::Systems,
         Work::Edit(..) => StageKind::Edit,
         Work::Commit => StageKind::Commit,
@@ -218,7 +218,8 @@ fn places(program: &Program) -> Places {
                 }
                 Work::Index(index, phase) => places.phases.entry(*index).or_default().push((at, *phase)),
                 Work::Inverse(inverse, phase) => places.inverses.entry(*inverse).or_default().push((at, *phase)),
-                Work::Match(..) | Work::Edit(..) | Work::Blueprint(_) | Work::Reduce(_) | Work::Commit => {}
+                Work::Match(..) | Work::Edit(..) | Work::Blueprint(_) => {}
+                Work::Reduce(_) | Work::Tally(..) | Work::Pick(_) | Work::Commit => {}
             }
         }
     }
@@ -290,62 +291,4 @@ fn inverses(program: &Program, places: &Places, violations: &mut Vec<Violation>)
             violations.push(Violation::InverseTooEarly(id, inverse.column));
         }
     }
-}
-
-/// Reductions are of the finished state: their stage is the last before the commit, or a pass has made by then what they
-/// read.
-fn reductions(program: &Program, places: &Places, violations: &mut Vec<Violation>) {
-    let wanted: BTreeSet<GroupId> = program.reductions.values().map(|reduction| reduction.group).collect();
-    for (tick, stages) in [("set-up", &program.schedule.setup), ("frame", &program.schedule.frame)] {
-        let mut found = Vec::new();
-        for (at, stage) in stages.iter().enumerate() {
-            for step in &stage.steps {
-                match program.steps[*step].work {
-                    Work::Reduce(group) => {
-                        found.push(group);
-                        if at + 2 != stages.len() {
-                            let what = "groups are aggregated right before the commit";
-                            violations.push(Violation::Stage { tick, stage: at, what });
-                        }
-                    }
-                    Work::Pass { reduces: true, .. } => {
-                        found.extend(program.steps[*step].domain.rows(program).map(|(group, _)| group));
-                        let what = problem_of_reducing(program, places, (at, *step));
-                        violations.extend(what.map(|what| Violation::Step(*step, what)));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        found.sort_unstable();
-        if !found.iter().eq(&wanted) {
-            let what = "each group with reductions is aggregated once";
-            violations.push(Violation::Stage { tick, stage: 0, what });
-        }
-    }
-}
-
-/// Whether the batches of a pass may aggregate their rows.
-fn problem_of_reducing(program: &Program, places: &Places, (at, step): (usize, StepId)) -> Option<&'static str> {
-    let Domain::Rows { group, batch_rows } = program.steps[step].domain else {
-        return Some("a pass that aggregates goes by rows");
-    };
-    if program.groups[group].rows_move() {
-        return Some("rows that a pass aggregates stay where they are");
-    }
-    if !holders_of(program, group).is_empty() {
-        return Some("names of rows that are just born are not aggregated");
-    }
-    if batch_rows % REDUCE_ROWS != 0 {
-        return Some("each batch of a pass that aggregates has whole blocks");
-    }
-    let made = |owner: SystemId| {
-        let place = places.systems.get(&owner).and_then(|all| all.first());
-        place.is_some_and(|place| place.0 < at || place.1 == step)
-    };
-    let own = program.reductions.values().filter(|reduction| reduction.group == group);
-    let mut owners = own
-        .flat_map(|reduction| program.bodies[reduction.body].columns())
-        .filter_map(|column| program.columns[column].owner);
-    (!owners.all(made)).then_some("a pass aggregates what is made later")
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{At, Op, Over};
+use crate::graph::Lane;
 use crate::id::{ColumnId, GroupId, Id, IndexId, MatchingId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
-    Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, Reduce, System, When, Work,
+    Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, System, When, Work,
 };
 use crate::raster::{Raster, Rim};
 use crate::space::{Edge, Space};
@@ -20,6 +21,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     let Program { groups, columns, indexes, inverses, systems, bodies, steps, data, .. } = program;
     let Program { reductions, signals, outputs, matchings, .. } = program;
     let mut check = Ids { violations };
+    let reduced: usize = reductions.values().map(|reduction| reduction.how.results()).sum();
     for (id, group) in groups.iter() {
         match group.origin {
             Origin::Blueprint(body) => check.id(bodies, body, id),
@@ -87,6 +89,18 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    for node in &outputs.graph {
+        for lane in &node.lanes {
+            let Lane::Computed(value) = lane else { continue };
+            match outputs.body.and_then(|body| bodies.get(body)) {
+                Some(body) => check.id(&body.ops, *value, "the graph"),
+                None => check.missing("the graph", value),
+            }
+        }
+        for from in node.from.iter().filter(|from| **from as usize >= outputs.graph.len()) {
+            check.missing("the graph", from);
+        }
+    }
     for (id, body) in bodies.iter() {
         for store in &body.stores {
             check.id(columns, store.column, id);
@@ -97,7 +111,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
             match typed.op {
                 Op::Read { column, .. } => check.id(columns, column, id),
                 Op::Signal(signal) => check.id(signals, signal, id),
-                Op::Reduced(reduction) => check.id(reductions, reduction, id),
+                Op::Reduced(it) => check.below(reduced, it, id),
                 Op::Data(column) => check.id(data, column, id),
                 Op::Loop(it) | Op::Result(it, _) | Op::Carried(it, _) | Op::Other(it) | Op::Delta(it, _) => {
                     check.id(&body.loops, it, id);
@@ -135,8 +149,8 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
                 check.side(program, *matching, phase.side().unwrap_or(0), id);
             }
             Work::Pass { systems: all, .. } => all.iter().for_each(|system| check.id(systems, *system, id)),
-            Work::Reduce(group) | Work::Edit(group, _) => check.id(groups, *group, id),
-            Work::Commit => {}
+            Work::Reduce(group) | Work::Tally(group, _) | Work::Edit(group, _) => check.id(groups, *group, id),
+            Work::Pick(_) | Work::Commit => {}
         }
         match step.domain {
             Domain::Rows { group, .. } => check.id(groups, group, id),
@@ -162,6 +176,16 @@ struct Ids<'a> {
 impl Ids<'_> {
     fn id<I: Id, T>(&mut self, table: &Table<I, T>, id: I, of: impl std::fmt::Debug) {
         if !table.contains(id) {
+            self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
+        }
+    }
+
+    fn missing(&mut self, of: &str, id: impl std::fmt::Debug) {
+        self.violations.push(Violation::Id { of: of.to_string(), id: format!("{id:?}") });
+    }
+
+    fn below(&mut self, count: usize, id: impl Id, of: impl std::fmt::Debug) {
+        if id.index() >= count {
             self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
         }
     }
@@ -464,15 +488,12 @@ fn outputs(program: &Program, violations: &mut Vec<Violation>) {
     if program.signals.values().any(|signal| signal.ty.lanes != 1) {
         violations.push(Violation::Outputs("a signal is a scalar"));
     }
-    for (id, reduction) in program.reductions.iter() {
-        let values = usize::from(reduction.how != Reduce::Count) + usize::from(reduction.filtered);
-        let body = &program.bodies[reduction.body];
-        let condition = body.results.last().map(|value| body.ops[*value].scalar);
-        if body.results.len() != values || (reduction.filtered && condition != Some(Scalar::Bool)) {
-            violations.push(Violation::Reduction(id, "its body gives something else than a value and a condition"));
-        }
-        if program.groups[reduction.group].derived() {
-            violations.push(Violation::Reduction(id, "rows of a derived group do not last to the end of a frame"));
-        }
+    let computed = outputs.graph.iter().flat_map(|node| &node.lanes).filter_map(|lane| match lane {
+        Lane::Computed(value) => Some(*value),
+        Lane::Known(_) | Lane::Nowhere => None,
+    });
+    let loops = || outputs.body.iter().flat_map(|body| program.bodies[*body].loops.values());
+    if computed.into_iter().any(|value| loops().any(|it| it.at <= value && value < it.end)) {
+        violations.push(Violation::Outputs("a node of the graph within a loop"));
     }
 }

@@ -20,6 +20,7 @@ use crate::verify::{Violation, verify};
 mod far;
 mod loops;
 mod rasters;
+mod statistics;
 
 const ROWS: u32 = 1000;
 const X: ColumnId = ColumnId(0);
@@ -130,6 +131,7 @@ pub(crate) fn sound() -> Program {
         seed: 1,
         frames: 10,
         dt: 0.1,
+        cycle: 0,
         space: Space { edge: Edge::Torus, dimensions: 2, lo: [0.0; 3], hi: [1.0, 1.0, 0.0] },
         params: Vec::new(),
         enums: Table::default(),

@@ -1,7 +1,7 @@
 //! Random bodies: every operation, every type, every kind of loop, loops in loops.
 
 use diptych_protocol::body::{Ask, At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Unary, Update};
-use diptych_protocol::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReductionId, SignalId, ValueId};
+use diptych_protocol::id::{ColumnId, DataId, GroupId, Id, IndexId, InverseId, LoopId, ReducedId, SignalId, ValueId};
 use diptych_protocol::program::{
     Column, Data, Group, Index, IndexKind, Inverse, Origin, Outputs, PROGRAM_VERSION, Program, Reduce, Reduction,
     Schedule, Signal, Span, When,
@@ -68,6 +68,7 @@ pub fn program(torus: bool) -> Program {
         seed: 1,
         frames: 10,
         dt: 0.1,
+        cycle: 0,
         space: Space { edge, dimensions: 2, lo: [0.0; 3], hi: [SIDE, SIDE, 0.0] },
         params: Vec::new(),
         enums: Table::default(),
@@ -216,7 +217,7 @@ impl Maker<'_> {
             (2, Scalar::U32) => Op::Row,
             (3, Scalar::U32) => Op::Frame,
             (2, Scalar::F64) => Op::Time,
-            (3, Scalar::F64) => Op::Reduced(ReductionId(0)),
+            (3, Scalar::F64) => Op::Reduced(ReducedId(0)),
             (2..6, _) => {
                 let at = if self.numbers.once_in(3) { At::Shift([1, -2, 0]) } else { At::Own };
                 Op::Read { column: ColumnId(4 + place), when, at }

@@ -97,7 +97,7 @@ fn places_are_those_of_the_text() {
     let at = |span: diptych_protocol::program::Span| &text[span.start as usize..span.end as usize];
     let ExprKind::Binary(_, place, left, right) = &constant.value.kind else { panic!() };
     assert_eq!((at(*place), at(left.span), at(right.span)), ("+", "fresh b.c", "sum(x in g within (1) : x)"));
-    let ExprKind::Fold(_, word, walk, _) = &right.kind else { panic!() };
+    let ExprKind::Fold(_, word, walk, ..) = &right.kind else { panic!() };
     assert_eq!((at(*word), at(walk.span)), ("sum", "x in g within (1)"));
 }
 

@@ -30,9 +30,10 @@ pub fn expr(e: &Expr) -> String {
             let lets: String = lets.iter().map(|s| statement(s) + "; ").collect();
             format!("{{{lets}{}}}", expr(value))
         }
-        ExprKind::Fold(fold, _, over, value) => {
+        ExprKind::Fold(fold, _, over, value, constants) => {
             let value = value.as_ref().map_or(String::new(), |value| format!(" : {}", expr(value)));
-            format!("<{} {}{value}>", fold.word(), walk(over))
+            let constants: String = constants.iter().map(|constant| format!(", {}", expr(constant))).collect();
+            format!("<{} {}{value}{constants}>", fold.word(), walk(over))
         }
         ExprKind::Pair(draw) => format!("(pair {})", expr(draw)),
         ExprKind::Spawn(it) => format!("({})", birth(it)),

@@ -3,7 +3,8 @@
 use super::{MASS, MOVE, PULL, ROWS, SUM, X, read, rows, sound as plain, system};
 use crate::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Update};
 use crate::id::{
-    BodyId, ColumnId, DataId, GroupId, IndexId, InverseId, LoopId, ReductionId, SignalId, StepId, SystemId, ValueId,
+    BodyId, ColumnId, DataId, GroupId, IndexId, InverseId, LoopId, ReducedId, ReductionId, SignalId, StepId, SystemId,
+    ValueId,
 };
 use crate::limits::{NEAREST_MAX, REDUCE_ROWS};
 use crate::program::{
@@ -87,7 +88,7 @@ pub(super) fn sound() -> Program {
     added.results = vec![mass, condition];
     p.bodies.push(added);
     let mut said = Body::default();
-    let sum = said.push(Scalar::F64, Op::Reduced(ALL));
+    let sum = said.push(Scalar::F64, Op::Reduced(ReducedId(0)));
     let holds = said.push(Scalar::Bool, Op::Compare(Compare::Eq, sum, sum));
     said.results = vec![sum, holds];
     p.bodies.push(said);
@@ -100,6 +101,7 @@ pub(super) fn sound() -> Program {
         ensures: vec![Ensure { text: String::new(), holds: SignalId(1), sides: None, span }],
         until: Some(SignalId(1)),
         records: vec![Record { path: "a".into(), every: 1, columns: vec![("sum".into(), SignalId(0))], span }],
+        graph: Vec::new(),
     };
     let batch_rows = p.inverse_shape(InverseId(0)).batch_rows;
     for (place, phase) in InversePhase::ALL.into_iter().enumerate() {
@@ -247,7 +249,7 @@ fn bodies_use_what_their_system_declares_and_what_is_there() {
     broken(|p| p.systems[ASKS].inverses.clear(), wrong);
     broken(|p| op(p, 2, Op::Read { column: PULL, when: When::Fresh, at: At::Own }), wrong);
     broken(|p| op(p, 2, far(MASS, When::Prev)), wrong);
-    broken(|p| op(p, 2, Op::Reduced(ALL)), wrong);
+    broken(|p| op(p, 2, Op::Reduced(ReducedId(0))), wrong);
     broken(|p| op(p, 2, Op::Signal(SignalId(0))), wrong);
     broken(|p| it(p, 1).over = Over::Group(GroupId(1)), wrong);
     // The other's column is one of the other's group, with the type it has there.

@@ -1,7 +1,10 @@
 //! Reductions, signals and outputs: a sound program with them, and each way to break it.
 
 use crate::body::{At, Body, Compare, Op};
-use crate::id::{BodyId, ColumnId, DataId, GroupId, IndexId, ReductionId, SignalId, StepId, SystemId, ValueId};
+use crate::graph::{Lane, Node, NodeKind};
+use crate::id::{
+    BodyId, ColumnId, DataId, GroupId, IndexId, ReducedId, ReductionId, SignalId, StepId, SystemId, ValueId,
+};
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
     Domain, Ensure, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step,
@@ -12,6 +15,7 @@ use crate::verify::{Violation, verify};
 
 const MASS: ColumnId = ColumnId(2);
 const HEAVY: ReductionId = ReductionId(0);
+const HEAVY_MEAN: ReducedId = ReducedId(0);
 const ALL: SignalId = SignalId(0);
 const HOLDS: SignalId = SignalId(1);
 const PASS: StepId = StepId(9);
@@ -30,7 +34,7 @@ fn with_outputs() -> Program {
     program.reductions.push(reduction(heavy, true, Reduce::Mean));
     program.reductions.push(reduction(nothing, false, Reduce::Count));
     let mut state = Body::default();
-    let mean = state.push(Scalar::F64, Op::Reduced(HEAVY));
+    let mean = state.push(Scalar::F64, Op::Reduced(HEAVY_MEAN));
     let holds = state.push(Scalar::Bool, Op::Compare(Compare::Eq, mean, mean));
     state.results = vec![mean, holds];
     let state = program.bodies.push(state);
@@ -46,6 +50,14 @@ fn with_outputs() -> Program {
         ensures: vec![ensure],
         until: Some(HOLDS),
         records: vec![record("a.csv"), record("b.csv")],
+        graph: vec![Node {
+            kind: NodeKind::Signal,
+            name: "mean".into(),
+            span: Span::default(),
+            ty: Type::scalar(Scalar::F64),
+            lanes: vec![Lane::Computed(ValueId(0))],
+            from: vec![0],
+        }],
     };
     for setup in [true, false] {
         let step = program.steps.push(Step {
@@ -89,7 +101,7 @@ fn ids_of_outputs_are_in_range() {
     broken(|p| p.outputs.ensures[0].sides = Some((ALL, SignalId(2))), id);
     broken(|p| p.outputs.records[1].columns[0].1 = SignalId(2), id);
     broken(|p| state(p).results[0] = ValueId(9), id);
-    broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReductionId(2)), id);
+    broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReducedId(2)), id);
     broken(|p| state(p).ops[ValueId(0)].op = Op::Data(DataId(0)), id);
 }
 
@@ -142,7 +154,7 @@ fn bodies_about_a_finished_state_read_that_state() {
     broken(
         |p| {
             let body = p.reductions[HEAVY].body;
-            p.bodies[body].ops[ValueId(0)].op = Op::Reduced(HEAVY);
+            p.bodies[body].ops[ValueId(0)].op = Op::Reduced(HEAVY_MEAN);
         },
         wrong,
     );
@@ -155,6 +167,17 @@ fn bodies_about_a_finished_state_read_that_state() {
         wrong,
     );
     broken(|p| state(p).ops[ValueId(0)].op = Op::Read { column: MASS, when: When::Prev, at: At::Own }, wrong);
+}
+
+#[test]
+fn the_graph_is_of_what_there_is() {
+    let id = |v: &Violation| matches!(v, Violation::Id { .. });
+    broken(|p| p.outputs.graph[0].lanes[0] = Lane::Computed(ValueId(99)), id);
+    broken(|p| p.outputs.graph[0].from[0] = 1, id);
+    let mut whole = with_outputs();
+    let hash = whole.hash();
+    whole.outputs.graph.clear();
+    assert_eq!(whole.hash(), hash, "it is for people");
 }
 
 #[test]
