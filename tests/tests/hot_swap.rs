@@ -200,6 +200,29 @@ fn optional_components_and_marks_go_on() {
     }
 }
 
+/// What signals remember goes on, and so does what a frame brought and took; what is new begins.
+#[test]
+fn what_signals_and_rows_remember_goes_on() {
+    let text = LIVES.to_string()
+        + "signal slow = lag(births, 5.0)\nsignal born = accumulate(births(cells))\nsignal lost = accumulate(ends(cells))\n\
+           signal high = latch(births > 600, births < 500)\n";
+    let first = program(&text, &[], 36);
+    let second = program(&(text + "signal later = accumulate(1.0)\n"), &[], 36);
+    let alone = run_with(&first, 1, BINARY, Options::default()).unwrap();
+    for chain in [&[(0, &second)][..], &[(1, &second)], &[(11, &second), (12, &first)], &[(20, &second)]] {
+        let outcome = swapped(&first, chain);
+        for name in ["slow", "born", "lost", "high"] {
+            assert_eq!(outcome.state.signal(name), alone.state.signal(name), "{name}");
+        }
+        let (frame, last) = chain[chain.len() - 1];
+        if last.hash() == second.hash() {
+            let all = run_with(&second, 1, BINARY, Options::default()).unwrap();
+            let [later, from_the_start] = [&outcome, &all].map(|of| of.state.signal("later").unwrap().as_f64());
+            assert_eq!(later, from_the_start - f64::from(frame));
+        }
+    }
+}
+
 #[test]
 fn deaths_of_old_and_new_workers_in_any_stage_change_nothing() {
     let flock = |factor: &str| shipped("churn.dip", &[("n", "3_000"), ("rate", factor)], 12);
@@ -295,8 +318,11 @@ fn a_program_that_cannot_be_gone_on_with_leaves_the_run_as_it_is() {
     std::fs::write(folder.path().join("old.csv"), "precious").unwrap();
     let blocked =
         program(&format!("{STEADY}record to \"new.csv\" {{ total }}\nrecord to \"old.csv\" {{ total }}\n"), &[], 4_000);
-    let huge =
-        program(&format!("{STEADY}component V = dvec3\ngroup huge[1_000_000_000] {{ V = dvec3(0) }}\n"), &[], 4_000);
+    let wide: String = (0..100).map(|at| format!("component V{at} = dvec3\n")).collect();
+    let values: Vec<String> = (0..100).map(|at| format!("V{at} = dvec3(0)")).collect();
+    // Some 2 TB.
+    let huge = format!("{STEADY}{wide}group huge[1_000_000_000] {{ {} }}\n", values.join(", "));
+    let huge = program(&huge, &[], 4_000);
     for workers in [0, 2] {
         for (edition_of, word) in [(&blocked, "old.csv exists"), (&huge, "bytes")] {
             let (send, receive) = channel();
