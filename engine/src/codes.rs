@@ -63,6 +63,8 @@ codes! {
     E0415 "an output that makes no sense"
     E0416 "a grid that cannot be made"
     E0417 "a match that cannot be made"
+    E0418 "something that remembers, where nothing can"
+    E0419 "a bus that makes no sense"
 
     E0501 "an incomplete system"
     E0502 "an unknown kernel"

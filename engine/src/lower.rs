@@ -10,10 +10,11 @@ mod matchings;
 mod optional;
 mod reductions;
 mod rules;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diptych_protocol::body::{Body, Op, Over, Store, with_asked};
+use diptych_protocol::body::{At, Body, Op, Over, Store, with_asked};
 use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
@@ -26,6 +27,7 @@ use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
 use crate::lower::optional::{Drafts, Gained};
 pub(crate) use crate::lower::rules::assigned;
+use crate::lower::states::Slot;
 use crate::types::{self, Model, Place};
 
 /// A checked scenario and where its components stand.
@@ -35,6 +37,8 @@ pub struct World<'a> {
     places: Columns,
     /// Of each signal of the model the first of its lanes.
     signals: Vec<u32>,
+    /// Of each state block of the whole model where it keeps something.
+    slots: Vec<Option<Slot>>,
 }
 
 impl World<'_> {
@@ -82,7 +86,8 @@ pub fn lower(
         next += u32::from(signal.value.ty.lanes);
         first
     });
-    let world = World { model, signals: lanes.collect(), places: Columns::new(model) };
+    let signals = lanes.collect();
+    let world = World { model, signals, slots: states::slots(model, next), places: Columns::new(model) };
     let mut bodies = Bodies::default();
     let groups = groups(&world, &mut bodies);
     let mut edits = Table::default();
@@ -255,6 +260,14 @@ fn lower_system(
             indexes.retain(|index| asked.contains(index));
             inverses.retain(|id| loops().any(|it| it.over == Over::Inverse(*id)));
             reads.retain(|read| used.contains(&(read.column, read.when == When::Fresh)));
+            let ops = || made.clone().flat_map(|body| body.ops.values());
+            for column in used.iter().map(|(column, _)| *column).filter(|it| world.places.drafts.is_published(*it)) {
+                let own = ops().all(
+                    |typed| !matches!(typed.op, Op::Read { column: read, at, .. } if read == column && at != At::Own),
+                );
+                let reach = if own { Reach::Own } else { Reach::Any };
+                reads.push(Read { column, when: When::Fresh, reach });
+            }
             let named = used.iter().map(|(column, _)| *column).filter(|column| world.places.names_entities(*column));
             reads.extend(named.map(|column| Read { column, when: When::Prev, reach: Reach::Any }));
             Code::Body(body)
@@ -297,6 +310,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
                 known[number] = lanes;
             }
         }
+        flattener.keep();
     });
     let ids = |signal: usize| -> Vec<SignalId> {
         let lanes = u32::from(model.signals[signal].value.ty.lanes);
@@ -311,6 +325,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
             span: signal.span,
         })
     });
+    let signals = signals.chain(states::signals(world));
     let ensures = model.ensures.iter().map(|ensure| Ensure {
         text: ensure.text.clone(),
         holds: ids(ensure.holds)[0],

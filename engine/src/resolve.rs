@@ -13,6 +13,7 @@ use diptych_protocol::types::Type;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
 pub use crate::resolve::blueprints::blueprints;
+pub use crate::resolve::constants::{called, signals_of};
 pub use crate::resolve::unions::{Instance, Union};
 use crate::syntax::ast::{self, Expr, Item};
 
@@ -33,7 +34,11 @@ pub enum Meaning {
     /// Of which enum, and which.
     Variant(usize, usize),
     Function(usize),
+    /// A quantity of the whole model.
     Signal(usize),
+    Field(usize),
+    /// A bus with a value a row.
+    RowBus(usize),
     Matching(usize),
 }
 
@@ -51,6 +56,8 @@ impl Meaning {
             Meaning::Variant(..) => "a variant of an enum",
             Meaning::Function(_) => "a function",
             Meaning::Signal(_) => "a signal",
+            Meaning::Field(_) => "a field",
+            Meaning::RowBus(_) => "a bus of rows",
             Meaning::Matching(_) => "a match",
         }
     }
@@ -99,6 +106,40 @@ impl<'a> Constant<'a> {
     }
 }
 
+/// A quantity of the whole model, by what makes it.
+#[derive(Clone, Copy, Debug)]
+pub enum Global<'a> {
+    /// A value; of an event whether it happens.
+    Signal(&'a ast::Signal),
+    /// What several publish.
+    Bus(&'a ast::Bus),
+}
+
+impl<'a> Global<'a> {
+    /// The name.
+    pub fn name(self) -> &'a ast::Name {
+        match self {
+            Global::Signal(signal) => &signal.name,
+            Global::Bus(bus) => &bus.name,
+        }
+    }
+
+    /// The expressions it is computed from.
+    pub fn parts(self) -> Vec<&'a Expr> {
+        match self {
+            Global::Signal(signal) => vec![&signal.value],
+            Global::Bus(bus) => bus_parts(bus),
+        }
+    }
+}
+
+/// The expressions that a bus is computed from.
+fn bus_parts(bus: &ast::Bus) -> Vec<&Expr> {
+    let publishers = bus.publishers.iter().flat_map(|it| [Some(&it.value), it.when.as_ref(), it.order.as_ref()]);
+    let adapters = bus.adapters.iter().flat_map(|adapter| &adapter.arguments);
+    publishers.flatten().chain(&bus.default).chain(adapters).collect()
+}
+
 /// The items by kind, in the order of the text, and what their names mean.
 #[derive(Default, Debug)]
 #[allow(missing_docs)]
@@ -111,7 +152,10 @@ pub struct Names<'a> {
     pub enums: Vec<&'a ast::Enum>,
     pub components: Vec<&'a ast::Component>,
     pub functions: Vec<&'a ast::Function>,
-    pub signals: Vec<&'a ast::Signal>,
+    pub signals: Vec<Global<'a>>,
+    pub fields: Vec<&'a ast::Field>,
+    /// Those with a value a row.
+    pub buses: Vec<&'a ast::Bus>,
     pub ensures: Vec<&'a ast::Ensure>,
     pub records: Vec<&'a ast::Record>,
     pub blueprints: Vec<&'a ast::Blueprint>,
@@ -286,8 +330,20 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
                 (&function.name, Meaning::Function(names.functions.len() - 1))
             }
             Item::Signal(signal) => {
-                names.signals.push(signal);
+                names.signals.push(Global::Signal(signal));
                 (&signal.name, Meaning::Signal(names.signals.len() - 1))
+            }
+            Item::Bus(bus) if bus.group.is_none() => {
+                names.signals.push(Global::Bus(bus));
+                (&bus.name, Meaning::Signal(names.signals.len() - 1))
+            }
+            Item::Bus(bus) => {
+                names.buses.push(bus);
+                (&bus.name, Meaning::RowBus(names.buses.len() - 1))
+            }
+            Item::Field(field) => {
+                names.fields.push(field);
+                (&field.name, Meaning::Field(names.fields.len() - 1))
             }
             Item::Enum(it) => {
                 variants(it, diagnostics);

@@ -4,6 +4,7 @@ pub mod ast;
 mod blueprints;
 mod expressions;
 mod folds;
+mod graph;
 mod groups;
 mod items;
 pub mod lexer;

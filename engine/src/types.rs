@@ -3,12 +3,14 @@
 
 mod assign;
 mod births;
+mod buses;
 mod calls;
 mod cells;
 mod changes;
 pub mod convert;
 pub mod expressions;
 mod far;
+mod fields;
 mod functions;
 mod groups;
 mod lints;
@@ -22,9 +24,11 @@ pub mod rasters;
 mod reads;
 mod reductions;
 mod references;
+mod row_buses;
 mod rows;
 pub mod rules;
 pub mod shapes;
+mod states;
 mod systems;
 pub mod typed;
 mod unions;
@@ -46,7 +50,9 @@ pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
+pub use crate::types::row_buses::Publication;
 use crate::types::rules::RuleBody;
+pub use crate::types::states::State;
 use crate::types::typed::Typed;
 
 /// A checked scenario. Groups, indexes and systems stand as in [`Names`].
@@ -62,6 +68,10 @@ pub struct Model<'a> {
     pub matchings: Vec<Matching>,
     pub systems: Vec<System<'a>>,
     pub reductions: Vec<Reduction>,
+    /// What state blocks remember.
+    pub states: Vec<State>,
+    /// What systems publish on buses of rows.
+    pub publications: Vec<Publication>,
     /// Each after those it needs.
     pub signals: Vec<Signal>,
     pub ensures: Vec<Ensure>,
@@ -332,6 +342,8 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
         checker.unused_unions();
+        checker.unused_fields();
+        checker.unread_buses();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }
     model

@@ -125,7 +125,8 @@ pub enum Op {
     Frame,
     /// [`Op::Frame`] times the time step (`f64`).
     Time,
-    /// A signal of the state that the frame starts from. Not at set-up.
+    /// A signal of the state that the frame starts from. In the body about a finished state that is its value of the state
+    /// before, 0 (false) where there is none: what a state block remembers. Not in blueprints.
     Signal(SignalId),
     /// A column's value. [`At::Row`] of a row that its group does not have gives 0 (false).
     Read {

@@ -28,15 +28,13 @@ pub struct Pick {
 }
 
 impl Batch<'_, '_> {
-    /// The signals of the state that the tick starts from, the bits of each in the low end; none at set-up.
+    /// The signals of the state that the tick starts from, the bits of each in the low end; at set-up, which starts from
+    /// nothing, all are 0.
     #[inline]
     pub fn signals(&self) -> &[u64] {
-        if self.tick == Tick::SETUP {
-            return &[];
-        }
         let place = self.track().layout.outputs.signals[((self.tick.0 - 1) & 1) as usize];
         // SAFETY: the panel of the tick before was written by that tick's commit, and is written again by the commit of
-        // the tick after this one.
+        // the tick after this one. What it holds before set-up is what a new segment has, zeros.
         unsafe { self.track().memory.read(place, 0..place.len) }
     }
 

@@ -63,7 +63,7 @@ impl FinishedBody {
             tick: batch.tick.0,
             frame,
             time: f64::from(frame) * batch.program().dt,
-            signals: &[],
+            signals: batch.signals(),
             reduced,
             space: batch.space(),
         };

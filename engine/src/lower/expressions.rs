@@ -39,6 +39,8 @@ pub struct Flattener<'a> {
     pub reached: Option<ValueId>,
     /// In the body of the outputs: the signals so far.
     pub signals: Option<Vec<Vec<ValueId>>>,
+    /// What state blocks have come to so far: the inputs, and what came out.
+    pub states: HashMap<(usize, Option<usize>), Vec<ValueId>>,
     /// How it knows who its rows are.
     pub names: Names,
 }
@@ -64,6 +66,7 @@ impl<'a> Flattener<'a> {
             open: Vec::new(),
             reached: None,
             signals: None,
+            states: HashMap::new(),
             names: Names::default(),
         }
     }
@@ -114,6 +117,11 @@ impl<'a> Flattener<'a> {
             Kind::Time => vec![self.push(Scalar::F64, Op::Time)],
             Kind::Signal(signal) => self.signal(*signal, typed.ty),
             Kind::Reduced(reduction, result) => vec![self.reduced(*reduction, *result)],
+            Kind::Published { publication, whether, whose } => self.published(*publication, *whether, whose),
+            Kind::State(state) => self.state(*state, None),
+            Kind::Input(state, input) => self.state(*state, Some(*input)),
+            Kind::Kept(state) => self.kept(*state, typed.ty),
+            Kind::Started(state) => self.started(*state),
             Kind::Data(data) => vec![self.push(scalar, Op::Data(DataId::new(*data as u32)))],
             Kind::Choose(at, all) => self.choose(at, all),
             Kind::Block(steps, value) => {

@@ -72,12 +72,15 @@ pub(super) struct Drafts {
     gains: BTreeMap<(usize, usize), GainDrafts>,
     /// Of each system and component that it removes: whether the row asks.
     losses: BTreeMap<(usize, usize), ColumnId>,
+    /// Of each publication: its value, and whether it is published.
+    published: Vec<(Vec<ColumnId>, ColumnId)>,
 }
 
 impl Drafts {
     /// Appends them, behind all other columns.
     pub fn new(model: &Model<'_>, gained: &[Gained], columns: &mut Table<ColumnId, Column>) -> Self {
-        let mut drafts = Drafts { made: BTreeMap::new(), gains: BTreeMap::new(), losses: BTreeMap::new() };
+        let mut drafts =
+            Drafts { made: BTreeMap::new(), gains: BTreeMap::new(), losses: BTreeMap::new(), published: Vec::new() };
         let mut draft = |group: usize, component: String, ty: Type, owner: usize| -> Vec<ColumnId> {
             let lanes = (0..ty.lanes).map(|lane| {
                 columns.push(Column {
@@ -116,7 +119,28 @@ impl Drafts {
                 drafts.losses.insert((number, loss.presence), draft(system.group, name, bool, number)[0]);
             }
         }
+        for publication in &model.publications {
+            let system = &model.systems[publication.system];
+            let bus = &publication.name;
+            let value = draft(system.group, format!("{bus} of {}", system.name), publication.ty, publication.system);
+            let name = format!("{} publishes {bus}", system.name);
+            let whether = draft(system.group, name, Type::scalar(Scalar::Bool), publication.system)[0];
+            drafts.published.push((value, whether));
+        }
         drafts
+    }
+
+    /// The columns of a publication: its value, or whether it is published.
+    pub fn published(&self, publication: usize, whether: bool) -> Vec<ColumnId> {
+        match (&self.published[publication], whether) {
+            ((_, whether), true) => vec![*whether],
+            ((value, _), false) => value.clone(),
+        }
+    }
+
+    /// Whether a column is one of a publication.
+    pub fn is_published(&self, column: ColumnId) -> bool {
+        self.published.iter().any(|(value, whether)| value.contains(&column) || *whether == column)
     }
 }
 
@@ -140,6 +164,9 @@ impl Columns {
             let GainDrafts { asked, values } = &self.drafts.gains[&(number, gain.presence)];
             written.push(*asked);
             written.extend(values.iter().flatten());
+        }
+        for (publication, _) in &rule.published {
+            written.extend([false, true].iter().flat_map(|whether| self.drafts.published(*publication, *whether)));
         }
         written.extend(rule.losses.iter().map(|loss| self.drafts.losses[&(number, loss.presence)]));
         written
@@ -187,7 +214,7 @@ impl Flattener<'_> {
         }
     }
 
-    /// Stores which components a rule asks to be added and removed.
+    /// Stores what a rule publishes, and which components it asks to be added and removed.
     pub(super) fn asked(&mut self, number: usize, rule: &RuleBody) {
         let Some(world) = self.world else { return };
         let drafts = &world.places.drafts;
@@ -196,6 +223,11 @@ impl Flattener<'_> {
             let values = this.locals.get(&local).cloned().unwrap_or_default();
             columns.iter().zip(values).for_each(|(&column, value)| this.builder.store(Store { column, value, span }));
         };
+        for (publication, locals) in &rule.published {
+            for (whether, local) in [false, true].into_iter().zip(locals) {
+                store(self, &drafts.published(*publication, whether), *local);
+            }
+        }
         for gain in &rule.gains {
             let GainDrafts { asked, values } = &drafts.gains[&(number, gain.presence)];
             store(self, &[*asked], gain.asked);

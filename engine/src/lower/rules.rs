@@ -206,39 +206,49 @@ impl Flattener<'_> {
         self.builder.both(Some(sound), Some(near))
     }
 
+    /// Whose value is read, of a row of this group; of a reference also whether it is to a row. Nothing where it cannot be.
+    fn at(&mut self, group: usize, whose: &Whose) -> Option<(At, Option<ValueId>)> {
+        let world = self.world?;
+        Some(match whose {
+            Whose::Own => (At::Own, None),
+            Whose::Shift([0, 0, 0]) => (At::Own, None),
+            Whose::Shift(offset) => (At::Shift(*offset), None),
+            Whose::Other(turn) => match self.shifts.get(turn) {
+                Some((_, offset)) => (At::Shift(*offset), None),
+                None => (At::Other(self.turns[turn]), None),
+            },
+            Whose::Of(reference) => {
+                let (row, found) = match reference.kind {
+                    // A partner is known by its row.
+                    Kind::Partner { matching, side } => {
+                        let row = self.partner(matching, side)?;
+                        let rows = self.builder.constant(Value::U32(world.model.groups[group].rows));
+                        (row, self.compare(Compare::Lt, row, rows))
+                    }
+                    _ => {
+                        let lanes = self.lanes(reference);
+                        self.referred(&lanes, reference.ty)?
+                    }
+                };
+                (At::Row(row), Some(found))
+            }
+        })
+    }
+
+    /// What is published for some row in this frame, or whether something is.
+    pub(super) fn published(&mut self, publication: usize, whether: bool, whose: &Whose) -> Vec<ValueId> {
+        let Some(world) = self.world else { return Vec::new() };
+        let group = world.model.systems[world.model.publications[publication].system].group;
+        let Some((at, _)) = self.at(group, whose) else { return Vec::new() };
+        let columns = world.places.drafts.published(publication, whether);
+        let read = |column| self.push(world.places.columns[column].scalar, Op::Read { column, when: When::Fresh, at });
+        columns.into_iter().map(read).collect()
+    }
+
     /// The lanes of a component of some row.
     pub(super) fn read(&mut self, place: Place, when: When, whose: &Whose) -> Vec<ValueId> {
         let Some(world) = self.world else { return Vec::new() };
-        let mut there = None;
-        let at = match whose {
-            Whose::Own => At::Own,
-            Whose::Shift([0, 0, 0]) => At::Own,
-            Whose::Shift(offset) => At::Shift(*offset),
-            Whose::Other(turn) => match self.shifts.get(turn) {
-                Some((_, offset)) => At::Shift(*offset),
-                None => At::Other(self.turns[turn]),
-            },
-            Whose::Of(reference) => {
-                let found = match reference.kind {
-                    // A partner is known by its row.
-                    Kind::Partner { matching, side } => self.partner(matching, side).map(|row| {
-                        let rows = self.builder.constant(Value::U32(world.model.groups[place.group].rows));
-                        (row, self.compare(Compare::Lt, row, rows))
-                    }),
-                    _ => {
-                        let lanes = self.lanes(reference);
-                        self.referred(&lanes, reference.ty)
-                    }
-                };
-                match found {
-                    Some((row, found)) => {
-                        there = Some(found);
-                        At::Row(row)
-                    }
-                    None => return Vec::new(),
-                }
-            }
-        };
+        let Some((at, there)) = self.at(place.group, whose) else { return Vec::new() };
         let ty = world.model.groups[place.group].members[place.member].ty;
         // Of a finished state nothing is a draft any more.
         let columns = match self.names {

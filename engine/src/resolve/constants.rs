@@ -61,22 +61,53 @@ pub(super) fn order(names: &Names<'_>, diagnostics: &mut Diagnostics) -> Vec<usi
     order
 }
 
+/// What an expression calls that is no function of the scenario, also through those.
+pub fn called(names: &Names<'_>, expr: &Expr) -> Vec<String> {
+    let mut needs = Needs::default();
+    collect(names, expr, &mut needs);
+    needs.called
+}
+
+/// The signals that an expression names, also through the functions it calls.
+pub fn signals_of(names: &Names<'_>, expr: &Expr) -> Vec<usize> {
+    let mut needs = Needs::default();
+    collect(names, expr, &mut needs);
+    needs.signals
+}
+
 /// What an expression needs, also through the functions it calls.
 #[derive(Default)]
 struct Needs {
     constants: Vec<usize>,
+    signals: Vec<usize>,
     /// Functions looked into already.
     functions: Vec<usize>,
+    /// What is called beside them.
+    called: Vec<String>,
+}
+
+impl Needs {
+    /// What a function needs, if the name is that of one.
+    fn function(&mut self, names: &Names<'_>, name: &str) {
+        match names.meaning(name) {
+            Some(Meaning::Function(function)) if !self.functions.contains(&function) => {
+                self.functions.push(function);
+                collect(names, &names.functions[function].body, self);
+            }
+            Some(Meaning::Function(_)) => {}
+            _ => self.called.push(name.to_string()),
+        }
+    }
 }
 
 fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
     let mut all = |parts: &[&Expr]| parts.iter().for_each(|part| collect(names, part, needs));
     match &expr.kind {
-        ExprKind::Name(name) => {
-            if let Some(Meaning::Constant(constant)) = names.meaning(name) {
-                needs.constants.push(constant);
-            }
-        }
+        ExprKind::Name(name) => match names.meaning(name) {
+            Some(Meaning::Constant(constant)) => needs.constants.push(constant),
+            Some(Meaning::Signal(signal)) => needs.signals.push(signal),
+            _ => {}
+        },
         ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) | ExprKind::In(a, _) => {
             all(&[a])
         }
@@ -84,12 +115,12 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
         ExprKind::If(a, b, c) => all(&[a, b, c]),
         ExprKind::Call(name, arguments) => {
             arguments.iter().for_each(|argument| collect(names, argument, needs));
-            if let Some(Meaning::Function(function)) = names.meaning(&name.text)
-                && !needs.functions.contains(&function)
-            {
-                needs.functions.push(function);
-                collect(names, &names.functions[function].body, needs);
-            }
+            needs.function(names, &name.text);
+        }
+        ExprKind::Pipe(value, adapter) => {
+            collect(names, value, needs);
+            adapter.arguments.iter().for_each(|argument| collect(names, argument, needs));
+            needs.function(names, &adapter.name.text);
         }
         ExprKind::Array(elements) => elements.iter().for_each(|element| collect(names, element, needs)),
         ExprKind::Block(lets, value) => {
@@ -124,6 +155,9 @@ fn collect_step(names: &Names<'_>, step: &Stmt, needs: &mut Needs) {
         StmtKind::Despawn(row) => collect(names, row, needs),
         StmtKind::Add(member) => member.value.iter().for_each(|value| collect(names, value, needs)),
         StmtKind::Remove(_) => {}
+        StmtKind::Publish(publication) => {
+            publication.order.iter().chain([&publication.value]).for_each(|value| collect(names, value, needs));
+        }
         StmtKind::For { walk, body } => {
             collect_walk(names, walk, needs);
             body.iter().for_each(|step| collect_step(names, step, needs));

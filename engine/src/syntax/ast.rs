@@ -1,6 +1,10 @@
 //! The syntax tree: what was written, with its places; nothing is looked up yet.
 
+mod graph;
+
 use diptych_protocol::program::Span;
+
+pub use graph::{Adapter, Bus, Field, Publication, Publisher, Signal};
 
 /// A name where it was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +44,8 @@ pub enum Item {
     Match(Match),
     System(System),
     Signal(Signal),
+    Field(Field),
+    Bus(Bus),
     Ensure(Ensure),
     Record(Record),
 }
@@ -110,14 +116,6 @@ pub struct Function {
     pub result: TypeExpr,
     /// Usually an [`ExprKind::Block`].
     pub body: Expr,
-}
-
-/// `signal NAME = VALUE`
-#[derive(Clone, PartialEq, Debug)]
-#[allow(missing_docs)]
-pub struct Signal {
-    pub name: Name,
-    pub value: Expr,
 }
 
 /// `ensure "TEXT" CONDITION`
@@ -331,7 +329,7 @@ pub enum StmtKind {
     Let(Vec<Binding>),
     /// `A = x`, `a += x`, `A ?= x`.
     Assign { target: Expr, op: Assignment, place: Span, value: Expr },
-    /// `if c { ... } else if d { ... } else { ... }`
+    /// `if c { ... } else if d { ... } else { ... }`; also `on EVENT { ... }` and `every K { ... }`.
     If { condition: Expr, yes: Vec<Stmt>, no: Vec<Stmt> },
     /// `for x in WALK { ... }`
     For { walk: Walk, body: Vec<Stmt> },
@@ -343,6 +341,8 @@ pub enum StmtKind {
     Add(Member),
     /// `remove Component`
     Remove(Name),
+    /// `publish BUS = value`
+    Publish(Publication),
 }
 
 /// How a value is assigned.
@@ -465,7 +465,7 @@ pub enum ClauseKind {
     Lacking(Vec<Name>),
     /// `changed A, B`: rows of which one of them was assigned in the frame before.
     Changed(Vec<Name>),
-    /// `where c`: rows for which this is true.
+    /// `where c`: rows for which this is true. `on EVENT` is one, of the event's name, and `every K` of `frame % K == 0`.
     Where(Expr),
     /// `batch 512`
     Batch(Expr),
@@ -528,6 +528,8 @@ pub enum ExprKind {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `f(a, b)`
     Call(Name, Vec<Expr>),
+    /// `a |> f(b)`: what comes in, and the call that it is the first argument of.
+    Pipe(Box<Expr>, Box<Adapter>),
     /// `v.x`, `other.Mass`, `Body.at`: what it is, the types say.
     Lane(Box<Expr>, Name),
     /// `self`: the own row as a reference.

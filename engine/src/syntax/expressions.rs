@@ -4,7 +4,7 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Name, UnaryOp};
+use crate::syntax::ast::{Adapter, BinaryOp, Expr, ExprKind, Name, UnaryOp};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
 
@@ -33,9 +33,33 @@ fn operator(kind: Kind) -> Option<(BinaryOp, u8)> {
 }
 
 impl Parser<'_> {
-    /// An expression.
+    /// An expression, and the adapters that it goes through.
     pub(super) fn expr(&mut self) -> Option<Expr> {
+        let mut value = self.above(0)?;
+        while let Some(adapter) = self.adapter()? {
+            let depth = adapter.arguments.iter().map(|argument| argument.depth).max().unwrap_or(0).max(value.depth);
+            let span = self.since(value.span.start);
+            value = self.node(ExprKind::Pipe(Box::new(value), Box::new(adapter)), span, depth)?;
+        }
+        Some(value)
+    }
+
+    /// An expression that ends before an adapter.
+    pub(super) fn without_adapters(&mut self) -> Option<Expr> {
         self.above(0)
+    }
+
+    /// `|> f(a, b)`, if one is there.
+    #[expect(clippy::option_option, reason = "an error, nothing, or an adapter")]
+    pub(super) fn adapter(&mut self) -> Option<Option<Adapter>> {
+        if !self.eat(Kind::Pipe) {
+            return Some(None);
+        }
+        let name = self.name("a function, which what comes in is the first argument of")?;
+        let start = name.span.start;
+        self.expect(Kind::ParenOpen, "`(` and the other arguments, if there are any")?;
+        let (arguments, _) = self.values(Kind::ParenClose, "`,` or `)`")?;
+        Some(Some(Adapter { name, arguments, span: self.since(start) }))
     }
 
     /// An expression of operators that hold tighter than this.

@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 17] = [
+const ITEM_WORDS: [&str; 20] = [
     "param",
     "let",
     "run",
@@ -28,6 +28,9 @@ const ITEM_WORDS: [&str; 17] = [
     "match",
     "system",
     "signal",
+    "field",
+    "bus",
+    "event",
     "ensure",
     "record",
 ];
@@ -122,8 +125,11 @@ impl Parser<'_> {
             Kind::Signal => {
                 let name = self.name("a name for the signal")?;
                 self.expect(Kind::Assign, "`=` and a value")?;
-                Some(Item::Signal(Signal { name, value: self.expr()? }))
+                Some(Item::Signal(Signal { name, value: self.expr()?, event: false }))
             }
+            Kind::Field => self.field().map(Item::Field),
+            Kind::Event => self.event(),
+            Kind::Bus => self.bus().map(Item::Bus),
             Kind::Ensure => {
                 let text = self.quoted("in quotes what is to hold")?;
                 let condition = self.expr()?;

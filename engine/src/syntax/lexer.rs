@@ -184,8 +184,20 @@ pub enum Kind {
     Blueprint,
     #[token("union")]
     Union,
-    /// Words that the language will need.
-    #[regex("bus|event|field|on|state|when")]
+    #[token("bus")]
+    Bus,
+    #[token("event")]
+    Event,
+    #[token("field")]
+    Field,
+    #[token("on")]
+    On,
+    #[token("when")]
+    When,
+    #[token("|>")]
+    Pipe,
+    /// A word that the language will need.
+    #[token("state")]
     Reserved,
     /// After the last token.
     End,
@@ -239,6 +251,11 @@ impl Kind {
                 | Kind::Match
                 | Kind::Blueprint
                 | Kind::Union
+                | Kind::Bus
+                | Kind::Event
+                | Kind::Field
+                | Kind::On
+                | Kind::When
                 | Kind::Reserved
         )
     }

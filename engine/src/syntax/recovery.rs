@@ -20,6 +20,9 @@ impl Parser<'_> {
             | Kind::Match
             | Kind::System
             | Kind::Signal
+            | Kind::Bus
+            | Kind::Event
+            | Kind::Field
             | Kind::Ensure
             | Kind::Record
             | Kind::Scenario => true,

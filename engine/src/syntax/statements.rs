@@ -4,7 +4,7 @@ use diptych_protocol::program::Span;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::syntax::ast::{Assignment, BinaryOp, Binding, Birth, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{Assignment, BinaryOp, Binding, Birth, Expr, ExprKind, Publication, Stmt, StmtKind};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ENTRIES_MAX, Parser};
 
@@ -80,13 +80,15 @@ impl Parser<'_> {
                 self.made(StmtKind::Spawn(birth), self.since(start), depth)
             }
             Kind::Despawn => self.end(),
+            Kind::On | Kind::Every => self.occasion(),
+            Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "publish") => self.publication(),
             Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "add") => self.gain(),
             Kind::Name if self.ahead(1).kind == Kind::Name && self.is_word(0, "remove") => self.loss(),
             Kind::Name | Kind::This | Kind::Row | Kind::Fresh => self.assignment(),
             _ => {
                 let help = if self.at_line_start() { self.new_line_help() } else { None };
                 let help = help.unwrap_or_else(|| {
-                    "statements are `NAME = VALUE`, `let`, `if`, `for`, `spawn`, `despawn`, `add` and `remove`".into()
+                    "statements are `NAME = VALUE`, `let`, `if`, `for`, `on`, `every`, `publish`, `spawn`, `despawn`, `add` and `remove`".into()
                 });
                 let message = format!("expected a statement, found `{}`", self.shown());
                 self.tell(Diagnostic::error(codes::E0105, self.token().span, message).help(help));
@@ -247,6 +249,32 @@ impl Parser<'_> {
         let error =
             Diagnostic::error(codes::E0110, target.span, "this is a value, not a place that could be given one");
         self.tell(error.help(help));
+    }
+
+    /// `on EVENT { ... }`, `every K { ... }`
+    fn occasion(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.token().span.start;
+        let condition = match self.kind() {
+            Kind::Every => self.each()?,
+            _ => {
+                self.advance();
+                self.happening()?
+            }
+        };
+        let (yes, inner) = self.body(Place::Whole, "`{` and what to do then")?;
+        let depth = inner.max(condition.depth);
+        self.made(StmtKind::If { condition, yes, no: Vec::new() }, self.since(start), depth)
+    }
+
+    /// `publish BUS = value`
+    fn publication(&mut self) -> Option<Deep<Stmt>> {
+        let start = self.advance().span.start;
+        let bus = self.name("a bus")?;
+        let order = self.order()?;
+        self.expect(Kind::Assign, "`=` and a value")?;
+        let value = self.expr()?;
+        let depth = value.depth.max(order.as_ref().map_or(0, |order| order.depth));
+        self.made(StmtKind::Publish(Publication { bus, order, value }), self.since(start), depth)
     }
 
     fn made(&mut self, kind: StmtKind, span: Span, inner: u16) -> Option<Deep<Stmt>> {

@@ -8,9 +8,9 @@ use crate::syntax::parser::{ENTRIES_MAX, Parser};
 use crate::syntax::statements::Place;
 
 /// The words that begin a clause.
-const CLAUSES: [&str; 13] = [
-    "native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "batch", "spawns",
-    "despawns",
+const CLAUSES: [&str; 15] = [
+    "native", "for", "owns", "reads", "fresh", "index", "with", "without", "changed", "where", "on", "every", "batch",
+    "spawns", "despawns",
 ];
 
 impl Parser<'_> {
@@ -47,7 +47,7 @@ impl Parser<'_> {
     pub(super) fn at_clause(&self) -> bool {
         match self.kind() {
             Kind::Native | Kind::For | Kind::Owns | Kind::Reads | Kind::Fresh | Kind::Index | Kind::With => true,
-            Kind::Without => true,
+            Kind::Without | Kind::On | Kind::Every => true,
             _ => ["batch", "where", "changed", "spawns", "despawns"].iter().any(|word| self.is_word(0, word)),
         }
     }
@@ -101,6 +101,11 @@ impl Parser<'_> {
                 self.advance();
                 Some(ClauseKind::Lacking(self.components()?))
             }
+            Kind::On => {
+                self.advance();
+                Some(ClauseKind::Where(self.happening()?))
+            }
+            Kind::Every => Some(ClauseKind::Where(self.each()?)),
             Kind::Name if self.word() == "changed" => {
                 self.advance();
                 Some(ClauseKind::Changed(self.components()?))

@@ -16,12 +16,14 @@ use crate::table::Column;
 use crate::types::Model;
 use crate::types::changes::Asked;
 use crate::types::convert::{adapt, literal, mixed};
+use crate::types::fields::{FieldState, Subject};
 use crate::types::groups::FileInHand;
 use crate::types::outputs::SignalState;
 use crate::types::rasters::Raster;
 use crate::types::references::none_like;
 use crate::types::rules::{LocalInfo, Named, Rule, TurnInfo};
 use crate::types::shapes::Shape;
+use crate::types::states::{Later, Memory};
 use crate::types::typed::{Checked, Kind, Typed};
 
 /// A component of the blueprint being checked.
@@ -68,6 +70,24 @@ pub struct Checker<'a, 'd> {
     pub(super) asking: Option<Asked>,
     /// The signals, as far as they are checked.
     pub(super) signals: Vec<SignalState>,
+    /// Whose state blocks stand here, if any may.
+    pub(super) memory: Option<Memory>,
+    /// How many state blocks have which key.
+    pub(super) keys: BTreeMap<String, usize>,
+    /// The fields, as far as they are checked,
+    pub(super) fields: Vec<FieldState>,
+    /// those that are being checked,
+    pub(super) fields_open: Vec<usize>,
+    /// and which of them somebody reads.
+    pub(super) fields_read: Vec<bool>,
+    /// Which buses of rows somebody reads.
+    pub(super) buses_read: Vec<bool>,
+    /// How many fields are being read here, one within another.
+    pub(super) in_fields: usize,
+    /// The row that bare names of components mean, in a field of another row or a fresh one.
+    pub(super) subject: Option<Subject>,
+    /// Inputs of state blocks that are checked when all signals are known.
+    pub(super) later: Vec<Later>,
     /// All variables of all bodies.
     pub(super) locals: Vec<LocalInfo>,
     /// All loops of all bodies.
@@ -113,6 +133,15 @@ impl<'a, 'd> Checker<'a, 'd> {
             rule: None,
             asking: None,
             signals: vec![SignalState::New; names.signals.len()],
+            memory: None,
+            keys: BTreeMap::new(),
+            fields: vec![FieldState::New; names.fields.len()],
+            fields_open: Vec::new(),
+            fields_read: vec![false; names.fields.len()],
+            buses_read: vec![false; names.buses.len()],
+            in_fields: 0,
+            subject: None,
+            later: Vec::new(),
             locals: Vec::new(),
             turns: Vec::new(),
             scope: Vec::new(),
@@ -180,6 +209,10 @@ impl<'a, 'd> Checker<'a, 'd> {
             }
             ExprKind::If(condition, yes, no) => self.condition(condition, yes, no, expected),
             ExprKind::Call(name, arguments) => self.call(name, arguments, expr.span, expected),
+            ExprKind::Pipe(value, adapter) => {
+                let value = self.check(value, expected);
+                self.adapted(value, adapter, expr.span, expected)
+            }
         }
     }
 

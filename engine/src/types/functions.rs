@@ -12,6 +12,7 @@ use crate::syntax::ast::{Expr, ExprKind, Name};
 use crate::types::changes::Asked;
 use crate::types::convert::{adapt, coerce, literal, mixed, named_type};
 use crate::types::expressions::{Checker, join};
+use crate::types::states::BLOCKS;
 use crate::types::typed::{Checked, Draw, Function, Kind, Typed};
 
 /// What a name with arguments means.
@@ -119,9 +120,13 @@ impl Checker<'_, '_> {
             ("sample", _) => return self.sample(name, arguments, span),
             _ => {}
         }
+        if let Some((_, block, ..)) = BLOCKS.iter().find(|(known, ..)| *known == name.text) {
+            return self.state_block(*block, name, arguments, span);
+        }
         let Some(&(_, count, callee)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name.text) else {
             let functions = self.names.all(|meaning| matches!(meaning, Meaning::Function(_)));
-            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(functions).chain(OF_ROWS);
+            let blocks = BLOCKS.iter().map(|(known, ..)| *known);
+            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(blocks).chain(functions).chain(OF_ROWS);
             let hint = did_you_mean(&name.text, known.chain(["vec2", "vec3", "f32", "f64", "i32", "u32"]));
             let message = format!("there is no function `{}`", name.text);
             let error = Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint);
@@ -133,6 +138,13 @@ impl Checker<'_, '_> {
             && self.rule.as_ref().is_none_or(|rule| rule.system.is_none())
         {
             return self.outside(&format!("the draw `{}`", name.text), span);
+        }
+        if let Callee::Draw(_) = callee
+            && self.in_fields > 0
+        {
+            let error =
+                Diagnostic::error(codes::E0307, span, "a field has one value, whoever reads it: it does not draw");
+            return self.error(error.help("let a system draw, and keep it in a component"));
         }
         if let Callee::Draw(_) = callee
             && let Some(error) = self.no_draw(span)

@@ -5,10 +5,11 @@ use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::resolve::Meaning;
+use crate::resolve::{Global, Meaning};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
 use crate::types::expressions::Checker;
 use crate::types::rules::Rule;
+use crate::types::states::Memory;
 use crate::types::typed::{Checked, Typed};
 use crate::types::world::said_twice;
 use crate::types::{Ensure, Model, Record, Signal};
@@ -42,6 +43,7 @@ impl<'a> Checker<'a, '_> {
         for at in 0..names.signals.len() {
             self.signal_type(at);
         }
+        self.late_inputs();
         for ensure in &names.ensures {
             self.ensure(ensure);
         }
@@ -71,16 +73,20 @@ impl<'a> Checker<'a, '_> {
                     .collect();
                 ring.sort_unstable();
                 let from = ring.iter().position(|(_, it)| *it == at).unwrap_or(0);
-                let name = |it: usize| format!("`{}`", self.names.signals[it].name.text);
+                let name = |it: usize| format!("`{}`", self.names.signals[it].name().text);
                 let shown: Vec<String> = ring[from..].iter().map(|(_, it)| name(*it)).chain([name(at)]).collect();
                 let message = format!("signals need each other: {}", shown.join(" needs "));
-                let error = Diagnostic::error(codes::E0203, self.names.signals[at].name.span, message);
-                self.diagnostics.push(error.help("give one of them a value that needs none of the others"));
+                let error = Diagnostic::error(codes::E0203, self.names.signals[at].name().span, message);
+                self.diagnostics.push(
+                    error.help(
+                        "give one of them a value that needs none of the others, or what it was: `delay(x, 0.0)`",
+                    ),
+                );
                 return None;
             }
             SignalState::New if depth >= LEANING_MAX => {
                 let message = format!("more than {LEANING_MAX} signals lean on signals further down");
-                let error = Diagnostic::error(codes::E0106, self.names.signals[at].name.span, message);
+                let error = Diagnostic::error(codes::E0106, self.names.signals[at].name().span, message);
                 self.diagnostics.push(error.help("write them in the order in which they are computed"));
                 self.signals[at] = SignalState::Done(None);
                 return None;
@@ -88,40 +94,53 @@ impl<'a> Checker<'a, '_> {
             SignalState::New => {}
         }
         self.signals[at] = SignalState::Open(depth);
-        let signal = self.names.signals[at];
+        let global = self.names.signals[at];
+        let name = global.name();
         // It may be asked for from within a reduction or a function: it is a value of its own.
         let rule = self.rule.replace(Rule::default());
         let floor = self.floor.replace(self.scope.len());
-        let values = match self.check(&signal.value, None) {
-            Checked::Array(all) => Ok(all),
-            checked => Err(self.alone(checked, &signal.value, None)),
+        let inlining = std::mem::take(&mut self.inlining);
+        let memory = self.memory.replace(Memory { owner: name.text.clone(), rows: None });
+        let one = |value: Option<Typed>| value.map_or(Checked::Error, Checked::Typed);
+        let value = match global {
+            Global::Signal(signal) if signal.event => one(self.truth(&signal.value, "when an event happens")),
+            Global::Signal(signal) => match self.check(&signal.value, None) {
+                array @ Checked::Array(_) => array,
+                checked => one(self.alone(checked, &signal.value, None)),
+            },
+            Global::Bus(bus) => one(self.bus_of_model(bus)),
         };
+        self.memory = memory;
+        self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;
-        let (name, span) = (&signal.name.text, signal.name.span);
-        let ty = match values {
-            Ok(all) => {
-                let named = self.model.signals.iter().filter_map(|signal| signal.number).max();
-                let first = named.map_or(0, |most| most + 1).max(self.names.signals.len());
-                let numbers = first..first + all.len();
-                let ty = all.first().map(|value| value.ty);
-                let elements = all.into_iter().zip(numbers.clone()).enumerate();
-                self.model.signals.extend(elements.map(|(place, (value, number))| Signal {
-                    name: element(name, place),
-                    span,
-                    number: Some(number),
-                    value,
-                }));
-                ty.map(|ty| SignalType::Array(ty, numbers))
-            }
-            Err(value) => value.map(|value| {
-                let ty = value.ty;
-                self.model.signals.push(Signal { name: name.clone(), span, number: Some(at), value });
-                SignalType::One(ty)
-            }),
-        };
+        let ty = self.signal_of(at, name, value);
         self.signals[at] = SignalState::Done(ty.clone());
         ty
+    }
+
+    /// Keeps what a signal is; of an array an element after the other.
+    fn signal_of(&mut self, at: usize, name: &ast::Name, value: Checked) -> Option<SignalType> {
+        let signals = &mut self.model.signals;
+        let span = name.span;
+        let signal = |name: String, number, value| Signal { name, span, number: Some(number), value };
+        match value {
+            Checked::Typed(value) => {
+                let ty = value.ty;
+                signals.push(signal(name.text.clone(), at, value));
+                Some(SignalType::One(ty))
+            }
+            Checked::Array(all) => {
+                let ty = all.first()?.ty;
+                let known = signals.iter().filter_map(|signal| signal.number).max();
+                let first = known.map_or(0, |most| most + 1).max(self.names.signals.len());
+                let numbers = first..first + all.len();
+                let elements = all.into_iter().zip(numbers.clone()).enumerate();
+                signals.extend(elements.map(|(at, (value, number))| signal(element(&name.text, at), number, value)));
+                Some(SignalType::Array(ty, numbers))
+            }
+            _ => None,
+        }
     }
 
     /// A value of each state that has no name.

@@ -113,7 +113,8 @@ impl<'a> Checker<'a, '_> {
 
     /// The group whose rows a rule is about.
     pub(super) fn own_group(&self) -> Option<usize> {
-        self.rule.as_ref().filter(|_| self.floor.is_none()).and_then(|rule| rule.group)
+        let sees = self.floor.is_none() && self.subject.is_none();
+        self.rule.as_ref().filter(|_| sees).and_then(|rule| rule.group)
     }
 
     /// The group whose rows a blueprint makes.
@@ -138,6 +139,17 @@ impl<'a> Checker<'a, '_> {
         expected: Option<Scalar>,
     ) -> Checked {
         let meaning = self.names.meaning(name);
+        if let Some(subject) = self.subject.clone()
+            && matches!(meaning, Some(Meaning::Component(_)))
+        {
+            let name = ast::Name { text: name.to_string(), span };
+            let owned = self.model.groups[subject.group]
+                .members
+                .iter()
+                .any(|it| it.component == name.text && it.owner.is_some());
+            let fresh = fresh.or(subject.fresh.filter(|_| owned));
+            return self.component(subject.group, &name, span, segments, subject.whose, fresh);
+        }
         if let Some(own) = self.own_group()
             && matches!(meaning, Some(Meaning::Component(_)))
         {
@@ -169,6 +181,8 @@ impl<'a> Checker<'a, '_> {
             }
             (_, Some(Meaning::Enum(it))) => return self.variant_of(it, name, span, segments, fresh),
             (_, Some(Meaning::Signal(signal))) => self.signal(signal, span),
+            (_, Some(Meaning::Field(field))) => return self.field(field, span, segments, fresh),
+            (_, Some(Meaning::RowBus(bus))) => return self.row_bus(bus, span, segments, fresh),
             (_, Some(Meaning::Matching(matching))) => {
                 return self.partner(matching, name, span, segments, fresh);
             }
@@ -447,7 +461,14 @@ impl<'a> Checker<'a, '_> {
         {
             return self.answer(asked, group, name, whose, fresh);
         }
-        if !self.model.groups[group].members.iter().any(|m| m.component == name.text) {
+        let known = self.model.groups[group].members.iter().any(|m| m.component == name.text);
+        if let (Some(Meaning::Field(field)), false) = (self.names.meaning(&name.text), known) {
+            return self.field_of(field, group, span, segments, whose, fresh);
+        }
+        if let (Some(Meaning::RowBus(bus)), false) = (self.names.meaning(&name.text), known) {
+            return self.row_bus_of(bus, group, span, segments, whose, fresh);
+        }
+        if !known {
             return self.no_component(group, name);
         }
         let Some(mut shape) = self.shapes.get(&name.text).cloned() else { return Checked::Error };

@@ -67,6 +67,9 @@ pub(super) struct Rule {
     pub matchings: Vec<usize>,
     /// Of each owned member whether it was assigned.
     pub marks: BTreeMap<usize, Local>,
+    /// Of each publication of the system its value and whether it is made, and where it may have been made.
+    pub published: BTreeMap<usize, [Local; 2]>,
+    pub publishing: BTreeMap<usize, Span>,
     /// The components that are added and removed.
     pub gains: Vec<Gain>,
     pub losses: Vec<Loss>,
@@ -100,6 +103,8 @@ pub struct RuleBody {
     pub stores: Vec<(Place, Local, Span)>,
     /// Of each owned member whether it was assigned.
     pub marks: Vec<(Place, Local)>,
+    /// What is published, by the places of the publications: the values, and whether they are.
+    pub published: Vec<(usize, [Local; 2])>,
     /// The components that are added,
     pub gains: Vec<Gain>,
     /// and those that are removed.
@@ -140,6 +145,7 @@ impl<'a> Checker<'a, '_> {
                 rule.marks.insert(place.member, mark);
             });
         }
+        self.begin_publications(at);
         self.draws = 0;
         self.calls = 0;
         self.readings = 0;
@@ -176,8 +182,9 @@ impl<'a> Checker<'a, '_> {
         system.inverses = rule.inverses;
         system.matchings = rule.matchings;
         let marks = rule.marks.into_iter().map(|(member, local)| (Place { group, member }, local)).collect();
+        let published = rule.published.into_iter().collect();
         let (gains, losses, edits) = (rule.gains, rule.losses, rule.edits);
-        system.body = Some(RuleBody { steps, stores, marks, gains, losses, edits, only });
+        system.body = Some(RuleBody { steps, stores, marks, published, gains, losses, edits, only });
         std::mem::swap(&mut self.model, model);
     }
 
@@ -217,18 +224,24 @@ impl<'a> Checker<'a, '_> {
             }
             StmtKind::If { condition, yes, no } => {
                 let condition = self.truth(condition, "a condition");
-                let before = self.rule.as_ref().map(|rule| rule.assigned.clone());
+                let before = self.rule.as_ref().map(|rule| (rule.assigned.clone(), rule.publishing.clone()));
                 let (mut a, mut b) = (Vec::new(), Vec::new());
                 self.statements(yes, &mut a);
                 // The other way starts from the same; afterwards either may have been taken.
-                let then = match (&mut self.rule, before) {
-                    (Some(rule), Some(before)) => std::mem::replace(&mut rule.assigned, before),
-                    _ => BTreeMap::new(),
+                let (then, told) = match (&mut self.rule, before) {
+                    (Some(rule), Some((assigned, publishing))) => (
+                        std::mem::replace(&mut rule.assigned, assigned),
+                        std::mem::replace(&mut rule.publishing, publishing),
+                    ),
+                    _ => Default::default(),
                 };
                 self.statements(no, &mut b);
                 if let Some(rule) = &mut self.rule {
                     then.into_iter().for_each(|(lane, span)| {
                         rule.assigned.entry(lane).or_insert(span);
+                    });
+                    told.into_iter().for_each(|(publication, span)| {
+                        rule.publishing.entry(publication).or_insert(span);
                     });
                 }
                 if let Some(condition) = condition {
@@ -241,6 +254,7 @@ impl<'a> Checker<'a, '_> {
             StmtKind::Despawn(row) => self.despawn(row, steps),
             StmtKind::Add(member) => self.gain(member, stmt.span, steps),
             StmtKind::Remove(component) => self.loss(component, stmt.span, steps),
+            StmtKind::Publish(publication) => self.publish(publication, stmt.span, steps),
             StmtKind::For { walk, body } => self.each_walk(walk, |checker, written| {
                 let mut turns = Vec::new();
                 match checker.open_walk(written) {

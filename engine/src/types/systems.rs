@@ -41,6 +41,8 @@ impl<'a> Checker<'a, '_> {
             });
             self.end_system(at, before, &mut readings);
         }
+        self.publications(&groups, model);
+        self.all_fields(model);
         for (at, system) in names.systems.iter().enumerate() {
             let before = self.begin_system(at);
             let mut constants: Vec<&ast::Setting> = Vec::new();
@@ -232,8 +234,9 @@ impl<'a> Checker<'a, '_> {
                 let error = Diagnostic::error(codes::E0504, span, message)
                     .here(format!("owned by `{name}`"))
                     .label(first_span, format!("owned by `{other}`"));
+                let group = model.groups[place.group].name;
                 self.diagnostics.push(error.help(format!(
-                    "merge the two systems, or let one own a component of its own that the other reads: `fresh ...`, and then owns `{component}` alone"
+                    "merge the two systems, or let one own a component of its own that the other reads: `fresh ...`, and then owns `{component}` alone; or let both publish on a bus, `bus {component}Change for {group}: ... = sum`, that one system reads"
                 )));
             }
         }
@@ -387,10 +390,11 @@ impl<'a> Checker<'a, '_> {
     }
 }
 
-/// Whether statements ask for births or ends, or give and take components.
+/// Whether statements ask for births or ends, give and take components, or publish.
 fn edits(body: &[ast::Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
         ast::StmtKind::Spawn(_) | ast::StmtKind::Despawn(_) | ast::StmtKind::Add(_) | ast::StmtKind::Remove(_) => true,
+        ast::StmtKind::Publish(_) => true,
         ast::StmtKind::If { yes, no, .. } => edits(yes) || edits(no),
         ast::StmtKind::For { body, .. } => edits(body),
         ast::StmtKind::Let(bindings) => bindings.iter().any(|it| matches!(it.value.kind, ast::ExprKind::Spawn(_))),

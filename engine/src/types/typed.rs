@@ -205,6 +205,19 @@ pub enum Kind {
     Signal(usize),
     /// What a reduction of the finished state comes to: its place, and which of its results.
     Reduced(usize, u16),
+    /// What a publication gives of some row in this frame; or `whether` it does.
+    Published {
+        publication: usize,
+        whether: bool,
+        whose: Whose,
+    },
+    /// What a state block gives, by its place.
+    State(usize),
+    /// One of the inputs of a state block, within its equations.
+    Input(usize, usize),
+    /// What a state block of the whole model kept in the state before, and whether there was one; within its equations.
+    Kept(usize),
+    Started(usize),
     /// A column of the file that the group is made from.
     Data(usize),
     /// One of several, by a number; the ends stand for what is beyond them.
@@ -361,7 +374,7 @@ impl Typed {
                 a.visit(f)
             }
             Kind::Centre { cell, .. } => cell.visit(f),
-            Kind::Read { whose: Whose::Of(of), .. } => of.visit(f),
+            Kind::Read { whose: Whose::Of(of), .. } | Kind::Published { whose: Whose::Of(of), .. } => of.visit(f),
             Kind::Vector(all) | Kind::Call(_, all) | Kind::Draw { arguments: all, .. } => {
                 all.iter_mut().for_each(|it| it.visit(f));
             }
@@ -390,6 +403,11 @@ impl Typed {
             | Kind::Time
             | Kind::Signal(_)
             | Kind::Reduced(..)
+            | Kind::Published { .. }
+            | Kind::State(_)
+            | Kind::Input(..)
+            | Kind::Kept(_)
+            | Kind::Started(_)
             | Kind::Data(_) => {}
         }
         f(self);

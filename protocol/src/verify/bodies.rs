@@ -152,7 +152,7 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 made.is_some_and(|group| group.first_rows() <= program.data[data].rows)
             }
             (Op::Data(_), _) => false,
-            (Op::Signal(_), User::System(_) | User::Ranked(_)) => true,
+            (Op::Signal(_), User::System(_) | User::Ranked(_) | User::State) => true,
             (Op::Signal(_), _) => false,
             (Op::Reduced(_), user) => matches!(user, User::State),
             (Op::Row | Op::Draw { .. }, User::State) => false,

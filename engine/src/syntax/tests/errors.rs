@@ -179,7 +179,23 @@ fn items_say_what_they_miss() {
         ("system s for g { self = 1 }", "E0110 this is a value, not a place that could be given one"),
         ("system s for g { row = 1 }", "E0110 this is a value, not a place that could be given one"),
         ("system s for g { let a = 1 < 2 < 3 }", "E0107 comparisons do not chain"),
-        ("bus g", "E0105 `bus` is reserved: this version of the language has no such item"),
+        ("state g", "E0105 `state` is reserved: this version of the language has no such item"),
+        ("bus g", "E0105 expected `:` and a type, found the end of the text"),
+        ("bus g: f32 = 3", "E0105 expected `sum`, `mean`, `min`, `max`, `product` or `last`, found `3`"),
+        ("bus g: f32 = sum { a }", "E0105 expected `publish` and a value, found `a`"),
+        ("bus g: f32 = sum |> 3", "E0105 expected a function, which what comes in is the first argument of, found `3`"),
+        (
+            "event e",
+            "E0105 expected `when` and a condition, or `every` and a number of frames, found the end of the text",
+        ),
+        ("event e for g every 3", "E0105 expected `when` and a condition, found `every`"),
+        ("field f = 3", "E0105 expected `for` and a group, found `=`"),
+        (
+            "signal s = 3 |> f",
+            "E0105 expected `(` and the other arguments, if there are any, found the end of the text",
+        ),
+        ("system s for g { on 3 { } }", "E0105 expected an event, found `3`"),
+        ("system s for g { publish A 3 }", "E0105 expected `=` and a value, found `3`"),
         ("recrod to \"a\" { b }", "E0105 expected an item, found `recrod`"),
     ] {
         assert_eq!(errors(&format!("scenario x\n{text}")), [format!("2 {expected}")], "{text}");

@@ -17,6 +17,9 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Binary(op, _, a, b) => format!("({} {} {})", expr(a), op.symbol(), expr(b)),
         ExprKind::If(c, yes, no) => format!("(if {} {} else {})", expr(c), expr(yes), expr(no)),
         ExprKind::Call(name, arguments) => format!("{}({})", name.text, all(arguments)),
+        ExprKind::Pipe(value, adapter) => {
+            format!("({} |> {}({}))", expr(value), adapter.name.text, all(&adapter.arguments))
+        }
         ExprKind::Lane(inner, lane) => format!("{}.{}", expr(inner), lane.text),
         ExprKind::This => "self".into(),
         ExprKind::In(row, group) => format!("({} in {})", expr(row), group.text),
@@ -111,5 +114,9 @@ pub fn statement(s: &Stmt) -> String {
             format!("add {}{value}", member.component.text)
         }
         StmtKind::Remove(component) => format!("remove {}", component.text),
+        StmtKind::Publish(it) => {
+            let order = it.order.as_ref().map_or(String::new(), |order| format!(" order {}", expr(order)));
+            format!("publish {}{order} = {}", it.bus.text, expr(&it.value))
+        }
     }
 }

@@ -149,7 +149,14 @@ fn bodies_about_a_finished_state_read_that_state() {
         },
         wrong,
     );
-    broken(|p| state(p).ops[ValueId(0)].op = Op::Signal(ALL), wrong);
+    // What signals were in the state before is for the body of the outputs alone.
+    broken(
+        |p| {
+            let body = p.reductions[HEAVY].body;
+            p.bodies[body].ops[ValueId(0)].op = Op::Signal(ALL);
+        },
+        wrong,
+    );
     broken(|p| state(p).ops[ValueId(0)].op = Op::Read { column: MASS, when: When::Prev, at: At::Own }, wrong);
 }
 
