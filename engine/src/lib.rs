@@ -25,6 +25,7 @@ mod stale;
 pub mod syntax;
 pub mod table;
 pub mod types;
+mod why;
 
 pub use app::App;
 pub use cli::main;

@@ -1,11 +1,13 @@
 //! Lowering: a checked scenario to the program's tables. No side effects, no mistakes left to tell.
 
+mod adapters;
 mod births;
 pub mod builder;
 mod cells;
 mod conditions;
 pub mod expressions;
 mod geometry;
+mod graph;
 mod matchings;
 mod optional;
 mod reductions;
@@ -15,6 +17,7 @@ mod states;
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::{At, Body, Op, Over, Store, with_asked};
+use diptych_protocol::graph::{Node, NodeKind};
 use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
@@ -25,6 +28,7 @@ use diptych_protocol::types::Type;
 
 use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
+use crate::lower::graph::Key;
 use crate::lower::optional::{Drafts, Gained};
 pub(crate) use crate::lower::rules::assigned;
 use crate::lower::states::Slot;
@@ -70,6 +74,18 @@ impl Bodies {
         fill(&mut flattener);
         self.sites = flattener.sites;
         flattener.builder.finish(&mut self.bodies)
+    }
+}
+
+impl Bodies {
+    /// Makes the body of the outputs, and the graph of what it computes.
+    fn make_drawn<'a>(&mut self, world: &'a World<'a>, fill: impl FnOnce(&mut Flattener<'a>)) -> (BodyId, Vec<Node>) {
+        let mut flattener = Flattener::new(Some(world), 0, String::new());
+        fill(&mut flattener);
+        let Flattener { builder, graph, .. } = flattener;
+        let mut nodes = Vec::new();
+        let body = builder.finish_and_find(&mut self.bodies, |builder, new| nodes = graph.found(builder, new));
+        (body, nodes)
     }
 }
 
@@ -135,6 +151,7 @@ pub fn lower(
         seed: model.run.seed,
         frames: model.run.frames,
         dt: model.run.dt,
+        cycle: model.run.cycle,
         space: model.space,
         params: model.params.clone(),
         enums,
@@ -301,10 +318,16 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         return (Table::default(), Outputs::default());
     }
     let named = model.signals.iter().filter_map(|signal| signal.number).max().map_or(0, |most| most + 1);
-    let body = bodies.make(world, 0, String::new(), |flattener| {
+    let (body, graph) = bodies.make_drawn(world, |flattener| {
         flattener.signals = Some(vec![Vec::new(); named]);
-        for signal in &model.signals {
-            let lanes = flattener.lanes(&signal.value);
+        for (at, signal) in model.signals.iter().enumerate() {
+            let (kind, key) = match (signal.bus, signal.number) {
+                (true, Some(number)) => (NodeKind::Bus, Key::Signal(number)),
+                (_, Some(number)) => (NodeKind::Signal, Key::Signal(number)),
+                (_, None) => (NodeKind::Signal, Key::Nameless(at)),
+            };
+            let (name, ty) = (signal.name.clone(), signal.value.ty);
+            let lanes = flattener.drawn(key, kind, name, signal.span, ty, |this| this.lanes(&signal.value));
             lanes.iter().for_each(|lane| flattener.builder.result(*lane));
             if let (Some(number), Some(known)) = (signal.number, &mut flattener.signals) {
                 known[number] = lanes;
@@ -348,6 +371,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         ensures: ensures.collect(),
         until: model.until.map(|until| ids(until)[0]),
         records: records.collect(),
+        graph,
     };
     (signals.collect(), outputs)
 }

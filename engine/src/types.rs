@@ -30,6 +30,7 @@ pub mod rules;
 pub mod shapes;
 mod states;
 mod systems;
+mod time;
 pub mod typed;
 mod unions;
 mod walks;
@@ -145,6 +146,8 @@ pub struct Signal {
     pub span: Span,
     /// Its place among the named ones, if it has a name.
     pub number: Option<usize>,
+    /// Whether it is a bus.
+    pub bus: bool,
     pub value: Typed,
 }
 
@@ -176,6 +179,8 @@ pub struct Record {
 pub struct Run {
     pub frames: u32,
     pub dt: f64,
+    /// Frames after which time begins again; 0: never.
+    pub cycle: u32,
     pub seed: u64,
     /// Nothing: as many as there are cores.
     pub workers: Option<u16>,

@@ -123,7 +123,7 @@ pub enum Op {
     /// The number of the state that the frame starts from (`u32`): 0 in the first frame, and at set-up. In a body
     /// about a finished state, that state's number.
     Frame,
-    /// [`Op::Frame`] times the time step (`f64`).
+    /// The [time](crate::program::Program::time) of [`Op::Frame`] (`f64`).
     Time,
     /// A signal of the state that the frame starts from. In the body about a finished state that is its value of the state
     /// before, 0 (false) where there is none: what a state block remembers. Not in blueprints.

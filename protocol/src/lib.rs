@@ -14,6 +14,7 @@ pub mod digest;
 pub mod edit_view;
 pub mod edits;
 pub mod eval;
+pub mod graph;
 pub mod grid;
 pub mod grid_view;
 pub mod header;

@@ -27,6 +27,8 @@ pub struct OutputPlaces {
     pub selections: Table<ReductionId, Option<SelectionPlaces>>,
     /// The signals of even and of odd ticks, the bits of each in the low end.
     pub signals: [Place<u64>; 2],
+    /// What each reduction of the last finished state came to, the bits of an `f64`. For people alone.
+    pub reduced: Words<u64>,
     /// Of each ensure, the first tick that it failed in; 0 if none.
     pub failed: Words<u32>,
     /// The ring's slots; none if nothing is recorded.
@@ -66,6 +68,7 @@ impl OutputPlaces {
                 .collect(),
             selections: program.reductions.ids().map(|id| SelectionPlaces::new(program, id, arena)).collect(),
             signals: [arena.place(signals), arena.place(signals)],
+            reduced: arena.words(program.reductions.len()),
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
+use crate::graph::Node;
 use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
@@ -36,6 +37,8 @@ pub struct Program {
     pub frames: u32,
     /// The time step.
     pub dt: f64,
+    /// Frames after which time begins again; 0: it never does.
+    pub cycle: u32,
     /// The space of the positions.
     pub space: Space,
     /// The parameters with the values of this run, in the scenario's order.
@@ -344,6 +347,8 @@ pub struct Outputs {
     pub until: Option<SignalId>,
     /// What is written to files.
     pub records: Vec<Record>,
+    /// What the signals are made of. Debug metadata: no part of the program's hash.
+    pub graph: Vec<Node>,
 }
 
 /// What must hold in each state.
@@ -460,6 +465,12 @@ pub struct Span {
 }
 
 impl Program {
+    /// The time of a state, by its number: that times the time step; where time is cyclic, the number within the cycle.
+    #[inline]
+    pub fn time(&self, state: u32) -> f64 {
+        f64::from(state.checked_rem(self.cycle).unwrap_or(state)) * self.dt
+    }
+
     /// The column of a group's component lane.
     pub fn column(&self, group: GroupId, component: &str, lane: u8) -> Option<ColumnId> {
         self.columns
@@ -591,6 +602,7 @@ impl Program {
         for (_, signal) in bare.signals.iter_mut() {
             signal.span = Span::default();
         }
+        bare.outputs.graph = Vec::new();
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
         xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())

@@ -201,6 +201,16 @@ impl Batch<'_, '_> {
         }
     }
 
+    /// Keeps what the reductions of the state that this commit finishes came to, for those who ask why.
+    ///
+    /// # Panics
+    /// If the batch is not the commit's.
+    pub fn set_reduced(&self, results: &[f64]) {
+        assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch keeps reductions");
+        let words: &[AtomicU64] = self.track().memory.words(self.track().layout.outputs.reduced);
+        words.iter().zip(results).for_each(|(word, result)| word.store(result.to_bits(), Ordering::Relaxed));
+    }
+
     /// Ends the run with the state that this commit finishes; of an ensure that failed, says which.
     ///
     /// # Panics
@@ -234,13 +244,29 @@ impl Track<'_> {
         (tick != 0).then(|| state_of(Tick(tick)))
     }
 
+    /// What the reductions of the last state came to, by their ids.
+    pub fn last_reduced(&self) -> Vec<f64> {
+        let words: &[AtomicU64] = self.memory.words(self.layout.outputs.reduced);
+        words.iter().map(|word| f64::from_bits(word.load(Ordering::Relaxed))).collect()
+    }
+
     /// The signals of the state whose record the track holds: once nobody runs any more.
     ///
     /// # Panics
     /// If workers have not been told to leave: the panel could be written meanwhile.
     pub fn last_signals(&self) -> &[u64] {
+        self.signals_of(self.record().tick)
+    }
+
+    /// The signals of the state before that, which its own were made of; zeros if there is none. As
+    /// [`Self::last_signals`].
+    pub fn signals_before(&self) -> &[u64] {
+        self.signals_of(Tick(self.record().tick.0.wrapping_sub(1)))
+    }
+
+    fn signals_of(&self, tick: Tick) -> &[u64] {
         assert!(Board::new(self.memory, self.layout).halted().is_some(), "signals are read while workers run");
-        let place = self.layout.outputs.signals[(self.record().tick.0 & 1) as usize];
+        let place = self.layout.outputs.signals[(tick.0 & 1) as usize];
         // SAFETY: workers have been told to leave, and the coordinator comes here when they have left and been reaped;
         // without workers nobody writes.
         unsafe { self.memory.read(place, 0..place.len) }

@@ -62,33 +62,37 @@ impl FinishedBody {
             seed: batch.program().seed,
             tick: batch.tick.0,
             frame,
-            time: f64::from(frame) * batch.program().dt,
+            time: batch.program().time(frame),
             signals: batch.signals(),
             reduced,
             space: batch.space(),
         };
-        self.compute(batch, rows, uniforms, finished);
+        self.compute(rows, uniforms, |column, scalar, rows| finished(batch, column, scalar, rows));
+    }
+
+    /// The same of a body that reads no row.
+    pub(crate) fn run_alone(&mut self, uniforms: Uniforms<'_>) {
+        self.compute(RowRange::new(0, 1), uniforms, |_, _, _| Values::Bool(&[]));
     }
 
     /// The same where the rows are those that a frame starts from, and the batch ranks them.
     pub(crate) fn run_ranked(&mut self, batch: &Batch<'_, '_>, rows: RowRange) {
-        self.compute(batch, rows, uniforms(batch), |batch, column, _, rows| batch.ranked_values(column, rows));
+        self.compute(rows, uniforms(batch), |column, _, rows| batch.ranked_values(column, rows));
     }
 
     /// The same for the own rows of a batch that is a stretch of them.
     pub(crate) fn run_own(&mut self, batch: &Batch<'_, '_>, rows: RowRange) {
-        self.compute(batch, rows, uniforms(batch), |batch, column, _, rows| {
+        self.compute(rows, uniforms(batch), |column, _, rows| {
             let start = batch.rows.start as usize;
             batch.read_values(column, When::Prev, Reach::Own).range(rows.start - start..rows.end - start)
         });
     }
 
-    fn compute(
+    fn compute<'v>(
         &mut self,
-        batch: &Batch<'_, '_>,
         rows: RowRange,
         uniforms: Uniforms<'_>,
-        value: for<'b> fn(&'b Batch<'_, '_>, ColumnId, Scalar, Range<usize>) -> Values<'b>,
+        value: impl Fn(ColumnId, Scalar, Range<usize>) -> Values<'v>,
     ) {
         let Self { executor, slots, loops, rows: lanes, own, out, rooms, .. } = self;
         let room = executor.room(rows.len());
@@ -98,7 +102,7 @@ impl FinishedBody {
         }
         let start = rows.start as usize;
         let mut values: Vec<Values<'_>> = std::mem::take(own);
-        values.extend(slots.own.iter().map(|slot| value(batch, slot.column, slot.scalar, start..start + room)));
+        values.extend(slots.own.iter().map(|slot| value(slot.column, slot.scalar, start..start + room)));
         let mut results: Vec<ValuesMut<'_>> = std::mem::take(out);
         results.extend(rooms.iter_mut().map(|of| of.values_mut(room)));
         let block =

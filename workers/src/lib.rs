@@ -13,6 +13,7 @@ pub mod body;
 pub mod edits;
 mod finished;
 pub mod float_mode;
+pub mod graph;
 pub mod grid;
 pub mod in_process;
 pub mod index;

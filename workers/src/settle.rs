@@ -26,7 +26,9 @@ impl Settle {
     /// Computes the state's signals, and judges it. The same words however often it runs.
     pub fn state(&mut self, reductions: &mut Reductions, batch: &Batch<'_, '_>) {
         let Some(body) = &mut self.body else { return };
-        body.run(batch, RowRange::new(0, 1), reductions.results(batch));
+        let reduced = reductions.results(batch);
+        batch.set_reduced(reduced);
+        body.run(batch, RowRange::new(0, 1), reduced);
         for (at, bits) in self.signals.iter_mut().enumerate() {
             *bits = bits_at(body.result(at, 1), 0);
         }

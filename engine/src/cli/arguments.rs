@@ -23,6 +23,7 @@ pub(super) fn command(inside: bool) -> clap::Command {
         .mut_subcommand("run", |it| it.mut_arg("file", |file| file.required_unless_present("help")))
         .mut_subcommand("check", |it| it.mut_arg("file", |file| file.required(true)))
         .mut_subcommand("explain", |it| it.mut_arg("file", |file| file.required(true)))
+        .mut_subcommand("why", |it| it.mut_arg("file", |file| file.required(true)))
 }
 
 #[derive(Subcommand)]
@@ -38,6 +39,10 @@ pub(super) enum Command {
     ///
     /// Without options: a table of systems and columns, then the stages of a frame with their batches, and the indexes.
     Explain(Explain),
+    /// Run a scenario to a state, and show what a signal, an event or a bus was made of in it
+    ///
+    /// Each line is a part: its value, what it is, where it is written. Parts of a part stand further in.
+    Why(Why),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -151,6 +156,30 @@ pub(super) struct Explain {
     /// Print everything: also set-up, and the code of every body
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Why {
+    /// The scenario
+    pub(super) file: Option<PathBuf>,
+
+    /// A signal, an event or a bus; may be given several times. Without one: all of them
+    #[arg(long = "of", value_name = "NAME")]
+    pub(super) names: Vec<String>,
+
+    /// The state to look at, instead of the last one
+    #[arg(long, value_name = "FRAME")]
+    pub(super) at: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) given: Given,
+
+    #[command(flatten)]
+    pub(super) workers: Workers,
+
+    /// The most lines to show of each
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(super) lines: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ mod list;
 mod run;
 mod scenario;
 mod summary;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Run(arguments) => run::run(&arguments, registry, inside),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
+        Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::segment;
 use diptych_workers::body::processor;
 use diptych_workers::kernel::Registry;
@@ -41,16 +42,19 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     }
     match coordinate(arguments, registry, &compiled) {
         Ok(outcome) => finish(arguments, &outcome),
-        Err(error) => {
-            let code = match &error {
-                RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
-                RunError::Record(error) => code_of(error),
-                RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
-                RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
-            };
-            fail(code, error)
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Tells why a run failed; gives the code to exit with.
+pub(super) fn failed(error: &RunError) -> ExitCode {
+    let code = match error {
+        RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
+        RunError::Record(error) => code_of(error),
+        RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
+        RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
+    };
+    fail(code, error)
 }
 
 fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {
@@ -88,8 +92,12 @@ fn code_of(error: &RecordError) -> u8 {
 }
 
 fn bar(frames: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} frames, {per_sec}, {msg}, {eta} left");
-    let bar = ProgressBar::new(frames.into());
+    // Without an end there is nothing to be a part of.
+    let (bar, style) = match frames {
+        FRAMES_MAX => (ProgressBar::no_length(), "{spinner} {pos} frames, {per_sec}, {msg}"),
+        frames => (ProgressBar::new(frames.into()), "{bar:32} {pos}/{len} frames, {per_sec}, {msg}, {eta} left"),
+    };
+    let style = ProgressStyle::with_template(style);
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

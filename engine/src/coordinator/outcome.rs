@@ -13,6 +13,7 @@ use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
 use crate::shown::Shown;
+use crate::why::{self, WhyError};
 
 /// Why a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,6 +149,11 @@ impl State {
     pub fn signal(&self, name: &str) -> Option<Value> {
         let (id, signal) = self.program.signals.iter().find(|(_, signal)| signal.name == name)?;
         Some(Value::from_bits(signal.ty.scalar, *self.track().last_signals().get(id.index())?))
+    }
+
+    /// What signals, events and buses were made of in the last state. Without names: all of them.
+    pub fn why(&self, names: &[String], lines: usize) -> Result<String, WhyError> {
+        why::why(&self.track(), names, lines)
     }
 
     fn ensures(&self) -> Vec<Ensured> {

@@ -181,7 +181,7 @@ impl Sheet {
     }
 
     fn fields(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> csv::Result<()> {
-        let time = f64::from(state) * program.dt;
+        let time = program.time(state);
         self.writer.write_field(fill(text, format_args!("{state}")))?;
         self.writer.write_field(fill(text, format_args!("{time}")))?;
         for &signal in &self.columns {

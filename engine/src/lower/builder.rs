@@ -232,6 +232,11 @@ impl Builder {
         self.nodes[value.index()].home == Some(it)
     }
 
+    /// Whether a value stands outside of all loops.
+    pub fn is_outside(&self, value: ValueId) -> bool {
+        self.nodes[value.index()].home.is_none()
+    }
+
     /// What a loop goes over.
     pub fn over(&self, it: LoopId) -> &Over {
         &self.loops[it.index()].over
@@ -336,14 +341,25 @@ impl Builder {
     }
 
     /// The body, of all that is needed, behind those of its loops' questions and conditions.
-    pub fn finish(mut self, bodies: &mut Table<BodyId, Body>) -> BodyId {
+    pub fn finish(self, bodies: &mut Table<BodyId, Body>) -> BodyId {
+        self.finish_and_find(bodies, |_, _| ())
+    }
+
+    /// The same, and lets `find` look up what has become of values: nothing of those that nothing needs.
+    pub fn finish_and_find(
+        mut self,
+        bodies: &mut Table<BodyId, Body>,
+        mut find: impl FnMut(&Self, &HashMap<ValueId, ValueId>),
+    ) -> BodyId {
         let (stores, results) = (std::mem::take(&mut self.stores), std::mem::take(&mut self.results));
         // The whole body asks; what is run ahead of it, of which parts may be parts of that, does not.
         let asking = self.loops.iter().filter(|it| !it.asks.is_empty()).map(|it| it.at).collect();
-        self.body_of(&stores, &results, Asking::Whole(asking), bodies, &mut HashMap::new())
+        let (body, new) = self.body_of(&stores, &results, Asking::Whole(asking), bodies, &mut HashMap::new());
+        find(&self, &new);
+        body
     }
 
-    /// A body that gives these values: a part of what was built. `asked` has what the loops ask that were met so far.
+    /// A body that gives these values: a part of what was built, with the new ids of what it has. `asked` has what the loops ask that were met so far.
     fn body_of(
         &self,
         stores: &[Store],
@@ -351,7 +367,7 @@ impl Builder {
         asking: Asking,
         bodies: &mut Table<BodyId, Body>,
         asked: &mut HashMap<LoopId, BodyId>,
-    ) -> BodyId {
+    ) -> (BodyId, HashMap<ValueId, ValueId>) {
         let root = self.scopes.first().map_or(&[][..], |scope| &scope.items);
         let live = Live::of(self, stores.iter().map(|store| store.value).chain(results.iter().copied()), &asking);
         let asks = matches!(asking, Asking::Whole(_));
@@ -368,14 +384,14 @@ impl Builder {
             let Some(wanted) = among.as_ref().map(|among| &among[..]).or(question.as_deref()) else { continue };
             // What it is made of stands before the loop: this comes to an end.
             let known = asked.get(&draft).copied();
-            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, Asking::Part, bodies, asked));
+            let found = known.unwrap_or_else(|| self.body_of(&[], wanted, Asking::Part, bodies, asked).0);
             asked.insert(draft, found);
             match &mut body.loops[made].over {
                 Over::Nearest { among: condition, .. } if among.is_some() => *condition = Some(found),
                 _ => body.loops[made].question = Some(found),
             }
         }
-        bodies.push(body)
+        (bodies.push(body), new)
     }
 }
 

@@ -11,6 +11,7 @@ use diptych_protocol::types::{Scalar, Sort, Value};
 use crate::lower::World;
 use crate::lower::births::Names;
 use crate::lower::builder::Builder;
+use crate::lower::graph::{Drawing, Key};
 use crate::types::typed::{Draw, Function, Kind, Local, Pair, Turn, Typed};
 
 /// Flattens typed expressions into one body.
@@ -39,6 +40,8 @@ pub struct Flattener<'a> {
     pub reached: Option<ValueId>,
     /// In the body of the outputs: the signals so far.
     pub signals: Option<Vec<Vec<ValueId>>>,
+    /// In the body of the outputs: the graph so far.
+    pub graph: Drawing,
     /// What state blocks have come to so far: the inputs, and what came out.
     pub states: HashMap<(usize, Option<usize>), Vec<ValueId>>,
     /// How it knows who its rows are.
@@ -66,6 +69,7 @@ impl<'a> Flattener<'a> {
             open: Vec::new(),
             reached: None,
             signals: None,
+            graph: Drawing::default(),
             states: HashMap::new(),
             names: Names::default(),
         }
@@ -116,7 +120,11 @@ impl<'a> Flattener<'a> {
             Kind::Frame => vec![self.push(Scalar::U32, Op::Frame)],
             Kind::Time => vec![self.push(Scalar::F64, Op::Time)],
             Kind::Signal(signal) => self.signal(*signal, typed.ty),
-            Kind::Reduced(reduction, result) => vec![self.reduced(*reduction, *result)],
+            Kind::Reduced(reduction, result) => self.reduced(*reduction, *result),
+            Kind::Noted(note, value) => {
+                let key = Key::Note(note.span.start, note.span.end);
+                self.drawn(key, note.kind, String::new(), note.span, typed.ty, |this| this.lanes(value))
+            }
             Kind::Published { publication, whether, whose } => self.published(*publication, *whether, whose),
             Kind::State(state) => self.state(*state, None),
             Kind::Input(state, input) => self.state(*state, Some(*input)),
@@ -340,7 +348,7 @@ impl<'a> Flattener<'a> {
                 let pairs: Vec<_> = pairs(from, to);
                 pairs.into_iter().enumerate().map(|(axis, (from, to))| self.way(scalar, axis, from, to)).collect()
             }
-            _ => Vec::new(),
+            (function, arguments) => self.adapter(function, scalar, arguments),
         }
     }
 

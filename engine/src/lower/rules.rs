@@ -9,6 +9,7 @@ use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
 use crate::lower::births::Names;
 use crate::lower::expressions::{Flattener, pairs};
+use crate::lower::graph::Key;
 use crate::types::Place;
 use crate::types::typed::{self, Kind, Local, Step, Typed, Walk, Whose};
 
@@ -270,7 +271,9 @@ impl Flattener<'_> {
     /// The lanes of a signal.
     pub(super) fn signal(&mut self, signal: usize, ty: Type) -> Vec<ValueId> {
         if let Some(known) = &self.signals {
-            return known.get(signal).cloned().unwrap_or_default();
+            let lanes = known.get(signal).cloned().unwrap_or_default();
+            self.leans_on(Key::Signal(signal));
+            return lanes;
         }
         let Some(world) = self.world else { return Vec::new() };
         let first = world.first_signal(signal);

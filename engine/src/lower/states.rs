@@ -7,11 +7,13 @@
 //! is a column, of the member that [`State::place`](crate::types::State) says.
 
 use diptych_protocol::body::Op;
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::id::{Id, SignalId, ValueId};
 use diptych_protocol::program::Signal;
 use diptych_protocol::types::{Scalar, Type, Value};
 
 use crate::lower::expressions::Flattener;
+use crate::lower::graph::Key;
 use crate::lower::{World, with_lane};
 use crate::types::{Model, State};
 
@@ -49,13 +51,19 @@ pub(super) fn signals<'w>(world: &'w World<'_>) -> impl Iterator<Item = Signal> 
 impl Flattener<'_> {
     /// An input of a state block, or what comes out of it. Computed once.
     pub(super) fn state(&mut self, state: usize, input: Option<usize>) -> Vec<ValueId> {
-        if let Some(known) = self.states.get(&(state, input)) {
-            return known.clone();
+        if let Some(known) = self.states.get(&(state, input)).cloned() {
+            if input.is_none() {
+                self.leans_on(Key::State(state));
+            }
+            return known;
         }
         let Some(world) = self.world else { return Vec::new() };
         let it = &world.model.states[state];
         let lanes = match input {
-            None => self.lanes(&it.out),
+            None => {
+                let key = Key::State(state);
+                self.drawn(key, NodeKind::State, it.key.clone(), it.span, it.out.ty, |this| this.lanes(&it.out))
+            }
             Some(input) => it.inputs.get(input).and_then(Option::as_ref).map_or(Vec::new(), |typed| self.lanes(typed)),
         };
         self.states.insert((state, input), lanes.clone());

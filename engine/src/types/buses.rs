@@ -11,6 +11,7 @@
 //! bus's default: if it says none, zero (1 of a product).
 
 use diptych_protocol::body::Binary;
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Sort, Type};
 
@@ -21,7 +22,7 @@ use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rules::{LocalInfo, Named};
 use crate::types::states::equations::{binary, like, logic, select, truth};
-use crate::types::typed::{Checked, Kind, Local, Step, Typed};
+use crate::types::typed::{Checked, Kind, Local, Note, Step, Typed};
 
 /// How what is published is put together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,12 +115,18 @@ impl Checker<'_, '_> {
             let what = format!("what is published on `{}`", bus.name.text);
             let value = coerce(checked, ty, publisher.value.span, &what, self.diagnostics);
             let when = match &publisher.when {
-                Some(when) => self.truth(when, "what follows `when`").map(Some),
+                Some(when) => {
+                    let told = self.truth(when, "what follows `when`");
+                    told.map(|told| Some(self.noted(NodeKind::When, when.span, told)))
+                }
                 None => Some(None),
             };
             let order = self.order_of(publisher.order.as_ref());
             match (value, when, order, &mut all) {
-                (Some(value), Some(when), Some(order), Some(all)) => all.push((order, Published { value, when })),
+                (Some(value), Some(when), Some(order), Some(all)) => {
+                    let value = self.noted(NodeKind::Publisher, publisher.value.span, value);
+                    all.push((order, Published { value, when }));
+                }
                 _ => all = None,
             }
         }
@@ -174,7 +181,19 @@ impl Checker<'_, '_> {
         let name = Name { text: adapter.name.text.clone(), span: at };
         let value = self.call(&name, &arguments, span, expected);
         self.scope.truncate(outer);
-        value
+        match value {
+            Checked::Typed(value) => Checked::Typed(self.noted(NodeKind::Adapter, adapter.span, value)),
+            value => value,
+        }
+    }
+
+    /// A value of the graph of quantities, noted so that people can ask for it; of rows it is just the value.
+    fn noted(&self, kind: NodeKind, span: Span, value: Typed) -> Typed {
+        let of_model = self.memory.as_ref().is_some_and(|memory| memory.rows.is_none());
+        if !of_model {
+            return value;
+        }
+        Typed { ty: value.ty, kind: Kind::Noted(Note { kind, span }, Box::new(value)) }
     }
 }
 

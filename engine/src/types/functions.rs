@@ -53,6 +53,11 @@ const FUNCTIONS: &[(&str, usize, Callee)] = &[
     ("heading", 1, Callee::Function(Function::Heading)),
     ("clamp_length", 3, Callee::Function(Function::ClampLength)),
     ("wrap", 1, Callee::Function(Function::Wrap)),
+    ("scale", 2, Callee::Function(Function::Scale)),
+    ("offset", 2, Callee::Function(Function::Offset)),
+    ("remap", 5, Callee::Function(Function::Remap)),
+    ("deadband", 2, Callee::Function(Function::DeadBand)),
+    ("quantize", 2, Callee::Function(Function::Quantize)),
     ("sqrt", 1, Callee::One(Unary::Sqrt)),
     ("sin", 1, Callee::One(Unary::Sin)),
     ("cos", 1, Callee::One(Unary::Cos)),
@@ -88,8 +93,9 @@ const FUNCTIONS: &[(&str, usize, Callee)] = &[
     ("exponential", 1, Callee::Draw(Draw::Exponential)),
 ];
 
-/// Functions of other rows, and of cells.
-const OF_ROWS: [&str; 9] = ["delta", "shift", "cell", "centre", "sample", "alive", "pair", "has", "changed"];
+/// Functions of other rows, of cells, of time.
+const OTHERS: [&str; 12] =
+    ["delta", "shift", "cell", "centre", "sample", "alive", "pair", "has", "changed", "phase", "cycle", "pulse"];
 
 /// Whether an argument (beside the first one) fits, what is wanted, and the result's type.
 type Shape = (fn(Type, Type) -> bool, &'static str, Type);
@@ -117,6 +123,7 @@ impl Checker<'_, '_> {
             ("shift", steps) => return self.shifted(steps, span),
             ("cell", _) => return self.cell_under(name, arguments),
             ("centre", _) => return self.centre(name, arguments),
+            ("phase" | "cycle" | "pulse", _) => return self.of_time(name, arguments),
             ("sample", _) => return self.sample(name, arguments, span),
             _ => {}
         }
@@ -126,7 +133,7 @@ impl Checker<'_, '_> {
         let Some(&(_, count, callee)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name.text) else {
             let functions = self.names.all(|meaning| matches!(meaning, Meaning::Function(_)));
             let blocks = BLOCKS.iter().map(|(known, ..)| *known);
-            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(blocks).chain(functions).chain(OF_ROWS);
+            let known = FUNCTIONS.iter().map(|(known, _, _)| *known).chain(blocks).chain(functions).chain(OTHERS);
             let hint = did_you_mean(&name.text, known.chain(["vec2", "vec3", "f32", "f64", "i32", "u32"]));
             let message = format!("there is no function `{}`", name.text);
             let error = Diagnostic::error(codes::E0209, name.span, message).maybe_help(hint);
@@ -397,7 +404,16 @@ impl Checker<'_, '_> {
                 "an angle and a radius",
                 Type { lanes: 2, ..ty },
             ),
-            Function::Modulo | Function::Mix | Function::StepAt | Function::Smooth | Function::CopySign => {
+            Function::Modulo
+            | Function::Mix
+            | Function::StepAt
+            | Function::Smooth
+            | Function::CopySign
+            | Function::Scale
+            | Function::Offset
+            | Function::Remap
+            | Function::DeadBand
+            | Function::Quantize => {
                 (|t: Type, f: Type| t.scalar.is_float() && (t.lanes == f.lanes || t.lanes == 1), "floats", ty)
             }
             Function::Fract => (|t: Type, _: Type| t.scalar.is_float(), "a float", ty),

@@ -114,16 +114,17 @@ impl<'a> Checker<'a, '_> {
         self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;
-        let ty = self.signal_of(at, name, value);
+        let ty = self.signal_of(at, global, value);
         self.signals[at] = SignalState::Done(ty.clone());
         ty
     }
 
     /// Keeps what a signal is; of an array an element after the other.
-    fn signal_of(&mut self, at: usize, name: &ast::Name, value: Checked) -> Option<SignalType> {
+    fn signal_of(&mut self, at: usize, global: Global<'_>, value: Checked) -> Option<SignalType> {
         let signals = &mut self.model.signals;
-        let span = name.span;
-        let signal = |name: String, number, value| Signal { name, span, number: Some(number), value };
+        let (name, bus) = (global.name(), matches!(global, Global::Bus(_)));
+        let signal =
+            |text: String, number, value| Signal { name: text, span: name.span, number: Some(number), bus, value };
         match value {
             Checked::Typed(value) => {
                 let ty = value.ty;
@@ -145,7 +146,7 @@ impl<'a> Checker<'a, '_> {
 
     /// A value of each state that has no name.
     fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
-        self.model.signals.push(Signal { name: name.into(), span, number: None, value });
+        self.model.signals.push(Signal { name: name.into(), span, number: None, bus: false, value });
         self.model.signals.len() - 1
     }
 

@@ -2,7 +2,8 @@
 
 use diptych_protocol::body::{Binary, Compare, Unary};
 use diptych_protocol::eval;
-use diptych_protocol::program::When;
+use diptych_protocol::graph::NodeKind;
+use diptych_protocol::program::{Span, When};
 use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{NO_ROW, Scalar, Sort, Type, Value};
 
@@ -211,6 +212,8 @@ pub enum Kind {
         whether: bool,
         whose: Whose,
     },
+    /// A place of the graph of quantities.
+    Noted(Note, Box<Typed>),
     /// What a state block gives, by its place.
     State(usize),
     /// One of the inputs of a state block, within its equations.
@@ -239,6 +242,15 @@ pub enum Kind {
         /// The other end, where both ends of a pair draw as one.
         pair: Option<Pair>,
     },
+}
+
+/// A place of the graph of quantities that has no name of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Where it was written.
+    pub span: Span,
 }
 
 /// The other end of a pair that draws as one.
@@ -284,6 +296,16 @@ pub enum Function {
     Heading,
     /// A vector with its length brought between two bounds; the zero vector stays zero.
     ClampLength,
+    /// `x * k`.
+    Scale,
+    /// `x + c`.
+    Offset,
+    /// `c + (x - a) * ((d - c) / (b - a))`: what goes from a to b, made to go from c to d.
+    Remap,
+    /// How far beyond `-w .. w`; 0 within.
+    DeadBand,
+    /// `round(x / s) * s`: the nearest multiple.
+    Quantize,
     /// A position brought back into the space.
     Wrap,
     /// From one position to another, the short way.
@@ -369,7 +391,14 @@ impl Typed {
     /// Calls with each expression in it, parts first, to change it.
     pub fn visit(&mut self, f: &mut impl FnMut(&mut Typed)) {
         match &mut self.kind {
-            Kind::Lane(a, _) | Kind::Unary(_, a) | Kind::Convert(a) | Kind::Alive(a) | Kind::RowOf(a) => a.visit(f),
+            Kind::Lane(a, _)
+            | Kind::Unary(_, a)
+            | Kind::Convert(a)
+            | Kind::Alive(a)
+            | Kind::RowOf(a)
+            | Kind::Noted(_, a) => {
+                a.visit(f);
+            }
             Kind::CellUnder { point: a, .. } | Kind::Corner { point: a, .. } | Kind::Between { point: a, .. } => {
                 a.visit(f)
             }

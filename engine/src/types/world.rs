@@ -196,10 +196,15 @@ impl<'a> Checker<'a, '_> {
     /// The settings of the run.
     pub(super) fn run(&mut self, settings: &Settings) -> Run {
         let written = self.names.run.map_or(&[][..], |run| &run.settings);
-        self.known_settings(written, &["frames", "dt", "seed", "workers", "until"], "the run");
+        self.known_settings(written, &["frames", "dt", "cycle", "seed", "workers", "until"], "the run");
         let find = |name: &str| written.iter().find(|setting| setting.name.text == name).map(|setting| &setting.value);
         let frames_max = u64::from(FRAMES_MAX);
-        let frames = find("frames").and_then(|e| self.integer(e, "the number of frames", 0..=frames_max, codes::E0401));
+        let frames = find("frames").and_then(|e| match &e.kind {
+            ExprKind::Name(name) if name == "endless" && self.names.meaning("endless").is_none() => Some(frames_max),
+            _ => self.integer(e, "the number of frames", 0..=frames_max, codes::E0401),
+        });
+        let cycles = 1..=frames_max;
+        let cycle = find("cycle").and_then(|e| self.integer(e, "the frames of a cycle of time", cycles, codes::E0401));
         if let Some(frames) = settings.frames.filter(|frames| *frames > FRAMES_MAX) {
             let message = format!("--frames {frames}: a run has at most {FRAMES_MAX} frames");
             self.diagnostics.push(Diagnostic::error(codes::E0401, self.names.header, message));
@@ -226,6 +231,7 @@ impl<'a> Checker<'a, '_> {
         Run {
             frames: settings.frames.or(frames.map(|frames| frames as u32)).unwrap_or(FRAMES_DEFAULT),
             dt: dt.unwrap_or(1.0),
+            cycle: cycle.unwrap_or(0) as u32,
             seed: settings.seed.or(seed).unwrap_or(0),
             workers: workers.map(|workers| workers as u16),
         }

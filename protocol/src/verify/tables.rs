@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{At, Op, Over};
+use crate::graph::Lane;
 use crate::id::{ColumnId, GroupId, Id, IndexId, MatchingId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
@@ -88,6 +89,18 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    for node in &outputs.graph {
+        for lane in &node.lanes {
+            let Lane::Computed(value) = lane else { continue };
+            match outputs.body.and_then(|body| bodies.get(body)) {
+                Some(body) => check.id(&body.ops, *value, "the graph"),
+                None => check.missing("the graph", value),
+            }
+        }
+        for from in node.from.iter().filter(|from| **from as usize >= outputs.graph.len()) {
+            check.missing("the graph", from);
+        }
+    }
     for (id, body) in bodies.iter() {
         for store in &body.stores {
             check.id(columns, store.column, id);
@@ -171,6 +184,10 @@ impl Ids<'_> {
         if id.index() >= count {
             self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
         }
+    }
+
+    fn missing(&mut self, of: &str, id: impl std::fmt::Debug) {
+        self.violations.push(Violation::Id { of: of.to_string(), id: format!("{id:?}") });
     }
 
     fn side(&mut self, program: &Program, matching: MatchingId, side: u8, of: impl std::fmt::Debug) {
@@ -470,5 +487,13 @@ fn outputs(program: &Program, violations: &mut Vec<Violation>) {
     }
     if program.signals.values().any(|signal| signal.ty.lanes != 1) {
         violations.push(Violation::Outputs("a signal is a scalar"));
+    }
+    let computed = outputs.graph.iter().flat_map(|node| &node.lanes).filter_map(|lane| match lane {
+        Lane::Computed(value) => Some(*value),
+        Lane::Known(_) | Lane::Nowhere => None,
+    });
+    let loops = || outputs.body.iter().flat_map(|body| program.bodies[*body].loops.values());
+    if computed.into_iter().any(|value| loops().any(|it| it.at <= value && value < it.end)) {
+        violations.push(Violation::Outputs("a node of the graph within a loop"));
     }
 }

@@ -68,6 +68,7 @@ pub fn program(torus: bool) -> Program {
         seed: 1,
         frames: 10,
         dt: 0.1,
+        cycle: 0,
         space: Space { edge, dimensions: 2, lo: [0.0; 3], hi: [SIDE, SIDE, 0.0] },
         params: Vec::new(),
         enums: Table::default(),

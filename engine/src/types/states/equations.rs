@@ -65,7 +65,7 @@ fn unary(op: Unary, a: &Typed) -> Typed {
     Typed::new(a.ty, Kind::Unary(op, Box::new(a.clone())))
 }
 
-fn compare(op: Compare, a: &Typed, b: &Typed) -> Typed {
+pub(in crate::types) fn compare(op: Compare, a: &Typed, b: &Typed) -> Typed {
     Typed::new(Type::scalar(Scalar::Bool), Kind::Compare(op, Box::new(a.clone()), Box::new(b.clone())))
 }
 
@@ -91,7 +91,7 @@ pub(in crate::types) fn like(other: &Typed, value: f64) -> Typed {
 }
 
 /// The part of a number behind the point, in `0 .. 1`: what is so little below a whole number that it would come to 1 is 0.
-fn fraction(x: &Typed) -> Typed {
+pub(in crate::types) fn fraction(x: &Typed) -> Typed {
     let part = Typed::new(x.ty, Kind::Call(Function::Fract, vec![x.clone()]));
     select(compare(Compare::Lt, &part, &like(x, 1.0)), part, like(x, 0.0))
 }

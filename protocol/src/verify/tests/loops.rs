@@ -101,6 +101,7 @@ pub(super) fn sound() -> Program {
         ensures: vec![Ensure { text: String::new(), holds: SignalId(1), sides: None, span }],
         until: Some(SignalId(1)),
         records: vec![Record { path: "a".into(), every: 1, columns: vec![("sum".into(), SignalId(0))], span }],
+        graph: Vec::new(),
     };
     let batch_rows = p.inverse_shape(InverseId(0)).batch_rows;
     for (place, phase) in InversePhase::ALL.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Reductions, signals and outputs: a sound program with them, and each way to break it.
 
 use crate::body::{At, Body, Compare, Op};
+use crate::graph::{Lane, Node, NodeKind};
 use crate::id::{
     BodyId, ColumnId, DataId, GroupId, IndexId, ReducedId, ReductionId, SignalId, StepId, SystemId, ValueId,
 };
@@ -49,6 +50,14 @@ fn with_outputs() -> Program {
         ensures: vec![ensure],
         until: Some(HOLDS),
         records: vec![record("a.csv"), record("b.csv")],
+        graph: vec![Node {
+            kind: NodeKind::Signal,
+            name: "mean".into(),
+            span: Span::default(),
+            ty: Type::scalar(Scalar::F64),
+            lanes: vec![Lane::Computed(ValueId(0))],
+            from: vec![0],
+        }],
     };
     for setup in [true, false] {
         let step = program.steps.push(Step {
@@ -158,6 +167,17 @@ fn bodies_about_a_finished_state_read_that_state() {
         wrong,
     );
     broken(|p| state(p).ops[ValueId(0)].op = Op::Read { column: MASS, when: When::Prev, at: At::Own }, wrong);
+}
+
+#[test]
+fn the_graph_is_of_what_there_is() {
+    let id = |v: &Violation| matches!(v, Violation::Id { .. });
+    broken(|p| p.outputs.graph[0].lanes[0] = Lane::Computed(ValueId(99)), id);
+    broken(|p| p.outputs.graph[0].from[0] = 1, id);
+    let mut whole = with_outputs();
+    let hash = whole.hash();
+    whole.outputs.graph.clear();
+    assert_eq!(whole.hash(), hash, "it is for people");
 }
 
 #[test]

@@ -129,7 +129,7 @@ pub(crate) fn uniforms<'b>(batch: &'b Batch<'_, '_>) -> Uniforms<'b> {
         seed: batch.program().seed,
         tick: batch.tick.0,
         frame,
-        time: f64::from(frame) * batch.program().dt,
+        time: batch.program().time(frame),
         signals: batch.signals(),
         reduced: &[],
         space: batch.space(),

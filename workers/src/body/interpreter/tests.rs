@@ -141,6 +141,7 @@ fn bare() -> Program {
         seed: 0,
         frames: 0,
         dt: 1.0,
+        cycle: 0,
         space: Space::open(2),
         params: Vec::new(),
         enums: Table::default(),
