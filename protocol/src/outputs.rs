@@ -68,7 +68,7 @@ impl OutputPlaces {
                 .collect(),
             selections: program.reductions.ids().map(|id| SelectionPlaces::new(program, id, arena)).collect(),
             signals: [arena.place(signals), arena.place(signals)],
-            reduced: arena.words(program.reductions.len()),
+            reduced: arena.words(program.reduced().count()),
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,

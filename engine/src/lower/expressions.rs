@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diptych_protocol::body::{Binary, Compare, Op, Unary};
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::id::{DataId, Id, LoopId, ValueId};
+use diptych_protocol::program::Span;
 use diptych_protocol::random;
 use diptych_protocol::raster::Offset;
 use diptych_protocol::types::{Scalar, Sort, Value};
@@ -120,7 +122,14 @@ impl<'a> Flattener<'a> {
             Kind::Frame => vec![self.push(Scalar::U32, Op::Frame)],
             Kind::Time => vec![self.push(Scalar::F64, Op::Time)],
             Kind::Signal(signal) => self.signal(*signal, typed.ty),
-            Kind::Reduced(reduction, result) => self.reduced(*reduction, *result),
+            Kind::Reduced(reduction, result) => {
+                let (reduction, result) = (*reduction, *result);
+                let span = self.world.map_or(Span::default(), |world| world.model.reductions[reduction].span);
+                let key = Key::Reduction(reduction, result);
+                self.drawn(key, NodeKind::Reduction, String::new(), span, typed.ty, |this| {
+                    vec![this.reduced(reduction, result)]
+                })
+            }
             Kind::Noted(note, value) => {
                 let key = Key::Note(note.span.start, note.span.end);
                 self.drawn(key, note.kind, String::new(), note.span, typed.ty, |this| this.lanes(value))

@@ -19,7 +19,7 @@ pub enum Key {
     Nameless(usize),
     /// A state block.
     State(usize),
-    /// What a reduction comes to, and which of its results.
+    /// A reduction, and which of its results.
     Reduction(usize, u16),
     /// Something that was noted, by where it stands.
     Note(u32, u32),

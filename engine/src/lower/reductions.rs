@@ -1,14 +1,12 @@
 //! Lowering reductions: a body that says what a row contributes, and what all come to.
 
 use diptych_protocol::body::Op;
-use diptych_protocol::graph::NodeKind;
 use diptych_protocol::id::{GroupId, Id, ReducedId, ValueId};
 use diptych_protocol::program::Reduction;
-use diptych_protocol::types::{Scalar, Type};
+use diptych_protocol::types::Scalar;
 
 use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
-use crate::lower::graph::Key;
 use crate::lower::{Bodies, World};
 use crate::types;
 
@@ -33,14 +31,9 @@ pub(super) fn lower(reduction: &types::Reduction, world: &World<'_>, bodies: &mu
 
 impl Flattener<'_> {
     /// One of the values that a reduction of the model comes to.
-    pub(super) fn reduced(&mut self, reduction: usize, result: u16) -> Vec<ValueId> {
-        let Some(world) = self.world else { return Vec::new() };
-        let before = world.model.reductions[..reduction].iter().map(|it| it.how.results());
-        let id = ReducedId::new((before.sum::<usize>() + usize::from(result)) as u32);
-        let (key, span) = (Key::Reduction(reduction, result), world.model.reductions[reduction].span);
-        let ty = Type::scalar(Scalar::F64);
-        self.drawn(key, NodeKind::Reduction, String::new(), span, ty, |this| {
-            vec![this.push(Scalar::F64, Op::Reduced(id))]
-        })
+    pub(super) fn reduced(&mut self, reduction: usize, result: u16) -> ValueId {
+        let before = self.world.into_iter().flat_map(|world| &world.model.reductions[..reduction]);
+        let first: usize = before.map(|it| it.how.results()).sum();
+        self.push(Scalar::F64, Op::Reduced(ReducedId::new((first + usize::from(result)) as u32)))
     }
 }

@@ -101,47 +101,43 @@ impl<'a> Checker<'a, '_> {
         let floor = self.floor.replace(self.scope.len());
         let inlining = std::mem::take(&mut self.inlining);
         let memory = self.memory.replace(Memory { owner: name.text.clone(), rows: None });
-        let one = |value: Option<Typed>| value.map_or(Checked::Error, Checked::Typed);
-        let value = match global {
-            Global::Signal(signal) if signal.event => one(self.truth(&signal.value, "when an event happens")),
+        let values = match global {
+            Global::Signal(signal) if signal.event => Err(self.truth(&signal.value, "when an event happens")),
             Global::Signal(signal) => match self.check(&signal.value, None) {
-                array @ Checked::Array(_) => array,
-                checked => one(self.alone(checked, &signal.value, None)),
+                Checked::Array(all) => Ok(all),
+                checked => Err(self.alone(checked, &signal.value, None)),
             },
-            Global::Bus(bus) => one(self.bus_of_model(bus)),
+            Global::Bus(bus) => Err(self.bus_of_model(bus)),
         };
         self.memory = memory;
         self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;
-        let ty = self.signal_of(at, global, value);
+        let (name, span, bus) = (&name.text, name.span, matches!(global, Global::Bus(_)));
+        let ty = match values {
+            Ok(all) => {
+                let named = self.model.signals.iter().filter_map(|signal| signal.number).max();
+                let first = named.map_or(0, |most| most + 1).max(self.names.signals.len());
+                let numbers = first..first + all.len();
+                let ty = all.first().map(|value| value.ty);
+                let elements = all.into_iter().zip(numbers.clone()).enumerate();
+                self.model.signals.extend(elements.map(|(place, (value, number))| Signal {
+                    name: element(name, place),
+                    span,
+                    number: Some(number),
+                    bus,
+                    value,
+                }));
+                ty.map(|ty| SignalType::Array(ty, numbers))
+            }
+            Err(value) => value.map(|value| {
+                let ty = value.ty;
+                self.model.signals.push(Signal { name: name.clone(), span, number: Some(at), bus, value });
+                SignalType::One(ty)
+            }),
+        };
         self.signals[at] = SignalState::Done(ty.clone());
         ty
-    }
-
-    /// Keeps what a signal is; of an array an element after the other.
-    fn signal_of(&mut self, at: usize, global: Global<'_>, value: Checked) -> Option<SignalType> {
-        let signals = &mut self.model.signals;
-        let (name, bus) = (global.name(), matches!(global, Global::Bus(_)));
-        let signal =
-            |text: String, number, value| Signal { name: text, span: name.span, number: Some(number), bus, value };
-        match value {
-            Checked::Typed(value) => {
-                let ty = value.ty;
-                signals.push(signal(name.text.clone(), at, value));
-                Some(SignalType::One(ty))
-            }
-            Checked::Array(all) => {
-                let ty = all.first()?.ty;
-                let known = signals.iter().filter_map(|signal| signal.number).max();
-                let first = known.map_or(0, |most| most + 1).max(self.names.signals.len());
-                let numbers = first..first + all.len();
-                let elements = all.into_iter().zip(numbers.clone()).enumerate();
-                signals.extend(elements.map(|(at, (value, number))| signal(element(&name.text, at), number, value)));
-                Some(SignalType::Array(ty, numbers))
-            }
-            _ => None,
-        }
     }
 
     /// A value of each state that has no name.

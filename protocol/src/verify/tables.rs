@@ -180,14 +180,14 @@ impl Ids<'_> {
         }
     }
 
+    fn missing(&mut self, of: &str, id: impl std::fmt::Debug) {
+        self.violations.push(Violation::Id { of: of.to_string(), id: format!("{id:?}") });
+    }
+
     fn below(&mut self, count: usize, id: impl Id, of: impl std::fmt::Debug) {
         if id.index() >= count {
             self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
         }
-    }
-
-    fn missing(&mut self, of: &str, id: impl std::fmt::Debug) {
-        self.violations.push(Violation::Id { of: of.to_string(), id: format!("{id:?}") });
     }
 
     fn side(&mut self, program: &Program, matching: MatchingId, side: u8, of: impl std::fmt::Debug) {
