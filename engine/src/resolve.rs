@@ -113,6 +113,8 @@ pub enum Global<'a> {
     Signal(&'a ast::Signal),
     /// What several publish.
     Bus(&'a ast::Bus),
+    /// What is set from outside.
+    Input(&'a ast::Param),
 }
 
 impl<'a> Global<'a> {
@@ -121,6 +123,7 @@ impl<'a> Global<'a> {
         match self {
             Global::Signal(signal) => &signal.name,
             Global::Bus(bus) => &bus.name,
+            Global::Input(input) => &input.name,
         }
     }
 
@@ -129,6 +132,7 @@ impl<'a> Global<'a> {
         match self {
             Global::Signal(signal) => vec![&signal.value],
             Global::Bus(bus) => bus_parts(bus),
+            Global::Input(input) => Constant::Param(input).parts(),
         }
     }
 }
@@ -332,6 +336,10 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
             Item::Signal(signal) => {
                 names.signals.push(Global::Signal(signal));
                 (&signal.name, Meaning::Signal(names.signals.len() - 1))
+            }
+            Item::Input(input) => {
+                names.signals.push(Global::Input(input));
+                (&input.name, Meaning::Signal(names.signals.len() - 1))
             }
             Item::Bus(bus) if bus.group.is_none() => {
                 names.signals.push(Global::Bus(bus));

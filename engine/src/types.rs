@@ -13,6 +13,7 @@ mod far;
 mod fields;
 mod functions;
 mod groups;
+mod inputs;
 mod lints;
 mod matchings;
 mod membership;
@@ -49,6 +50,7 @@ use crate::syntax::ast;
 use crate::table::Column;
 pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
+pub use crate::types::inputs::Input;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
 pub use crate::types::row_buses::Publication;
@@ -75,6 +77,8 @@ pub struct Model<'a> {
     pub publications: Vec<Publication>,
     /// Each after those it needs.
     pub signals: Vec<Signal>,
+    /// Those of them that are set from outside.
+    pub inputs: Vec<Input>,
     pub ensures: Vec<Ensure>,
     /// A place in `signals`.
     pub until: Option<usize>,

@@ -8,8 +8,9 @@
 
 use diptych_protocol::body::Op;
 use diptych_protocol::graph::NodeKind;
-use diptych_protocol::id::{Id, SignalId, ValueId};
-use diptych_protocol::program::Signal;
+use diptych_protocol::id::{Id, InputId, SignalId, ValueId};
+use diptych_protocol::program::{Input, Signal};
+use diptych_protocol::table::Table;
 use diptych_protocol::types::{Scalar, Type, Value};
 
 use crate::lower::expressions::Flattener;
@@ -46,6 +47,22 @@ pub(super) fn signals<'w>(world: &'w World<'_>) -> impl Iterator<Item = Signal> 
         let begun = (format!("{} has begun", state.key), Type::scalar(Scalar::Bool));
         kept.chain([begun]).map(|(name, ty)| Signal { name, ty, named: false, span: state.span })
     })
+}
+
+/// What is set from outside, and where it is kept.
+pub(super) fn inputs(world: &World<'_>) -> Table<InputId, Input> {
+    let inputs = world.model.inputs.iter().filter_map(|input| {
+        let slot = world.slots.get(input.state).copied().flatten()?;
+        Some(Input {
+            name: input.name.clone(),
+            ty: input.ty,
+            kept: SignalId::new(slot.first),
+            begun: SignalId::new(slot.first + slot.lanes),
+            range: input.range,
+            span: input.span,
+        })
+    });
+    inputs.collect()
 }
 
 impl Flattener<'_> {
