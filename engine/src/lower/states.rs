@@ -16,7 +16,7 @@ use diptych_protocol::types::{Scalar, Type, Value};
 use crate::lower::expressions::Flattener;
 use crate::lower::graph::Key;
 use crate::lower::{World, with_lane};
-use crate::types::{Model, State};
+use crate::types::{self, Model, State};
 
 /// Where a block of the whole model keeps something: the signals of its lanes, and behind them whether it has begun.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +49,11 @@ pub(super) fn signals<'w>(world: &'w World<'_>) -> impl Iterator<Item = Signal> 
     })
 }
 
-/// What is set from outside, and where it is kept.
+/// What is set from outside, and where it is kept. In the order of the text.
 pub(super) fn inputs(world: &World<'_>) -> Table<InputId, Input> {
-    let inputs = world.model.inputs.iter().filter_map(|input| {
+    let mut written: Vec<&types::Input> = world.model.inputs.iter().collect();
+    written.sort_by_key(|input| input.span.start);
+    let inputs = written.into_iter().filter_map(|input| {
         let slot = world.slots.get(input.state).copied().flatten()?;
         Some(Input {
             name: input.name.clone(),
