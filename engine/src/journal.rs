@@ -5,6 +5,7 @@
 //! - `run`, the first line: the engine, the scenario's path and text, its parameters, seed, frames, what it read from files
 //!   and the hash of its program;
 //! - `swap`: that from a frame on the run went on with another text, told in the same way;
+//! - `command`: that an input was set, and in which state first; `rejected`: what was said, and why it sets nothing;
 //! - `end`: how many frames were complete, why it ended, and the hash of the last state. It is missing where a run was killed
 //!   or failed.
 //!
@@ -19,7 +20,8 @@ use diptych_protocol::program::{Program, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::compile::Settings;
-use crate::coordinator::Stopped;
+use crate::coordinator::{Command, Rejected, Stopped, Told};
+use crate::shown::Shown;
 
 /// Which engine, and which version of it.
 pub const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
@@ -43,6 +45,24 @@ pub enum Entry {
         /// What ran from then on.
         #[serde(flatten)]
         text: Text,
+    },
+    /// What an input was set to.
+    Command {
+        /// The first state that has it.
+        frame: u32,
+        /// The input.
+        input: String,
+        /// The value, as a person writes it.
+        value: String,
+    },
+    /// What was said, and sets nothing.
+    Rejected {
+        /// So many frames were complete, at least.
+        frame: u32,
+        /// What was said.
+        line: String,
+        /// Why not.
+        why: String,
     },
     /// How it ended.
     End {
@@ -181,6 +201,21 @@ impl Journal {
         self.write(&Entry::Swap { frame, text: Text::of(program) })
     }
 
+    /// What became of a command.
+    pub fn command(&mut self, program: &Program, told: &Told) -> Result<(), JournalError> {
+        self.write(&match told {
+            Ok(Command { frame, input, value }) => {
+                let known = program.outputs.inputs.values().find(|known| known.name == *input);
+                let shown = known.map(|known| Shown { enums: &program.enums, ty: known.ty, bits: value.bits() });
+                let value = shown.map_or_else(|| value.to_string(), |shown| shown.to_string());
+                Entry::Command { frame: *frame, input: input.clone(), value }
+            }
+            Err(Rejected { frame, line, why }) => {
+                Entry::Rejected { frame: *frame, line: line.clone(), why: why.clone() }
+            }
+        })
+    }
+
     /// How it ends.
     pub fn end(&mut self, frame: u32, stopped: Stopped, state: u128) -> Result<(), JournalError> {
         self.write(&Entry::End { frame, stopped: stopped.name().into(), state: format!("{state:032x}") })
@@ -196,6 +231,8 @@ pub struct Recorded {
     pub text: Text,
     /// With what it went on, and from which frame on.
     pub swaps: Vec<(u32, Text)>,
+    /// What inputs were set to, in order: the first state that has it, the input, the value.
+    pub commands: Vec<(u32, String, String)>,
     /// The frames and the hash that it ended with; nothing if it did not come to its end.
     pub end: Option<(u32, String)>,
 }
@@ -217,7 +254,7 @@ fn parse(path: &Path, all: &str) -> Result<Recorded, JournalError> {
         let entry: Entry = serde_json::from_str(line).map_err(|e| wrong(at, e.to_string()))?;
         match (entry, &mut recorded) {
             (Entry::Run { engine, text }, None) => {
-                recorded = Some(Recorded { engine, text, swaps: Vec::new(), end: None });
+                recorded = Some(Recorded { engine, text, swaps: Vec::new(), commands: Vec::new(), end: None });
             }
             (_, None) => return Err(wrong(at, "a journal begins with a `run`".into())),
             (Entry::Run { .. }, Some(_)) => return Err(wrong(at, "a second `run`".into())),
@@ -228,6 +265,8 @@ fn parse(path: &Path, all: &str) -> Result<Recorded, JournalError> {
                 }
                 known.swaps.push((frame, text));
             }
+            (Entry::Command { frame, input, value }, Some(known)) => known.commands.push((frame, input, value)),
+            (Entry::Rejected { .. }, Some(_)) => {}
             (Entry::End { frame, state, .. }, Some(known)) => known.end = Some((frame, state)),
         }
     }

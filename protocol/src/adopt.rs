@@ -21,6 +21,8 @@
 //!   its entity stands.
 //! - What each frame makes anew (derived groups, partners, drafts, indexes, inverses) is no state.
 //!
+//! - Inputs go on with what they are set to: it is a signal.
+//!
 //! Then the state is finished once more, by the new program: its rows are aggregated, and its signals computed, from the kept
 //! signals of the state before. [`crate::adopt_view`] does what the plan says.
 

@@ -201,6 +201,13 @@ impl Track<'_> {
                 to[id.index()] = from[before.index()];
             }
         }
+        // What inputs are set to in this state is as if the state before had had it.
+        let set = old.last_signals();
+        for kept in self.program.outputs.inputs.values().flat_map(|input| [input.kept, input.begun]) {
+            if let Some(before) = plan.signals[kept] {
+                to[kept.index()] = set[before.index()];
+            }
+        }
     }
 
     fn panel_of(&self, column: ColumnId, panel: usize) -> usize {

@@ -112,6 +112,10 @@ pub(super) struct Run {
     #[arg(long, requires = "file")]
     pub(super) watch: bool,
 
+    /// Set inputs while it runs, by the lines of a file, a pipe, or of stdin (`-`): `[@FRAME] NAME = VALUE`
+    #[arg(long, value_name = "FILE")]
+    pub(super) commands: Option<PathBuf>,
+
     /// Write down with what the run began, went on and ended, for `replay`
     #[arg(long, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,

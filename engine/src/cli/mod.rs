@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod doctor;
 mod explain;
+mod lines;
 mod list;
 mod replay;
 mod run;

@@ -9,7 +9,7 @@ use super::run::{failed, finish, possible, sweep};
 use super::{FAILED, WRONG, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
-use crate::coordinator::{self, Edition, Options, Records, Swap};
+use crate::coordinator::{self, Command, Edition, Options, Records, Swap};
 use crate::journal::{self, ENGINE, Recorded, Text};
 
 pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
@@ -24,6 +24,10 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
         Ok(programs) => programs,
         Err(code) => return code,
     };
+    let commands = match commands(&recorded, &first, &swaps) {
+        Ok(commands) => commands,
+        Err(why) => return fail(WRONG, format_args!("{}: {why}", arguments.journal.display())),
+    };
     sweep();
     let options = Options {
         workers: arguments.workers.workers.or(first.workers),
@@ -32,6 +36,7 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
         data: first.data,
         records: arguments.out.clone().map(|folder| Records { folder, overwrite: arguments.force }),
         swaps,
+        commands,
         ..Options::default()
     };
     let outcome = match coordinator::run(&first.program, registry, options) {
@@ -53,6 +58,17 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
     let engines =
         if recorded.engine == ENGINE { String::new() } else { format!(" (it was written by {})", recorded.engine) };
     fail(FAILED, format_args!("the journal{engines} ended at frame {frames} in the state {state}; this run in {found}"))
+}
+
+/// What inputs were set to. A state is made by the program that ran before a swap.
+fn commands(recorded: &Recorded, first: &Compiled, swaps: &[Swap]) -> Result<Vec<Command>, String> {
+    let command = |(frame, input, text): &(u32, String, String)| {
+        let swap = swaps.iter().rev().find(|swap| swap.frame < *frame);
+        let program = swap.map_or(&first.program, |swap| &swap.edition.program);
+        let value = coordinator::value(program, input, text)?;
+        Ok(Command { frame: *frame, input: input.clone(), value })
+    };
+    recorded.commands.iter().map(command).collect()
 }
 
 /// The programs of a journal: the one that it began with, and those that it went on with.

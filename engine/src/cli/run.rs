@@ -10,10 +10,13 @@ use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::arguments::{self, BackendName, Run, Summary};
+use super::lines::lines;
 use super::watch::watch;
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
-use crate::compile::{self, Compiled};
-use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped, Swapped};
+use crate::compile::{self, Compiled, ParamDoc};
+use crate::coordinator::{
+    self, Command, Options, Outcome, Progress, RecordError, Records, Rejected, RunError, Stopped, Swapped,
+};
 use crate::journal::{Journal, JournalError};
 use crate::source::Source;
 
@@ -67,7 +70,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
         RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
-        RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) | RunError::Journal(_) => WRONG,
+        RunError::Kernel(_)
+        | RunError::Limit { .. }
+        | RunError::Data(_)
+        | RunError::Command(_)
+        | RunError::Journal(_) => WRONG,
         RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
@@ -85,6 +92,8 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         .transpose()
         .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
         .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
+    let lines = arguments.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
+    let beside = aside.clone();
     let options = Options {
         workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
@@ -94,6 +103,8 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
             .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
         editions,
+        lines,
+        on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
         journal,
         ..Options::default()
@@ -116,6 +127,14 @@ impl Aside {
             Some(bar) => bar.suspend(|| eprint!("{text}")),
             None => eprint!("{text}"),
         }
+    }
+}
+
+/// What became of a command. Of several thousand nobody wants to hear: those that were rejected are told.
+fn commanded(told: &Result<Command, Rejected>) -> String {
+    match told {
+        Ok(_) => String::new(),
+        Err(Rejected { frame, line, why }) => format!("error: `{line}` sets nothing: {why} (at frame {frame})\n"),
     }
 }
 
@@ -190,20 +209,32 @@ fn help(source: Option<&Source>) -> ExitCode {
     }
     let Some(source) = source else { return ExitCode::SUCCESS };
     match compile::params(source) {
-        Ok(params) => {
+        Ok((params, inputs)) => {
             say(format_args!("Parameters of {}:", source.path));
             for param in &params {
                 let range = param.range.as_ref().map_or_else(String::new, |(from, to)| format!(" in {from} .. {to}"));
                 say(format_args!("  --set {}={}    {}{range}", param.name, param.default, param.type_name));
-                for line in &param.docs {
-                    say(format_args!("          {line}"));
-                }
+                documented(param);
             }
             if params.is_empty() {
                 say(format_args!("  none"));
             }
+            if !inputs.is_empty() {
+                say(format_args!("Inputs, which can be set while it runs:"));
+            }
+            for input in &inputs {
+                let range = input.range.as_ref().map_or_else(String::new, |(from, to)| format!(" in {from} .. {to}"));
+                say(format_args!("  {} = {}    {}{range}", input.name, input.default, input.type_name));
+                documented(input);
+            }
             ExitCode::SUCCESS
         }
         Err(errors) => scenario::wrong(source, &errors),
+    }
+}
+
+fn documented(param: &ParamDoc) {
+    for line in &param.docs {
+        say(format_args!("          {line}"));
     }
 }

@@ -113,6 +113,11 @@ impl Crew {
         }
     }
 
+    /// How far workers may run: nobody has begun a tick behind it.
+    pub(super) fn allowed(&self) -> Tick {
+        self.allowed
+    }
+
     /// Lowers the horizon as far as it can be: to a tick behind which none has begun. Nobody goes on from it before the
     /// horizon is raised again.
     pub(super) fn seal(&mut self) -> Tick {

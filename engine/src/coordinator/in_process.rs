@@ -10,6 +10,7 @@ use diptych_protocol::id::Tick;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::commands::Commands;
 use super::crew::Tally;
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
@@ -25,6 +26,7 @@ pub(super) fn run(
     registry: &Registry,
     options: &mut Options,
     recorder: &mut Recorder,
+    commands: &mut Commands,
 ) -> Result<Figures, RunError> {
     let pool = swap::pool()?;
     let interrupted = AtomicBool::new(false);
@@ -35,6 +37,8 @@ pub(super) fn run(
     // progress is told between slices of frames.
     let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
     let begun = Instant::now();
+    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    options.tell_commands(&site.program, commands)?;
     pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
     let setup_s = begun.elapsed().as_secs_f64();
     let mut tick = Tick::SETUP;
@@ -56,6 +60,7 @@ pub(super) fn run(
                         journal.swap(swapped.frame, &site.program)?;
                     }
                     swaps.push(swapped);
+                    commands.swap(tick);
                 }
                 Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
                 Err(_) => {}
@@ -65,8 +70,11 @@ pub(super) fn run(
         let slice = Instant::now();
         let signals = signals.as_ref();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
-        let room = recorder.room(&site.layout).min(last(site)).min(due);
         let mut track = site.track();
+        // Here a tick begins when the one before has been published.
+        commands.seal(&track, tick, tick);
+        options.tell_commands(&site.program, commands)?;
+        let room = recorder.room(&site.layout).min(commands.room(tick, tick)).min(last(site)).min(due);
         tick = pool
             .install(|| {
                 let (mut tick, board) = (tick, site.board());

@@ -1,6 +1,7 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod commands;
 mod crew;
 mod in_process;
 mod launch;
@@ -17,7 +18,7 @@ use std::sync::mpsc::Receiver;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::data::DataError;
-use diptych_protocol::id::WorkerId;
+use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::limits::WORKERS_MAX;
 use diptych_protocol::message::{Backend, Death};
 use diptych_protocol::program::Program;
@@ -26,14 +27,17 @@ use diptych_workers::kernel::Registry;
 
 use crate::journal::{Journal, JournalError};
 
+use commands::Commands;
 use record::Recorder;
 use site::Site;
 
+pub use commands::{Command, Rejected, Told, value};
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use record::{RecordError, Records};
 pub use swap::{Edition, Report, Swap, Swapped};
 
-/// How to run a program. Nothing here changes a result, but for the programs that it is to go on with.
+/// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it
+/// is to go on with.
 #[derive(Default)]
 pub struct Options {
     /// Worker processes; 0 runs the batches in this process, on rayon; without a number, one a core.
@@ -43,6 +47,12 @@ pub struct Options {
     /// The columns of files that the program's groups are made from, as [`Program::data`] lists them: the values'
     /// bytes, little-endian.
     pub data: Vec<Vec<u8>>,
+    /// What inputs are set to, in the order in which it counts.
+    pub commands: Vec<Command>,
+    /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
+    pub lines: Option<Receiver<String>>,
+    /// Told what became of each command.
+    pub on_command: Option<Box<dyn FnMut(&Told)>>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -101,6 +111,9 @@ pub enum RunError {
     /// The columns of files that came with the program are not those that it was made for.
     #[error("{0}")]
     Data(#[from] DataError),
+    /// An input cannot be set so.
+    #[error("{0}")]
+    Command(#[from] diptych_protocol::commands::Refused),
     /// A record cannot be written.
     #[error("{0}")]
     Record(#[from] RecordError),
@@ -141,6 +154,21 @@ pub fn workers(asked: Option<u16>) -> Result<u16, RunError> {
     Ok(workers)
 }
 
+impl Options {
+    /// Tells what became of commands, and writes it down.
+    fn tell_commands(&mut self, program: &Program, commands: &mut Commands) -> Result<(), RunError> {
+        for told in commands.told() {
+            if let Some(journal) = &mut self.journal {
+                journal.command(program, &told)?;
+            }
+            if let Some(hear) = &mut self.on_command {
+                hear(&told);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
     let workers = workers(options.workers)?;
@@ -153,17 +181,22 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     if let Some(journal) = &mut options.journal {
         journal.run(&site.program)?;
     }
+    let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
+    let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
+    let mut commands = Commands::new(&site.program, &given, lines, through)?;
     let mut recorder = Recorder::open(&site.program, options.records.take())?;
     let mut site = Arc::new(site);
     let figures = match workers {
-        0 => in_process::run(&mut site, registry, &mut options, &mut recorder),
-        _ => supervise::run(&mut site, registry, &mut options, &mut recorder),
+        0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
+        _ => supervise::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
     let recorded = recorder.finish(&mut site.track());
     let figures = figures?;
     recorded?;
+    commands.over(site.latest().record().tick);
+    options.tell_commands(&site.program, &mut commands)?;
     let outcome = Outcome::new(figures, State::new(site), workers, options.backend);
     if let Some(journal) = &mut options.journal {
         journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;

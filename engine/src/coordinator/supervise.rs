@@ -12,6 +12,7 @@ use diptych_protocol::id::Tick;
 use diptych_protocol::program::{Domain, Program, Work};
 use diptych_workers::kernel::Registry;
 
+use super::commands::Commands;
 use super::crew::{Crew, Tally};
 use super::launch::Event;
 use super::outcome::{Figures, Stopped, peak_rss};
@@ -30,17 +31,21 @@ pub(super) fn run(
     registry: &Registry,
     options: &mut Options,
     recorder: &mut Recorder,
+    commands: &mut Commands,
 ) -> Result<Figures, RunError> {
     let (send, receive) = unbounded();
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
     let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let begun = Instant::now();
+    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    options.tell_commands(&site.program, commands)?;
     let crew = Crew::launch(0, Arc::clone(site), options, &send)?;
     let mut supervisor = Supervisor {
         site,
         registry,
         options,
         recorder,
+        commands,
         signals,
         crew,
         crews: 1,
@@ -91,6 +96,7 @@ struct Supervisor<'a> {
     registry: &'a Registry,
     options: &'a mut Options,
     recorder: &'a mut Recorder,
+    commands: &'a mut Commands,
     signals: Option<Signals>,
     /// its workers,
     crew: Crew,
@@ -161,7 +167,7 @@ impl Supervisor<'_> {
                 continue;
             }
             // No further than records have room: then no worker waits inside a frame for a file. Nor than a swap.
-            let room = self.recorder.room(&site.layout);
+            let room = self.recorder.room(&site.layout).min(self.seal(&site, published)?);
             self.crew.allow(goal.min(room).min(due.unwrap_or(goal)));
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
@@ -173,6 +179,14 @@ impl Supervisor<'_> {
                 progress(Progress { frames, of: site.program.frames, agents });
             }
         }
+    }
+
+    /// Sends commands, those of a tick before it may begin; gives the last tick that may.
+    fn seal(&mut self, site: &Site, published: Tick) -> Result<Tick, RunError> {
+        let allowed = self.crew.allowed();
+        self.commands.seal(&site.track(), published, allowed);
+        self.options.tell_commands(&site.program, self.commands)?;
+        Ok(self.commands.room(published, allowed))
     }
 
     fn hear(&mut self, event: Event) -> Result<(), RunError> {
@@ -305,7 +319,10 @@ impl Supervisor<'_> {
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
         self.recorder.swap(&old.latest(), (&site.program, &signals), begun)?;
-        let last = Tick::after_frames(site.program.frames);
+        self.commands.swap(tick);
+        self.commands.seal(&site.track(), tick, tick);
+        self.options.tell_commands(&site.program, self.commands)?;
+        let last = Tick::after_frames(site.program.frames).min(self.commands.room(tick, tick));
         crew.allow(last.min(self.recorder.room(&site.layout)).min(self.editions.due()).max(tick));
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
