@@ -312,7 +312,7 @@ mod tests {
         let [run, swap, end] = all();
         for (text, word) in [
             (String::new(), "line 1"),
-            (lines(&[swap.clone()]), "begins with"),
+            (lines(std::slice::from_ref(&swap)), "begins with"),
             (lines(&[run.clone(), run.clone()]), "line 2"),
             (lines(&[run.clone(), end, swap.clone()]), "behind the end"),
             (lines(&[run.clone(), swap, Entry::Swap { frame: 3, text: text(1) }]), "a later one"),

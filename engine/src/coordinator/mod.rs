@@ -52,7 +52,7 @@ pub struct Options {
     /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
     pub lines: Option<Receiver<String>>,
     /// Told what became of each command.
-    pub on_command: Option<Box<dyn FnMut(&Told)>>,
+    pub on_command: Option<OnCommand>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -75,6 +75,9 @@ pub struct Options {
     /// Where it is written down what the run was, and went on with.
     pub journal: Option<Journal>,
 }
+
+/// Is told what became of a command.
+pub type OnCommand = Box<dyn FnMut(&Told)>;
 
 /// Is told of a swap that has happened, or why a program could not be gone on with.
 pub type OnSwap = Box<dyn FnMut(Result<&Swapped, &RunError>)>;
