@@ -39,6 +39,7 @@ mod world;
 
 use std::path::Path;
 
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::program::{Reach, Span, When};
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Type, Value};
@@ -50,6 +51,7 @@ use crate::syntax::ast;
 use crate::table::Column;
 pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
+pub use crate::types::fields::Field;
 pub use crate::types::inputs::Input;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
@@ -73,6 +75,8 @@ pub struct Model<'a> {
     pub reductions: Vec<Reduction>,
     /// What state blocks remember.
     pub states: Vec<State>,
+    /// The fields.
+    pub fields: Vec<Field>,
     /// What systems publish on buses of rows.
     pub publications: Vec<Publication>,
     /// Each after those it needs.
@@ -150,8 +154,8 @@ pub struct Signal {
     pub span: Span,
     /// Its place among the named ones, if it has a name.
     pub number: Option<usize>,
-    /// Whether it is a bus.
-    pub bus: bool,
+    /// A signal, an event or a bus.
+    pub kind: NodeKind,
     pub value: Typed,
 }
 
@@ -351,7 +355,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
         checker.unused_unions();
-        checker.unused_fields();
+        checker.unused_fields(&model);
         checker.unread_buses();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }
