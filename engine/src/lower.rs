@@ -17,7 +17,7 @@ mod states;
 use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::{At, Body, Op, Over, Store, with_asked};
-use diptych_protocol::graph::{Node, NodeKind};
+use diptych_protocol::graph::{Field, Node};
 use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
@@ -46,6 +46,18 @@ pub struct World<'a> {
 }
 
 impl World<'_> {
+    /// The fields, for people.
+    fn fields(&self) -> Vec<Field> {
+        let field = |field: &types::Field| Field {
+            name: field.name.clone(),
+            group: GroupId::new(field.group as u32),
+            span: field.span,
+            made: field.made.iter().flat_map(|place| self.places.of(*place)).collect(),
+            readers: field.readers.iter().cloned().collect(),
+        };
+        self.model.fields.iter().map(field).collect()
+    }
+
     /// The first lane of a named signal.
     fn first_signal(&self, number: usize) -> u32 {
         let at = self.model.signals.iter().position(|signal| signal.number == Some(number));
@@ -145,6 +157,7 @@ pub fn lower(
         to: GroupId::new(inverse.to as u32),
         span: inverse.span,
     });
+    let fields = world.fields();
     Program {
         version: PROGRAM_VERSION,
         scenario: scenario.to_string(),
@@ -169,6 +182,7 @@ pub fn lower(
         outputs,
         steps: Table::default(),
         schedule: Schedule::default(),
+        fields,
         sources: [source.clone()].into_iter().collect(),
     }
 }
@@ -321,10 +335,9 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
     let (body, graph) = bodies.make_drawn(world, |flattener| {
         flattener.signals = Some(vec![Vec::new(); named]);
         for (at, signal) in model.signals.iter().enumerate() {
-            let (kind, key) = match (signal.bus, signal.number) {
-                (true, Some(number)) => (NodeKind::Bus, Key::Signal(number)),
-                (_, Some(number)) => (NodeKind::Signal, Key::Signal(number)),
-                (_, None) => (NodeKind::Signal, Key::Nameless(at)),
+            let (kind, key) = match (signal.kind, signal.number) {
+                (kind, Some(number)) => (kind, Key::Signal(number)),
+                (kind, None) => (kind, Key::Nameless(at)),
             };
             let (name, ty) = (signal.name.clone(), signal.value.ty);
             let lanes = flattener.drawn(key, kind, name, signal.span, ty, |this| this.lanes(&signal.value));

@@ -6,6 +6,7 @@ mod unions;
 
 use std::collections::BTreeMap;
 
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::program::Span;
 use diptych_protocol::types::Type;
@@ -121,6 +122,15 @@ impl<'a> Global<'a> {
         match self {
             Global::Signal(signal) => &signal.name,
             Global::Bus(bus) => &bus.name,
+        }
+    }
+
+    /// What it is, for people.
+    pub fn kind(self) -> NodeKind {
+        match self {
+            Global::Signal(signal) if signal.event => NodeKind::Event,
+            Global::Signal(_) => NodeKind::Signal,
+            Global::Bus(_) => NodeKind::Bus,
         }
     }
 

@@ -38,6 +38,7 @@ mod world;
 
 use std::path::Path;
 
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::program::{Reach, Span, When};
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Type, Value};
@@ -49,6 +50,7 @@ use crate::syntax::ast;
 use crate::table::Column;
 pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
+pub use crate::types::fields::Field;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
 pub use crate::types::row_buses::Publication;
@@ -71,6 +73,8 @@ pub struct Model<'a> {
     pub reductions: Vec<Reduction>,
     /// What state blocks remember.
     pub states: Vec<State>,
+    /// The fields.
+    pub fields: Vec<Field>,
     /// What systems publish on buses of rows.
     pub publications: Vec<Publication>,
     /// Each after those it needs.
@@ -146,8 +150,8 @@ pub struct Signal {
     pub span: Span,
     /// Its place among the named ones, if it has a name.
     pub number: Option<usize>,
-    /// Whether it is a bus.
-    pub bus: bool,
+    /// A signal, an event or a bus.
+    pub kind: NodeKind,
     pub value: Typed,
 }
 
@@ -348,7 +352,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {
         checker.unused_unions();
-        checker.unused_fields();
+        checker.unused_fields(&model);
         checker.unread_buses();
         lints::lint(&model, names, &checker.used, checker.diagnostics);
     }

@@ -34,7 +34,9 @@ pub enum WhyError {
 pub(crate) fn why(track: &Track<'_>, names: &[String], lines: usize) -> Result<String, WhyError> {
     let (program, nodes) = (track.program, &track.program.outputs.graph);
     let values = graph::values(track)?;
-    let asked = |node: &Node| matches!(node.kind, NodeKind::Signal | NodeKind::Bus) && is_named(program, node);
+    let asked = |node: &Node| {
+        matches!(node.kind, NodeKind::Signal | NodeKind::Event | NodeKind::Bus) && is_named(program, node)
+    };
     let roots: Vec<usize> = match names.is_empty() {
         true => (0..nodes.len()).filter(|at| asked(&nodes[*at])).collect(),
         false => {

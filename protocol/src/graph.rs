@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ValueId;
+use crate::id::{ColumnId, GroupId, ValueId};
 use crate::program::Span;
 use crate::types::{Type, Value};
 
@@ -29,6 +29,8 @@ pub struct Node {
 pub enum NodeKind {
     /// A signal.
     Signal,
+    /// An event.
+    Event,
     /// A bus.
     Bus,
     /// What somebody publishes on a bus,
@@ -48,6 +50,7 @@ impl NodeKind {
     pub fn name(self) -> &'static str {
         match self {
             NodeKind::Signal => "signal",
+            NodeKind::Event => "event",
             NodeKind::Bus => "bus",
             NodeKind::Publisher => "publish",
             NodeKind::When => "when",
@@ -67,4 +70,19 @@ pub enum Lane {
     Known(Value),
     /// Nowhere, or in each turn of a loop: what it is made of was put together in another way.
     Nowhere,
+}
+
+/// A field: a value a row. What is computed where it is read is nowhere else in the program.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Whose rows.
+    pub group: GroupId,
+    /// Where it was written.
+    pub span: Span,
+    /// Of one that remembers the columns that it is made of, its own value first; of others none.
+    pub made: Vec<ColumnId>,
+    /// Who reads it: systems, and signals together.
+    pub readers: Vec<String>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
-use crate::graph::Node;
+use crate::graph::{Field, Node};
 use crate::grid::GridShape;
 use crate::id::{
     BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
@@ -73,6 +73,8 @@ pub struct Program {
     pub steps: Table<StepId, Step>,
     /// What runs when.
     pub schedule: Schedule,
+    /// The values that rows have beside their columns. Debug metadata: no part of the program's hash.
+    pub fields: Vec<Field>,
     /// The texts that spans point into. Debug metadata: no part of the program's hash.
     pub sources: Table<SourceId, Source>,
 }
@@ -574,6 +576,7 @@ impl Program {
     pub fn hash(&self) -> u128 {
         let mut bare = self.clone();
         bare.sources = Table::default();
+        bare.fields = Vec::new();
         bare.frames = 0;
         for (_, group) in bare.groups.iter_mut() {
             group.span = Span::default();

@@ -33,6 +33,7 @@ pub(super) fn explain(arguments: &Explain, registry: &Registry, inside: Option<&
             }
             parts.push(stages::frame(&program));
             parts.extend(stages::indexes(&program));
+            parts.extend(stages::fields(&program));
             parts.extend(stages::outputs(&program));
             if arguments.all {
                 parts.push(ir::all(&program));

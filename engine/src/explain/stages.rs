@@ -1,6 +1,7 @@
 //! What runs when: the stages of set-up and of a frame, who asks which index in which of them, and the outputs.
 
-use diptych_protocol::id::{IndexId, StepId};
+use diptych_protocol::graph::{Node, NodeKind};
+use diptych_protocol::id::{ColumnId, IndexId, StepId};
 use diptych_protocol::program::{IndexKind, Program, Side, Stage, System, Work};
 use indicatif::HumanCount;
 
@@ -150,11 +151,35 @@ fn asked(program: &Program, by: impl Fn(&System) -> bool) -> String {
     if askers.is_empty() { "asked by nobody".into() } else { format!("asked by {}", askers.join(", ")) }
 }
 
+/// Where fields are computed, and why; nothing where there are none.
+pub fn fields(program: &Program) -> Option<String> {
+    let mut text = String::new();
+    for field in &program.fields {
+        let group = &program.groups[field.group].name;
+        let how = match field.made.as_slice() {
+            [] => "computed where it is read".to_string(),
+            [value, rest @ ..] => {
+                let name = |column: &ColumnId| program.columns[*column].name();
+                let columns: Vec<String> = std::iter::once(value).chain(rest).map(name).collect();
+                format!("it remembers, so it is made each frame: {}", columns.join(", "))
+            }
+        };
+        let readers: Vec<String> = match field.readers.is_empty() {
+            true => vec!["nobody".to_string()],
+            false => field.readers.clone(),
+        };
+        text += &wrapped(&format!("  {} of {group}: {how}; read by ", field.name), &readers, ", ");
+    }
+    (!text.is_empty()).then(|| format!("fields\n{text}"))
+}
+
 /// Signals, ensures, the end, records; nothing where there are none.
 pub fn outputs(program: &Program) -> Option<String> {
     let mut rows = Vec::new();
     for signal in program.signals.values().filter(|signal| signal.named) {
-        rows.push(vec!["  signal".to_string(), format!("{}: {}", signal.name, signal.ty)]);
+        let known = |node: &&Node| node.name == signal.name || signal.name.starts_with(&format!("{}.", node.name));
+        let kind = program.outputs.graph.iter().find(known).map_or(NodeKind::Signal, |node| node.kind);
+        rows.push(vec![format!("  {}", kind.name()), format!("{}: {}", signal.name, signal.ty)]);
     }
     for ensure in &program.outputs.ensures {
         rows.push(vec!["  ensure".to_string(), ensure.text.clone()]);

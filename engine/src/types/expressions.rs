@@ -76,10 +76,8 @@ pub struct Checker<'a, 'd> {
     pub(super) keys: BTreeMap<String, usize>,
     /// The fields, as far as they are checked,
     pub(super) fields: Vec<FieldState>,
-    /// those that are being checked,
+    /// and those that are being checked.
     pub(super) fields_open: Vec<usize>,
-    /// and which of them somebody reads.
-    pub(super) fields_read: Vec<bool>,
     /// Which buses of rows somebody reads.
     pub(super) buses_read: Vec<bool>,
     /// How many fields are being read here, one within another.
@@ -137,7 +135,6 @@ impl<'a, 'd> Checker<'a, 'd> {
             keys: BTreeMap::new(),
             fields: vec![FieldState::New; names.fields.len()],
             fields_open: Vec::new(),
-            fields_read: vec![false; names.fields.len()],
             buses_read: vec![false; names.buses.len()],
             in_fields: 0,
             subject: None,

@@ -8,6 +8,8 @@
 //! make; where that cannot be known (signals, other rows, loops), the row has zeros until its first frame, which is then the
 //! first state of its blocks.
 
+use std::collections::BTreeSet;
+
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Type, Value};
 
@@ -25,6 +27,19 @@ use crate::types::{Member, Model, Origin, Place, Role, State, System};
 
 /// How deep fields are made of fields.
 const FIELDS_DEEP: usize = 32;
+
+/// A field, for people.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Field {
+    pub name: String,
+    pub group: usize,
+    pub span: Span,
+    /// Of one that is made its members, its own value first.
+    pub made: Vec<Place>,
+    /// Systems, and what is measured.
+    pub readers: BTreeSet<String>,
+}
 
 /// How far a field is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,13 +74,28 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// Warns of those that nobody reads. One that is made may be meant for those who look on.
-    pub(super) fn unused_fields(&mut self) {
-        for (at, field) in self.names.fields.iter().enumerate() {
-            if !self.fields_read[at] && self.fields[at] == FieldState::Lazy {
-                let message = format!("nothing reads field `{}`", field.name.text);
-                self.diagnostics.push(Diagnostic::warning(codes::W0107, field.name.span, message));
-            }
+    pub(super) fn unused_fields(&mut self, model: &Model<'_>) {
+        for field in model.fields.iter().filter(|field| field.readers.is_empty() && field.made.is_empty()) {
+            let message = format!("nothing reads field `{}`", field.name);
+            self.diagnostics.push(Diagnostic::warning(codes::W0107, field.span, message));
         }
+    }
+
+    /// Notes that a field is read here.
+    fn field_is_read(&mut self, at: usize) {
+        // Not where it is only looked whether it makes sense.
+        let reader = match (&self.rule, self.fields_open.last()) {
+            (_, Some(field)) => format!("field {}", self.names.fields[*field].name.text),
+            (Some(Rule { system: Some(system), .. }), None) => match self.model.systems.get(*system) {
+                Some(system) => system.name.to_string(),
+                None => return,
+            },
+            _ => "what is measured".to_string(),
+        };
+        let span = self.names.fields[at].name.span;
+        self.model.fields.iter_mut().filter(|field| field.span == span).for_each(|field| {
+            field.readers.insert(reader.clone());
+        });
     }
 
     /// How far a field is; it is checked if it was not yet.
@@ -114,6 +144,8 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0509, field.group.span, message));
             return None;
         }
+        let (name, span) = (field.name.text.clone(), field.name.span);
+        self.model.fields.push(Field { name, group, span, made: Vec::new(), readers: BTreeSet::new() });
         let blocks = crate::resolve::called(self.names, &field.value);
         if blocks.iter().any(|name| states::is_block(name)) {
             return self.made(at, group);
@@ -207,6 +239,9 @@ impl<'a> Checker<'a, '_> {
         let members = &mut self.model.groups[group].members;
         (members[whole].name, members[whole].component) = (name.clone(), name.clone());
         self.shapes.insert(name.clone(), Shape::Leaf(ty));
+        let members = std::iter::once(whole).chain(kept.iter().map(|(member, _)| *member).filter(|it| *it != whole));
+        let made: Vec<Place> = members.map(|member| Place { group, member }).collect();
+        self.model.fields.iter_mut().filter(|field| field.span == span).for_each(|field| field.made.clone_from(&made));
         let (mut steps, mut stores, mut marks) = (std::mem::take(&mut rule.first), Vec::new(), Vec::new());
         for (member, value) in kept {
             self.model.groups[group].members[member].owner = Some((system, span));
@@ -335,8 +370,9 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0506, span, message);
             return self.error(error.label(field.name.span, format!("it is one of `{}`", field.group.text)));
         }
-        self.fields_read[at] = true;
-        match self.field_state(at) {
+        let state = self.field_state(at);
+        self.field_is_read(at);
+        match state {
             FieldState::Made => {
                 let name = Name { text: field.name.text.clone(), span };
                 self.component(group, &name, span, segments, whose, fresh)

@@ -1,5 +1,6 @@
 //! Checking what is about finished states: signals, `ensure`, `until`, `record`.
 
+use diptych_protocol::graph::NodeKind;
 use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Type};
 
@@ -115,7 +116,7 @@ impl<'a> Checker<'a, '_> {
         self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;
-        let (name, span, bus) = (&name.text, name.span, matches!(global, Global::Bus(_)));
+        let (name, span, kind) = (&name.text, name.span, global.kind());
         let ty = match values {
             Ok(all) => {
                 let named = self.model.signals.iter().filter_map(|signal| signal.number).max();
@@ -127,14 +128,14 @@ impl<'a> Checker<'a, '_> {
                     name: element(name, place),
                     span,
                     number: Some(number),
-                    bus,
+                    kind,
                     value,
                 }));
                 ty.map(|ty| SignalType::Array(ty, numbers))
             }
             Err(value) => value.map(|value| {
                 let ty = value.ty;
-                self.model.signals.push(Signal { name: name.clone(), span, number: Some(at), bus, value });
+                self.model.signals.push(Signal { name: name.clone(), span, number: Some(at), kind, value });
                 SignalType::One(ty)
             }),
         };
@@ -144,7 +145,7 @@ impl<'a> Checker<'a, '_> {
 
     /// A value of each state that has no name.
     fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
-        self.model.signals.push(Signal { name: name.into(), span, number: None, bus: false, value });
+        self.model.signals.push(Signal { name: name.into(), span, number: None, kind: NodeKind::Signal, value });
         self.model.signals.len() - 1
     }
 

@@ -89,6 +89,10 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    for field in &program.fields {
+        check.id(groups, field.group, &field.name);
+        field.made.iter().for_each(|column| check.id(columns, *column, &field.name));
+    }
     for node in &outputs.graph {
         for lane in &node.lanes {
             let Lane::Computed(value) = lane else { continue };

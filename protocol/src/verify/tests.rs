@@ -178,6 +178,7 @@ pub(crate) fn sound() -> Program {
         bodies: [body].into_iter().collect(),
         steps,
         schedule: Schedule { setup, frame },
+        fields: Vec::new(),
         sources: [Source { path: "s".into(), text: String::new() }].into_iter().collect(),
     }
 }

@@ -103,6 +103,7 @@ impl Scene {
             outputs: Outputs::default(),
             steps: Table::default(),
             schedule: Schedule::default(),
+            fields: Vec::new(),
             sources: Table::default(),
         };
         self.schedule(&mut program);

@@ -104,6 +104,7 @@ pub fn program(torus: bool) -> Program {
         outputs: Outputs::default(),
         steps: Table::default(),
         schedule: Schedule::default(),
+        fields: Vec::new(),
         sources: Table::default(),
     }
 }

@@ -159,6 +159,7 @@ fn bare() -> Program {
         outputs: Default::default(),
         steps: Table::default(),
         schedule: Default::default(),
+        fields: Vec::new(),
         sources: Table::default(),
     }
 }
