@@ -87,7 +87,7 @@ impl Checker<'_, '_> {
         };
         let number = ty.sort == Sort::Plain && ty.scalar != Scalar::Bool;
         if (*mode != Mode::Last && !number) || (*mode == Mode::Mean && !ty.scalar.is_float()) {
-            let message = format!("`{}` of `{}`", bus.mode.text, self.type_name(ty));
+            let message = format!("no bus is the `{}` of `{}`", bus.mode.text, self.type_name(ty));
             let error = Diagnostic::error(codes::E0419, bus.mode.span, message);
             self.diagnostics.push(error.help(match number {
                 true => "a mean is of floats",
