@@ -14,7 +14,7 @@ use diptych_protocol::types::Type;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
 pub use crate::resolve::blueprints::blueprints;
-pub use crate::resolve::constants::{called, signals_of};
+pub use crate::resolve::constants::{called, fields_of, signals_of};
 pub use crate::resolve::unions::{Instance, Union};
 use crate::syntax::ast::{self, Expr, Item};
 
