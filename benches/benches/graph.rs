@@ -27,7 +27,9 @@ fn nodes(count: usize) -> String {
         let made = match at % 8 {
             0 => format!("signal {name} = {before} * 0.5 + frame"),
             1 => format!("signal {name} = lag({before}, 0.3)"),
-            2 => format!("bus {name}: f64 = sum |> clamp(-10, 10) {{ publish {before}\n publish mean_a when mean_a > 3 }}"),
+            2 => format!(
+                "bus {name}: f64 = sum |> clamp(-10, 10) {{ publish {before}\n publish mean_a when mean_a > 3 }}"
+            ),
             3 => format!("signal {name} = slew({before}, 2)"),
             4 => format!("signal {name} = hold({before}, frame % 5 == 0)"),
             5 => format!("signal {name} = accumulate({before}, frame % 100 == 0) |> scale(0.01)"),
