@@ -14,7 +14,7 @@ use diptych_protocol::types::Type;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, TypeNames, did_you_mean};
 pub use crate::resolve::blueprints::blueprints;
-pub use crate::resolve::constants::{called, signals_of};
+pub use crate::resolve::constants::{called, fields_of, signals_of};
 pub use crate::resolve::unions::{Instance, Union};
 use crate::syntax::ast::{self, Expr, Item};
 
@@ -132,8 +132,9 @@ impl<'a> Global<'a> {
     pub fn kind(self) -> NodeKind {
         match self {
             Global::Signal(signal) if signal.event => NodeKind::Event,
-            Global::Signal(_) | Global::Input(_) => NodeKind::Signal,
+            Global::Signal(_) => NodeKind::Signal,
             Global::Bus(_) => NodeKind::Bus,
+            Global::Input(_) => NodeKind::Input,
         }
     }
 

@@ -351,6 +351,7 @@ pub fn check<'a>(names: &'a Names<'a>, settings: &Settings, folder: &Path, diagn
     checker.systems(&mut model);
     checker.filters(&mut model);
     checker.outputs(&mut model);
+    checker.idle_buses(&mut model);
     checker.unused_functions(&mut model);
     model.data = std::mem::take(&mut checker.data);
     if !checker.diagnostics.failed() {

@@ -21,6 +21,8 @@ pub struct Settle {
 impl Settle {
     /// Takes room for it.
     pub fn new(program: &Program, backend: Backend) -> Result<Self, AccessError> {
+        // A state is one row: what wide vectors compute beside it is for nobody. Of those that are, the narrowest cost least.
+        let backend = if backend == Backend::Compiled { Backend::Portable } else { backend };
         let body = program.outputs.body.map(|body| FinishedBody::new(program, &program.bodies[body], 1, backend));
         Ok(Self {
             body: body.transpose()?,

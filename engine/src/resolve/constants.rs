@@ -75,11 +75,25 @@ pub fn signals_of(names: &Names<'_>, expr: &Expr) -> Vec<usize> {
     needs.signals
 }
 
+/// The fields that an expression names, of whatever rows, also through the signals that it needs.
+pub fn fields_of(names: &Names<'_>, expr: &Expr) -> Vec<usize> {
+    let mut needs = Needs::default();
+    collect(names, expr, &mut needs);
+    let mut seen = vec![false; names.signals.len()];
+    while let Some(signal) = needs.signals.pop() {
+        if !std::mem::replace(&mut seen[signal], true) {
+            names.signals[signal].parts().iter().for_each(|part| collect(names, part, &mut needs));
+        }
+    }
+    needs.fields
+}
+
 /// What an expression needs, also through the functions it calls.
 #[derive(Default)]
 struct Needs {
     constants: Vec<usize>,
     signals: Vec<usize>,
+    fields: Vec<usize>,
     /// Functions looked into already.
     functions: Vec<usize>,
     /// What is called beside them.
@@ -106,11 +120,16 @@ fn collect(names: &Names<'_>, expr: &Expr, needs: &mut Needs) {
         ExprKind::Name(name) => match names.meaning(name) {
             Some(Meaning::Constant(constant)) => needs.constants.push(constant),
             Some(Meaning::Signal(signal)) => needs.signals.push(signal),
+            Some(Meaning::Field(field)) => needs.fields.push(field),
             _ => {}
         },
-        ExprKind::Unary(_, a) | ExprKind::Lane(a, _) | ExprKind::Fresh(a) | ExprKind::Pair(a) | ExprKind::In(a, _) => {
-            all(&[a])
+        ExprKind::Lane(a, name) => {
+            collect(names, a, needs);
+            if let Some(Meaning::Field(field)) = names.meaning(&name.text) {
+                needs.fields.push(field);
+            }
         }
+        ExprKind::Unary(_, a) | ExprKind::Fresh(a) | ExprKind::Pair(a) | ExprKind::In(a, _) => all(&[a]),
         ExprKind::Binary(_, _, a, b) | ExprKind::Index(a, b) => all(&[a, b]),
         ExprKind::If(a, b, c) => all(&[a, b, c]),
         ExprKind::Call(name, arguments) => {

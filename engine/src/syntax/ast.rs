@@ -467,7 +467,7 @@ pub enum ClauseKind {
     Lacking(Vec<Name>),
     /// `changed A, B`: rows of which one of them was assigned in the frame before.
     Changed(Vec<Name>),
-    /// `where c`: rows for which this is true. `on EVENT` is one, of the event's name, and `every K` of `frame % K == 0`.
+    /// `where c`: rows for which this is true. `on EVENT` and `every K` are such conditions.
     Where(Expr),
     /// `batch 512`
     Batch(Expr),

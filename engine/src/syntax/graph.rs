@@ -1,6 +1,6 @@
 //! The rules of the graph: fields, events, buses. A signal takes one line among the other items.
 
-use crate::syntax::ast::{BinaryOp, Bus, Expr, ExprKind, Field, Item, Publisher, Signal};
+use crate::syntax::ast::{Bus, Expr, ExprKind, Field, Item, Name, Publisher, Signal};
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::Parser;
 
@@ -31,22 +31,21 @@ impl Parser<'_> {
         Some(Item::Signal(Signal { name, value, event: true }))
     }
 
-    /// The name of an event: whether it happens.
+    /// `on EVENT`: whether it happens. A call of what no scenario can define, for the word is taken.
     pub(super) fn happening(&mut self) -> Option<Expr> {
+        let word = Name { text: "on".into(), span: self.advance().span };
         let event = self.name("an event")?;
-        self.node(ExprKind::Name(event.text), event.span, 0)
+        let event = self.node(ExprKind::Name(event.text), event.span, 0)?;
+        let (span, depth) = (self.since(word.span.start), event.depth);
+        self.node(ExprKind::Call(word, vec![event]), span, depth)
     }
 
-    /// `every K`: whether the frame is one of every so many, `frame % K == 0`.
+    /// `every K`: whether the frame is one of every so many, in the same way.
     pub(super) fn each(&mut self) -> Option<Expr> {
-        let start = self.advance().span.start;
+        let word = Name { text: "every".into(), span: self.advance().span };
         let step = self.expr()?;
-        let (span, depth) = (self.since(start), step.depth);
-        let frame = self.node(ExprKind::Name("frame".into()), span, 0)?;
-        let rest = self.node(ExprKind::Binary(BinaryOp::Rem, span, Box::new(frame), Box::new(step)), span, depth)?;
-        let zero = self.node(ExprKind::Int(0), span, 0)?;
-        let depth = rest.depth;
-        self.node(ExprKind::Binary(BinaryOp::Equal, span, Box::new(rest), Box::new(zero)), span, depth)
+        let (span, depth) = (self.since(word.span.start), step.depth);
+        self.node(ExprKind::Call(word, vec![step]), span, depth)
     }
 
     /// `bus NAME [for GROUP]: TYPE = MODE [default VALUE] [|> ADAPTER] [{ publish ... }]`

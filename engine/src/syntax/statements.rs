@@ -256,10 +256,7 @@ impl Parser<'_> {
         let start = self.token().span.start;
         let condition = match self.kind() {
             Kind::Every => self.each()?,
-            _ => {
-                self.advance();
-                self.happening()?
-            }
+            _ => self.happening()?,
         };
         let (yes, inner) = self.body(Place::Whole, "`{` and what to do then")?;
         let depth = inner.max(condition.depth);

@@ -101,10 +101,7 @@ impl Parser<'_> {
                 self.advance();
                 Some(ClauseKind::Lacking(self.components()?))
             }
-            Kind::On => {
-                self.advance();
-                Some(ClauseKind::Where(self.happening()?))
-            }
+            Kind::On => Some(ClauseKind::Where(self.happening()?)),
             Kind::Every => Some(ClauseKind::Where(self.each()?)),
             Kind::Name if self.word() == "changed" => {
                 self.advance();

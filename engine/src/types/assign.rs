@@ -181,7 +181,8 @@ impl Checker<'_, '_> {
                 None => break None,
             }
         };
-        let Some(member) = member else {
+        let made = matches!(self.names.meaning(name), Some(Meaning::Field(_)));
+        let Some(member) = member.filter(|_| !made) else {
             self.no_target(name, segments, target, group);
             return;
         };
@@ -308,7 +309,8 @@ impl Checker<'_, '_> {
     }
 
     fn no_target(&mut self, name: &str, segments: &[Segment<'_>], target: &Expr, group: usize) {
-        let whole = self.model.groups[group].members.iter().any(|member| member.component == name);
+        let field = matches!(self.names.meaning(name), Some(Meaning::Field(_)));
+        let whole = !field && self.model.groups[group].members.iter().any(|member| member.component == name);
         if let (true, Some(shape)) = (whole, self.shapes.get(name).cloned()) {
             self.wrong_part(name, &shape, segments, target);
             return;

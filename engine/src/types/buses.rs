@@ -16,7 +16,7 @@ use diptych_protocol::program::Span;
 use diptych_protocol::types::{Scalar, Sort, Type};
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::syntax::ast::{Adapter, Bus, Expr, ExprKind, Name};
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
@@ -87,7 +87,7 @@ impl Checker<'_, '_> {
         };
         let number = ty.sort == Sort::Plain && ty.scalar != Scalar::Bool;
         if (*mode != Mode::Last && !number) || (*mode == Mode::Mean && !ty.scalar.is_float()) {
-            let message = format!("`{}` of `{}`", bus.mode.text, self.type_name(ty));
+            let message = format!("no bus is the `{}` of `{}`", bus.mode.text, self.type_name(ty));
             let error = Diagnostic::error(codes::E0419, bus.mode.span, message);
             self.diagnostics.push(error.help(match number {
                 true => "a mean is of floats",
@@ -136,8 +136,12 @@ impl Checker<'_, '_> {
     /// `order N`: a constant, 0 if left out.
     pub(super) fn order_of(&mut self, order: Option<&Expr>) -> Option<i64> {
         let Some(order) = order else { return Some(0) };
-        let known = match self.check(order, Some(Scalar::I32)) {
-            Checked::Error => return None,
+        // Whatever is wrong with it, this is what it must be.
+        let mut quiet = Diagnostics::default();
+        std::mem::swap(self.diagnostics, &mut quiet);
+        let checked = self.check(order, Some(Scalar::I32));
+        std::mem::swap(self.diagnostics, &mut quiet);
+        let known = match checked {
             Checked::Int(order) => i32::try_from(order).ok().map(i64::from),
             Checked::Typed(typed) if typed.ty.scalar.is_integer() => typed.scalar().map(|value| value.as_f64() as i64),
             _ => None,

@@ -11,12 +11,13 @@ use crate::types::Model;
 use crate::types::convert::coerce;
 use crate::types::expressions::Checker;
 use crate::types::rules::{LocalInfo, Named, Rule};
+use crate::types::states::Memory;
 use crate::types::typed::{Checked, Function, Kind, Local, Pair, Step, Turn, Typed, Whose};
 
 /// How deep functions call functions.
 const CALLS_DEEP: usize = 16;
 /// Calls that one body may come to, those within functions counted.
-const CALLS_MAX: usize = 10_000;
+pub(super) const CALLS_MAX: usize = 10_000;
 
 impl<'a> Checker<'a, '_> {
     /// A call of a function: its body takes the place of the call.
@@ -61,6 +62,8 @@ impl<'a> Checker<'a, '_> {
         let result = self.single_type(&called.result)?;
         let outer = self.scope.len();
         let floor = self.floor.replace(outer);
+        // Nor does it see the row that a field is of.
+        let subject = self.subject.take();
         self.inlining.push(function);
         let mut steps = Vec::new();
         for (value, (parameter, _)) in values.into_iter().zip(&called.parameters) {
@@ -80,6 +83,7 @@ impl<'a> Checker<'a, '_> {
         let what = format!("the result of `{}`", called.name.text);
         let value = coerce(checked, result, called.body.span, &what, self.diagnostics);
         self.inlining.pop();
+        self.subject = subject;
         self.floor = floor;
         self.scope.truncate(outer);
         let value = value?;
@@ -99,10 +103,14 @@ impl<'a> Checker<'a, '_> {
             if let Some(types) = types {
                 // Draws are allowed in functions: they are checked as if a system called them.
                 self.rule = Some(Rule { system: Some(usize::MAX), ..Rule::default() });
+                // So are state blocks, as if a signal did.
+                self.memory = Some(Memory { owner: function.name.text.clone(), rows: None });
+                let states = self.model.states.len();
                 self.calls = 0;
                 let values = types.into_iter().map(|ty| Typed { ty, kind: Kind::Row }).collect();
                 self.function_body(at, values);
-                self.rule = None;
+                self.model.states.truncate(states);
+                (self.rule, self.memory) = (None, None);
             }
             if !self.diagnostics.failed() {
                 let message = format!("nothing calls `{}`", function.name.text);

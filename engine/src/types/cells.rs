@@ -27,6 +27,9 @@ impl Checker<'_, '_> {
 
     /// `cell.x`: a coordinate of the own cell, counted from 0.
     pub(super) fn coordinate(&mut self, span: Span, axis: Option<&Name>) -> Checked {
+        if self.of_another_row("`cell`", span) {
+            return Checked::Error;
+        }
         let Some((_, raster)) = self.own_cells() else {
             let error = Diagnostic::error(codes::E0520, span, "`cell` is only known in a grid");
             return self.error(error.help("it goes with the blueprint, the systems and the signals of a `grid`"));
@@ -51,6 +54,9 @@ impl Checker<'_, '_> {
     pub(super) fn shifted(&mut self, steps: &[Expr], span: Span) -> Checked {
         if self.rule.as_ref().is_none_or(|rule| rule.system.is_none()) || self.floor.is_some() {
             return self.outside_system("`shift`", span);
+        }
+        if self.of_another_row("`shift`", span) {
+            return Checked::Error;
         }
         let Some((group, raster)) = self.own_cells() else {
             let error = Diagnostic::error(codes::E0520, span, "`shift` goes from cell to cell: this group is no grid");

@@ -184,6 +184,9 @@ impl<'a, 'd> Checker<'a, 'd> {
             ExprKind::Spawn(_) => self.spawn_in_value(expr.span),
             ExprKind::Row => {
                 if self.row.is_none() && self.own_group().is_none() {
+                    if self.of_another_row("`row`", expr.span) {
+                        return Checked::Error;
+                    }
                     return self.outside("`row`", expr.span);
                 }
                 Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Row })

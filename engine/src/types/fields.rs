@@ -16,6 +16,7 @@ use diptych_protocol::types::{Scalar, Type, Value};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::syntax::ast::Name;
+use crate::types::calls::CALLS_MAX;
 use crate::types::expressions::{Checker, RowMember};
 use crate::types::rows::Segment;
 use crate::types::rules::{LocalInfo, Rule, RuleBody};
@@ -23,6 +24,9 @@ use crate::types::shapes::Shape;
 use crate::types::states::{self, Memory, Rows};
 use crate::types::typed::{Checked, Kind, Local, Step, Typed, Whose};
 use crate::types::{Member, Model, Origin, Place, Role, State, System};
+
+/// How deep fields are made of fields.
+const FIELDS_DEEP: usize = 32;
 
 /// A field, for people.
 #[derive(Debug)]
@@ -98,6 +102,10 @@ impl<'a> Checker<'a, '_> {
     fn field_state(&mut self, at: usize) -> FieldState {
         let field = self.names.fields[at];
         match self.fields[at] {
+            FieldState::New if self.fields_open.len() >= FIELDS_DEEP => {
+                self.too_deep(at);
+                return FieldState::Wrong;
+            }
             FieldState::New => {}
             FieldState::Open => {
                 let open = self.fields_open.iter().map(|at| self.names.fields[*at].name.text.as_str());
@@ -116,8 +124,13 @@ impl<'a> Checker<'a, '_> {
         // It may be asked for from within a body: it is checked by itself.
         let (rule, memory) = (self.rule.take(), self.memory.take());
         let (row, group) = (self.row.take(), self.group.take());
-        let made = self.checked_field(at);
+        let calls = std::mem::take(&mut self.calls);
+        // What it is made of comes first: circles are told there, and columns stand behind those that they are made of.
+        let parts = crate::resolve::fields_of(self.names, &field.value);
+        let known: Vec<FieldState> = parts.into_iter().map(|part| self.field_state(part)).collect();
+        let made = if known.contains(&FieldState::Wrong) { None } else { self.checked_field(at) };
         (self.rule, self.memory, self.row, self.group) = (rule, memory, row, group);
+        self.calls = calls;
         self.fields_open.pop();
         self.fields[at] = made.unwrap_or(FieldState::Wrong);
         self.fields[at]
@@ -145,10 +158,27 @@ impl<'a> Checker<'a, '_> {
     /// The value of a field, as if it stood here.
     fn field_value(&mut self, at: usize, subject: Option<Subject>) -> Option<Typed> {
         let field = self.names.fields[at];
+        self.calls += 1;
+        if self.in_fields >= FIELDS_DEEP || self.calls > CALLS_MAX {
+            self.too_deep(at);
+            return None;
+        }
         self.about(subject, |checker| match field.event {
             true => checker.truth(&field.value, "when an event happens"),
             false => checker.single(&field.value, None),
         })
+    }
+
+    fn too_deep(&mut self, at: usize) {
+        if self.calls > CALLS_MAX + 1 {
+            return; // Told.
+        }
+        let message = match self.calls > CALLS_MAX {
+            true => format!("more than {CALLS_MAX} fields and calls in one body, those within others counted"),
+            false => format!("fields are made of fields deeper than {FIELDS_DEEP}"),
+        };
+        let error = Diagnostic::error(codes::E0312, self.names.fields[at].name.span, message);
+        self.diagnostics.push(error.help("let a system keep one of them in a component"));
     }
 
     /// Checks something about a row by itself: nothing but the row is known. Without a subject it is the own row.

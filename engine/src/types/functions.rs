@@ -123,6 +123,8 @@ impl Checker<'_, '_> {
             ("shift", steps) => return self.shifted(steps, span),
             ("cell", _) => return self.cell_under(name, arguments),
             ("centre", _) => return self.centre(name, arguments),
+            ("on", [event]) => return self.happening(event),
+            ("every", [step]) => return self.each(step, name),
             ("phase" | "cycle" | "pulse", _) => return self.of_time(name, arguments),
             ("sample", _) => return self.sample(name, arguments, span),
             _ => {}
@@ -149,8 +151,11 @@ impl Checker<'_, '_> {
         if let Callee::Draw(_) = callee
             && self.in_fields > 0
         {
-            let error =
-                Diagnostic::error(codes::E0307, span, "a field has one value, whoever reads it: it does not draw");
+            let error = Diagnostic::error(
+                codes::E0307,
+                span,
+                "a field or a bus has one value, whoever reads it: it does not draw",
+            );
             return self.error(error.help("let a system draw, and keep it in a component"));
         }
         if let Callee::Draw(_) = callee

@@ -101,6 +101,7 @@ impl<'a> Checker<'a, '_> {
         let rule = self.rule.replace(Rule::default());
         let floor = self.floor.replace(self.scope.len());
         let inlining = std::mem::take(&mut self.inlining);
+        let (subject, fields) = (self.subject.take(), std::mem::take(&mut self.in_fields));
         let memory = self.memory.replace(Memory { owner: name.text.clone(), rows: None });
         let values = match global {
             Global::Signal(signal) if signal.event => Err(self.truth(&signal.value, "when an event happens")),
@@ -112,6 +113,7 @@ impl<'a> Checker<'a, '_> {
             Global::Input(input) => Err(self.input(input)),
         };
         self.memory = memory;
+        (self.subject, self.in_fields) = (subject, fields);
         self.inlining = inlining;
         self.floor = floor;
         self.rule = rule;

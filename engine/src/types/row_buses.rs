@@ -239,6 +239,20 @@ impl<'a> Checker<'a, '_> {
         self.about(None, |checker| checker.through(together, written))
     }
 
+    /// Checks buses that nobody reads, so that their mistakes are told.
+    pub(super) fn idle_buses(&mut self, model: &mut Model<'a>) {
+        std::mem::swap(&mut self.model, model);
+        for bus in 0..self.names.buses.len() {
+            let group = self.names.buses[bus].group.as_ref().filter(|_| !self.buses_read[bus]);
+            if let Some(group) = group.and_then(|group| self.names.group(group, self.diagnostics)) {
+                self.rule = Some(Rule { system: Some(usize::MAX), group: Some(group), ..Rule::default() });
+                self.came_together(bus, Whose::Own);
+                self.rule = None;
+            }
+        }
+        std::mem::swap(&mut self.model, model);
+    }
+
     /// Warns of buses that nobody reads.
     pub(super) fn unread_buses(&mut self) {
         for (bus, _) in self.names.buses.iter().zip(&self.buses_read).filter(|(_, read)| !**read) {

@@ -107,13 +107,29 @@ impl<'a> Checker<'a, '_> {
 
     /// What is only known in a system.
     pub(super) fn outside_system(&mut self, what: &str, span: Span) -> Checked {
+        if self.of_another_row(what, span) {
+            return Checked::Error;
+        }
         let error = Diagnostic::error(codes::E0313, span, format!("{what} is only known in the body of a system"));
         self.error(error)
     }
 
+    /// Tells that something goes with the own row, where the field that it stands in is read of another one.
+    pub(super) fn of_another_row(&mut self, what: &str, span: Span) -> bool {
+        let other =
+            self.floor.is_none() && self.subject.as_ref().is_some_and(|subject| !matches!(subject.whose, Whose::Own));
+        if other {
+            let message = format!("{what} goes with the own row, and this field is read of another row");
+            let error = Diagnostic::error(codes::E0307, span, message);
+            self.diagnostics.push(error.help("let a system keep it in a component, and read that"));
+        }
+        other
+    }
+
     /// The group whose rows a rule is about.
     pub(super) fn own_group(&self) -> Option<usize> {
-        let sees = self.floor.is_none() && self.subject.is_none();
+        let of_other = self.subject.as_ref().is_some_and(|subject| !matches!(subject.whose, Whose::Own));
+        let sees = self.floor.is_none() && !of_other;
         self.rule.as_ref().filter(|_| sees).and_then(|rule| rule.group)
     }
 

@@ -118,6 +118,10 @@ pub(super) const BLOCKS: [(&str, Block, usize, usize); 11] = [
     ("starts", Block::Starts, 0, 0),
 ];
 
+fn is_number(ty: Type) -> bool {
+    ty.sort == Sort::Plain && ty.scalar != Scalar::Bool
+}
+
 /// Whether a function is a state block.
 pub(super) fn is_block(name: &str) -> bool {
     BLOCKS.iter().any(|(known, ..)| *known == name)
@@ -128,15 +132,18 @@ impl Checker<'_, '_> {
     pub(super) fn state_block(&mut self, block: Block, name: &Name, arguments: &[Expr], span: Span) -> Checked {
         let inner = self.rule.as_ref().is_some_and(|rule| !rule.open.is_empty());
         let rows = self.memory.as_ref().is_some_and(|memory| memory.rows.is_some());
-        let reduced = !rows && self.rule.as_ref().is_some_and(|rule| rule.group.is_some());
-        if self.memory.is_none() || inner || reduced {
+        let of_rows = self.rule.as_ref().is_some_and(|rule| rule.group.is_some());
+        if self.memory.is_none() || inner || (of_rows && !rows) {
+            let reduced = of_rows && self.is_of_states();
             let what = match (inner, reduced) {
-                (true, _) => " and stands in no loop",
-                (_, true) => " and stands in no reduction",
+                (true, _) => ", and stands in no loop",
+                (_, true) => ", and stands in no reduction",
                 _ => "",
             };
-            let message =
-                format!("`{}` remembers: it belongs to a signal, an event, a bus or a field{what}", name.text);
+            let message = format!(
+                "`{}` remembers: it belongs to a signal, an event, a field or a bus of the whole model{what}",
+                name.text
+            );
             let error = Diagnostic::error(codes::E0418, span, message);
             return self.error(error.help(match (inner, reduced) {
                 (false, true) => "of each row: `field a for G = ...`; of what rows come to: `lag(mean(...), 2)`",
@@ -171,11 +178,15 @@ impl Checker<'_, '_> {
         };
         let number = |checker: &mut Self, at: usize, scalar: Option<Scalar>| -> Option<Typed> {
             let typed = checker.single(&arguments[at], scalar.or(Some(Scalar::F64)))?;
-            if typed.ty.sort == Sort::Plain && typed.ty.scalar != Scalar::Bool {
+            let single = matches!(block, Block::Crosses | Block::Phasor);
+            if is_number(typed.ty) && (typed.ty.lanes == 1 || !single) {
                 return Some(typed);
             }
-            let message = format!("`{}` takes numbers, not `{}`", name.text, checker.type_name(typed.ty));
-            checker.diagnostics.push(Diagnostic::error(codes::E0302, arguments[at].span, message));
+            let (what, ty) = (if single { "a number" } else { "numbers" }, checker.type_name(typed.ty));
+            let message = format!("`{}` takes {what}, not `{ty}`", name.text);
+            let error = Diagnostic::error(codes::E0302, arguments[at].span, message);
+            let lane = (is_number(typed.ty)).then(|| "choose a lane: `.x`".to_string());
+            checker.diagnostics.push(error.maybe_help(lane));
             None
         };
         let condition = |checker: &mut Self, at: usize| {
@@ -185,7 +196,7 @@ impl Checker<'_, '_> {
         let beside = |checker: &mut Self, at: usize, x: &Typed| -> Option<Typed> {
             let checked = checker.check(&arguments[at], Some(x.ty.scalar));
             let checked = match checked {
-                Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.sort == Sort::Plain => {
+                Checked::Typed(typed) if typed.ty.lanes == 1 && is_number(typed.ty) => {
                     Checked::Typed(typed.converted(x.ty.scalar))
                 }
                 other => other,

@@ -2,16 +2,68 @@
 //! gets the same.
 
 use diptych_protocol::body::{Binary, Compare, Unary};
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
-use crate::diagnostic::Diagnostic;
-use crate::syntax::ast::{Expr, Name};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::resolve::{Global, Meaning};
+use crate::syntax::ast::{Expr, ExprKind, Name};
 use crate::types::expressions::Checker;
 use crate::types::states::equations::{binary, compare, fraction, not, select, truth};
 use crate::types::typed::{Checked, Kind, Typed};
 
 impl Checker<'_, '_> {
+    /// `on EVENT`: whether it happens.
+    pub(super) fn happening(&mut self, event: &Expr) -> Checked {
+        let ExprKind::Name(name) = &event.kind else { return Checked::Error };
+        let is_event = |meaning| match meaning {
+            Meaning::Signal(at) => matches!(self.names.signals[at], Global::Signal(signal) if signal.event),
+            Meaning::Field(at) => self.names.fields[at].event,
+            _ => false,
+        };
+        let meaning = self.names.meaning(name).filter(|_| self.named(name).is_none());
+        if meaning.is_some_and(is_event) {
+            return self.check(event, None);
+        }
+        let error = match meaning.is_some() || self.named(name).is_some() {
+            true => Diagnostic::error(codes::E0204, event.span, format!("`{name}` is no event")).help(
+                "say when one happens, `event NAME when ...`; while something is true: `where ...`, `if ... { }`",
+            ),
+            false => {
+                let hint = did_you_mean(name, self.names.all(is_event));
+                Diagnostic::error(codes::E0201, event.span, format!("there is no event `{name}`")).maybe_help(hint)
+            }
+        };
+        self.error(error)
+    }
+
+    /// `every K`: whether the number of the state is a multiple of K.
+    pub(super) fn each(&mut self, step: &Expr, word: &Name) -> Checked {
+        if self.rule.is_none() {
+            return self.outside_system("`every`", word.span);
+        }
+        let checked = match self.check(step, Some(Scalar::U32)) {
+            Checked::Error => return Checked::Error,
+            Checked::Int(step) => u32::try_from(step).ok().map(|step| Typed::value(Value::U32(step))),
+            Checked::Typed(typed) if typed.ty.lanes == 1 && typed.ty.scalar.is_integer() => {
+                (typed.ty.sort == Sort::Plain).then(|| typed.converted(Scalar::U32))
+            }
+            _ => None,
+        };
+        match checked.filter(|step| step.scalar() != Some(Value::U32(0))) {
+            Some(step) => {
+                let frame = Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame };
+                let rest = binary(Binary::Rem, &frame, &step);
+                Checked::Typed(compare(Compare::Eq, &rest, &Typed::value(Value::U32(0))))
+            }
+            None => {
+                let error =
+                    Diagnostic::error(codes::E0401, step.span, "`every` takes a number of frames, an integer above 0");
+                self.error(error.help("`every 12`; in units of time: `pulse(2.5)`"))
+            }
+        }
+    }
+
     /// `phase(P)`, `cycle(P)`, `pulse(P)`, `pulse(P, SHARE)`: where a state is in periods of so much time; without P in cycles
     /// of the run.
     pub(super) fn of_time(&mut self, name: &Name, arguments: &[Expr]) -> Checked {
@@ -56,7 +108,11 @@ impl Checker<'_, '_> {
             }
             (_, Some(share)) => {
                 let Some(typed) = self.single(share, Some(Scalar::F64)) else { return Checked::Error };
-                if typed.ty.lanes > 1 || !typed.ty.scalar.is_float() {
+                let outside = |share: f64| !(0.0..=1.0).contains(&share);
+                if typed.ty.lanes > 1
+                    || !typed.ty.scalar.is_float()
+                    || typed.scalar().is_some_and(|share| outside(share.as_f64()))
+                {
                     let message = "the share of a period is a float of 0 to 1";
                     return self.error(Diagnostic::error(codes::E0302, share.span, message));
                 }

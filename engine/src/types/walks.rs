@@ -62,6 +62,9 @@ impl<'a> Checker<'a, '_> {
                     self.outside_system("a loop over rows", walk.span);
                     return None;
                 }
+                if self.of_another_row("what is around", walk.span) {
+                    return None;
+                }
                 if self.rule.as_ref().is_some_and(|rule| rule.filters) {
                     self.beyond_filter(walk.span);
                     return None;

@@ -204,7 +204,8 @@ impl<'a> Checker<'a, '_> {
             _ => self.integer(e, "the number of frames", 0..=frames_max, codes::E0401),
         });
         let cycles = 1..=frames_max;
-        let cycle = find("cycle").and_then(|e| self.integer(e, "the frames of a cycle of time", cycles, codes::E0401));
+        let cycle =
+            find("cycle").and_then(|e| self.integer(e, "the number of frames of a cycle", cycles, codes::E0401));
         if let Some(frames) = settings.frames.filter(|frames| *frames > FRAMES_MAX) {
             let message = format!("--frames {frames}: a run has at most {FRAMES_MAX} frames");
             self.diagnostics.push(Diagnostic::error(codes::E0401, self.names.header, message));

@@ -29,7 +29,11 @@ pub(super) fn equations(block: Block, inputs: &[Typed], before: Option<&Typed>, 
             binary(Binary::Add, m, &binary(Binary::Mul, &binary(Binary::Sub, x, m), &share))
         }
         (Block::Slew, [x, up, rest @ ..], Some(m)) => {
-            let step = |rate: &Typed| binary(Binary::Mul, rate, &like(rate, dt));
+            // Nobody goes the other way: a rate below 0 is 0.
+            let step = |rate: &Typed| {
+                let rate = binary(Binary::Max, rate, &like(rate, 0.0));
+                binary(Binary::Mul, &rate, &like(&rate, dt))
+            };
             let lowest = unary(Unary::Neg, &step(rest.first().unwrap_or(up)));
             let way = binary(Binary::Sub, x, m);
             let bounded = Typed::new(way.ty, Kind::Call(Function::Clamp, vec![way, lowest, step(up)]));
