@@ -11,7 +11,7 @@
 //! - A type is the same if its scalar and lanes are; an enum if all the variants it had are still there, in their places; a
 //!   reference if it is to a group of the same name that is kept.
 //! - An optional component is kept as a whole or not at all, and only if it was optional: of rows that lack it its columns
-//!   hold zeros.
+//!   hold zeros. So is what a field remembers of a row, where one column says whether it has begun to.
 //! - Whatever is not kept is *new*: it has the values of the new program's blueprint, for the entity that a row is. So has
 //!   every row of a group that is not kept.
 //! - A living group cannot have less room than before: its entities have names below the old `max`, and references to those
@@ -77,7 +77,7 @@ impl Plan {
         let comparison = Comparison { old, new, groups: &groups };
         let mut columns: Table<ColumnId, Option<ColumnId>> =
             new.columns.iter().map(|(id, column)| comparison.column(id, column)).collect();
-        comparison.optional_as_a_whole(&mut columns);
+        comparison.as_a_whole(&mut columns);
         let signals = comparison.signals();
         Self { groups, columns, signals }
     }
@@ -151,17 +151,19 @@ impl Comparison<'_> {
         sort && old.scalar == new.scalar && old.lanes == new.lanes
     }
 
-    /// Leaves no part of an optional component kept if one is not.
-    fn optional_as_a_whole(&self, columns: &mut Table<ColumnId, Option<ColumnId>>) {
+    /// Leaves no part of what belongs together kept if one is not.
+    fn as_a_whole(&self, columns: &mut Table<ColumnId, Option<ColumnId>>) {
         let mut parts: BTreeMap<(GroupId, &str), (bool, Vec<ColumnId>)> = BTreeMap::new();
         for (id, column) in self.new.columns.iter().filter(|(_, column)| column.is_kept()) {
             let Some(Fate::Kept(before)) = self.groups.get(column.group).copied() else { continue };
             let whole = whole(&column.component);
-            let optional = |program: &Program, group| program.column(group, &format!("has {whole}"), 0).is_some();
-            let now = optional(self.new, column.group);
-            if now || optional(self.old, before) {
+            // What says of each row whether it has the component, or has begun to remember.
+            let told = [format!("has {whole}"), format!("{whole} has begun")];
+            let tells = |program: &Program, group| told.each_ref().map(|it| program.column(group, it, 0).is_some());
+            let (now, then) = (tells(self.new, column.group), tells(self.old, before));
+            if now != then || now.contains(&true) {
                 let (kept, parts) = parts.entry((column.group, whole)).or_insert((true, Vec::new()));
-                *kept &= now && columns[id].is_some();
+                *kept &= now == then && columns[id].is_some();
                 parts.push(id);
             }
         }
@@ -182,10 +184,11 @@ impl Comparison<'_> {
 }
 
 /// The component that a column's component is a part of, or says something about: `Body` of `Body.at`, of `has Body`, and of
-/// `changed Body.at`.
+/// `changed Body.at`; of what a field remembers the field: `drive` of `drive/lag`, and of `drive has begun`.
 pub fn whole(component: &str) -> &str {
-    let name = component.rsplit(' ').next().unwrap_or(component);
-    name.split(['.', '[']).next().unwrap_or(name)
+    let name = component.strip_suffix(" has begun").unwrap_or(component);
+    let name = name.rsplit(' ').next().unwrap_or(name);
+    name.split(['.', '[', '/']).next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -200,6 +203,8 @@ mod tests {
             ("Trail[2]", "Trail"),
             ("has Body", "Body"),
             ("changed A.b[1]", "A"),
+            ("drive/lag#2", "drive"),
+            ("drive has begun", "drive"),
         ] {
             assert_eq!(whole(column), component);
         }

@@ -223,6 +223,25 @@ fn what_signals_and_rows_remember_goes_on() {
     }
 }
 
+/// What a field remembers of each row goes on; with a block more it begins anew, all of it.
+#[test]
+fn what_fields_remember_of_rows_goes_on_or_begins_anew() {
+    let text = "scenario fields\ncomponent X = f64\ncomponent Y = f64\ngroup points[200] { X = row, Y = 0 }\n\
+        field slow for points = accumulate(Y + X)\n\
+        system step for points owns X, Y {\n X += 1\n Y = slow\n }\n";
+    let first = program(text, &[], 20);
+    let other = program(&format!("{text}signal one_more = 1.0\n"), &[], 20);
+    let more = program(&text.replace("accumulate(Y + X)", "accumulate(Y + X) + delay(X)"), &[], 20);
+    let column = |of: &Outcome| of.state.column::<f64>("points", "Y").unwrap();
+    let alone = run_with(&first, 1, BINARY, Options::default()).unwrap();
+    let kept = swapped(&first, &[(9, &other)]);
+    assert_eq!(column(&kept), column(&alone));
+    let anew = swapped(&first, &[(9, &more)]);
+    let [kept, _, new, _] = report(&anew);
+    assert_eq!(kept, ["points: X, Y"]);
+    assert!(new.contains(&"points.slow".to_string()), "{new:?}");
+}
+
 #[test]
 fn deaths_of_old_and_new_workers_in_any_stage_change_nothing() {
     let flock = |factor: &str| shipped("churn.dip", &[("n", "3_000"), ("rate", factor)], 12);
