@@ -178,12 +178,8 @@ impl<'a> Checker<'a, '_> {
         let value = match (name, meaning) {
             ("PI", _) => Checked::Float(std::f64::consts::PI),
             ("TAU", _) => Checked::Float(std::f64::consts::TAU),
-            ("time", _) if self.knows_time() => {
-                Checked::Typed(Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Time })
-            }
-            ("frame", _) if self.knows_time() => {
-                Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame })
-            }
+            ("time", _) if self.knows_time() => Checked::Typed(self.time()),
+            ("frame", _) if self.knows_time() => Checked::Typed(self.frame()),
             ("none", None) => Checked::None,
             ("time" | "frame", _) => return self.outside_system(&format!("`{name}`"), span),
             (_, Some(Meaning::Constant(constant))) => {
@@ -250,8 +246,8 @@ impl<'a> Checker<'a, '_> {
         self.behind(value, segments, fresh)
     }
 
-    fn knows_time(&self) -> bool {
-        self.rule.is_some()
+    pub(super) fn knows_time(&self) -> bool {
+        self.rule.is_some() || self.begins()
     }
 
     /// In a blueprint: a component above, or a column of the file.
