@@ -8,7 +8,7 @@ use diptych_protocol::verify;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::syntax::ast::{Item, Scenario};
+use crate::syntax::ast::{Item, Param, Scenario};
 use crate::{indexes, lower, order, resolve, schedule, stale, syntax, types};
 
 /// What a compilation is told from outside the text.
@@ -123,7 +123,7 @@ fn check_program(program: &Program, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A documented parameter.
+/// A documented parameter, or input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParamDoc {
     /// The name.
@@ -138,25 +138,30 @@ pub struct ParamDoc {
     pub docs: Vec<String>,
 }
 
-/// The parameters of a scenario, in the order of the text.
-pub fn params(source: &Source) -> Result<Vec<ParamDoc>, Vec<Diagnostic>> {
+/// The parameters of a scenario, and its inputs, in the order of the text.
+pub fn params(source: &Source) -> Result<(Vec<ParamDoc>, Vec<ParamDoc>), Vec<Diagnostic>> {
     let mut diagnostics = Diagnostics::default();
     let scenario = syntax::parse(&source.text, &mut diagnostics);
     if diagnostics.failed() {
         return Err(diagnostics.into_sorted());
     }
     let text = |span: Span| source.text.get(span.start as usize..span.end as usize).unwrap_or("").to_string();
-    let params = scenario.items.into_iter().filter_map(|item| match item {
-        Item::Param(param) => Some(ParamDoc {
-            name: param.name.text,
-            type_name: param.type_name.text,
-            default: text(param.default.span),
-            range: param.range.map(|(low, high)| (text(low.span), text(high.span))),
-            docs: param.docs,
-        }),
-        _ => None,
-    });
-    Ok(params.collect())
+    let doc = |param: Param| ParamDoc {
+        name: param.name.text,
+        type_name: param.type_name.text,
+        default: text(param.default.span),
+        range: param.range.map(|(low, high)| (text(low.span), text(high.span))),
+        docs: param.docs,
+    };
+    let (mut params, mut inputs) = (Vec::new(), Vec::new());
+    for item in scenario.items {
+        match item {
+            Item::Param(param) => params.push(doc(param)),
+            Item::Input(input) => inputs.push(doc(input)),
+            _ => {}
+        }
+    }
+    Ok((params, inputs))
 }
 
 /// What a scenario says of itself in one line: its first comment, nothing if it has none.

@@ -114,6 +114,8 @@ pub enum Global<'a> {
     Signal(&'a ast::Signal),
     /// What several publish.
     Bus(&'a ast::Bus),
+    /// What is set from outside.
+    Input(&'a ast::Param),
 }
 
 impl<'a> Global<'a> {
@@ -122,6 +124,7 @@ impl<'a> Global<'a> {
         match self {
             Global::Signal(signal) => &signal.name,
             Global::Bus(bus) => &bus.name,
+            Global::Input(input) => &input.name,
         }
     }
 
@@ -131,6 +134,7 @@ impl<'a> Global<'a> {
             Global::Signal(signal) if signal.event => NodeKind::Event,
             Global::Signal(_) => NodeKind::Signal,
             Global::Bus(_) => NodeKind::Bus,
+            Global::Input(_) => NodeKind::Input,
         }
     }
 
@@ -139,6 +143,7 @@ impl<'a> Global<'a> {
         match self {
             Global::Signal(signal) => vec![&signal.value],
             Global::Bus(bus) => bus_parts(bus),
+            Global::Input(input) => Constant::Param(input).parts(),
         }
     }
 }
@@ -342,6 +347,10 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
             Item::Signal(signal) => {
                 names.signals.push(Global::Signal(signal));
                 (&signal.name, Meaning::Signal(names.signals.len() - 1))
+            }
+            Item::Input(input) => {
+                names.signals.push(Global::Input(input));
+                (&input.name, Meaning::Signal(names.signals.len() - 1))
             }
             Item::Bus(bus) if bus.group.is_none() => {
                 names.signals.push(Global::Bus(bus));

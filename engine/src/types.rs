@@ -13,6 +13,7 @@ mod far;
 mod fields;
 mod functions;
 mod groups;
+mod inputs;
 mod lints;
 mod matchings;
 mod membership;
@@ -51,6 +52,7 @@ use crate::table::Column;
 pub use crate::types::births::{Change, Declared, Edit};
 use crate::types::expressions::Checker;
 pub use crate::types::fields::Field;
+pub use crate::types::inputs::Input;
 pub use crate::types::optional::{Gain, Loss};
 use crate::types::rasters::Raster;
 pub use crate::types::row_buses::Publication;
@@ -79,6 +81,8 @@ pub struct Model<'a> {
     pub publications: Vec<Publication>,
     /// Each after those it needs.
     pub signals: Vec<Signal>,
+    /// Those of them that are set from outside.
+    pub inputs: Vec<Input>,
     pub ensures: Vec<Ensure>,
     /// A place in `signals`.
     pub until: Option<usize>,

@@ -35,7 +35,8 @@ pub(crate) fn why(track: &Track<'_>, names: &[String], lines: usize) -> Result<S
     let (program, nodes) = (track.program, &track.program.outputs.graph);
     let values = graph::values(track)?;
     let asked = |node: &Node| {
-        matches!(node.kind, NodeKind::Signal | NodeKind::Event | NodeKind::Bus) && is_named(program, node)
+        matches!(node.kind, NodeKind::Signal | NodeKind::Event | NodeKind::Input | NodeKind::Bus)
+            && is_named(program, node)
     };
     let roots: Vec<usize> = match names.is_empty() {
         true => (0..nodes.len()).filter(|at| asked(&nodes[*at])).collect(),

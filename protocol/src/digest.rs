@@ -3,18 +3,23 @@
 //! *State hash*: the root of a hash tree over fixed blocks of everything that decides the future, in row order.
 //! *Content hash*: free of layout and row order: a wrapping sum of one hash a row, salted by the entity.
 //! Derived groups are in neither, nor is who is paired with whom: both are made anew each frame. NaNs are hashed in one canonical form.
-//! Neither has signals, although they are values of the state: a signal is a function of the rows that are hashed and
-//! decides nothing that they do not, and which signals there are depends on the outputs that were asked for. The same
+//! The content hash has no signals, although they are values of the state, and the state hash only those that signals of the
+//! next state are made of: what state blocks and inputs keep. Any other is a function of what is hashed and
+//! decides nothing that it does not, and which signals there are depends on the outputs that were asked for. The same
 //! run has the same hashes with and without them.
 //! Blocks are hashed in parallel; neither hash depends on how.
+
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128, xxh3_128_with_seed};
 
-use crate::id::{ColumnId, GroupId, RowRange};
+use crate::body::Op;
+use crate::id::{ColumnId, GroupId, Id, RowRange, SignalId};
 use crate::limits::HASH_BLOCK_ROWS;
+use crate::program::Program;
 use crate::track::Track;
-use crate::types::Scalar;
+use crate::types::{Scalar, Value};
 
 /// Both hashes of one state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +71,21 @@ fn state_hash(track: &Track<'_>) -> u128 {
             leaves.iter().for_each(|leaf| root.update(&leaf.to_le_bytes()));
         }
     }
+    let signals = track.last_signals();
+    for id in kept_signals(track.program) {
+        let signal = &track.program.signals[id];
+        root.update(signal.name.as_bytes());
+        root.update(signal.ty.scalar.name().as_bytes());
+        root.update(&Value::from_bits(signal.ty.scalar, signals[id.index()]).bits().to_le_bytes());
+    }
     root.digest128()
+}
+
+/// The signals that decide those of the next state, in their order.
+fn kept_signals(program: &Program) -> BTreeSet<SignalId> {
+    let body = program.outputs.body.map(|body| &program.bodies[body]);
+    let ops = body.into_iter().flat_map(|body| body.ops.values());
+    ops.filter_map(|typed| if let Op::Signal(signal) = typed.op { Some(signal) } else { None }).collect()
 }
 
 fn content_hash(track: &Track<'_>) -> u128 {

@@ -31,6 +31,8 @@ pub enum NodeKind {
     Signal,
     /// An event.
     Event,
+    /// A signal that is set from outside.
+    Input,
     /// A bus.
     Bus,
     /// What somebody publishes on a bus,
@@ -51,6 +53,7 @@ impl NodeKind {
         match self {
             NodeKind::Signal => "signal",
             NodeKind::Event => "event",
+            NodeKind::Input => "input",
             NodeKind::Bus => "bus",
             NodeKind::Publisher => "publish",
             NodeKind::When => "when",

@@ -49,6 +49,8 @@ ids! {
     ReductionId,
     /// One value that a reduction comes to.
     ReducedId,
+    /// A value that is set from outside.
+    InputId,
     /// One value a state.
     SignalId,
     /// A named set of variants.

@@ -9,6 +9,7 @@ pub mod blame;
 pub mod board;
 pub mod body;
 pub mod chosen;
+pub mod commands;
 pub mod data;
 pub mod digest;
 pub mod edit_view;

@@ -87,6 +87,8 @@ pub const REDUCE_ROWS: u32 = 8_192;
 pub const TALLY_ROWS: u32 = 32_768;
 /// Bins of a histogram: a block keeps a count of each.
 pub const BINS_MAX: u16 = 1_024;
+/// Inputs of a program; the ring of commands has room for all of two ticks.
+pub const COMMANDS_MAX: usize = 1_024;
 /// States that the ring of recorded signals holds. Workers run no further than it has room, and the coordinator is
 /// woken at each half: at 10^5 frames a second that is every 5 ms, a hundred times what a wake-up costs.
 pub const RECORD_RING: u32 = 1_024;

@@ -11,6 +11,7 @@
 //!
 //! A state's place in the ring follows from its number alone, so that a commit that is run again writes the same words.
 
+use crate::commands::CommandPlaces;
 use crate::id::{ReductionId, Tick};
 use crate::layout::{Arena, Place, Words};
 use crate::limits::{RECORD_RING, REDUCE_ROWS, TALLY_ROWS};
@@ -35,6 +36,8 @@ pub struct OutputPlaces {
     pub ring: Words<u64>,
     /// Which states are recorded.
     pub due: Due,
+    /// What inputs are set to.
+    pub commands: CommandPlaces,
 }
 
 /// Where a quantile is looked for.
@@ -72,6 +75,7 @@ impl OutputPlaces {
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,
+            commands: CommandPlaces::new(program, arena),
         }
     }
 

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::body::{Body, Loop, with_asked};
+pub use crate::commands::Input;
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
 use crate::graph::{Field, Node};
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
-    StepId, SystemId,
+    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InputId, InverseId, MatchingId, ReductionId, SignalId,
+    SourceId, StepId, SystemId,
 };
 use crate::inverse::InverseShape;
 use crate::kd;
@@ -349,6 +350,8 @@ pub struct Outputs {
     pub until: Option<SignalId>,
     /// What is written to files.
     pub records: Vec<Record>,
+    /// The signals that are set from outside.
+    pub inputs: Table<InputId, Input>,
     /// What the signals are made of. Debug metadata: no part of the program's hash.
     pub graph: Vec<Node>,
 }
@@ -606,6 +609,7 @@ impl Program {
             signal.span = Span::default();
         }
         bare.outputs.graph = Vec::new();
+        bare.outputs.inputs.iter_mut().for_each(|(_, input)| input.span = Span::default());
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
         xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())

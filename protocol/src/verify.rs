@@ -25,7 +25,7 @@
 //!   A filter is a body without stores that gives a `bool`, from own rows of `prev` alone.
 //! - What is matched is read fresh, of the own row; no index and no inverse has it.
 //! - The body of the outputs gives each signal, with its type; conditions are `bool`; a record has columns, a
-//!   step, and a file of its own.
+//!   step, and a file of its own. Inputs, at most [`COMMANDS_MAX`], are kept in signals of their own.
 //! - Rows a batch are a multiple of [`ROW_ALIGN`] and not 0.
 //!
 //! Bodies (`verify/bodies.rs`):
@@ -112,7 +112,9 @@ use crate::id::{
     BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId, ValueId,
 };
 #[allow(unused_imports, reason = "the list above names them")]
-use crate::limits::{BINS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX};
+use crate::limits::{
+    BINS_MAX, COMMANDS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX,
+};
 use crate::program::Program;
 
 /// What is wrong with a program.

@@ -55,15 +55,16 @@ impl FinishedBody {
         })
     }
 
-    /// Computes rows (of which there is at least one), at most as many as there is room for.
-    pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, reduced: &[f64]) {
+    /// Computes rows (of which there is at least one), at most as many as there is room for. Of a body that reads signals
+    /// with those of the state before.
+    pub(crate) fn run(&mut self, batch: &Batch<'_, '_>, rows: RowRange, signals: &[u64], reduced: &[f64]) {
         let frame = state_of(batch.tick);
         let uniforms = Uniforms {
             seed: batch.program().seed,
             tick: batch.tick.0,
             frame,
             time: batch.program().time(frame),
-            signals: batch.signals(),
+            signals,
             reduced,
             space: batch.space(),
         };

@@ -28,12 +28,14 @@ pub fn values(track: &Track<'_>) -> Result<Vec<Vec<Option<Value>>>, AccessError>
     let tick = track.record().tick;
     let reduced = track.last_reduced();
     let frame = state_of(tick);
+    let mut before = track.signals_before().to_vec();
+    track.command(tick, &mut before);
     run.run_alone(Uniforms {
         seed: program.seed,
         tick: tick.0,
         frame,
         time: program.time(frame),
-        signals: track.signals_before(),
+        signals: &before,
         reduced: &reduced,
         space: &program.space,
     });

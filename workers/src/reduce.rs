@@ -125,7 +125,7 @@ impl Contributions {
         for start in (rows.start..rows.end).step_by(STRETCH) {
             let rows = RowRange::new(start, rows.end.min(start + STRETCH as u32));
             if (0..results).any(|at| self.body.column(batch, at, rows).is_none()) {
-                self.body.run(batch, rows, &[]);
+                self.body.run(batch, rows, &[], &[]);
             }
             let result = |at: usize| {
                 let column = self.body.column(batch, at, rows);

@@ -14,13 +14,21 @@ use crate::reduce::Reductions;
 pub struct Settle {
     body: Option<FinishedBody>,
     signals: Vec<u64>,
+    /// Those of the state before, with what inputs are set to.
+    before: Vec<u64>,
 }
 
 impl Settle {
     /// Takes room for it.
     pub fn new(program: &Program, backend: Backend) -> Result<Self, AccessError> {
+        // A state is one row: what wide vectors compute beside it is for nobody. Of those that are, the narrowest cost least.
+        let backend = if backend == Backend::Compiled { Backend::Portable } else { backend };
         let body = program.outputs.body.map(|body| FinishedBody::new(program, &program.bodies[body], 1, backend));
-        Ok(Self { body: body.transpose()?, signals: vec![0; program.signals.len()] })
+        Ok(Self {
+            body: body.transpose()?,
+            signals: vec![0; program.signals.len()],
+            before: vec![0; program.signals.len()],
+        })
     }
 
     /// Computes the state's signals, and judges it. The same words however often it runs.
@@ -28,7 +36,9 @@ impl Settle {
         let Some(body) = &mut self.body else { return };
         let reduced = reductions.results(batch);
         batch.set_reduced(reduced);
-        body.run(batch, RowRange::new(0, 1), reduced);
+        self.before.copy_from_slice(batch.signals());
+        batch.track().command(batch.tick, &mut self.before);
+        body.run(batch, RowRange::new(0, 1), &self.before, reduced);
         for (at, bits) in self.signals.iter_mut().enumerate() {
             *bits = bits_at(body.result(at, 1), 0);
         }

@@ -66,6 +66,8 @@ struct Report<'a> {
     inverses: usize,
     matches: usize,
     signals: usize,
+    /// Signals that are set from outside.
+    inputs: Vec<&'a str>,
     ensures: usize,
     records: Vec<&'a str>,
     levels: usize,
@@ -137,6 +139,7 @@ impl<'a> Report<'a> {
             inverses: program.inverses.len(),
             matches: program.matchings.len(),
             signals: program.signals.values().filter(|signal| signal.named).count(),
+            inputs: program.outputs.inputs.values().map(|input| input.name.as_str()).collect(),
             ensures: program.outputs.ensures.len(),
             records: program.outputs.records.iter().map(|record| record.path.as_str()).collect(),
             levels: levels.len(),
@@ -177,6 +180,9 @@ impl<'a> Report<'a> {
             inverses(self.inverses),
             matches(self.matches)
         );
+        if !self.inputs.is_empty() {
+            text += &format!("inputs   {}\n", self.inputs.join(", "));
+        }
         text += &format!(
             "outputs  {}, {}, {}\n",
             counted(self.signals, "signal"),

@@ -11,7 +11,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::arguments::{self, Run, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
-use crate::compile::{self, Compiled};
+use crate::compile::{self, Compiled, ParamDoc};
 use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped};
 use crate::source::Source;
 
@@ -51,7 +51,7 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
     let code = match error {
         RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
-        RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) => WRONG,
+        RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) | RunError::Command(_) => WRONG,
         RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
@@ -132,20 +132,32 @@ fn help(source: Option<&Source>) -> ExitCode {
     }
     let Some(source) = source else { return ExitCode::SUCCESS };
     match compile::params(source) {
-        Ok(params) => {
+        Ok((params, inputs)) => {
             say(format_args!("Parameters of {}:", source.path));
             for param in &params {
                 let range = param.range.as_ref().map_or_else(String::new, |(from, to)| format!(" in {from} .. {to}"));
                 say(format_args!("  --set {}={}    {}{range}", param.name, param.default, param.type_name));
-                for line in &param.docs {
-                    say(format_args!("          {line}"));
-                }
+                documented(param);
             }
             if params.is_empty() {
                 say(format_args!("  none"));
             }
+            if !inputs.is_empty() {
+                say(format_args!("Inputs, which can be set while it runs:"));
+            }
+            for input in &inputs {
+                let range = input.range.as_ref().map_or_else(String::new, |(from, to)| format!(" in {from} .. {to}"));
+                say(format_args!("  {} = {}    {}{range}", input.name, input.default, input.type_name));
+                documented(input);
+            }
             ExitCode::SUCCESS
         }
         Err(errors) => scenario::wrong(source, &errors),
+    }
+}
+
+fn documented(param: &ParamDoc) {
+    for line in &param.docs {
+        say(format_args!("          {line}"));
     }
 }

@@ -14,6 +14,7 @@ use diptych_workers::float_mode;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::commands::Commands;
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
 use super::supervise::{PROGRESS_EVERY, failed};
@@ -27,6 +28,7 @@ pub(super) fn run(
     memory: &Memory,
     options: &mut Options,
     recorder: &mut Recorder<'_>,
+    commands: &mut Commands,
 ) -> Result<Figures, RunError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(cores().into())
@@ -41,6 +43,7 @@ pub(super) fn run(
     let mut track = Track::new(memory, layout, program);
     let begun = Instant::now();
     let fault = |blame: Box<Blame>| failed(program, blame);
+    commands.seal(&track, Tick::NONE);
     pool.install(|| in_process.tick(&mut track, Tick::SETUP)).map_err(fault)?;
     let setup_s = begun.elapsed().as_secs_f64();
     let agents = program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
@@ -52,7 +55,8 @@ pub(super) fn run(
     while tick < last && board.stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
         let slice = Instant::now();
         let signals = signals.as_ref();
-        let room = recorder.room().min(last);
+        commands.seal(&track, tick);
+        let room = recorder.room().min(commands.room()).min(last);
         tick = pool
             .install(|| {
                 let mut tick = tick;

@@ -1,6 +1,7 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod commands;
 mod in_process;
 mod launch;
 mod outcome;
@@ -22,12 +23,14 @@ use diptych_protocol::track::Track;
 use diptych_protocol::{header, verify};
 use diptych_workers::kernel::Registry;
 
+use commands::Commands;
 use record::Recorder;
 
+pub use commands::Command;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use record::{RecordError, Records};
 
-/// How to run a program. Nothing here changes a result.
+/// How to run a program. Nothing here changes a result, but for what inputs are set to.
 #[derive(Default)]
 pub struct Options {
     /// Worker processes; 0 runs the batches in this process, on rayon; without a number, one a core.
@@ -37,6 +40,8 @@ pub struct Options {
     /// The columns of files that the program's groups are made from, as [`Program::data`] lists them: the values'
     /// bytes, little-endian.
     pub data: Vec<Vec<u8>>,
+    /// What inputs are set to, in the order in which it counts.
+    pub commands: Vec<Command>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -83,6 +88,9 @@ pub enum RunError {
     /// The columns of files that came with the program are not those that it was made for.
     #[error("{0}")]
     Data(#[from] DataError),
+    /// An input cannot be set so.
+    #[error("{0}")]
+    Command(#[from] diptych_protocol::commands::Refused),
     /// A record cannot be written.
     #[error("{0}")]
     Record(#[from] RecordError),
@@ -130,10 +138,11 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     header::write(segment.memory(), program, &layout);
     data::write(segment.memory(), &layout, &options.data);
     let track = Track::new(segment.memory(), &layout, program);
+    let mut commands = Commands::new(program, &options.commands)?;
     let mut recorder = Recorder::open(track, options.records.as_ref())?;
     let figures = match workers {
-        0 => in_process::run(program, registry, &layout, segment.memory(), &mut options, &mut recorder),
-        _ => supervise::run(program, &layout, &segment, workers, &mut options, &mut recorder),
+        0 => in_process::run(program, registry, &layout, segment.memory(), &mut options, &mut recorder, &mut commands),
+        _ => supervise::run(program, &layout, &segment, workers, &mut options, &mut recorder, &mut commands),
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     Board::new(segment.memory(), &layout).halt(Halt::End);

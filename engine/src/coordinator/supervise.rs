@@ -17,6 +17,7 @@ use diptych_protocol::segment::Segment;
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::bury;
 
+use super::commands::Commands;
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
@@ -37,6 +38,7 @@ pub(super) fn run(
     workers: u16,
     options: &mut Options,
     recorder: &mut Recorder<'_>,
+    commands: &mut Commands,
 ) -> Result<Figures, RunError> {
     let board = Board::new(segment.memory(), layout);
     let (send, receive) = unbounded();
@@ -52,6 +54,7 @@ pub(super) fn run(
             board,
             options,
             recorder,
+            commands,
             allowed: Tick::NONE,
             signals,
             processes: Vec::new(),
@@ -88,6 +91,7 @@ struct Supervisor<'a, 'r> {
     board: Board<'a>,
     options: &'a mut Options,
     recorder: &'a mut Recorder<'r>,
+    commands: &'a mut Commands,
     /// How far workers may run.
     allowed: Tick,
     signals: Option<Signals>,
@@ -103,6 +107,7 @@ struct Supervisor<'a, 'r> {
 impl Supervisor<'_, '_> {
     fn run(&mut self, workers: u16, events: &Receiver<Event>) -> Result<Figures, RunError> {
         let begun = Instant::now();
+        self.seal(Tick::NONE);
         self.allow(Tick::SETUP);
         for worker in 0..workers {
             let process = self.launch(Life { worker: WorkerId(worker), number: 0 })?;
@@ -152,7 +157,8 @@ impl Supervisor<'_, '_> {
                 goal = self.board.published().next().max(Tick::SETUP).min(tick);
             }
             // No further than records have room: then no worker waits inside a frame for a file.
-            self.allow(goal.min(self.recorder.room()));
+            self.seal(published);
+            self.allow(goal.min(self.recorder.room()).min(self.commands.room()));
             match events.recv_timeout(PROGRESS_EVERY) {
                 Ok(Event::Ready(life)) => {
                     if let Some(process) = self.processes.iter_mut().find(|p| p.life == life) {
@@ -171,6 +177,11 @@ impl Supervisor<'_, '_> {
                 progress(Progress { frames, of: self.program.frames, agents });
             }
         }
+    }
+
+    /// Sends commands: those of a tick before it may begin.
+    fn seal(&mut self, published: Tick) {
+        self.commands.seal(&Track::new(self.segment.memory(), self.layout, self.program), published);
     }
 
     fn allow(&mut self, horizon: Tick) {

@@ -8,14 +8,15 @@
 
 use diptych_protocol::body::Op;
 use diptych_protocol::graph::NodeKind;
-use diptych_protocol::id::{Id, SignalId, ValueId};
-use diptych_protocol::program::Signal;
+use diptych_protocol::id::{Id, InputId, SignalId, ValueId};
+use diptych_protocol::program::{Input, Signal};
+use diptych_protocol::table::Table;
 use diptych_protocol::types::{Scalar, Type, Value};
 
 use crate::lower::expressions::Flattener;
 use crate::lower::graph::Key;
 use crate::lower::{World, with_lane};
-use crate::types::{Model, State};
+use crate::types::{self, Model, State};
 
 /// Where a block of the whole model keeps something: the signals of its lanes, and behind them whether it has begun.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,24 @@ pub(super) fn signals<'w>(world: &'w World<'_>) -> impl Iterator<Item = Signal> 
         let begun = (format!("{} has begun", state.key), Type::scalar(Scalar::Bool));
         kept.chain([begun]).map(|(name, ty)| Signal { name, ty, named: false, span: state.span })
     })
+}
+
+/// What is set from outside, and where it is kept. In the order of the text.
+pub(super) fn inputs(world: &World<'_>) -> Table<InputId, Input> {
+    let mut written: Vec<&types::Input> = world.model.inputs.iter().collect();
+    written.sort_by_key(|input| input.span.start);
+    let inputs = written.into_iter().filter_map(|input| {
+        let slot = world.slots.get(input.state).copied().flatten()?;
+        Some(Input {
+            name: input.name.clone(),
+            ty: input.ty,
+            kept: SignalId::new(slot.first),
+            begun: SignalId::new(slot.first + slot.lanes),
+            range: input.range,
+            span: input.span,
+        })
+    });
+    inputs.collect()
 }
 
 impl Flattener<'_> {

@@ -31,6 +31,8 @@ pub struct Scenario {
 #[allow(missing_docs)]
 pub enum Item {
     Param(Param),
+    /// `input NAME: TYPE = VALUE in LOW .. HIGH`
+    Input(Param),
     Let(Let),
     Run(Run),
     Space(Space),
@@ -149,7 +151,7 @@ pub struct RecordColumn {
     pub value: Option<Expr>,
 }
 
-/// `param NAME: TYPE = VALUE in LOW .. HIGH`
+/// `param NAME: TYPE = VALUE in LOW .. HIGH`, and what an input is
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Param {

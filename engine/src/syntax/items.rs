@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 20] = [
+const ITEM_WORDS: [&str; 21] = [
     "param",
     "let",
     "run",
@@ -31,6 +31,7 @@ const ITEM_WORDS: [&str; 20] = [
     "field",
     "bus",
     "event",
+    "input",
     "ensure",
     "record",
 ];
@@ -99,10 +100,11 @@ impl Parser<'_> {
     }
 
     fn item(&mut self) -> Option<Item> {
-        let docs = if self.kind() == Kind::Param { self.docs_here() } else { Vec::new() };
+        let docs = if matches!(self.kind(), Kind::Param | Kind::Input) { self.docs_here() } else { Vec::new() };
         let start = self.token().span.start;
         match self.advance().kind {
-            Kind::Param => self.param(docs).map(Item::Param),
+            Kind::Param => self.param(docs, "the parameter").map(Item::Param),
+            Kind::Input => self.param(docs, "the input").map(Item::Input),
             Kind::Let => self.constant().map(Item::Let),
             Kind::Run => {
                 let settings = self.settings("`{` and the settings of the run")?;
@@ -145,8 +147,9 @@ impl Parser<'_> {
         }
     }
 
-    fn param(&mut self, docs: Vec<String>) -> Option<Param> {
-        let name = self.name("a name for the parameter")?;
+    /// `NAME: TYPE = VALUE in LOW .. HIGH`
+    fn param(&mut self, docs: Vec<String>, what: &str) -> Option<Param> {
+        let name = self.name(&format!("a name for {what}"))?;
         self.expect(Kind::Colon, "`:` and a type")?;
         let type_name = self.name("a type")?;
         self.expect(Kind::Assign, "`=` and a default")?;

@@ -188,6 +188,8 @@ pub enum Kind {
     Bus,
     #[token("event")]
     Event,
+    #[token("input")]
+    Input,
     #[token("field")]
     Field,
     #[token("on")]
@@ -253,6 +255,7 @@ impl Kind {
                 | Kind::Union
                 | Kind::Bus
                 | Kind::Event
+                | Kind::Input
                 | Kind::Field
                 | Kind::On
                 | Kind::When

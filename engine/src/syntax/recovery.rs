@@ -22,6 +22,7 @@ impl Parser<'_> {
             | Kind::Signal
             | Kind::Bus
             | Kind::Event
+            | Kind::Input
             | Kind::Field
             | Kind::Ensure
             | Kind::Record

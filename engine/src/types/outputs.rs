@@ -110,6 +110,7 @@ impl<'a> Checker<'a, '_> {
                 checked => Err(self.alone(checked, &signal.value, None)),
             },
             Global::Bus(bus) => Err(self.bus_of_model(bus)),
+            Global::Input(input) => Err(self.input(input)),
         };
         self.memory = memory;
         (self.subject, self.in_fields) = (subject, fields);

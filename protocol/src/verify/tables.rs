@@ -6,7 +6,7 @@ use crate::body::{At, Op, Over};
 use crate::graph::Lane;
 use crate::id::{ColumnId, GroupId, Id, IndexId, MatchingId, SignalId, SystemId};
 use crate::kd;
-use crate::limits::{ANGLE_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
+use crate::limits::{ANGLE_MAX, COMMANDS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
     Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, System, When, Work,
 };
@@ -89,6 +89,13 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    for (id, input) in outputs.inputs.iter() {
+        check.id(signals, input.kept, id);
+        check.id(signals, input.begun, id);
+        if let Sort::Enum(of) = input.ty.sort {
+            check.id(&program.enums, of, id);
+        }
+    }
     for field in &program.fields {
         check.id(groups, field.group, &field.name);
         field.made.iter().for_each(|column| check.id(columns, *column, &field.name));
@@ -491,6 +498,12 @@ fn outputs(program: &Program, violations: &mut Vec<Violation>) {
     }
     if program.signals.values().any(|signal| signal.ty.lanes != 1) {
         violations.push(Violation::Outputs("a signal is a scalar"));
+    }
+    violations.extend(outputs.inputs.values().filter_map(|input| input.problem(program)).map(Violation::Outputs));
+    let mut kept: Vec<SignalId> = outputs.inputs.values().flat_map(|input| [input.kept, input.begun]).collect();
+    kept.sort_unstable();
+    if outputs.inputs.len() > COMMANDS_MAX || kept.windows(2).any(|two| two[0] == two[1]) {
+        violations.push(Violation::Outputs("too many inputs, or two that are kept in one signal"));
     }
     let computed = outputs.graph.iter().flat_map(|node| &node.lanes).filter_map(|lane| match lane {
         Lane::Computed(value) => Some(*value),

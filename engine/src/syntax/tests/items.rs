@@ -9,6 +9,9 @@ fn documentation_belongs_to_the_next_item() {
     assert_eq!(tree.docs, ["a scene"]);
     let [_, Item::Param(param)] = tree.items.as_slice() else { panic!("{tree:?}") };
     assert_eq!(param.docs, ["how", "many"]);
+    let Item::Input(input) = item("/// how much\ninput tap: f32 = 0.5 in 0 .. 10") else { panic!("no input") };
+    assert_eq!((input.docs.as_slice(), input.name.text.as_str()), (&["how much".to_string()][..], "tap"));
+    assert!(input.range.is_some());
 }
 
 #[test]

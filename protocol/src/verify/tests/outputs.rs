@@ -3,12 +3,13 @@
 use crate::body::{At, Body, Compare, Op};
 use crate::graph::{Lane, Node, NodeKind};
 use crate::id::{
-    BodyId, ColumnId, DataId, GroupId, IndexId, ReducedId, ReductionId, SignalId, StepId, SystemId, ValueId,
+    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InputId, ReducedId, ReductionId, SignalId, StepId, SystemId,
+    ValueId,
 };
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
-    Domain, Ensure, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind, Step,
-    When, Work,
+    Domain, Ensure, Input, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind,
+    Step, When, Work,
 };
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
@@ -45,11 +46,20 @@ fn with_outputs() -> Program {
     let ensure = Ensure { text: "it holds".into(), holds: HOLDS, sides: Some((ALL, ALL)), span: Span::default() };
     let record =
         |path: &str| Record { path: path.into(), every: 3, columns: vec![("mean".into(), ALL)], span: Span::default() };
+    let input = Input {
+        name: "mean".into(),
+        ty: Type::scalar(Scalar::F64),
+        kept: ALL,
+        begun: HOLDS,
+        range: Some((Value::F64(0.0), Value::F64(9.0))),
+        span: Span::default(),
+    };
     program.outputs = Outputs {
         body: Some(state),
         ensures: vec![ensure],
         until: Some(HOLDS),
         records: vec![record("a.csv"), record("b.csv")],
+        inputs: [input].into_iter().collect(),
         graph: vec![Node {
             kind: NodeKind::Signal,
             name: "mean".into(),
@@ -110,7 +120,13 @@ fn signals_conditions_and_records_make_sense() {
     let wrong = |v: &Violation| matches!(v, Violation::Outputs(_));
     broken(|p| p.outputs.until = Some(ALL), wrong);
     broken(|p| p.outputs.ensures[0].holds = ALL, wrong);
-    broken(|p| p.outputs.body = None, wrong);
+    broken(
+        |p| {
+            p.outputs.graph.clear();
+            p.outputs.body = None;
+        },
+        wrong,
+    );
     broken(|p| state(p).results.truncate(1), wrong);
     broken(|p| p.signals[ALL].ty = Type::scalar(Scalar::F32), wrong);
     broken(|p| p.signals[ALL].ty = Type::vector(Scalar::F64, 2), wrong);
@@ -167,6 +183,29 @@ fn bodies_about_a_finished_state_read_that_state() {
         wrong,
     );
     broken(|p| state(p).ops[ValueId(0)].op = Op::Read { column: MASS, when: When::Prev, at: At::Own }, wrong);
+}
+
+#[test]
+fn inputs_are_kept_in_signals_of_their_own() {
+    const MEAN: InputId = InputId(0);
+    let id = |v: &Violation| matches!(v, Violation::Id { .. });
+    broken(|p| p.outputs.inputs[MEAN].kept = SignalId(2), id);
+    broken(|p| p.outputs.inputs[MEAN].begun = SignalId(2), id);
+    broken(|p| p.outputs.inputs[MEAN].ty = Type::variant(EnumId(0)), id);
+    let wrong = |v: &Violation| matches!(v, Violation::Outputs(_));
+    broken(|p| p.outputs.inputs[MEAN].kept = HOLDS, wrong);
+    broken(|p| p.outputs.inputs[MEAN].begun = ALL, wrong);
+    broken(|p| p.outputs.inputs[MEAN].ty = Type::scalar(Scalar::F32), wrong);
+    broken(|p| p.outputs.inputs[MEAN].range = Some((Value::F64(1.0), Value::F64(0.0))), wrong);
+    broken(|p| p.outputs.inputs[MEAN].range = Some((Value::F64(f64::NAN), Value::F64(0.0))), wrong);
+    broken(|p| p.outputs.inputs[MEAN].range = Some((Value::F32(0.0), Value::F64(1.0))), wrong);
+    broken(
+        |p| {
+            let again = p.outputs.inputs[MEAN].clone();
+            p.outputs.inputs.push(again);
+        },
+        wrong,
+    );
 }
 
 #[test]
