@@ -334,7 +334,8 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is a group, not a value"));
             return self.error(error.help(format!("a row of it is `{name}[i]`; all rows: `for x in {name}`")));
         };
-        if self.model.groups.get(group).is_some_and(|group| group.first.is_some()) {
+        // By what is written: in a blueprint the groups are not made yet.
+        if self.names.groups.get(group).is_some_and(|group| group.max.is_some()) {
             let message = format!("rows of `{name}` come and go: none has a number for good");
             let error = Diagnostic::error(codes::E0521, index.span, message);
             return self.error(error.help("references come from `self`, from loops, `pick` and `argmin`"));
