@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod explain;
 pub mod guide;
 pub mod indexes;
+pub mod journal;
 pub mod lower;
 pub mod order;
 pub mod resolve;

@@ -5,6 +5,8 @@
 //! Dependencies point down only: nothing here knows of a worker or of the engine.
 
 pub mod access;
+pub mod adopt;
+pub mod adopt_view;
 pub mod blame;
 pub mod board;
 pub mod body;

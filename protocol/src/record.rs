@@ -31,6 +31,22 @@ impl FrameRecord {
         }
     }
 
+    /// What would have stood before this tick if it left such rows, and what it made in such panels: for a state that comes
+    /// from elsewhere.
+    pub fn leaving(
+        program: &Program,
+        tick: Tick,
+        rows: impl Fn(GroupId) -> u32,
+        panel: impl Fn(ColumnId) -> usize,
+    ) -> Self {
+        let prev = |id: ColumnId| if program.columns[id].panels() == 2 { 1 - panel(id) as u32 } else { 0 };
+        Self {
+            tick: Tick(tick.0.saturating_sub(1)),
+            rows: program.groups.ids().map(rows).collect(),
+            panels: program.columns.ids().map(prev).collect(),
+        }
+    }
+
     /// The words of the record that the next tick's commit writes: columns that frames make anew change panels, and
     /// groups have the rows that are given.
     pub fn after<'r>(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::id::{BatchId, GroupId, Id, RowRange, StageId, StepId, Tick};
 use crate::layout::{Layout, batches_of_rows};
 use crate::memory::Memory;
-use crate::program::{Domain, Origin, Program, Work};
+use crate::program::{Domain, Origin, Program, Stage, Work};
 use crate::record::FrameRecord;
 use crate::walker::{Begin, Course};
 
@@ -19,13 +19,28 @@ pub struct Track<'m> {
     /// What runs.
     pub program: &'m Program,
     record: FrameRecord,
+    /// Whether a tick goes through the stages of set-up, whatever its number: so a state is finished that comes from
+    /// elsewhere.
+    settles: bool,
 }
 
 impl<'m> Track<'m> {
     /// Before set-up.
     pub fn new(memory: &'m Memory, layout: &'m Layout, program: &'m Program) -> Self {
         let record = FrameRecord::before_setup(program);
-        Self { memory, layout, program, record }
+        Self { memory, layout, program, record, settles: false }
+    }
+
+    /// From now on ticks go through the stages of set-up, from this record on.
+    pub(crate) fn settle(&mut self, record: FrameRecord) {
+        self.record = record;
+        self.settles = true;
+    }
+
+    /// The stages of a tick.
+    #[inline]
+    pub fn stages_of(&self, tick: Tick) -> &'m [Stage] {
+        if self.settles { &self.program.schedule.setup } else { self.program.stages(tick) }
     }
 
     /// The record that the tick started from.
@@ -150,7 +165,7 @@ impl<'m> Track<'m> {
     #[inline]
     pub fn locate(&self, tick: Tick, stage: StageId, batch: u32) -> Option<(StepId, BatchId, RowRange)> {
         let mut left = batch;
-        for &step in &self.program.stages(tick)[usize::from(stage.0)].steps {
+        for &step in &self.stages_of(tick)[usize::from(stage.0)].steps {
             let domain = self.program.steps[step].domain;
             let batches = match domain {
                 // Told from its rows, without a division: this is asked for every batch.
@@ -193,11 +208,11 @@ impl Course for Track<'_> {
     }
 
     fn stages(&self, tick: Tick) -> u16 {
-        self.program.stages(tick).len() as u16
+        self.stages_of(tick).len() as u16
     }
 
     fn batches(&self, tick: Tick, stage: StageId) -> Option<u32> {
-        self.program.stages(tick)[usize::from(stage.0)].steps.iter().map(|&step| self.step_batches(step, tick)).sum()
+        self.stages_of(tick)[usize::from(stage.0)].steps.iter().map(|&step| self.step_batches(step, tick)).sum()
     }
 
     fn tickets(&self, tick: Tick, stage: StageId) -> Range<u32> {

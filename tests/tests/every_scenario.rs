@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use diptych::Program;
-use diptych::coordinator::{Options, Records};
+use diptych::coordinator::{Edition, Options, Records, Swap};
+use diptych_protocol::adopt::Plan;
 use diptych_protocol::message::Backend;
 use diptych_tests::kills::{Kills, Random};
 use diptych_tests::{root, run_with, shipped};
@@ -107,6 +108,40 @@ fn every_scenario_gives_the_same_bits_when_workers_are_killed() {
                 runs += 1;
             }
             assert!(killed > 0, "{name}: nobody was hit in {runs} runs");
+        }
+    }
+}
+
+/// Swapping a program for itself changes nothing: all of the state is kept, and what is computed of it comes to the same.
+#[test]
+fn every_scenario_goes_on_as_itself_at_any_frame() {
+    for name in names() {
+        let program = small(&name);
+        let plan = Plan::new(&program, &program);
+        for (id, group) in program.groups.iter() {
+            assert_eq!(plan.kept(id), group.lasts().then_some(id), "{name}");
+        }
+        for (id, column) in program.columns.iter() {
+            let state = column.is_kept() && program.groups[column.group].lasts() && !program.names_entities(id);
+            assert_eq!(plan.columns[id], state.then_some(id), "{name}: {}", column.name());
+        }
+        assert!(plan.signals.iter().all(|(id, before)| *before == Some(id)), "{name}");
+        let end = |workers, swaps: Vec<Swap>| {
+            let folder = tempfile::tempdir().unwrap();
+            let kept = Records { folder: folder.path().into(), overwrite: false };
+            let outcome =
+                run_with(&program, workers, BINARY, Options { records: Some(kept), swaps, ..Options::default() });
+            let outcome = outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+            (outcome.digest, outcome.state.signal_bits(), outcome.frames, records(folder.path()), outcome.swaps.len())
+        };
+        let expected = end(0, Vec::new());
+        for (workers, frames) in [(0, &[0, 1, 2][..]), (2, &[0]), (2, &[3, 4]), (3, &[1, 5])] {
+            let edition = Edition { program: program.clone(), data: Vec::new() };
+            let swaps = frames.iter().map(|frame| Swap { frame: *frame, edition: edition.clone() }).collect();
+            let found = end(workers, swaps);
+            let happened = frames.iter().filter(|frame| **frame < expected.2).count();
+            assert_eq!((found.4, &found.3), (happened, &expected.3), "{name} at {frames:?}");
+            assert_eq!((found.0, &found.1, found.2), (expected.0, &expected.1, expected.2), "{name} at {frames:?}");
         }
     }
 }

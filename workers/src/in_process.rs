@@ -7,7 +7,7 @@ use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Board;
 use diptych_protocol::id::{StageId, Tick};
-use diptych_protocol::program::Program;
+use diptych_protocol::program::{Program, StageKind};
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::Course;
 use rayon::prelude::*;
@@ -33,9 +33,17 @@ impl InProcess {
     /// Runs one tick whole and publishes it. Of several faults the one of the first batch is blamed.
     pub fn tick(&self, track: &mut Track<'_>, tick: Tick) -> Result<(), Box<Blame>> {
         track.begin(tick);
-        for stage in (0..track.stages(tick)).map(StageId) {
+        self.stages(track, tick, |_| true)?;
+        Board::new(track.memory, track.layout).publish(tick);
+        Ok(())
+    }
+
+    /// Runs the stages of a tick that are of some kinds, from the record that the track holds. Whoever calls says when to
+    /// publish it.
+    pub fn stages(&self, track: &Track<'_>, tick: Tick, of: impl Fn(StageKind) -> bool) -> Result<(), Box<Blame>> {
+        let stages = track.stages_of(tick).iter().zip(0..);
+        for stage in stages.filter(|(stage, _)| of(stage.kind)).map(|(_, number)| StageId(number)) {
             let batches = track.batches(tick, stage).unwrap_or(0);
-            let track = &*track;
             let fault = (0..batches)
                 .into_par_iter()
                 .filter_map(|batch| self.run(track, Claim { tick, stage, batch }).err().map(|blame| (batch, blame)))
@@ -44,7 +52,6 @@ impl InProcess {
                 return Err(blame);
             }
         }
-        Board::new(track.memory, track.layout).publish(tick);
         Ok(())
     }
 

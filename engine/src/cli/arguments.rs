@@ -31,6 +31,10 @@ pub(super) enum Command {
     /// Run a scenario (`run FILE --help` shows its parameters)
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Run again what a journal tells (`run --journal FILE` writes one), and compare the end
+    ///
+    /// Exits with 1 if it ends in another state.
+    Replay(Replay),
     /// Compile a scenario without running it: errors, warnings, and what a run would need
     ///
     /// Exits with 0, or with 2 if the scenario has errors.
@@ -96,13 +100,25 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
-    /// Write over records that exist
+    /// Write over records, and a journal, that exist
     #[arg(long)]
     pub(super) force: bool,
 
     /// Write no records. Results never depend on it
-    #[arg(long, conflicts_with_all = ["force", "out"])]
+    #[arg(long, conflicts_with = "out")]
     pub(super) no_outputs: bool,
+
+    /// Look at the file while it runs, and go on with what it becomes
+    #[arg(long, requires = "file")]
+    pub(super) watch: bool,
+
+    /// Set inputs while it runs, by the lines of a file, a pipe, or of stdin (`-`): `[@FRAME] NAME = VALUE`
+    #[arg(long, value_name = "FILE")]
+    pub(super) commands: Option<PathBuf>,
+
+    /// Write down with what the run began, went on and ended, for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
 
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
@@ -115,6 +131,31 @@ pub(super) struct Run {
     /// Print help; with FILE, also the scenario's parameters
     #[arg(long, short)]
     pub(super) help: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Replay {
+    /// The journal
+    pub(super) journal: PathBuf,
+
+    #[command(flatten)]
+    pub(super) workers: Workers,
+
+    /// How rules in text are run. Results never depend on it
+    #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
+    pub(super) backend: BackendName,
+
+    /// Write records, to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Write over records that exist
+    #[arg(long, requires = "out")]
+    pub(super) force: bool,
+
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t = Summary::Text)]
+    pub(super) summary: Summary,
 }
 
 #[derive(Args)]

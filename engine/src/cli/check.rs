@@ -12,9 +12,10 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::arguments::{Check, Summary};
-use super::{WRONG, fail, say, scenario, summary};
+use super::{WRONG, fail, say, scenario};
 use crate::compile::Compiled;
 use crate::explain::{counted, made_for_neighbours};
+use crate::journal::ENGINE;
 use crate::source::Source;
 use crate::{coordinator, schedule};
 
@@ -126,7 +127,7 @@ impl<'a> Report<'a> {
         Report {
             scenario: &program.scenario,
             program_hash: format!("{:032x}", program.hash()),
-            engine: summary::ENGINE,
+            engine: ENGINE,
             seed: program.seed,
             warnings: compiled.warnings.len(),
             compile_ms,

@@ -5,10 +5,13 @@ mod arguments;
 mod check;
 mod doctor;
 mod explain;
+mod lines;
 mod list;
+mod replay;
 mod run;
 mod scenario;
 mod summary;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -57,6 +60,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
+        Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),

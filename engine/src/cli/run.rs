@@ -9,10 +9,15 @@ use diptych_workers::body::processor;
 use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::arguments::{self, Run, Summary};
+use super::arguments::{self, BackendName, Run, Summary};
+use super::lines::lines;
+use super::watch::watch;
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
 use crate::compile::{self, Compiled, ParamDoc};
-use crate::coordinator::{self, Options, Outcome, Progress, RecordError, Records, RunError, Stopped};
+use crate::coordinator::{
+    self, Command, Options, Outcome, Progress, RecordError, Records, Rejected, RunError, Stopped, Swapped,
+};
+use crate::journal::{Journal, JournalError};
 use crate::source::Source;
 
 pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>) -> ExitCode {
@@ -26,23 +31,36 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     if arguments.help {
         return help(Some(&source));
     }
-    if let Some(missing) = processor(arguments.backend.into()).filter(|processor| !processor.here()) {
-        return fail(
-            WRONG,
-            format_args!("this processor has no {} (`diptych doctor` says what it has)", missing.name()),
-        );
+    if let Err(code) = possible(arguments.backend) {
+        return code;
     }
     let compiled = scenario::compile(&source, &arguments.given, arguments.frames, registry);
     let compiled = match scenario::shown(&source, compiled) {
         Ok(compiled) => compiled,
         Err(code) => return code,
     };
+    sweep();
+    match coordinate(arguments, registry, &compiled) {
+        Ok(outcome) => finish(arguments.summary, &outcome),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Whether this processor can run a back end; if not, says so, and with which code to exit.
+pub(super) fn possible(backend: BackendName) -> Result<(), ExitCode> {
+    match processor(backend.into()).filter(|processor| !processor.here()) {
+        None => Ok(()),
+        Some(missing) => Err(fail(
+            WRONG,
+            format_args!("this processor has no {} (`diptych doctor` says what it has)", missing.name()),
+        )),
+    }
+}
+
+/// Removes what killed runs left, and says what.
+pub(super) fn sweep() {
     for stale in segment::sweep() {
         eprintln!("note: removed {} ({} bytes), left by a run that was killed", stale.name, stale.bytes);
-    }
-    match coordinate(arguments, registry, &compiled) {
-        Ok(outcome) => finish(arguments, &outcome),
-        Err(error) => failed(&error),
     }
 }
 
@@ -51,15 +69,31 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
     let code = match error {
         RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
-        RunError::Kernel(_) | RunError::Limit { .. } | RunError::Data(_) | RunError::Command(_) => WRONG,
-        RunError::Fault(..) | RunError::Program(_) | RunError::Workers(_) => FAILED,
+        RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
+        RunError::Kernel(_)
+        | RunError::Limit { .. }
+        | RunError::Data(_)
+        | RunError::Command(_)
+        | RunError::Journal(_) => WRONG,
+        RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
 }
 
 fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {
+    let journal = arguments.journal.as_ref().map(|path| Journal::create(path, arguments.force)).transpose()?;
     let bar = (!arguments.quiet && std::io::stderr().is_terminal()).then(|| bar(compiled.program.frames));
-    let shown = bar.clone();
+    let (shown, aside) = (bar.clone(), Aside(bar.clone()));
+    let watched = arguments.file.clone().filter(|_| arguments.watch).map(|file| {
+        let settings = scenario::settings(&arguments.given, arguments.frames);
+        watch(file, compiled, settings, registry, aside.clone())
+    });
+    let (_watch, editions) = watched
+        .transpose()
+        .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
+        .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
+    let lines = arguments.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
+    let beside = aside.clone();
     let options = Options {
         workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
@@ -68,6 +102,11 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         records: (!arguments.no_outputs)
             .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
+        editions,
+        lines,
+        on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
+        on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
+        journal,
         ..Options::default()
     };
     let result = coordinator::run(&compiled.program, registry, options);
@@ -75,6 +114,39 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         bar.finish_and_clear();
     }
     result
+}
+
+/// Where something is said while the run goes on: beside the progress bar, if there is one.
+#[derive(Clone)]
+pub(super) struct Aside(Option<ProgressBar>);
+
+impl Aside {
+    /// Says it, on stderr.
+    pub(super) fn say(&self, text: &str) {
+        match &self.0 {
+            Some(bar) => bar.suspend(|| eprint!("{text}")),
+            None => eprint!("{text}"),
+        }
+    }
+}
+
+/// What became of a command. Of several thousand nobody wants to hear: those that were rejected are told.
+fn commanded(told: &Result<Command, Rejected>) -> String {
+    match told {
+        Ok(_) => String::new(),
+        Err(Rejected { frame, line, why }) => format!("error: `{line}` sets nothing: {why} (at frame {frame})\n"),
+    }
+}
+
+/// What became of a program that the run was to go on with.
+fn swapped(what: Result<&Swapped, &RunError>) -> String {
+    match what {
+        Ok(swapped) => {
+            let pause = swapped.pause.as_secs_f64() * 1e3;
+            format!("another program from frame {} on (pause {pause:.1} ms)\n{}", swapped.frame, swapped.report)
+        }
+        Err(error) => format!("error: {error}\nnote: the run goes on as it was\n"),
+    }
 }
 
 /// A disk that is full is the machine's fault, a file in the way the caller's.
@@ -105,12 +177,17 @@ fn bar(frames: u32) -> ProgressBar {
 }
 
 fn tell(bar: &ProgressBar, progress: Progress) {
+    // Another program may have another end.
+    if bar.length().is_some() && progress.of != FRAMES_MAX {
+        bar.set_length(progress.of.into());
+    }
     bar.set_message(format!("{} agents", HumanCount(progress.agents)));
     bar.set_position(progress.frames.into());
 }
 
-fn finish(arguments: &Run, outcome: &Outcome) -> ExitCode {
-    match arguments.summary {
+/// Shows how a run ended, and says with which code to exit.
+pub(super) fn finish(as_text: Summary, outcome: &Outcome) -> ExitCode {
+    match as_text {
         Summary::Text => say(format_args!("{}", summary::text(outcome))),
         Summary::Json => say(format_args!("{}", summary::json(outcome))),
     }

@@ -30,8 +30,12 @@ pub(super) fn compile(
     frames: Option<u32>,
     registry: &Registry,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let settings = Settings { sets: given.sets.clone(), seed: given.seed, frames };
-    compile::compile(source, &settings, &Catalog(registry))
+    compile::compile(source, &settings(given, frames), &Catalog(registry))
+}
+
+/// What the compiler is told on the command line.
+pub(super) fn settings(given: &Given, frames: Option<u32>) -> Settings {
+    Settings { sets: given.sets.clone(), seed: given.seed, frames }
 }
 
 /// Shows what there is to say about it; on failure says with which code to exit.
@@ -48,7 +52,13 @@ pub(super) fn wrong(source: &Source, errors: &[Diagnostic]) -> ExitCode {
 }
 
 fn show(source: &Source, diagnostics: &[Diagnostic]) {
-    if !diagnostics.is_empty() {
-        eprint!("{}", diagnostic::render(source, diagnostics, std::io::stderr().is_terminal()));
+    eprint!("{}", rendered(source, diagnostics));
+}
+
+/// Diagnostics as they are shown; nothing of none.
+pub(super) fn rendered(source: &Source, diagnostics: &[Diagnostic]) -> String {
+    match diagnostics {
+        [] => String::new(),
+        all => diagnostic::render(source, all, std::io::stderr().is_terminal()),
     }
 }

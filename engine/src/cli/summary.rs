@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::coordinator::{Outcome, Stopped};
+use crate::journal::ENGINE;
 use crate::shown;
 
 /// The contract of `--summary json`.
@@ -29,6 +30,7 @@ struct Machine<'a> {
     worker_deaths: u32,
     batches_replayed: u64,
     batches_by_worker: &'a [u64],
+    swaps: Vec<Swap>,
     shm_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -41,16 +43,12 @@ struct Ensure<'a> {
     failed_at: Option<u32>,
 }
 
-/// Which engine, and which version of it.
-pub(super) const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
-
-fn stopped(outcome: &Outcome) -> &'static str {
-    match outcome.stopped {
-        Stopped::Frames => "frames",
-        Stopped::Until => "until",
-        Stopped::Ensure => "ensure",
-        Stopped::Interrupted => "interrupted",
-    }
+/// A program that the run went on with.
+#[derive(Serialize)]
+struct Swap {
+    frame: u32,
+    program_hash: String,
+    pause_s: f64,
 }
 
 fn frames_per_s(outcome: &Outcome) -> f64 {
@@ -70,7 +68,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
         frames: outcome.frames,
         agents: outcome.agents,
         seed: program.seed,
-        stopped: stopped(outcome),
+        stopped: outcome.stopped.name(),
         signals: shown::signals(program, &outcome.state.signal_bits())
             .map(|(name, value)| (name.to_string(), value.json()))
             .collect(),
@@ -86,6 +84,13 @@ pub(super) fn json(outcome: &Outcome) -> String {
         worker_deaths: outcome.worker_deaths,
         batches_replayed: outcome.batches_replayed,
         batches_by_worker: &outcome.batches_by_worker,
+        swaps: (outcome.swaps.iter())
+            .map(|swapped| Swap {
+                frame: swapped.frame,
+                program_hash: format!("{:032x}", swapped.program_hash),
+                pause_s: swapped.pause.as_secs_f64(),
+            })
+            .collect(),
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
     };
@@ -132,6 +137,10 @@ pub(super) fn text(outcome: &Outcome) -> String {
             None => text += &format!("\nensure   {}: held", ensure.text),
             Some(frame) => text += &format!("\nensure   {}: failed at frame {frame}", ensure.text),
         }
+    }
+    for swapped in &outcome.swaps {
+        let pause = swapped.pause.as_secs_f64() * 1e3;
+        text += &format!("\nswap     another program from frame {} on (pause {pause:.1} ms)", swapped.frame);
     }
     if outcome.worker_deaths > 0 {
         text += &format!(

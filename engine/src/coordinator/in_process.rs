@@ -1,67 +1,85 @@
 //! `--workers 0`: the same batches in this process, on rayon.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diptych_protocol::blame::Blame;
-use diptych_protocol::board::Board;
+use diptych_protocol::board::Halt;
 use diptych_protocol::id::Tick;
-use diptych_protocol::layout::Layout;
-use diptych_protocol::memory::Memory;
-use diptych_protocol::program::Program;
-use diptych_protocol::track::Track;
-use diptych_workers::float_mode;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
 use super::commands::Commands;
+use super::crew::Tally;
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
+use super::site::Site;
 use super::supervise::{PROGRESS_EVERY, failed};
-use super::{Options, Progress, RunError, cores};
+use super::swap::{self, Edition, Editions, Next, Swapped};
+use super::{Options, Progress, RunError};
 use crate::signals::Signals;
 
+/// Runs a site's program, and those that it goes on with: then the site is the last one's.
 pub(super) fn run(
-    program: &Program,
+    site: &mut Arc<Site>,
     registry: &Registry,
-    layout: &Layout,
-    memory: &Memory,
     options: &mut Options,
-    recorder: &mut Recorder<'_>,
+    recorder: &mut Recorder,
     commands: &mut Commands,
 ) -> Result<Figures, RunError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(cores().into())
-        .start_handler(|_| float_mode::set())
-        .build()
-        .map_err(|e| RunError::Workers(format!("cannot start threads: {e}")))?;
+    let pool = swap::pool()?;
     let interrupted = AtomicBool::new(false);
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let mut editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
+    let (mut coming, mut swaps): (Option<Next>, Vec<Swapped>) = (None, Vec::new());
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:
     // progress is told between slices of frames.
-    let in_process = pool.install(|| InProcess::new(program, registry, options.backend))?;
-    let mut track = Track::new(memory, layout, program);
+    let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
     let begun = Instant::now();
-    let fault = |blame: Box<Blame>| failed(program, blame);
-    commands.seal(&track, Tick::NONE);
-    pool.install(|| in_process.tick(&mut track, Tick::SETUP)).map_err(fault)?;
+    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    options.tell_commands(&site.program, commands)?;
+    pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
     let setup_s = begun.elapsed().as_secs_f64();
-    let agents = program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
-    let last = Tick::after_frames(program.frames);
     let mut tick = Tick::SETUP;
-    let board = Board::new(memory, layout);
-    recorder.drain(tick)?;
+    recorder.drain(&site.track(), tick)?;
     let begun = Instant::now();
-    while tick < last && board.stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
+    let last = |site: &Site| Tick::after_frames(site.program.frames);
+    while tick < last(site) && site.board().stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
+        coming = coming.or_else(|| editions.next());
+        if let Some(Next { frame, edition }) =
+            coming.take_if(|next| next.frame.is_none_or(|at| at <= tick.frames_done()))
+        {
+            let swapped = go_on(site, edition, (registry, &mut machine), options, recorder);
+            if let Some(told) = &mut options.on_swap {
+                told(swapped.as_ref());
+            }
+            match swapped {
+                Ok(swapped) => {
+                    if let Some(journal) = &mut options.journal {
+                        journal.swap(swapped.frame, &site.program)?;
+                    }
+                    swaps.push(swapped);
+                    commands.swap(tick);
+                }
+                Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
+                Err(_) => {}
+            }
+            continue;
+        }
         let slice = Instant::now();
         let signals = signals.as_ref();
-        commands.seal(&track, tick);
-        let room = recorder.room().min(commands.room()).min(last);
+        let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
+        let mut track = site.track();
+        // Here a tick begins when the one before has been published.
+        commands.seal(&track, tick, tick);
+        options.tell_commands(&site.program, commands)?;
+        let room = recorder.room(&site.layout).min(commands.room(tick, tick)).min(last(site)).min(due);
         tick = pool
             .install(|| {
-                let mut tick = tick;
+                let (mut tick, board) = (tick, site.board());
                 while tick < room && board.stop_at().is_none() && slice.elapsed() < PROGRESS_EVERY {
-                    in_process.tick(&mut track, tick.next())?;
+                    machine.tick(&mut track, tick.next())?;
                     tick = tick.next();
                     if signals.is_some_and(Signals::caught) {
                         interrupted.store(true, Ordering::Relaxed);
@@ -70,19 +88,44 @@ pub(super) fn run(
                 }
                 Ok(tick)
             })
-            .map_err(fault)?;
-        recorder.drain(tick)?;
+            .map_err(|blame: Box<Blame>| failed(&site.program, blame))?;
+        recorder.drain(&track, tick)?;
         if let Some(progress) = &mut options.progress {
-            progress(Progress { frames: tick.frames_done(), of: program.frames, agents });
+            let agents = site.program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
+            progress(Progress { frames: tick.frames_done(), of: site.program.frames, agents });
         }
     }
     Ok(Figures {
-        stopped: if tick < last { Stopped::Interrupted } else { Stopped::Frames },
+        stopped: if tick < last(site) { Stopped::Interrupted } else { Stopped::Frames },
         setup_s,
         wall_s: Duration::as_secs_f64(&begun.elapsed()),
-        worker_deaths: 0,
-        batches_replayed: 0,
-        batches_by_worker: Vec::new(),
-        peak_rss_bytes: peak_rss(std::process::id()),
+        tally: Tally { peak_rss_bytes: peak_rss(std::process::id()), ..Tally::default() },
+        swaps,
+    })
+}
+
+/// Goes on with another program. Until its memory is there and set up, nothing has happened to the one that runs.
+fn go_on(
+    site: &mut Arc<Site>,
+    edition: Edition,
+    (registry, machine): (&Registry, &mut InProcess),
+    options: &Options,
+    recorder: &mut Recorder,
+) -> Result<Swapped, RunError> {
+    let since = Instant::now();
+    let begun = recorder.begin(&edition.program)?;
+    let (kernels, threads) = ((registry, options.backend), (site.layout.workers, swap::pool()?));
+    let prepared = swap::prepare(edition, &site.program, kernels, threads, &AtomicBool::new(false))?;
+    site.board().halt(Halt::End);
+    let tick = swap::adopt(&prepared, site)?;
+    let signals = prepared.site.track().adopted_signals(tick);
+    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun)?;
+    *site = Arc::clone(&prepared.site);
+    *machine = prepared.machine;
+    Ok(Swapped {
+        frame: tick.frames_done(),
+        program_hash: site.program.hash(),
+        report: prepared.report,
+        pause: since.elapsed(),
     })
 }

@@ -15,24 +15,29 @@ use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// Which life of which slot: a report of an earlier life is told apart.
+use super::RunError;
+use super::swap::Prepared;
+
+/// Which life of which slot of which crew: a report of an earlier life is told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Life {
+    pub(super) crew: u32,
     pub(super) worker: WorkerId,
     pub(super) number: u32,
 }
 
 /// What the coordinator is told.
-#[derive(Debug)]
 pub(super) enum Event {
     /// A worker has attached.
     Ready(Life),
     /// A worker refuses the handoff.
-    Refused(String),
+    Refused(Life, String),
     /// A worker's process has ended.
     Died(Life),
     /// Workers have rung, or a little time has passed.
     Look,
+    /// What a run is to go on with is ready to be launched, or cannot be.
+    Prepared(Result<Box<Prepared>, RunError>),
 }
 
 /// A worker's process. Dropping it kills and reaps it.
@@ -85,7 +90,7 @@ fn greet(life: Life, server: IpcOneShotServer<FromWorker>, handoff: Handoff, eve
     }
     let event = match from_worker.recv() {
         Ok(FromWorker::Ready) => Event::Ready(life),
-        Ok(FromWorker::Refused(why)) => Event::Refused(why),
+        Ok(FromWorker::Refused(why)) => Event::Refused(life, why),
         Ok(FromWorker::Hello(_)) | Err(_) => return,
     };
     let _ = events.send(event);

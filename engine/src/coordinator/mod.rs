@@ -2,35 +2,42 @@
 //! It computes no bit of a frame.
 
 mod commands;
+mod crew;
 mod in_process;
 mod launch;
 mod outcome;
 mod record;
+mod site;
 mod supervise;
+mod swap;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use diptych_protocol::blame::Blame;
-use diptych_protocol::board::{Board, Halt};
-use diptych_protocol::data::{self, DataError};
-use diptych_protocol::id::WorkerId;
-use diptych_protocol::layout::Layout;
-use diptych_protocol::limits::{FRAMES_MAX, WORKERS_MAX};
+use diptych_protocol::board::Halt;
+use diptych_protocol::data::DataError;
+use diptych_protocol::id::{Tick, WorkerId};
+use diptych_protocol::limits::WORKERS_MAX;
 use diptych_protocol::message::{Backend, Death};
 use diptych_protocol::program::Program;
-use diptych_protocol::segment::{Segment, SegmentError};
-use diptych_protocol::track::Track;
-use diptych_protocol::{header, verify};
+use diptych_protocol::segment::SegmentError;
 use diptych_workers::kernel::Registry;
+
+use crate::journal::{Journal, JournalError};
 
 use commands::Commands;
 use record::Recorder;
+use site::Site;
 
-pub use commands::Command;
+pub use commands::{Command, Rejected, Told, value};
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use record::{RecordError, Records};
+pub use swap::{Edition, Report, Swap, Swapped};
 
-/// How to run a program. Nothing here changes a result, but for what inputs are set to.
+/// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it
+/// is to go on with.
 #[derive(Default)]
 pub struct Options {
     /// Worker processes; 0 runs the batches in this process, on rayon; without a number, one a core.
@@ -42,6 +49,10 @@ pub struct Options {
     pub data: Vec<Vec<u8>>,
     /// What inputs are set to, in the order in which it counts.
     pub commands: Vec<Command>,
+    /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
+    pub lines: Option<Receiver<String>>,
+    /// Told what became of each command.
+    pub on_command: Option<Box<dyn FnMut(&Told)>>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -54,7 +65,19 @@ pub struct Options {
     pub deaths: Vec<(WorkerId, Death)>,
     /// Told the process ids of the workers as they start, for tests of survival.
     pub on_launch: Option<Box<dyn FnMut(WorkerId, u32)>>,
+    /// Programs to go on with, each at its frame, in the order of the frames. If one cannot be, the run fails.
+    pub swaps: Vec<Swap>,
+    /// Programs to go on with as soon as they are ready; where several have come meanwhile, with the last. If one cannot be,
+    /// the run goes on as it is.
+    pub editions: Option<Receiver<Edition>>,
+    /// Told what became of each program that the run was to go on with.
+    pub on_swap: Option<OnSwap>,
+    /// Where it is written down what the run was, and went on with.
+    pub journal: Option<Journal>,
 }
+
+/// Is told of a swap that has happened, or why a program could not be gone on with.
+pub type OnSwap = Box<dyn FnMut(Result<&Swapped, &RunError>)>;
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +117,12 @@ pub enum RunError {
     /// A record cannot be written.
     #[error("{0}")]
     Record(#[from] RecordError),
+    /// The journal cannot be written.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// Programs are to be gone on with in another order than that of their frames.
+    #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
+    Swaps(u32, u32),
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -125,29 +154,52 @@ pub fn workers(asked: Option<u16>) -> Result<u16, RunError> {
     Ok(workers)
 }
 
+impl Options {
+    /// Tells what became of commands, and writes it down.
+    fn tell_commands(&mut self, program: &Program, commands: &mut Commands) -> Result<(), RunError> {
+        for told in commands.told() {
+            if let Some(journal) = &mut self.journal {
+                journal.command(program, &told)?;
+            }
+            if let Some(hear) = &mut self.on_command {
+                hear(&told);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
     let workers = workers(options.workers)?;
-    within("a number of frames of", program.frames.into(), FRAMES_MAX.into())?;
-    verify::verify(program)
-        .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;
-    data::check(program, &options.data)?;
     record::check(program, options.records.as_ref())?;
-    let layout = Layout::new(program, workers);
-    let segment = Segment::create(layout.bytes)?;
-    header::write(segment.memory(), program, &layout);
-    data::write(segment.memory(), &layout, &options.data);
-    let track = Track::new(segment.memory(), &layout, program);
-    let mut commands = Commands::new(program, &options.commands)?;
-    let mut recorder = Recorder::open(track, options.records.as_ref())?;
+    let frames = options.swaps.iter().map(|swap| swap.frame);
+    if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
+        return Err(RunError::Swaps(after, before));
+    }
+    let site = Site::new(program.clone(), &std::mem::take(&mut options.data), workers)?;
+    if let Some(journal) = &mut options.journal {
+        journal.run(&site.program)?;
+    }
+    let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
+    let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
+    let mut commands = Commands::new(&site.program, &given, lines, through)?;
+    let mut recorder = Recorder::open(&site.program, options.records.take())?;
+    let mut site = Arc::new(site);
     let figures = match workers {
-        0 => in_process::run(program, registry, &layout, segment.memory(), &mut options, &mut recorder, &mut commands),
-        _ => supervise::run(program, &layout, &segment, workers, &mut options, &mut recorder, &mut commands),
+        0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
+        _ => supervise::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
-    Board::new(segment.memory(), &layout).halt(Halt::End);
-    let recorded = recorder.finish();
+    site.board().halt(Halt::End);
+    let recorded = recorder.finish(&mut site.track());
     let figures = figures?;
     recorded?;
-    Ok(Outcome::new(figures, State::new(program.clone(), layout, segment), workers, options.backend))
+    commands.over(site.latest().record().tick);
+    options.tell_commands(&site.program, &mut commands)?;
+    let outcome = Outcome::new(figures, State::new(site), workers, options.backend);
+    if let Some(journal) = &mut options.journal {
+        journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
+    }
+    Ok(outcome)
 }

@@ -1,17 +1,20 @@
 //! What a run leaves: its figures, and the last complete state to look at.
 
+use std::sync::Arc;
+
 use bytemuck::Pod;
 use diptych_protocol::access::Element;
 use diptych_protocol::board::Board;
 use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
-use diptych_protocol::layout::Layout;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
-use diptych_protocol::segment::Segment;
 use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
+use super::crew::Tally;
+use super::site::Site;
+use super::swap::Swapped;
 use crate::shown::Shown;
 use crate::why::{self, WhyError};
 
@@ -28,6 +31,18 @@ pub enum Stopped {
     Interrupted,
 }
 
+impl Stopped {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stopped::Frames => "frames",
+            Stopped::Until => "until",
+            Stopped::Ensure => "ensure",
+            Stopped::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// The figures that supervising yields.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
@@ -36,10 +51,8 @@ pub(super) struct Figures {
     pub(super) setup_s: f64,
     /// Seconds of the frames alone.
     pub(super) wall_s: f64,
-    pub(super) worker_deaths: u32,
-    pub(super) batches_replayed: u64,
-    pub(super) batches_by_worker: Vec<u64>,
-    pub(super) peak_rss_bytes: u64,
+    pub(super) tally: Tally,
+    pub(super) swaps: Vec<Swapped>,
 }
 
 /// A run that came to its end.
@@ -66,6 +79,8 @@ pub struct Outcome {
     pub batches_by_worker: Vec<u64>,
     /// The largest resident size of any of the run's processes, shared memory included.
     pub peak_rss_bytes: u64,
+    /// The programs that it went on with.
+    pub swaps: Vec<Swapped>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -96,10 +111,11 @@ impl Outcome {
             backend,
             setup_s: figures.setup_s,
             wall_s: figures.wall_s,
-            worker_deaths: figures.worker_deaths,
-            batches_replayed: figures.batches_replayed,
-            batches_by_worker: figures.batches_by_worker,
-            peak_rss_bytes: figures.peak_rss_bytes,
+            worker_deaths: figures.tally.worker_deaths,
+            batches_replayed: figures.tally.batches_replayed,
+            batches_by_worker: figures.tally.batches_by_worker,
+            peak_rss_bytes: figures.tally.peak_rss_bytes,
+            swaps: figures.swaps,
             digest,
             ensures,
             state,
@@ -119,25 +135,19 @@ pub struct Ensured {
 }
 
 /// The last complete state of a run whose workers have left.
-pub struct State {
-    program: Program,
-    layout: Layout,
-    segment: Segment,
-}
+pub struct State(Arc<Site>);
 
 impl State {
-    pub(super) fn new(program: Program, layout: Layout, segment: Segment) -> Self {
-        Self { program, layout, segment }
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self(site)
     }
 
     fn track(&self) -> Track<'_> {
-        let mut track = Track::new(self.segment.memory(), &self.layout, &self.program);
-        track.latest();
-        track
+        self.0.latest()
     }
 
     fn board(&self) -> Board<'_> {
-        Board::new(self.segment.memory(), &self.layout)
+        self.0.board()
     }
 
     /// The bits of each signal, by their ids.
@@ -147,7 +157,7 @@ impl State {
 
     /// A signal's value; nothing if there is none of that name.
     pub fn signal(&self, name: &str) -> Option<Value> {
-        let (id, signal) = self.program.signals.iter().find(|(_, signal)| signal.name == name)?;
+        let (id, signal) = self.0.program.signals.iter().find(|(_, signal)| signal.name == name)?;
         Some(Value::from_bits(signal.ty.scalar, *self.track().last_signals().get(id.index())?))
     }
 
@@ -159,15 +169,15 @@ impl State {
     fn ensures(&self) -> Vec<Ensured> {
         let (track, bits) = (self.track(), self.signal_bits());
         let shown = |id: SignalId| Shown {
-            enums: &self.program.enums,
-            ty: self.program.signals[id].ty,
+            enums: &self.0.program.enums,
+            ty: self.0.program.signals[id].ty,
             bits: bits[id.index()],
         };
-        let all = self.program.outputs.ensures.iter().enumerate();
+        let all = self.0.program.outputs.ensures.iter().enumerate();
         all.map(|(at, ensure)| {
             let failed = track.failed(at);
             let message = failed.map(|frame| {
-                let place = self.program.place_of(ensure.span).map_or_else(String::new, |place| format!("{place}: "));
+                let place = self.0.program.place_of(ensure.span).map_or_else(String::new, |place| format!("{place}: "));
                 let sides = ensure.sides.map(|(a, b)| format!(": {} against {}", shown(a), shown(b)));
                 format!("{place}ensure \"{}\" does not hold at frame {frame}{}", ensure.text, sides.unwrap_or_default())
             });
@@ -178,17 +188,17 @@ impl State {
 
     /// The program that ran.
     pub fn program(&self) -> &Program {
-        &self.program
+        &self.0.program
     }
 
     /// Bytes of shared memory.
     pub fn shm_bytes(&self) -> u64 {
-        self.layout.bytes as u64
+        self.0.layout.bytes as u64
     }
 
     /// Rows of all lasting groups.
     pub fn agents(&self) -> u64 {
-        let groups = self.program.groups.iter();
+        let groups = self.0.program.groups.iter();
         groups.filter(|(_, g)| matches!(g.origin, Origin::Blueprint(_))).map(|(id, _)| u64::from(self.rows(id))).sum()
     }
 
@@ -199,8 +209,8 @@ impl State {
 
     /// Copies a column (`"particles"`, `"Position.x"`); nothing if there is none of that name and type.
     pub fn column<T: Element + Pod>(&self, group: &str, name: &str) -> Option<Vec<T>> {
-        let group = self.program.group(group)?;
-        let (column, found) = self.program.columns.iter().find(|(_, c)| c.group == group && c.name() == name)?;
+        let group = self.0.program.group(group)?;
+        let (column, found) = self.0.program.columns.iter().find(|(_, c)| c.group == group && c.name() == name)?;
         let scalar = if found.scalar == Scalar::Bool { Scalar::U8 } else { found.scalar };
         if scalar != T::SCALAR {
             return None;

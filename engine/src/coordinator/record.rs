@@ -1,12 +1,14 @@
 //! Records: tables of signals in CSV files, a row a state. The ring in the segment is emptied into them while workers
 //! run; how far they may run is what the ring has room for.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::id::{Id, SignalId, Tick};
+use diptych_protocol::layout::Layout;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
@@ -52,10 +54,11 @@ pub enum RecordError {
 }
 
 /// The files of a run.
-pub(super) struct Recorder<'a> {
-    program: &'a Program,
-    track: Track<'a>,
+pub(super) struct Recorder {
+    records: Option<Records>,
     sheets: Vec<Sheet>,
+    /// All files that the run has made.
+    made: BTreeSet<PathBuf>,
     /// All states before this one have been taken out of the ring.
     next: u32,
     bits: Vec<u64>,
@@ -64,6 +67,8 @@ pub(super) struct Recorder<'a> {
 
 /// One file.
 struct Sheet {
+    /// The path that the scenario gives, and the names of the columns.
+    record: (String, Vec<String>),
     path: PathBuf,
     every: u32,
     columns: Vec<SignalId>,
@@ -83,78 +88,172 @@ pub(super) fn check(program: &Program, records: Option<&Records>) -> Result<(), 
     paths.into_iter().find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
 }
 
-impl<'a> Recorder<'a> {
+/// The files of the program that a run goes on with: those that it begins.
+pub(super) struct Begun {
+    /// Of each record of the program: nothing where a file goes on.
+    sheets: Vec<Option<Sheet>>,
+    /// Whether files are in the way of nobody if they are dropped.
+    overwrite: bool,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // Nothing has been written: what was made is only in the way of the next attempt.
+        let made = self.sheets.iter().flatten().filter(|_| !self.overwrite);
+        made.for_each(|sheet| drop(std::fs::remove_file(&sheet.path)));
+    }
+}
+
+impl Recorder {
     /// Makes the files, with their header lines. Without records there is nothing to do, and no bound to how far
     /// workers may run.
-    pub(super) fn open(track: Track<'a>, records: Option<&Records>) -> Result<Self, RecordError> {
-        let program = track.program;
-        let mut sheets: Vec<Sheet> = Vec::new();
-        for record in records.iter().flat_map(|_| &program.outputs.records) {
-            let Some(records) = records else { break };
-            match Sheet::open(record, records) {
-                Ok(sheet) => sheets.push(sheet),
-                Err(error) => {
-                    // Nothing has run: what was made is only in the way of the next attempt.
-                    let made = sheets.iter().filter(|_| !records.overwrite);
-                    made.for_each(|sheet| drop(std::fs::remove_file(&sheet.path)));
-                    return Err(error);
-                }
+    pub(super) fn open(program: &Program, records: Option<Records>) -> Result<Self, RecordError> {
+        let (sheets, made) = (Vec::new(), BTreeSet::new());
+        let mut recorder = Self { records, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        let begun = recorder.begin(program)?;
+        recorder.go_on(program, begun);
+        Ok(recorder)
+    }
+
+    /// Makes the files that a program needs and that there are not yet. A file goes on if its record has the same path and the
+    /// same columns. A record whose file this run has made for other columns begins one beside it: `flock.2.csv`.
+    pub(super) fn begin(&self, program: &Program) -> Result<Begun, RecordError> {
+        let mut begun = Begun { sheets: Vec::new(), overwrite: true };
+        let Some(records) = &self.records else { return Ok(begun) };
+        begun.overwrite = records.overwrite;
+        for record in &program.outputs.records {
+            let sheet = match self.going_on(record) {
+                Some(_) => None,
+                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite)?),
+            };
+            begun.sheets.push(sheet);
+        }
+        Ok(begun)
+    }
+
+    fn going_on(&self, record: &Record) -> Option<usize> {
+        let same = |sheet: &Sheet| sheet.record.0 == record.path && sheet.record.1.iter().eq(names(record));
+        self.sheets.iter().position(same)
+    }
+
+    /// A path that no file of this run has.
+    fn free(&self, program: &Program, records: &Records, record: &Record) -> PathBuf {
+        let path = records.folder.join(&record.path);
+        let said = |path: &PathBuf| program.outputs.records.iter().any(|it| records.folder.join(&it.path) == *path);
+        let numbered = |number: u32| match path.extension() {
+            Some(extension) => path.with_extension(format!("{number}.{}", extension.display())),
+            None => path.with_extension(number.to_string()),
+        };
+        let paths = std::iter::once(path.clone()).chain((2..).map(numbered).filter(|path| !said(path)));
+        paths.into_iter().find(|path| !self.made.contains(path)).unwrap_or_default()
+    }
+
+    /// From now on the files are those of this program, of which the state that is complete now is the first, if any is:
+    /// those that it has no record for are complete.
+    fn go_on(&mut self, program: &Program, mut begun: Begun) {
+        let mut before: Vec<Option<Sheet>> = Vec::new();
+        let places: Vec<Option<usize>> = program.outputs.records.iter().map(|record| self.going_on(record)).collect();
+        before.extend(self.sheets.drain(..).map(Some));
+        let begun = std::mem::take(&mut begun.sheets);
+        for ((record, begun), place) in program.outputs.records.iter().zip(begun).zip(places) {
+            let going = place.and_then(|place| before[place].take());
+            let Some(mut sheet) = begun.or(going) else { continue };
+            sheet.every = record.every;
+            sheet.columns = record.columns.iter().map(|(_, signal)| *signal).collect();
+            self.made.insert(sheet.path.clone());
+            self.sheets.push(sheet);
+        }
+    }
+
+    /// Goes on with another program, which has taken over the state of this tick: files that end get that state as the old
+    /// program had it, files that begin as the new one has it.
+    pub(super) fn swap(
+        &mut self,
+        old: &Track<'_>,
+        (new, bits): (&Program, &[u64]),
+        begun: Begun,
+    ) -> Result<(), RecordError> {
+        let tick = old.record().tick;
+        let state = state_of(tick);
+        let mut result = self.drain(old, tick);
+        let ends = |sheet: &Sheet| {
+            let goes_on = |record: &Record| sheet.record.0 == record.path && sheet.record.1.iter().eq(names(record));
+            !new.outputs.records.iter().any(goes_on)
+        };
+        for sheet in self.sheets.iter_mut().filter(|sheet| ends(sheet) && sheet.last != Some(state)) {
+            result = result.and(sheet.row(old.program, state, old.last_signals(), &mut self.text));
+        }
+        result = self.flush(result);
+        self.go_on(new, begun);
+        for sheet in self.sheets.iter_mut() {
+            let first = sheet.last.is_none() || state.is_multiple_of(sheet.every);
+            if first && sheet.last != Some(state) {
+                result = result.and(sheet.row(new, state, bits, &mut self.text));
             }
         }
-        Ok(Self { program, track, sheets, next: 0, bits: Vec::new(), text: String::new() })
+        self.next = state.saturating_add(1);
+        self.flush(result)
     }
 
     /// The last tick that workers may run.
-    pub(super) fn room(&self) -> Tick {
+    pub(super) fn room(&self, layout: &Layout) -> Tick {
         match self.sheets.is_empty() {
             true => Tick(u32::MAX),
-            false => Tick(self.track.layout.outputs.due.room(self.next).saturating_add(1)),
+            false => Tick(layout.outputs.due.room(self.next).saturating_add(1)),
         }
     }
 
     /// Takes the states out of the ring that are complete, and writes their rows.
-    pub(super) fn drain(&mut self, published: Tick) -> Result<(), RecordError> {
+    pub(super) fn drain(&mut self, track: &Track<'_>, published: Tick) -> Result<(), RecordError> {
         if self.sheets.is_empty() || published == Tick::NONE || state_of(published) < self.next {
             return Ok(());
         }
-        let outputs = &self.track.layout.outputs;
+        let outputs = &track.layout.outputs;
         let mut result = Ok(());
         for state in outputs.due.states(self.next, state_of(published)) {
             self.bits.clear();
-            self.bits.extend(self.track.recorded(state).ok_or(RecordError::Missing(state))?);
+            self.bits.extend(track.recorded(state).ok_or(RecordError::Missing(state))?);
             for sheet in self.sheets.iter_mut().filter(|sheet| state.is_multiple_of(sheet.every)) {
-                result = result.and(sheet.row(self.program, state, &self.bits, &mut self.text));
+                result = result.and(sheet.row(track.program, state, &self.bits, &mut self.text));
             }
         }
         self.next = state_of(published).saturating_add(1);
+        self.flush(result)
+    }
+
+    fn flush(&mut self, result: Result<(), RecordError>) -> Result<(), RecordError> {
         self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
     }
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
-    pub(super) fn finish(mut self) -> Result<(), RecordError> {
-        let published = self.track.latest();
+    pub(super) fn finish(mut self, track: &mut Track<'_>) -> Result<(), RecordError> {
+        let published = track.latest();
         if published == Tick::NONE {
             return Ok(());
         }
-        let mut result = self.drain(published);
-        let (state, bits) = (state_of(published), self.track.last_signals());
+        let mut result = self.drain(track, published);
+        let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
-            result = result.and(sheet.row(self.program, state, bits, &mut self.text));
+            result = result.and(sheet.row(track.program, state, bits, &mut self.text));
         }
-        self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
+        self.flush(result)
     }
 }
 
+/// The names of a record's columns.
+fn names(record: &Record) -> impl Iterator<Item = &String> {
+    record.columns.iter().map(|(name, _)| name)
+}
+
 impl Sheet {
-    fn open(record: &Record, records: &Records) -> Result<Self, RecordError> {
-        let path = records.folder.join(&record.path);
+    fn open(record: &Record, path: PathBuf, overwrite: bool) -> Result<Self, RecordError> {
         let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
         }
         let mut how = OpenOptions::new();
         how.write(true);
-        let file = match records.overwrite {
+        let file = match overwrite {
             true => how.create(true).truncate(true).open(&path),
             false => how.create_new(true).open(&path),
         };
@@ -163,11 +262,12 @@ impl Sheet {
             _ => refused(source),
         })?;
         let mut writer = csv::Writer::from_writer(file);
-        let names = ["frame", "time"].into_iter().chain(record.columns.iter().map(|(name, _)| name.as_str()));
-        let header = writer.write_record(names).map_err(io::Error::from).and_then(|()| writer.flush());
+        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
+        let header = writer.write_record(all).map_err(io::Error::from).and_then(|()| writer.flush());
         header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
-        let columns = record.columns.iter().map(|(_, signal)| *signal).collect();
-        Ok(Self { path, every: record.every, columns, writer, given: 0, written: 0, last: None, broken: false })
+        let known = (record.path.clone(), names(record).cloned().collect());
+        let (every, columns) = (record.every, Vec::new());
+        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false })
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {

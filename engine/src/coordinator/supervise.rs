@@ -1,302 +1,350 @@
-//! A run on worker processes: the horizon is published, deaths are survived, the end is clean.
+//! A run on worker processes: the horizon is published, deaths are survived, programs are swapped, the end is clean.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use diptych_protocol::blame::Blame;
-use diptych_protocol::board::{Board, Halt};
-use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::layout::Layout;
-use diptych_protocol::limits::{DEATHS_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX};
-use diptych_protocol::message::{Death, Handoff, Patience};
+use diptych_protocol::board::Halt;
+use diptych_protocol::id::Tick;
 use diptych_protocol::program::{Domain, Program, Work};
-use diptych_protocol::segment::Segment;
-use diptych_protocol::track::Track;
-use diptych_protocol::walker::bury;
+use diptych_workers::kernel::Registry;
 
 use super::commands::Commands;
-use super::launch::{Event, Life, Process, launch};
+use super::crew::{Crew, Tally};
+use super::launch::Event;
 use super::outcome::{Figures, Stopped, peak_rss};
-use super::record::Recorder;
-use super::{Options, Progress, RunError, cores};
+use super::record::{Begun, Recorder};
+use super::site::Site;
+use super::swap::{self, Editions, Next, Prepared, Swapped};
+use super::{Options, Progress, RunError};
 use crate::signals::Signals;
 
 /// How often progress is told, and the longest that anything waits to be noticed.
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-/// How long workers get to leave by themselves at the end.
-const LEAVE_MAX: Duration = Duration::from_secs(2);
-/// A worker spins this long before it parks: a kernel wake-up costs 50 to 80 µs, a batch can take a millisecond.
-const SPIN_US: u32 = 2_000;
 
+/// Runs a site's program, and those that it goes on with: then the site is the last one's.
 pub(super) fn run(
-    program: &Program,
-    layout: &Layout,
-    segment: &Segment,
-    workers: u16,
+    site: &mut Arc<Site>,
+    registry: &Registry,
     options: &mut Options,
-    recorder: &mut Recorder<'_>,
+    recorder: &mut Recorder,
     commands: &mut Commands,
 ) -> Result<Figures, RunError> {
-    let board = Board::new(segment.memory(), layout);
     let (send, receive) = unbounded();
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let bell = send.clone();
-        scope.spawn(|| listen(board, &over, bell));
-        let mut supervisor = Supervisor {
-            program,
-            layout,
-            segment,
-            board,
-            options,
-            recorder,
-            commands,
-            allowed: Tick::NONE,
-            signals,
-            processes: Vec::new(),
-            events: send,
-            launch_deaths: 0,
-            batch_deaths: BTreeMap::new(),
-            worker_deaths: 0,
-            batches_replayed: 0,
-        };
-        let result = supervisor.run(workers, &receive);
-        supervisor.leave();
-        over.store(true, Ordering::Release);
-        board.ring();
-        result
-    })
+    let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
+    let begun = Instant::now();
+    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    options.tell_commands(&site.program, commands)?;
+    let crew = Crew::launch(0, Arc::clone(site), options, &send)?;
+    let mut supervisor = Supervisor {
+        site,
+        registry,
+        options,
+        recorder,
+        commands,
+        signals,
+        crew,
+        crews: 1,
+        editions,
+        coming: None,
+        events: send,
+        tally: Tally::default(),
+        swaps: Vec::new(),
+    };
+    supervisor.run(begun, &receive)
 }
 
-/// Turns rings into events.
-fn listen(board: Board<'_>, over: &AtomicBool, events: Sender<Event>) {
-    let mut seen = board.rings();
-    while !over.load(Ordering::Acquire) {
-        board.wait_for_ring(seen, PROGRESS_EVERY);
-        seen = board.rings();
-        if events.send(Event::Look).is_err() {
-            return;
-        }
+/// A program that the run is to go on with.
+struct Coming {
+    /// At which frame, once that is known.
+    frame: Option<u32>,
+    /// Whether the run fails if it cannot be.
+    planned: bool,
+    /// The files that it begins.
+    begun: Begun,
+    stage: Stage,
+}
+
+enum Stage {
+    /// It is set up, on a thread of its own.
+    Preparing { _thread: Preparing },
+    /// Its workers attach, or have attached.
+    Launched(Box<Prepared>, Crew),
+}
+
+/// A thread that prepares a program. Dropping it makes it give up, and waits until it has.
+struct Preparing {
+    given_up: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        // It only fails where the thread panicked: then it is over, too.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-struct Supervisor<'a, 'r> {
-    program: &'a Program,
-    layout: &'a Layout,
-    segment: &'a Segment,
-    board: Board<'a>,
+struct Supervisor<'a> {
+    /// Where the program runs,
+    site: &'a mut Arc<Site>,
+    registry: &'a Registry,
     options: &'a mut Options,
-    recorder: &'a mut Recorder<'r>,
+    recorder: &'a mut Recorder,
     commands: &'a mut Commands,
-    /// How far workers may run.
-    allowed: Tick,
     signals: Option<Signals>,
-    processes: Vec<Process>,
+    /// its workers,
+    crew: Crew,
+    /// how many crews there were,
+    crews: u32,
+    /// what the run is to go on with,
+    editions: Editions,
+    /// and what it will go on with next.
+    coming: Option<Coming>,
     events: Sender<Event>,
-    /// Deaths since a worker last attached.
-    launch_deaths: u32,
-    batch_deaths: BTreeMap<u32, u32>,
-    worker_deaths: u32,
-    batches_replayed: u64,
+    /// What was counted of the crews before.
+    tally: Tally,
+    swaps: Vec<Swapped>,
 }
 
-impl Supervisor<'_, '_> {
-    fn run(&mut self, workers: u16, events: &Receiver<Event>) -> Result<Figures, RunError> {
-        let begun = Instant::now();
-        self.seal(Tick::NONE);
-        self.allow(Tick::SETUP);
-        for worker in 0..workers {
-            let process = self.launch(Life { worker: WorkerId(worker), number: 0 })?;
-            self.processes.push(process);
-        }
-        let interrupted = self.reach(Tick::SETUP, events)?;
+impl Supervisor<'_> {
+    fn run(&mut self, begun: Instant, events: &Receiver<Event>) -> Result<Figures, RunError> {
+        let result = self.stages(begun, events);
+        self.coming = None;
+        self.crew.measure();
+        let last = self.crew.leave();
+        let (stopped, setup_s, wall_s) = result?;
+        let mut tally = std::mem::take(&mut self.tally).and(&last);
+        tally.peak_rss_bytes = tally.peak_rss_bytes.max(peak_rss(std::process::id()));
+        Ok(Figures { stopped, setup_s, wall_s, tally, swaps: std::mem::take(&mut self.swaps) })
+    }
+
+    /// Set-up, then the frames: why they ended, and the seconds of both.
+    fn stages(&mut self, begun: Instant, events: &Receiver<Event>) -> Result<(Stopped, f64, f64), RunError> {
+        let interrupted = self.reach(|_| Tick::SETUP, events)?;
         let setup_s = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
-        let last = Tick::after_frames(self.program.frames);
         let mut stopped = Stopped::Interrupted;
-        if !interrupted && !self.reach(last, events)? {
+        if !interrupted && !self.reach(|program| Tick::after_frames(program.frames), events)? {
             stopped = Stopped::Frames;
         }
-        let wall_s = begun.elapsed().as_secs_f64();
-        let pids = self.processes.iter().map(|p| p.child.id()).chain([std::process::id()]);
-        Ok(Figures {
-            stopped,
-            setup_s,
-            wall_s,
-            worker_deaths: self.worker_deaths,
-            batches_replayed: self.batches_replayed,
-            batches_by_worker: (0..workers).map(|w| self.board.batches_run(WorkerId(w))).collect(),
-            peak_rss_bytes: pids.map(peak_rss).max().unwrap_or(0),
-        })
+        Ok((stopped, setup_s, begun.elapsed().as_secs_f64()))
     }
 
     /// Supervises until the tick is published; true if it was told to stop before, and has after a whole frame.
-    fn reach(&mut self, tick: Tick, events: &Receiver<Event>) -> Result<bool, RunError> {
-        let mut goal = tick;
+    fn reach(&mut self, tick: fn(&Program) -> Tick, events: &Receiver<Event>) -> Result<bool, RunError> {
+        let mut told = None;
         loop {
-            if self.board.halted() == Some(Halt::Fault) {
-                return Err(self.fault());
+            let site = Arc::clone(self.site);
+            let (board, last) = (site.board(), tick(&site.program));
+            if board.halted() == Some(Halt::Fault) {
+                return Err(self.crew.fault());
             }
-            let published = self.board.published();
-            self.recorder.drain(published)?;
+            let published = board.published();
+            self.recorder.drain(&site.track(), published)?;
             // In this order: whoever sees a tick published sees whether its state ended the run.
-            let end = self.board.stop_at().map_or(goal, |stop| stop.min(goal));
+            let goal = told.map_or(last, |told: Tick| told.min(last));
+            let end = board.stop_at().map_or(goal, |stop| stop.min(goal));
             if published >= end {
-                return Ok(goal < tick);
+                return Ok(goal < last);
             }
             if self.signals.as_ref().is_some_and(Signals::insisted) {
                 return Ok(true);
             }
-            if goal == tick && self.signals.as_ref().is_some_and(Signals::caught) {
+            if told.is_none() && self.signals.as_ref().is_some_and(Signals::caught) {
                 // Workers may have looked at the horizon already and be a tick further on; that tick is theirs to
                 // finish or to leave: only whole ticks are published.
-                goal = self.board.published().next().max(Tick::SETUP).min(tick);
+                told = Some(board.published().next().max(Tick::SETUP));
+                continue;
             }
-            // No further than records have room: then no worker waits inside a frame for a file.
-            self.seal(published);
-            self.allow(goal.min(self.recorder.room()).min(self.commands.room()));
-            match events.recv_timeout(PROGRESS_EVERY) {
-                Ok(Event::Ready(life)) => {
-                    if let Some(process) = self.processes.iter_mut().find(|p| p.life == life) {
-                        process.ready = true;
-                        self.launch_deaths = 0;
-                    }
-                }
-                Ok(Event::Refused(why)) => return Err(RunError::Workers(format!("a worker refused: {why}"))),
-                Ok(Event::Died(life)) => self.survive(life)?,
-                Ok(Event::Look) | Err(_) => {}
+            let due = self.expect(published)?;
+            if due.is_some_and(|due| published >= due) && self.swap()? {
+                continue;
             }
-            let frames = self.board.published().frames_done();
+            // No further than records have room: then no worker waits inside a frame for a file. Nor than a swap.
+            let room = self.recorder.room(&site.layout).min(self.seal(&site, published)?);
+            self.crew.allow(goal.min(room).min(due.unwrap_or(goal)));
+            if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
+                self.hear(event)?;
+            }
+            let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
-                let agents = self.program.groups.values();
+                let agents = site.program.groups.values();
                 let agents = agents.map(|g| if g.derived() { 0 } else { u64::from(g.rows) }).sum();
-                progress(Progress { frames, of: self.program.frames, agents });
+                progress(Progress { frames, of: site.program.frames, agents });
             }
         }
     }
 
-    /// Sends commands: those of a tick before it may begin.
-    fn seal(&mut self, published: Tick) {
-        self.commands.seal(&Track::new(self.segment.memory(), self.layout, self.program), published);
+    /// Sends commands, those of a tick before it may begin; gives the last tick that may.
+    fn seal(&mut self, site: &Site, published: Tick) -> Result<Tick, RunError> {
+        let allowed = self.crew.allowed();
+        self.commands.seal(&site.track(), published, allowed);
+        self.options.tell_commands(&site.program, self.commands)?;
+        Ok(self.commands.room(published, allowed))
     }
 
-    fn allow(&mut self, horizon: Tick) {
-        if self.allowed != horizon {
-            self.allowed = horizon;
-            self.board.set_horizon(horizon);
-        }
-    }
-
-    fn launch(&mut self, life: Life) -> Result<Process, RunError> {
-        let workers = self.layout.workers;
-        let deaths: Vec<Death> = (self.options.deaths.iter())
-            .filter(|(worker, _)| *worker == life.worker)
-            .map(|&(_, death)| death)
-            .skip(life.number as usize)
-            .collect();
-        let handoff = Handoff {
-            program: self.program.clone(),
-            segment: self.segment.name().to_string(),
-            layout_hash: self.layout.hash,
-            workers,
-            worker: life.worker,
-            coordinator: std::process::id(),
-            backend: self.options.backend,
-            patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
-            deaths,
-        };
-        let program = self.options.worker_program.as_deref();
-        let process = launch(life, handoff, program, &self.events)
-            .map_err(|e| RunError::Workers(format!("cannot start worker {}: {e}", life.worker.0)))?;
-        if let Some(told) = &mut self.options.on_launch {
-            told(life.worker, process.child.id());
-        }
-        Ok(process)
-    }
-
-    /// Reaps a dead worker, frees what it held, and starts another in its place.
-    fn survive(&mut self, life: Life) -> Result<(), RunError> {
-        let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(()) };
-        // Reap before reissue: once this returns, no late write of the dead is possible.
-        let status = self.processes[at].child.wait();
-        if self.board.halted().is_some() {
-            return Ok(());
-        }
-        self.worker_deaths += 1;
-        let track = Track::new(self.segment.memory(), self.layout, self.program);
-        self.board.set_parked(life.worker, false);
-        let freed = bury(&self.board, &track, self.board.tickets(), life.worker);
-        self.board.wake_workers();
-        self.batches_replayed += freed.len() as u64;
-        for ticket in freed {
-            let deaths = self.batch_deaths.entry(ticket).or_insert(0);
-            *deaths += 1;
-            if *deaths >= DEATHS_A_BATCH_MAX && crashed(&status) {
-                let step = step_of(self.program, self.layout, ticket);
-                return Err(RunError::Workers(format!(
-                    "{DEATHS_A_BATCH_MAX} workers died running the same batch of {step}, the last with {}: its kernel \
-                     brings the process down",
-                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
-                )));
+    fn hear(&mut self, event: Event) -> Result<(), RunError> {
+        match event {
+            Event::Look => {}
+            Event::Ready(life) if self.crew.has(life) => self.crew.attached(life),
+            Event::Died(life) if self.crew.has(life) => self.crew.survive(life, self.options)?,
+            Event::Refused(life, why) if self.crew.has(life) => return Err(refused(&why)),
+            // Of a crew that is gone, or of the one that comes.
+            Event::Ready(life) => {
+                if let Some(crew) = self.coming_crew().filter(|crew| crew.has(life)) {
+                    crew.attached(life);
+                }
+            }
+            Event::Died(life) => {
+                let Some(Coming { stage: Stage::Launched(_, crew), .. }) = &mut self.coming else { return Ok(()) };
+                if crew.has(life)
+                    && let Err(error) = crew.survive(life, self.options)
+                {
+                    return self.refuse(error);
+                }
+            }
+            Event::Refused(life, why) => {
+                if self.coming_crew().is_some_and(|crew| crew.has(life)) {
+                    return self.refuse(refused(&why));
+                }
+            }
+            Event::Prepared(prepared) => {
+                if let Err(error) = prepared.and_then(|prepared| self.launch(prepared)) {
+                    return self.refuse(error);
+                }
             }
         }
-        if !self.processes[at].ready {
-            self.launch_deaths += 1;
-            if self.launch_deaths > DEATHS_AT_LAUNCH_MAX * u32::from(self.layout.workers) {
-                return Err(RunError::Workers(format!(
-                    "workers die before they attach, {} in a row, the last with {}",
-                    self.launch_deaths,
-                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
-                )));
-            }
-        }
-        let replacement = self.launch(Life { number: life.number + 1, ..life })?;
-        self.processes[at] = replacement;
         Ok(())
     }
 
-    fn fault(&self) -> RunError {
-        let blames = (0..self.layout.workers).filter_map(|w| Blame::read(self.board.blame_words(WorkerId(w))));
-        // Of several, the one that stands first in the schedule.
-        match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
-            Some(blame) => failed(self.program, Box::new(blame)),
-            None => RunError::Workers("a worker gave up without saying why".into()),
+    fn coming_crew(&mut self) -> Option<&mut Crew> {
+        match &mut self.coming {
+            Some(Coming { stage: Stage::Launched(_, crew), .. }) => Some(crew),
+            _ => None,
         }
     }
 
-    /// Lets workers leave; kills those that do not.
-    fn leave(&mut self) {
-        self.board.halt(Halt::End);
-        let begun = Instant::now();
-        while begun.elapsed() < LEAVE_MAX && self.processes.iter_mut().any(|p| matches!(p.child.try_wait(), Ok(None))) {
-            self.board.wake_workers();
-            thread::sleep(Duration::from_micros(200));
+    /// Looks for a program to go on with, and begins to prepare it. Gives the last tick of the program that runs, if that
+    /// is known.
+    fn expect(&mut self, published: Tick) -> Result<Option<Tick>, RunError> {
+        if published < Tick::SETUP {
+            return Ok(None);
         }
-        self.processes.clear();
+        if self.coming.is_none()
+            && let Some(next) = self.editions.next()
+        {
+            let planned = next.frame.is_some();
+            match self.prepare(next) {
+                Ok(coming) => self.coming = Some(coming),
+                Err(error) if planned => return Err(error),
+                Err(error) => self.tell(Err(&error)),
+            }
+        }
+        let Some(coming) = &mut self.coming else { return Ok(None) };
+        if let (None, Stage::Launched(_, crew)) = (coming.frame, &coming.stage)
+            && crew.ready()
+        {
+            coming.frame = Some(self.crew.seal().frames_done());
+        }
+        Ok(coming.frame.map(Tick::after_frames))
+    }
+
+    fn prepare(&self, next: Next) -> Result<Coming, RunError> {
+        let Next { frame, edition } = next;
+        let begun = self.recorder.begin(&edition.program)?;
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (old, events, until) = (Arc::clone(self.site), self.events.clone(), Arc::clone(&given_up));
+        let (registry, backend) = (self.registry.clone(), self.options.backend);
+        let prepare = move || {
+            let workers = old.layout.workers;
+            let prepared = swap::pool().and_then(|pool| {
+                swap::prepare(edition, &old.program, (&registry, backend), (workers, pool), &until).map(Box::new)
+            });
+            let _ = events.send(Event::Prepared(prepared));
+        };
+        let thread = thread::Builder::new().name("prepare".into()).spawn(prepare);
+        let thread = thread.map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?;
+        let stage = Stage::Preparing { _thread: Preparing { given_up, thread: Some(thread) } };
+        Ok(Coming { frame, planned: frame.is_some(), begun, stage })
+    }
+
+    /// Launches the workers of what is prepared.
+    fn launch(&mut self, prepared: Box<Prepared>) -> Result<(), RunError> {
+        let Some(coming) = &mut self.coming else { return Ok(()) };
+        let crew = Crew::launch(self.crews, Arc::clone(&prepared.site), self.options, &self.events)?;
+        self.crews += 1;
+        coming.stage = Stage::Launched(prepared, crew);
+        Ok(())
+    }
+
+    /// What was coming does not come.
+    fn refuse(&mut self, error: RunError) -> Result<(), RunError> {
+        let planned = self.coming.take().is_some_and(|coming| coming.planned);
+        if planned {
+            return Err(error);
+        }
+        self.tell(Err(&error));
+        Ok(())
+    }
+
+    fn tell(&mut self, what: Result<&Swapped, &RunError>) {
+        if let Some(told) = &mut self.options.on_swap {
+            told(what);
+        }
+    }
+
+    /// Goes on with what is coming, if its workers are there. Nobody begins a frame meanwhile.
+    fn swap(&mut self) -> Result<bool, RunError> {
+        if !self.coming_crew().is_some_and(|crew| crew.ready()) {
+            return Ok(false);
+        }
+        let (begun, prepared, mut crew) = match self.coming.take() {
+            Some(Coming { begun, stage: Stage::Launched(prepared, crew), .. }) => (begun, prepared, crew),
+            other => {
+                self.coming = other;
+                return Ok(false);
+            }
+        };
+        let since = Instant::now();
+        self.crew.measure();
+        let before = self.crew.leave();
+        let old = Arc::clone(self.site);
+        let tick = swap::adopt(&prepared, &old)?;
+        let site = &prepared.site;
+        let signals = site.track().adopted_signals(tick);
+        self.recorder.swap(&old.latest(), (&site.program, &signals), begun)?;
+        self.commands.swap(tick);
+        self.commands.seal(&site.track(), tick, tick);
+        self.options.tell_commands(&site.program, self.commands)?;
+        let last = Tick::after_frames(site.program.frames).min(self.commands.room(tick, tick));
+        crew.allow(last.min(self.recorder.room(&site.layout)).min(self.editions.due()).max(tick));
+        let pause = since.elapsed();
+        self.tally = std::mem::take(&mut self.tally).and(&before);
+        self.crew = crew;
+        *self.site = Arc::clone(site);
+        let swapped = Swapped {
+            frame: tick.frames_done(),
+            program_hash: site.program.hash(),
+            report: prepared.report.clone(),
+            pause,
+        };
+        if let Some(journal) = &mut self.options.journal {
+            journal.swap(swapped.frame, &site.program)?;
+        }
+        self.tell(Ok(&swapped));
+        self.swaps.push(swapped);
+        Ok(true)
     }
 }
 
-/// Whether a process ended by a fault of its own, not because somebody killed it.
-fn crashed(status: &std::io::Result<std::process::ExitStatus>) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    let kill = rustix::process::Signal::KILL.as_raw();
-    !matches!(status, Ok(status) if status.signal() == Some(kill))
-}
-
-fn step_of(program: &Program, layout: &Layout, ticket: u32) -> String {
-    let stages =
-        program.schedule.setup.iter().zip(&layout.setup).chain(program.schedule.frame.iter().zip(&layout.frame));
-    for (stage, place) in stages {
-        if (place.first_ticket..place.first_ticket + place.tickets).contains(&ticket) {
-            let names: Vec<&str> = stage.steps.iter().map(|&s| program.steps[s].name.as_str()).collect();
-            return format!("step {}", names.join(", "));
-        }
-    }
-    "an unknown step".into()
+fn refused(why: &str) -> RunError {
+    RunError::Workers(format!("a worker refused: {why}"))
 }
 
 /// The error that a blame is.

@@ -89,16 +89,16 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    for field in &program.fields {
+        check.id(groups, field.group, &field.name);
+        field.made.iter().for_each(|column| check.id(columns, *column, &field.name));
+    }
     for (id, input) in outputs.inputs.iter() {
         check.id(signals, input.kept, id);
         check.id(signals, input.begun, id);
         if let Sort::Enum(of) = input.ty.sort {
             check.id(&program.enums, of, id);
         }
-    }
-    for field in &program.fields {
-        check.id(groups, field.group, &field.name);
-        field.made.iter().for_each(|column| check.id(columns, *column, &field.name));
     }
     for node in &outputs.graph {
         for lane in &node.lanes {

@@ -1,0 +1,311 @@
+//! The workers of one segment: launched, replaced when they die, and seen off.
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::Sender;
+use diptych_protocol::blame::Blame;
+use diptych_protocol::board::Halt;
+use diptych_protocol::id::{Tick, WorkerId};
+use diptych_protocol::layout::Layout;
+use diptych_protocol::limits::{DEATHS_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX};
+use diptych_protocol::message::{Death, Handoff, Patience};
+use diptych_protocol::program::Program;
+use diptych_protocol::walker::bury;
+
+use super::launch::{Event, Life, Process, launch};
+use super::outcome::peak_rss;
+use super::site::Site;
+use super::supervise::{PROGRESS_EVERY, failed};
+use super::{Options, RunError, cores};
+
+/// How long workers get to leave by themselves at the end.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+/// How long somebody who has seen them off looks for the last one without sleeping.
+const LEAVE_SPIN: Duration = Duration::from_millis(5);
+/// A worker spins this long before it parks: a kernel wake-up costs 50 to 80 µs, a batch can take a millisecond.
+const SPIN_US: u32 = 2_000;
+
+/// What was counted of the workers of a segment.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Tally {
+    pub(super) worker_deaths: u32,
+    pub(super) batches_replayed: u64,
+    pub(super) batches_by_worker: Vec<u64>,
+    pub(super) peak_rss_bytes: u64,
+}
+
+impl Tally {
+    /// Both together.
+    pub(super) fn and(mut self, other: &Tally) -> Self {
+        self.worker_deaths += other.worker_deaths;
+        self.batches_replayed += other.batches_replayed;
+        self.batches_by_worker.resize(self.batches_by_worker.len().max(other.batches_by_worker.len()), 0);
+        self.batches_by_worker.iter_mut().zip(&other.batches_by_worker).for_each(|(all, more)| *all += more);
+        self.peak_rss_bytes = self.peak_rss_bytes.max(other.peak_rss_bytes);
+        self
+    }
+}
+
+/// Workers. Dropping them kills and reaps whoever is left.
+pub(super) struct Crew {
+    /// Which crew of the run.
+    number: u32,
+    site: Arc<Site>,
+    processes: Vec<Process>,
+    /// How far they may run.
+    allowed: Tick,
+    /// Deaths since a worker last attached.
+    launch_deaths: u32,
+    batch_deaths: BTreeMap<u32, u32>,
+    tally: Tally,
+    events: Sender<Event>,
+    bell: Option<Bell>,
+}
+
+impl Crew {
+    /// Launches workers, which may run as far as set-up. Must be called from a thread that lives as long as the run.
+    pub(super) fn launch(
+        number: u32,
+        site: Arc<Site>,
+        options: &mut Options,
+        events: &Sender<Event>,
+    ) -> Result<Self, RunError> {
+        let bell = Some(Bell::new(Arc::clone(&site), events.clone())?);
+        let mut crew = Self {
+            number,
+            site,
+            processes: Vec::new(),
+            allowed: Tick::NONE,
+            launch_deaths: 0,
+            batch_deaths: BTreeMap::new(),
+            tally: Tally::default(),
+            events: events.clone(),
+            bell,
+        };
+        crew.allow(Tick::SETUP);
+        for worker in 0..crew.site.layout.workers {
+            let process = crew.start(Life { crew: number, worker: WorkerId(worker), number: 0 }, options)?;
+            crew.processes.push(process);
+        }
+        Ok(crew)
+    }
+
+    /// Whether all workers have attached.
+    pub(super) fn ready(&self) -> bool {
+        self.processes.iter().all(|process| process.ready)
+    }
+
+    /// Whether a report is of this crew.
+    pub(super) fn has(&self, life: Life) -> bool {
+        life.crew == self.number
+    }
+
+    /// Lets workers run through this tick.
+    pub(super) fn allow(&mut self, horizon: Tick) {
+        if self.allowed != horizon {
+            self.allowed = horizon;
+            self.site.board().set_horizon(horizon);
+        }
+    }
+
+    /// How far workers may run: nobody has begun a tick behind it.
+    pub(super) fn allowed(&self) -> Tick {
+        self.allowed
+    }
+
+    /// Lowers the horizon as far as it can be: to a tick behind which none has begun. Nobody goes on from it before the
+    /// horizon is raised again.
+    pub(super) fn seal(&mut self) -> Tick {
+        let mut ahead = 1;
+        loop {
+            let tick = Tick(self.site.board().published().0.saturating_add(ahead)).min(self.allowed);
+            let lower = tick < self.allowed;
+            self.allow(tick);
+            // Who has begun the tick behind it has seen it published, and an old horizon after that.
+            if !lower || self.site.board().published() < tick {
+                return tick;
+            }
+            ahead *= 2;
+        }
+    }
+
+    /// A worker has attached.
+    pub(super) fn attached(&mut self, life: Life) {
+        if let Some(process) = self.processes.iter_mut().find(|process| process.life == life) {
+            process.ready = true;
+            self.launch_deaths = 0;
+        }
+    }
+
+    fn start(&self, life: Life, options: &mut Options) -> Result<Process, RunError> {
+        let workers = self.site.layout.workers;
+        let deaths: Vec<Death> = (options.deaths.iter())
+            .filter(|(worker, _)| *worker == life.worker)
+            .map(|&(_, death)| death)
+            .skip(life.number as usize)
+            .collect();
+        let handoff = Handoff {
+            program: self.site.program.clone(),
+            segment: self.site.segment.name().to_string(),
+            layout_hash: self.site.layout.hash,
+            workers,
+            worker: life.worker,
+            coordinator: std::process::id(),
+            backend: options.backend,
+            patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
+            deaths,
+        };
+        let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
+            .map_err(|e| RunError::Workers(format!("cannot start worker {}: {e}", life.worker.0)))?;
+        if let Some(told) = &mut options.on_launch {
+            told(life.worker, process.child.id());
+        }
+        Ok(process)
+    }
+
+    /// Reaps a dead worker, frees what it held, and starts another in its place.
+    pub(super) fn survive(&mut self, life: Life, options: &mut Options) -> Result<(), RunError> {
+        let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(()) };
+        // Reap before reissue: once this returns, no late write of the dead is possible.
+        let status = self.processes[at].child.wait();
+        let site = Arc::clone(&self.site);
+        let board = site.board();
+        if board.halted().is_some() {
+            return Ok(());
+        }
+        self.tally.worker_deaths += 1;
+        board.set_parked(life.worker, false);
+        let freed = bury(&board, &site.track(), board.tickets(), life.worker);
+        board.wake_workers();
+        self.tally.batches_replayed += freed.len() as u64;
+        for ticket in freed {
+            let deaths = self.batch_deaths.entry(ticket).or_insert(0);
+            *deaths += 1;
+            if *deaths >= DEATHS_A_BATCH_MAX && crashed(&status) {
+                let step = step_of(&site.program, &site.layout, ticket);
+                return Err(RunError::Workers(format!(
+                    "{DEATHS_A_BATCH_MAX} workers died running the same batch of {step}, the last with {}: its kernel \
+                     brings the process down",
+                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
+                )));
+            }
+        }
+        if !self.processes[at].ready {
+            self.launch_deaths += 1;
+            if self.launch_deaths > DEATHS_AT_LAUNCH_MAX * u32::from(site.layout.workers) {
+                return Err(RunError::Workers(format!(
+                    "workers die before they attach, {} in a row, the last with {}",
+                    self.launch_deaths,
+                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
+                )));
+            }
+        }
+        let replacement = self.start(Life { number: life.number + 1, ..life }, options)?;
+        self.processes[at] = replacement;
+        Ok(())
+    }
+
+    /// What a batch that failed says.
+    pub(super) fn fault(&self) -> RunError {
+        let board = self.site.board();
+        let blames = (0..self.site.layout.workers).filter_map(|w| Blame::read(board.blame_words(WorkerId(w))));
+        // Of several, the one that stands first in the schedule.
+        match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
+            Some(blame) => failed(&self.site.program, Box::new(blame)),
+            None => RunError::Workers("a worker gave up without saying why".into()),
+        }
+    }
+
+    /// Looks at how large the processes have become: as long as they live.
+    pub(super) fn measure(&mut self) {
+        let pids = self.processes.iter().map(|p| p.child.id());
+        self.tally.peak_rss_bytes = pids.map(peak_rss).max().unwrap_or(0).max(self.tally.peak_rss_bytes);
+    }
+
+    /// Lets workers leave, kills those that do not, and reaps every one. Whatever is published then stays the last state.
+    pub(super) fn leave(&mut self) -> Tally {
+        let site = Arc::clone(&self.site);
+        let board = site.board();
+        board.halt(Halt::End);
+        let begun = Instant::now();
+        while begun.elapsed() < LEAVE_MAX && self.processes.iter_mut().any(|p| matches!(p.child.try_wait(), Ok(None))) {
+            board.wake_workers();
+            match begun.elapsed() < LEAVE_SPIN {
+                true => thread::yield_now(),
+                false => thread::sleep(Duration::from_micros(200)),
+            }
+        }
+        self.processes.clear();
+        self.tally.batches_by_worker = (0..site.layout.workers).map(|w| board.batches_run(WorkerId(w))).collect();
+        self.tally.clone()
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        // Nobody runs any more when the memory goes.
+        self.processes.clear();
+        self.bell = None;
+    }
+}
+
+/// A thread that turns rings into events.
+struct Bell {
+    site: Arc<Site>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Bell {
+    fn new(site: Arc<Site>, events: Sender<Event>) -> Result<Self, RunError> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (there, until) = (Arc::clone(&site), Arc::clone(&over));
+        let listen = move || {
+            let board = there.board();
+            let mut seen = board.rings();
+            while !until.load(Ordering::Acquire) {
+                board.wait_for_ring(seen, PROGRESS_EVERY);
+                seen = board.rings();
+                if events.send(Event::Look).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("bell".into()).spawn(listen);
+        let thread = thread.map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?;
+        Ok(Self { site, over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        self.site.board().ring();
+        // It only fails where the thread panicked: then it is over, too.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Whether a process ended by a fault of its own, not because somebody killed it.
+fn crashed(status: &std::io::Result<ExitStatus>) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    let kill = rustix::process::Signal::KILL.as_raw();
+    !matches!(status, Ok(status) if status.signal() == Some(kill))
+}
+
+fn step_of(program: &Program, layout: &Layout, ticket: u32) -> String {
+    let stages =
+        program.schedule.setup.iter().zip(&layout.setup).chain(program.schedule.frame.iter().zip(&layout.frame));
+    for (stage, place) in stages {
+        if (place.first_ticket..place.first_ticket + place.tickets).contains(&ticket) {
+            let names: Vec<&str> = stage.steps.iter().map(|&s| program.steps[s].name.as_str()).collect();
+            return format!("step {}", names.join(", "));
+        }
+    }
+    "an unknown step".into()
+}

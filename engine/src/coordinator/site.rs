@@ -1,0 +1,50 @@
+//! Where a program runs: the program, its layout, and the segment that holds its columns.
+
+use diptych_protocol::board::Board;
+use diptych_protocol::layout::Layout;
+use diptych_protocol::limits::FRAMES_MAX;
+use diptych_protocol::program::Program;
+use diptych_protocol::segment::Segment;
+use diptych_protocol::track::Track;
+use diptych_protocol::{data, header, verify};
+
+use super::{RunError, within};
+
+/// A program and its memory. The segment's name goes when this is dropped.
+pub(super) struct Site {
+    pub(super) program: Program,
+    pub(super) layout: Layout,
+    pub(super) segment: Segment,
+}
+
+impl Site {
+    /// Verifies a program, lays it out, and takes memory for it. `data` are the columns of files that it is made from.
+    pub(super) fn new(program: Program, data: &[Vec<u8>], workers: u16) -> Result<Self, RunError> {
+        within("a number of frames of", program.frames.into(), FRAMES_MAX.into())?;
+        verify::verify(&program)
+            .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;
+        data::check(&program, data)?;
+        let layout = Layout::new(&program, workers);
+        let segment = Segment::create(layout.bytes)?;
+        header::write(segment.memory(), &program, &layout);
+        data::write(segment.memory(), &layout, data);
+        Ok(Self { program, layout, segment })
+    }
+
+    /// The shared words.
+    pub(super) fn board(&self) -> Board<'_> {
+        Board::new(self.segment.memory(), &self.layout)
+    }
+
+    /// The course, before set-up.
+    pub(super) fn track(&self) -> Track<'_> {
+        Track::new(self.segment.memory(), &self.layout, &self.program)
+    }
+
+    /// The course, with the last complete state's record.
+    pub(super) fn latest(&self) -> Track<'_> {
+        let mut track = self.track();
+        track.latest();
+        track
+    }
+}
