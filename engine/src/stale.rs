@@ -23,9 +23,11 @@ pub fn warn(program: &Program, model: &Model<'_>, diagnostics: &mut Diagnostics)
             let owner = SystemId::new(owner as u32);
             let columns = program.component(diptych_protocol::id::GroupId::new(read.place.group as u32), &member.name);
             let derived = columns.iter().all(|column| is_derived(program, owner, *column));
+            // A field remembers: what it was is what is asked for.
+            let remembers = model.fields.iter().any(|field| field.made.contains(&read.place));
             // Who reads both knows the one from the other: a mean of two frames, as integrators take it.
             let knows = written.reads.iter().any(|other| other.when == When::Fresh && other.place == read.place);
-            if owner == id || !derived || knows || waits_for(program, owner, id) {
+            if owner == id || !derived || remembers || knows || waits_for(program, owner, id) {
                 continue;
             }
             let (name, maker) = (&member.name, &program.systems[owner].name);

@@ -332,7 +332,9 @@ fn a_field_is_what_the_row_has_in_the_state_that_is_read() {
     let stopped = of("Position.x").into_iter().zip(of("Position.y")).filter(|it| *it == (0.0, 0.0)).count();
     assert_eq!(stopped, (0..300).filter(|row| speed(*row as f32) > 150.0).count());
     // A state later they are what this frame made.
-    let fast = (0..300).filter(|row| (*row as f32 * 1.5).hypot(1.5) > 150.0).count() as u32;
+    let fast = (0..300)
+        .filter(|row| diptych_protocol::math::sqrt((*row as f32 * 1.5) * (*row as f32 * 1.5) + 2.25) > 150.0)
+        .count() as u32;
     assert_eq!(outcome.state.signal("all_fast"), Some(diptych_protocol::types::Value::U32(fast)));
 }
 

@@ -242,6 +242,10 @@ impl<'a> Checker<'a, '_> {
         let members = std::iter::once(whole).chain(kept.iter().map(|(member, _)| *member).filter(|it| *it != whole));
         let made: Vec<Place> = members.map(|member| Place { group, member }).collect();
         self.model.fields.iter_mut().filter(|field| field.span == span).for_each(|field| field.made.clone_from(&made));
+        // The value comes first: variables of its blocks go into what these keep.
+        if same.is_none() {
+            kept.rotate_right(1);
+        }
         let (mut steps, mut stores, mut marks) = (std::mem::take(&mut rule.first), Vec::new(), Vec::new());
         for (member, value) in kept {
             self.model.groups[group].members[member].owner = Some((system, span));
@@ -304,6 +308,15 @@ impl<'a> Checker<'a, '_> {
         let made = self.memory.take().and_then(|memory| memory.rows);
         match (value.filter(|_| !quiet.failed()), made) {
             (Some(value), Some(made)) => {
+                // Members are made one by one: each has the variables of the whole.
+                let steps = variables(&value);
+                for member in made.members.iter().filter(|_| !steps.is_empty()) {
+                    let member = &mut self.model.groups[group].members[*member];
+                    member.value = member.value.take().map(|keep| {
+                        let ty = keep.ty;
+                        Typed { ty, kind: Kind::Block(steps.clone(), Box::new(keep)) }
+                    });
+                }
                 rows.members = made.members;
                 Some(value)
             }
@@ -386,4 +399,19 @@ impl<'a> Checker<'a, '_> {
             FieldState::New | FieldState::Open | FieldState::Wrong => Checked::Error,
         }
     }
+}
+
+/// The variables that are set within a value, those before which others need.
+fn variables(value: &Typed) -> Vec<Step> {
+    let mut all: Vec<(usize, Step)> = Vec::new();
+    value.clone().visit(&mut |typed| {
+        let Kind::Block(steps, _) = &typed.kind else { return };
+        all.extend(steps.iter().filter_map(|step| match step {
+            Step::Set(local, _) => Some((local.0, step.clone())),
+            _ => None,
+        }));
+    });
+    // Each is numbered when what it is set to is known.
+    all.sort_by_key(|(local, _)| *local);
+    all.into_iter().map(|(_, step)| step).collect()
 }

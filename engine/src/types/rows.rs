@@ -178,12 +178,8 @@ impl<'a> Checker<'a, '_> {
         let value = match (name, meaning) {
             ("PI", _) => Checked::Float(std::f64::consts::PI),
             ("TAU", _) => Checked::Float(std::f64::consts::TAU),
-            ("time", _) if self.knows_time() => {
-                Checked::Typed(Typed { ty: Type::scalar(Scalar::F64), kind: Kind::Time })
-            }
-            ("frame", _) if self.knows_time() => {
-                Checked::Typed(Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame })
-            }
+            ("time", _) if self.knows_time() => Checked::Typed(self.time()),
+            ("frame", _) if self.knows_time() => Checked::Typed(self.frame()),
             ("none", None) => Checked::None,
             ("time" | "frame", _) => return self.outside_system(&format!("`{name}`"), span),
             (_, Some(Meaning::Constant(constant))) => {
@@ -250,8 +246,8 @@ impl<'a> Checker<'a, '_> {
         self.behind(value, segments, fresh)
     }
 
-    fn knows_time(&self) -> bool {
-        self.rule.is_some()
+    pub(super) fn knows_time(&self) -> bool {
+        self.rule.is_some() || self.begins()
     }
 
     /// In a blueprint: a component above, or a column of the file.
@@ -338,7 +334,8 @@ impl<'a> Checker<'a, '_> {
             let error = Diagnostic::error(codes::E0204, span, format!("`{name}` is a group, not a value"));
             return self.error(error.help(format!("a row of it is `{name}[i]`; all rows: `for x in {name}`")));
         };
-        if self.model.groups.get(group).is_some_and(|group| group.first.is_some()) {
+        // By what is written: in a blueprint the groups are not made yet.
+        if self.names.groups.get(group).is_some_and(|group| group.max.is_some()) {
             let message = format!("rows of `{name}` come and go: none has a number for good");
             let error = Diagnostic::error(codes::E0521, index.span, message);
             return self.error(error.help("references come from `self`, from loops, `pick` and `argmin`"));

@@ -13,6 +13,45 @@ use crate::types::states::equations::{binary, compare, fraction, not, select, tr
 use crate::types::typed::{Checked, Kind, Typed};
 
 impl Checker<'_, '_> {
+    /// Whether this is the first state of a field that remembers, of rows that are all there from the first state on.
+    pub(super) fn begins(&self) -> bool {
+        let rows = self.memory.as_ref().and_then(|memory| memory.rows.as_ref());
+        rows.is_some_and(|rows| rows.first && self.model.groups[rows.group].first.is_none())
+    }
+
+    /// Whether what is checked is of the state that a frame makes, not of that which it starts from: a fresh field.
+    fn is_of_next(&self) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.fresh.is_some())
+    }
+
+    /// The number of the state.
+    pub(super) fn frame(&self) -> Typed {
+        let frame = Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame };
+        match (self.begins(), self.is_of_next()) {
+            (true, _) => Typed::value(Value::U32(0)),
+            (_, true) => binary(Binary::Add, &frame, &Typed::value(Value::U32(1))),
+            _ => frame,
+        }
+    }
+
+    /// The time of the state.
+    pub(super) fn time(&self) -> Typed {
+        let f64 = Type::scalar(Scalar::F64);
+        match (self.begins(), self.is_of_next()) {
+            (true, _) => Typed::value(Value::F64(0.0)),
+            (_, true) => {
+                let cycle = self.model.run.cycle;
+                let frame = match cycle {
+                    0 => self.frame(),
+                    _ => binary(Binary::Rem, &self.frame(), &Typed::value(Value::U32(cycle))),
+                };
+                let frame = Typed::new(f64, Kind::Convert(Box::new(frame)));
+                binary(Binary::Mul, &frame, &Typed::value(Value::F64(self.model.run.dt)))
+            }
+            _ => Typed { ty: f64, kind: Kind::Time },
+        }
+    }
+
     /// `on EVENT`: whether it happens.
     pub(super) fn happening(&mut self, event: &Expr) -> Checked {
         let ExprKind::Name(name) = &event.kind else { return Checked::Error };
@@ -39,7 +78,7 @@ impl Checker<'_, '_> {
 
     /// `every K`: whether the number of the state is a multiple of K.
     pub(super) fn each(&mut self, step: &Expr, word: &Name) -> Checked {
-        if self.rule.is_none() {
+        if !self.knows_time() {
             return self.outside_system("`every`", word.span);
         }
         let checked = match self.check(step, Some(Scalar::U32)) {
@@ -52,7 +91,7 @@ impl Checker<'_, '_> {
         };
         match checked.filter(|step| step.scalar() != Some(Value::U32(0))) {
             Some(step) => {
-                let frame = Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame };
+                let frame = self.frame();
                 let rest = binary(Binary::Rem, &frame, &step);
                 Checked::Typed(compare(Compare::Eq, &rest, &Typed::value(Value::U32(0))))
             }
@@ -67,7 +106,7 @@ impl Checker<'_, '_> {
     /// `phase(P)`, `cycle(P)`, `pulse(P)`, `pulse(P, SHARE)`: where a state is in periods of so much time; without P in cycles
     /// of the run.
     pub(super) fn of_time(&mut self, name: &Name, arguments: &[Expr]) -> Checked {
-        if self.rule.is_none() {
+        if !self.knows_time() {
             return self.outside_system(&format!("`{}`", name.text), name.span);
         }
         let most = if name.text == "pulse" { 2 } else { 1 };
@@ -94,7 +133,7 @@ impl Checker<'_, '_> {
                 return self.error(error.help("say it, `phase(365)`, or give time a cycle: `run { cycle = 365 }`"));
             }
         };
-        let frame = Typed { ty: Type::scalar(Scalar::U32), kind: Kind::Frame };
+        let frame = self.frame();
         let value = match (name.text.as_str(), arguments.get(1)) {
             ("phase", _) => periods.phase(&frame),
             ("cycle", _) => periods.number(&frame),
