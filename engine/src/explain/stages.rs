@@ -156,19 +156,16 @@ pub fn fields(program: &Program) -> Option<String> {
     let mut text = String::new();
     for field in &program.fields {
         let group = &program.groups[field.group].name;
-        let how = match field.made.as_slice() {
-            [] => "computed where it is read".to_string(),
-            [value, rest @ ..] => {
-                let name = |column: &ColumnId| program.columns[*column].name();
-                let columns: Vec<String> = std::iter::once(value).chain(rest).map(name).collect();
-                format!("it remembers, so it is made each frame: {}", columns.join(", "))
-            }
-        };
-        let readers: Vec<String> = match field.readers.is_empty() {
-            true => vec!["nobody".to_string()],
-            false => field.readers.clone(),
-        };
-        text += &wrapped(&format!("  {} of {group}: {how}; read by ", field.name), &readers, ", ");
+        let how =
+            if field.made.is_empty() { "computed where it is read" } else { "it remembers, so it is made each frame" };
+        text += &format!("  {} of {group}: {how}\n", field.name);
+        let name = |column: &ColumnId| program.columns[*column].name();
+        let columns: Vec<String> = field.made.iter().map(name).collect();
+        if !columns.is_empty() {
+            text += &wrapped("    columns  ", &columns, ", ");
+        }
+        let nobody = vec!["nobody".to_string()];
+        text += &wrapped("    read by  ", if field.readers.is_empty() { &nobody } else { &field.readers }, ", ");
     }
     (!text.is_empty()).then(|| format!("fields\n{text}"))
 }
