@@ -196,6 +196,46 @@ fn kills_around_live_swaps_leave_nothing_and_change_nothing() {
     assert_eq!(summary(&again)["state_hash"], ended["state_hash"], "{}", String::from_utf8_lossy(&again.stderr));
 }
 
+/// The replay ends in the same bits when its workers are killed, old and new.
+#[test]
+fn kills_of_a_replay_change_nothing() {
+    let run = Watched::start("2");
+    for factor in ["0.98", "0.97", "0.96"] {
+        let frames = run.frames();
+        assert!(wait_until(LONG, || run.frames() > frames + 50), "the run stands still");
+        run.save(&TEXT.replace("0.99", factor), "another program from frame");
+    }
+    let (folder, ended) = run.end();
+    let again = Command::new(BINARY)
+        .args(["replay", folder.path().join("run.journal").to_str().unwrap()])
+        .args(["--summary", "json", "--workers", "3"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (pid, over) = (again.id(), std::sync::atomic::AtomicBool::new(false));
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0.. {
+                std::thread::sleep(Duration::from_millis(40));
+                if over.load(std::sync::atomic::Ordering::Relaxed) {
+                    return;
+                }
+                let there = children(pid);
+                there.get(round % there.len().max(1)).into_iter().for_each(|pid| kill(*pid, Signal::KILL));
+            }
+        });
+        let output = again.wait_with_output().unwrap();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        output
+    });
+    assert!(output.status.success());
+    let again = summary(&output);
+    assert_eq!(again["state_hash"], ended["state_hash"]);
+    assert_eq!(again["swaps"].as_array().unwrap().len(), 3);
+    assert!(again["worker_deaths"].as_u64() > Some(0), "nobody was killed");
+}
+
 /// Where the coordinator is killed while it prepares a swap, its workers, old and new, go with it.
 #[test]
 fn a_killed_coordinator_takes_both_crews_with_it() {
