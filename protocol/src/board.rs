@@ -148,6 +148,19 @@ impl<'m> Board<'m> {
         self.slot(worker)[COUNTERS].load(Ordering::Relaxed)
     }
 
+    /// Shows that a worker lives, while it waits.
+    #[inline]
+    pub fn beat(&self, worker: WorkerId) {
+        let counter = &self.slot(worker)[COUNTERS + 1];
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// A number that changes as long as the worker lives: with each batch that it has run, and while it waits.
+    pub fn pulse(&self, worker: WorkerId) -> u64 {
+        let beats = self.slot(worker)[COUNTERS + 1].load(Ordering::Relaxed);
+        self.batches_run(worker).wrapping_add(beats)
+    }
+
     /// The words of a worker's slot that hold its blame.
     pub fn blame_words(&self, worker: WorkerId) -> &'m [AtomicU64] {
         &self.slot(worker)[BLAME..]

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         .with("test.order", |a| own(a, order))
         .with("test.panic", |a| own(a, panics))
         .with("test.abort", |a| own(a, abort))
+        .with("test.hang", |a| own(a, hang))
         .with("test.forget", |a| own(a, forget))
         .with("test.allocations", |a| own(a, allocations))
         .with("test.nan", |a| own(a, nan))
@@ -76,6 +77,14 @@ fn abort(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
     carry(prev, next);
     if batch.tick.frame() == 3 && batch.rows.start == 0 {
         std::process::abort();
+    }
+}
+
+/// Never comes to an end.
+fn hang(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    carry(prev, next);
+    while batch.tick.frame() == 3 && batch.rows.start == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Waiting for others: spin briefly, then park. Never more spinners than cores: the coordinator sets the patience.
+//! Waiting for others: spin briefly, then park. Never more spinners than cores: the coordinator sets the patience. Who waits
+//! shows that it lives, so that the coordinator can tell it from one that hangs.
 
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ impl Waiting {
     /// look once more, and then sleeps until somebody passes a stage.
     pub fn pause(&mut self, board: &Board<'_>, me: WorkerId) {
         if let Some(seen) = self.parking {
+            board.beat(me);
             board.park(seen);
             self.parking = Some(board.wake_count());
             return;
@@ -47,6 +49,7 @@ impl Waiting {
         if !self.spins.is_multiple_of(SPINS_A_LOOK) {
             return;
         }
+        board.beat(me);
         if self.since.get_or_insert_with(Instant::now).elapsed() >= self.patience {
             self.parking = Some(board.wake_count());
             board.set_parked(me, true);

@@ -120,6 +120,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
 
+    /// Kill and replace a worker that shows no sign of life for so long (and 8 times as long as any has and lived); 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    pub(super) batch_deadline: f64,
+
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
     pub(super) summary: Summary,
@@ -269,5 +273,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.trim().into(), value.trim().into())),
         _ => Err("write NAME=VALUE, as in --set n=1_000_000".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("write a number of seconds, 0 to 1e9".into()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::segment;
@@ -15,7 +16,7 @@ use super::watch::watch;
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
 use crate::compile::{self, Compiled, ParamDoc};
 use crate::coordinator::{
-    self, Command, Options, Outcome, Progress, RecordError, Records, Rejected, RunError, Stopped, Swapped,
+    self, Command, Deadline, Options, Outcome, Progress, RecordError, Records, Rejected, RunError, Stopped, Swapped,
 };
 use crate::journal::{Journal, JournalError};
 use crate::source::Source;
@@ -98,6 +99,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
         signals: true,
+        deadline: Deadline((arguments.batch_deadline > 0.0).then(|| Duration::from_secs_f64(arguments.batch_deadline))),
         data: compiled.data.clone(),
         records: (!arguments.no_outputs)
             .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),

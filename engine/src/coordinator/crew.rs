@@ -19,6 +19,7 @@ use diptych_protocol::walker::bury;
 
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
+use super::pulse::{Watch, traced};
 use super::site::Site;
 use super::supervise::{PROGRESS_EVERY, failed};
 use super::{Options, RunError, cores};
@@ -65,6 +66,7 @@ pub(super) struct Crew {
     tally: Tally,
     events: Sender<Event>,
     bell: Option<Bell>,
+    watch: Watch,
 }
 
 impl Crew {
@@ -86,6 +88,7 @@ impl Crew {
             tally: Tally::default(),
             events: events.clone(),
             bell,
+            watch: Watch::new(options.deadline),
         };
         crew.allow(Tick::SETUP);
         for worker in 0..crew.site.layout.workers {
@@ -142,6 +145,22 @@ impl Crew {
         }
     }
 
+    /// Kills workers that hang. Their deaths are told like all others.
+    pub(super) fn watch(&mut self) {
+        if !self.watch.due() {
+            return;
+        }
+        let board = self.site.board();
+        for process in self.processes.iter_mut().filter(|process| process.ready) {
+            let now = board.pulse(process.life.worker);
+            if self.watch.look(&mut process.pulse, now) && !traced(process.child.id()) {
+                process.hung = true;
+                // It fails only where there is nobody left to kill.
+                let _ = process.child.kill();
+            }
+        }
+    }
+
     fn start(&self, life: Life, options: &mut Options) -> Result<Process, RunError> {
         let workers = self.site.layout.workers;
         let deaths: Vec<Death> = (options.deaths.iter())
@@ -173,6 +192,7 @@ impl Crew {
         let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(()) };
         // Reap before reissue: once this returns, no late write of the dead is possible.
         let status = self.processes[at].child.wait();
+        let hung = self.processes[at].hung;
         let site = Arc::clone(&self.site);
         let board = site.board();
         if board.halted().is_some() {
@@ -186,6 +206,13 @@ impl Crew {
         for ticket in freed {
             let deaths = self.batch_deaths.entry(ticket).or_insert(0);
             *deaths += 1;
+            if *deaths >= DEATHS_A_BATCH_MAX && hung {
+                let step = step_of(&site.program, &site.layout, ticket);
+                return Err(RunError::Workers(format!(
+                    "{DEATHS_A_BATCH_MAX} workers hung in the same batch of {step}, and were killed: its kernel does not come \
+                     to an end, or takes longer than is allowed (--batch-deadline SECONDS, 0 for ever)"
+                )));
+            }
             if *deaths >= DEATHS_A_BATCH_MAX && crashed(&status) {
                 let step = step_of(&site.program, &site.layout, ticket);
                 return Err(RunError::Workers(format!(

@@ -18,6 +18,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::RunError;
 use super::swap::Prepared;
 
+use super::pulse::Pulse;
+
 /// Which life of which slot of which crew: a report of an earlier life is told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Life {
@@ -45,6 +47,9 @@ pub(super) struct Process {
     pub(super) life: Life,
     pub(super) child: Child,
     pub(super) ready: bool,
+    /// What was seen of it last, and whether it was killed because it hung.
+    pub(super) pulse: Pulse,
+    pub(super) hung: bool,
 }
 
 impl Drop for Process {
@@ -72,7 +77,7 @@ pub(super) fn launch(
         // A group of its own: the terminal's Ctrl-C is the coordinator's to hear.
         .process_group(0);
     let child = command.spawn()?;
-    let process = Process { life, child, ready: false };
+    let process = Process { life, child, ready: false, pulse: Pulse::default(), hung: false };
     let pid = Pid::from_child(&process.child);
     let end = pidfd_open(pid, PidfdFlags::empty())?;
     let greeting = events.clone();

@@ -6,6 +6,7 @@ mod crew;
 mod in_process;
 mod launch;
 mod outcome;
+mod pulse;
 mod record;
 mod site;
 mod supervise;
@@ -33,6 +34,7 @@ use site::Site;
 
 pub use commands::{Command, Rejected, Told, value};
 pub use outcome::{Ensured, Outcome, State, Stopped};
+pub use pulse::Deadline;
 pub use record::{RecordError, Records};
 pub use swap::{Edition, Report, Swap, Swapped};
 
@@ -63,6 +65,8 @@ pub struct Options {
     pub worker_program: Option<PathBuf>,
     /// Where workers are to die, for tests of survival.
     pub deaths: Vec<(WorkerId, Death)>,
+    /// How long a worker may show no sign of life.
+    pub deadline: Deadline,
     /// Told the process ids of the workers as they start, for tests of survival.
     pub on_launch: Option<Box<dyn FnMut(WorkerId, u32)>>,
     /// Programs to go on with, each at its frame, in the order of the frames. If one cannot be, the run fails.

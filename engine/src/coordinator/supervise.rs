@@ -172,6 +172,7 @@ impl Supervisor<'_> {
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
             }
+            self.crew.watch();
             let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
                 let agents = site.program.groups.values();
