@@ -242,6 +242,18 @@ impl Diagnostics {
         self.errors
     }
 
+    /// How many have been told.
+    pub fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Adds a label to those that have been told since there were so many.
+    pub fn label_since(&mut self, count: usize, span: Span, text: &str) {
+        for item in self.items.iter_mut().skip(count) {
+            item.labels.push(Label { span, text: text.to_string() });
+        }
+    }
+
     /// All of them, in the order of the text.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.items.sort_by_key(|d| (d.primary.span.start, d.primary.span.end));

@@ -7,6 +7,7 @@ mod buses;
 mod calls;
 mod cells;
 mod changes;
+mod components;
 pub mod convert;
 pub mod expressions;
 mod far;

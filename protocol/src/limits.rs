@@ -111,8 +111,10 @@ pub const HASH_BLOCK_ROWS: u32 = 16_384;
 /// Alignment of every array in a segment: two cache lines, the pair that x86 prefetches together.
 pub const ARRAY_ALIGN: usize = 128;
 
-/// How many deaths of its holders a batch may cost before the run fails and blames it.
-pub const DEATHS_A_BATCH_MAX: u32 = 3;
+/// How many crashes of its holders a batch may cost before the run fails and blames it.
+pub const CRASHES_A_BATCH_MAX: u32 = 2;
+/// How many of its holders may be killed in a row, no batch being finished between.
+pub const KILLS_A_BATCH_MAX: u32 = 8;
 /// How many times in a row a worker may die before it has attached.
 pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
 

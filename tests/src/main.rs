@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         .with("test.order", |a| own(a, order))
         .with("test.panic", |a| own(a, panics))
         .with("test.abort", |a| own(a, abort))
+        .with("test.kill", |a| own(a, killed))
         .with("test.hang", |a| own(a, hang))
         .with("test.forget", |a| own(a, forget))
         .with("test.allocations", |a| own(a, allocations))
@@ -77,6 +78,14 @@ fn abort(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
     carry(prev, next);
     if batch.tick.frame() == 3 && batch.rows.start == 0 {
         std::process::abort();
+    }
+}
+
+/// Is killed, as by a kernel short of memory.
+fn killed(batch: &Batch<'_, '_>, prev: [&[f32]; 2], next: [&mut [f32]; 2]) {
+    carry(prev, next);
+    if batch.tick.frame() == 3 && batch.rows.start == 0 {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 

@@ -27,7 +27,7 @@ fn stopped(program: &Program, workers: u16, after: Duration, whom: Option<usize>
     let pids: Arc<Mutex<Vec<u32>>> = Arc::default();
     let launched = Arc::clone(&pids);
     let options = Options {
-        deadline: Deadline(Some(Duration::from_millis(300))),
+        deadline: Deadline(Some(Duration::from_secs(1))),
         on_launch: Some(Box::new(move |_, pid| launched.lock().unwrap().push(pid))),
         ..Options::default()
     };
@@ -69,11 +69,11 @@ fn a_kernel_that_never_ends_stops_the_run_and_is_named() {
     let file = folder.path().join("hang.dip");
     std::fs::write(&file, drift_with("test.hang")).unwrap();
     let file = file.display().to_string();
-    let sized = ["--set", "n=2000", "--frames", "10", "--workers", "2", "--batch-deadline", "0.2"];
+    let sized = ["--set", "n=2000", "--frames", "10", "--workers", "2", "--batch-deadline", "1"];
     let output = command(BINARY, &[&["run", &file], &sized[..]].concat());
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("3 workers hung in the same batch of step drift"), "{told}");
+    assert!(told.contains("2 workers hung in the same batch of step drift ("), "{told}");
     assert!(told.contains("--batch-deadline"), "{told}");
 }
 
@@ -81,7 +81,7 @@ fn a_kernel_that_never_ends_stops_the_run_and_is_named() {
 fn workers_that_wait_are_not_taken_for_dead() {
     // Of three workers two have nothing to do, for many times the deadline.
     let program = shipped("drift.dip", &[("n", "64")], 400_000);
-    let options = Options { deadline: Deadline(Some(Duration::from_millis(200))), ..Options::default() };
+    let options = Options { deadline: Deadline(Some(Duration::from_secs(1))), ..Options::default() };
     assert_eq!(run_with(&program, 3, BINARY, options).unwrap().worker_deaths, 0);
 }
 
@@ -90,14 +90,14 @@ fn a_run_that_is_paused_as_a_whole_loses_nobody() {
     let mut run = std::process::Command::new(BINARY);
     run.arg("run").arg(scenario("drift.dip"));
     run.args(["--workers", "2", "--frames", "60000", "--set", "n=20000"]);
-    run.args(["--batch-deadline", "0.3", "--summary", "json", "--no-outputs"]);
+    run.args(["--batch-deadline", "1", "--summary", "json", "--no-outputs"]);
     let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let coordinator = run.id();
     assert!(wait_until(Duration::from_secs(20), || children(coordinator).len() == 2), "no workers");
     std::thread::sleep(Duration::from_millis(100));
     let all: Vec<u32> = children(coordinator).into_iter().chain([coordinator]).collect();
     all.iter().rev().for_each(|pid| kill(*pid, Signal::STOP));
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_secs(4));
     all.iter().for_each(|pid| kill(*pid, Signal::CONT));
     let output = run.wait_with_output().unwrap();
     let summary: serde_json::Value =

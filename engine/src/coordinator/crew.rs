@@ -1,7 +1,5 @@
 //! The workers of one segment: launched, replaced when they die, and seen off.
 
-use std::collections::BTreeMap;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,12 +9,10 @@ use crossbeam::channel::Sender;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::layout::Layout;
-use diptych_protocol::limits::{DEATHS_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX};
 use diptych_protocol::message::{Death, Handoff, Patience};
-use diptych_protocol::program::Program;
 use diptych_protocol::walker::bury;
 
+use super::deaths::{Deaths, End};
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
 use super::pulse::{Watch, traced};
@@ -60,9 +56,7 @@ pub(super) struct Crew {
     processes: Vec<Process>,
     /// How far they may run.
     allowed: Tick,
-    /// Deaths since a worker last attached.
-    launch_deaths: u32,
-    batch_deaths: BTreeMap<u32, u32>,
+    deaths: Deaths,
     tally: Tally,
     events: Sender<Event>,
     bell: Option<Bell>,
@@ -83,8 +77,7 @@ impl Crew {
             site,
             processes: Vec::new(),
             allowed: Tick::NONE,
-            launch_deaths: 0,
-            batch_deaths: BTreeMap::new(),
+            deaths: Deaths::default(),
             tally: Tally::default(),
             events: events.clone(),
             bell,
@@ -141,7 +134,7 @@ impl Crew {
     pub(super) fn attached(&mut self, life: Life) {
         if let Some(process) = self.processes.iter_mut().find(|process| process.life == life) {
             process.ready = true;
-            self.launch_deaths = 0;
+            self.deaths.attached();
         }
     }
 
@@ -192,7 +185,6 @@ impl Crew {
         let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(()) };
         // Reap before reissue: once this returns, no late write of the dead is possible.
         let status = self.processes[at].child.wait();
-        let hung = self.processes[at].hung;
         let site = Arc::clone(&self.site);
         let board = site.board();
         if board.halted().is_some() {
@@ -203,34 +195,14 @@ impl Crew {
         let freed = bury(&board, &site.track(), board.tickets(), life.worker);
         board.wake_workers();
         self.tally.batches_replayed += freed.len() as u64;
-        for ticket in freed {
-            let deaths = self.batch_deaths.entry(ticket).or_insert(0);
-            *deaths += 1;
-            if *deaths >= DEATHS_A_BATCH_MAX && hung {
-                let step = step_of(&site.program, &site.layout, ticket);
-                return Err(RunError::Workers(format!(
-                    "{DEATHS_A_BATCH_MAX} workers hung in the same batch of {step}, and were killed: its kernel does not come \
-                     to an end, or takes longer than is allowed (--batch-deadline SECONDS, 0 for ever)"
-                )));
-            }
-            if *deaths >= DEATHS_A_BATCH_MAX && crashed(&status) {
-                let step = step_of(&site.program, &site.layout, ticket);
-                return Err(RunError::Workers(format!(
-                    "{DEATHS_A_BATCH_MAX} workers died running the same batch of {step}, the last with {}: its kernel \
-                     brings the process down",
-                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
-                )));
-            }
-        }
-        if !self.processes[at].ready {
-            self.launch_deaths += 1;
-            if self.launch_deaths > DEATHS_AT_LAUNCH_MAX * u32::from(site.layout.workers) {
-                return Err(RunError::Workers(format!(
-                    "workers die before they attach, {} in a row, the last with {}",
-                    self.launch_deaths,
-                    status.map_or_else(|e| e.to_string(), |s| s.to_string()),
-                )));
-            }
+        let end = End::of(&status, self.processes[at].hung);
+        let finished = (0..site.layout.workers).map(|worker| board.batches_run(WorkerId(worker))).sum();
+        let hopeless = match self.processes[at].ready {
+            true => self.deaths.holding(&site, &freed, end, finished),
+            false => self.deaths.at_launch(site.layout.workers, end),
+        };
+        if let Some(why) = hopeless {
+            return Err(RunError::Workers(why));
         }
         let replacement = self.start(Life { number: life.number + 1, ..life }, options)?;
         self.processes[at] = replacement;
@@ -316,23 +288,4 @@ impl Drop for Bell {
         // It only fails where the thread panicked: then it is over, too.
         let _ = self.thread.take().map(JoinHandle::join);
     }
-}
-
-/// Whether a process ended by a fault of its own, not because somebody killed it.
-fn crashed(status: &std::io::Result<ExitStatus>) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    let kill = rustix::process::Signal::KILL.as_raw();
-    !matches!(status, Ok(status) if status.signal() == Some(kill))
-}
-
-fn step_of(program: &Program, layout: &Layout, ticket: u32) -> String {
-    let stages =
-        program.schedule.setup.iter().zip(&layout.setup).chain(program.schedule.frame.iter().zip(&layout.frame));
-    for (stage, place) in stages {
-        if (place.first_ticket..place.first_ticket + place.tickets).contains(&ticket) {
-            let names: Vec<&str> = stage.steps.iter().map(|&s| program.steps[s].name.as_str()).collect();
-            return format!("step {}", names.join(", "));
-        }
-    }
-    "an unknown step".into()
 }

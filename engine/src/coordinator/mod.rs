@@ -3,6 +3,7 @@
 
 mod commands;
 mod crew;
+mod deaths;
 mod in_process;
 mod launch;
 mod outcome;

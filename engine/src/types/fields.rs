@@ -393,7 +393,10 @@ impl<'a> Checker<'a, '_> {
             FieldState::Lazy => {
                 let plain = matches!(whose, Whose::Own) && fresh.is_none();
                 let subject = (!plain).then_some(Subject { group, whose, fresh });
+                let told = self.diagnostics.count();
                 let value = self.field_value(at, subject);
+                // What not every reader can have.
+                self.diagnostics.label_since(told, span, "read here");
                 self.behind(value.map_or(Checked::Error, Checked::Typed), segments, None)
             }
             FieldState::New | FieldState::Open | FieldState::Wrong => Checked::Error,
