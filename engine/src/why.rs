@@ -45,7 +45,12 @@ pub(crate) fn why(track: &Track<'_>, names: &[String], lines: usize) -> Result<S
                 let known = nodes.iter().position(|node| asked(node) && node.name == *name);
                 known.ok_or_else(|| {
                     let all = nodes.iter().filter(|node| asked(node)).map(|node| node.name.as_str());
-                    let hint = did_you_mean(name, all).map_or_else(String::new, |hint| format!("; {hint}"));
+                    let hint = match program.fields.iter().any(|field| field.name == *name) {
+                        true => {
+                            "; it is a field, a value a row, and this is about what the whole model has".to_string()
+                        }
+                        false => did_you_mean(name, all).map_or_else(String::new, |hint| format!("; {hint}")),
+                    };
                     WhyError::Unknown { name: name.clone(), hint }
                 })
             };

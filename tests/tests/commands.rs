@@ -164,3 +164,27 @@ fn a_run_under_commands_is_replayed_in_the_same_bits() {
         }
     }
 }
+
+/// As `echo 'gain = 2' > pipe` does, again and again: each opens the pipe, says something and goes.
+#[test]
+fn a_named_pipe_hears_one_writer_after_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a.dip"), TEXT).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let run = std::process::Command::new(BINARY)
+        .args(["run", "a.dip", "--frames", "100000000", "--commands", "pipe", "--no-outputs"])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(path("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let said = || std::fs::read_to_string(path("stderr")).unwrap();
+    for round in 0..3 {
+        std::fs::write(path("pipe"), format!("speed = {round}\n")).unwrap();
+        let heard = || said().matches("there is no input `speed`").count() > round;
+        assert!(wait_until(LONG, heard), "{}", said());
+    }
+    kill(run.id(), Signal::INT);
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130), "{}", said());
+}

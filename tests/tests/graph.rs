@@ -371,14 +371,14 @@ fn time_begins_again_and_phases_are_of_the_number_of_the_state() {
         group rows[2] { A = 0 }\n\
         system a for rows owns A { A = time + phase() }\n\
         signal p = phase()\nsignal n = cycle()\nsignal first = pulse()\nsignal t = time\n\
-        signal tenth = phase(1.3)\nsignal over = cycle(1.3)\nsignal beat = pulse(1.3)\nsignal half = pulse(1.3, 0.5)\n\
+        signal tenth = phase(1.37)\nsignal over = cycle(1.37)\nsignal beat = pulse(1.37)\nsignal half = pulse(1.37, 0.5)\n\
         record to \"all.csv\" { p, n, first, t, tenth, over, beat, half }\n";
     let program = program(text, &[], u32::MAX - 2);
     let found = recorded(&program, 2, "all.csv");
     let each = |of: &dyn Fn(u32) -> f64| (0..=40).map(of).collect::<Vec<f64>>();
     let truth = |truth: bool| f64::from(u8::from(truth));
-    let passed = |k: u32| f64::from(k) * 0.1 / 1.3;
-    same("p", &found["p"], &each(&|k| f64::from(k) / 7.0 - (f64::from(k) / 7.0).floor()));
+    let passed = |k: u32| f64::from(k) * 0.1 / 1.37;
+    same("p", &found["p"], &each(&|k| f64::from(k % 7) / 7.0));
     same("n", &found["n"], &each(&|k| f64::from(k / 7)));
     same("first", &found["first"], &each(&|k| truth(k % 7 == 0)));
     same("t", &found["t"], &each(&|k| f64::from(k % 7) * 0.1));
@@ -390,7 +390,25 @@ fn time_begins_again_and_phases_are_of_the_number_of_the_state() {
     let outcome = run_with(&program, 0, BINARY, Options::default()).unwrap();
     assert_eq!(outcome.frames, 40);
     let (k, last) = (39u32, outcome.state.column::<f64>("rows", "A").unwrap()[0]);
-    assert_eq!(last, f64::from(k % 7) * 0.1 + (f64::from(k) / 7.0 - (f64::from(k) / 7.0).floor()));
+    assert_eq!(last, f64::from(k % 7) * 0.1 + f64::from(k % 7) / 7.0);
+}
+
+/// Periods of whole frames have pulses of one length, whatever 1 / 365 is as a float.
+#[test]
+fn pulses_are_as_long_in_each_period() {
+    let text = "scenario pulses\nrun { frames = 1, dt = 0.1, cycle = 365 }\ncomponent A = f64\ngroup rows[1] { A = 0 }\n\
+        system a for rows owns A { A = A + 1 }\n\
+        signal year = pulse(36.5, 0.2)\nsignal days = accumulate(u32(year))\n\
+        signal own = accumulate(u32(phase() < 0.2))\nsignal three = accumulate(u32(pulse(3, 0.4)))\n\
+        record to \"all.csv\" { days, own, three }\n";
+    let found = recorded(&program(text, &[], 3650), 1, "all.csv");
+    let counted = |period: u32, open: u32| {
+        let open = move |k: u32| (0..=k).filter(|k| k % period < open).count() as f64;
+        (0..=3650).map(open).collect::<Vec<f64>>()
+    };
+    same("days", &found["days"], &counted(365, 73));
+    same("own", &found["own"], &counted(365, 73));
+    same("three", &found["three"], &counted(30, 12));
 }
 
 /// The same text is the same program, whatever was compiled before.

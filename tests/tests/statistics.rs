@@ -93,7 +93,7 @@ fn variance(values: &[f64], origin: f64) -> f64 {
 fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.retain(|x| !x.is_nan());
     values.sort_by(f64::total_cmp);
-    let enough = |at: usize| (at + 1) as f64 >= share * values.len() as f64;
+    let enough = |at: usize| (at + 1) as f64 / values.len() as f64 >= share;
     (0..values.len()).find(|&at| enough(at)).map_or(f64::NAN, |at| values[at])
 }
 

@@ -125,7 +125,10 @@ impl Checker<'_, '_> {
                     let message = format!("`{}` takes a period of time, a number above 0", name.text);
                     return self.error(Diagnostic::error(codes::E0302, period.span, message));
                 }
-                Periods::Time(dt, typed.converted(Scalar::F64))
+                match known.and_then(|period| whole(period / dt)) {
+                    Some(frames) => Periods::Frames(frames),
+                    None => Periods::Time(dt, typed.converted(Scalar::F64)),
+                }
             }
             None if cycle > 0 => Periods::Frames(cycle),
             None => {
@@ -162,6 +165,13 @@ impl Checker<'_, '_> {
     }
 }
 
+/// A whole number, if this is one but for what a division rounds.
+fn whole(frames: f64) -> Option<u32> {
+    let near = frames.round();
+    let same = (frames - near).abs() <= near * 1e-12;
+    (same && (1.0..f64::from(u32::MAX)).contains(&near)).then_some(near as u32)
+}
+
 /// What time is counted in.
 enum Periods {
     /// So much time, with the time step.
@@ -171,29 +181,37 @@ enum Periods {
 }
 
 impl Periods {
-    /// How many have passed before a state, with the part of the one that it is in.
-    fn passed(&self, frame: &Typed) -> Typed {
-        let f64 = Type::scalar(Scalar::F64);
-        let frame = Typed::new(f64, Kind::Convert(Box::new(frame.clone())));
-        let (time, period) = match self {
-            Periods::Time(dt, period) => (binary(Binary::Mul, &frame, &Typed::value(Value::F64(*dt))), period.clone()),
-            Periods::Frames(frames) => (frame, Typed::value(Value::F64(f64::from(*frames)))),
-        };
-        binary(Binary::Div, &time, &period)
-    }
-
+    /// Which part of the one that a state is in has passed. Of whole frames without a rounding but the quotient's: so a pulse
+    /// is as long in each period.
     fn phase(&self, frame: &Typed) -> Typed {
-        fraction(&self.passed(frame))
+        match self {
+            Periods::Frames(frames) => {
+                let within = wide(&binary(Binary::Rem, frame, &Typed::value(Value::U32(*frames))));
+                binary(Binary::Div, &within, &Typed::value(Value::F64(f64::from(*frames))))
+            }
+            Periods::Time(dt, period) => fraction(&passed(frame, *dt, period)),
+        }
     }
 
+    /// How many have passed before a state.
     fn number(&self, frame: &Typed) -> Typed {
         match self {
             Periods::Frames(frames) => binary(Binary::Div, frame, &Typed::value(Value::U32(*frames))),
-            Periods::Time(..) => {
-                let passed = self.passed(frame);
+            Periods::Time(dt, period) => {
+                let passed = passed(frame, *dt, period);
                 let whole = Typed::new(passed.ty, Kind::Unary(Unary::Floor, Box::new(passed)));
                 Typed::new(Type::scalar(Scalar::U32), Kind::Convert(Box::new(whole)))
             }
         }
     }
+}
+
+/// A number of a state, as a float.
+fn wide(frame: &Typed) -> Typed {
+    Typed::new(Type::scalar(Scalar::F64), Kind::Convert(Box::new(frame.clone())))
+}
+
+/// How many periods of time have passed before a state, with the part of the one that it is in.
+fn passed(frame: &Typed, dt: f64, period: &Typed) -> Typed {
+    binary(Binary::Div, &binary(Binary::Mul, &wide(frame), &Typed::value(Value::F64(dt))), period)
 }

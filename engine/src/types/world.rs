@@ -8,7 +8,7 @@ use diptych_protocol::types::{Scalar, Type, Value};
 use crate::codes;
 use crate::compile::Settings;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::resolve::{Constant, Names};
+use crate::resolve::{Constant, Global, Names};
 use crate::syntax::ast::{self, Expr, ExprKind, Setting, SpaceShape};
 use crate::syntax::parse_value;
 use crate::types::Run;
@@ -71,7 +71,12 @@ impl<'a> Checker<'a, '_> {
                 self.names.header,
                 format!("--set {name}={value}: there is no parameter `{name}`"),
             );
-            errors.push(error.help(did_you_mean(name, params()).unwrap_or(known)));
+            let input =
+                self.names.signals.iter().any(|it| matches!(it, Global::Input(input) if input.name.text == *name));
+            let input = input.then(|| {
+                format!("`{name}` is an input: it is set while the scenario runs, by `--commands FILE` with a line `{name} = {value}`")
+            });
+            errors.push(error.help(input.or_else(|| did_you_mean(name, params())).unwrap_or(known)));
         }
         errors.into_iter().for_each(|error| self.diagnostics.push(error));
     }

@@ -18,6 +18,15 @@ pub(super) struct Quantile {
     share: f64,
 }
 
+/// The first of so many rows, counted from 1, with which at least this share of them is reached; of none, 0. The product of
+/// share and rows may be rounded up (0.07 of 100 is a little more than 7): what decides is the quotient.
+fn rank(share: f64, rows: u64) -> u64 {
+    let reached = |rank: u64| rank as f64 / rows as f64 >= share;
+    let near = ((share * rows as f64).ceil() as u64).clamp(1.min(rows), rows);
+    let near = if near > 1 && reached(near - 1) { near - 1 } else { near };
+    if near < rows && !reached(near) { near + 1 } else { near }
+}
+
 /// A value of a column, as a key.
 trait Key: Copy {
     /// Nothing of NaN.
@@ -93,9 +102,7 @@ impl Quantile {
     pub(super) fn pick(&self, digit: u32, known: Option<Pick>, counts: &Counts) -> Pick {
         let known = known.unwrap_or_else(|| {
             let rows: u64 = counts.iter().map(|count| u64::from(*count)).sum();
-            // At least one row, and never more than there are.
-            let rank = ((self.share * rows as f64).ceil() as u64).max(1).min(rows);
-            Pick { prefix: 0, rank }
+            Pick { prefix: 0, rank: rank(self.share, rows) }
         });
         let mut rank = known.rank;
         for (value, count) in (0..).zip(counts) {
