@@ -224,6 +224,21 @@ fn what_signals_and_rows_remember_goes_on() {
 }
 
 /// What a field remembers of each row goes on; with a block more it begins anew, all of it.
+/// Whose memory begins anew is told: its name alone would not show it.
+#[test]
+fn a_report_tells_whose_memory_begins_anew() {
+    let text = |block: &str| {
+        format!(
+            "scenario told\ncomponent X = f64\ngroup points[20] {{ X = row }}\n\
+            system step for points owns X {{ X += 1 }}\nsignal m = mean(points: X)\nsignal smooth = {block}\n"
+        )
+    };
+    let (first, second) = (program(&text("lag(m, 9)"), &[], 9), program(&text("slew(m, 2) + accumulate(m)"), &[], 9));
+    let [_, _, new, gone] = report(&swapped(&first, &[(4, &second)]));
+    assert_eq!(new, ["memory smooth/slew", "memory smooth/accumulate"]);
+    assert_eq!(gone, ["memory smooth/lag"]);
+}
+
 #[test]
 fn what_fields_remember_of_rows_goes_on_or_begins_anew() {
     let text = "scenario fields\ncomponent X = f64\ncomponent Y = f64\ngroup points[200] { X = row, Y = 0 }\n\

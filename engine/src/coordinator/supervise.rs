@@ -73,7 +73,7 @@ enum Stage {
     /// It is set up, on a thread of its own.
     Preparing { _thread: Preparing },
     /// Its workers attach, or have attached.
-    Launched(Box<Prepared>, Crew),
+    Launched(Box<Prepared>, Box<Crew>),
 }
 
 /// A thread that prepares a program. Dropping it makes it give up, and waits until it has.
@@ -226,7 +226,7 @@ impl Supervisor<'_> {
 
     fn coming_crew(&mut self) -> Option<&mut Crew> {
         match &mut self.coming {
-            Some(Coming { stage: Stage::Launched(_, crew), .. }) => Some(crew),
+            Some(Coming { stage: Stage::Launched(_, crew), .. }) => Some(crew.as_mut()),
             _ => None,
         }
     }
@@ -280,7 +280,7 @@ impl Supervisor<'_> {
         let Some(coming) = &mut self.coming else { return Ok(()) };
         let crew = Crew::launch(self.crews, Arc::clone(&prepared.site), self.options, &self.events)?;
         self.crews += 1;
-        coming.stage = Stage::Launched(prepared, crew);
+        coming.stage = Stage::Launched(prepared, Box::new(crew));
         Ok(())
     }
 
@@ -306,7 +306,7 @@ impl Supervisor<'_> {
             return Ok(false);
         }
         let (begun, prepared, mut crew) = match self.coming.take() {
-            Some(Coming { begun, stage: Stage::Launched(prepared, crew), .. }) => (begun, prepared, crew),
+            Some(Coming { begun, stage: Stage::Launched(prepared, crew), .. }) => (begun, prepared, *crew),
             other => {
                 self.coming = other;
                 return Ok(false);

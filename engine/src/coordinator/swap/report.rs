@@ -14,9 +14,9 @@ pub struct Report {
     pub kept: Vec<String>,
     /// Groups that were made anew, and why.
     pub reset: Vec<String>,
-    /// Groups and components that there were none of, or none of that type.
+    /// Groups, components, signals and what these remember that there were none of, or none of that type.
     pub new: Vec<String>,
-    /// Groups and components that there are none of any more, or none of that type.
+    /// Those that there are none of any more, or none of that type.
     pub gone: Vec<String>,
 }
 
@@ -38,10 +38,17 @@ impl Report {
         let there = |group: &Group| group.lasts() && !new.groups.values().any(|it| it.name == group.name);
         report.gone.extend(old.groups.values().filter(|it| there(it)).map(|it| it.name.clone()));
         let kept: BTreeSet<SignalId> = plan.signals.values().copied().flatten().collect();
-        let named = |program: &Program, id: SignalId| program.signals[id].named;
         let signals = |program: &Program, of: &mut dyn FnMut(SignalId) -> bool| -> Vec<String> {
-            let ids = program.signals.ids().filter(|id| named(program, *id) && of(*id));
-            ids.map(|id| format!("signal {}", program.signals[id].name)).collect()
+            let ids = program.signals.iter().filter(|(id, _)| of(*id));
+            let shown = ids.filter_map(|(_, signal)| match signal.named {
+                true => Some(format!("signal {}", signal.name)),
+                // What a state block remembers, by its key.
+                false => {
+                    let key = signal.name.strip_suffix(" has begun").filter(|key| key.contains('/'))?;
+                    Some(format!("memory {key}"))
+                }
+            });
+            shown.collect()
         };
         report.new.extend(signals(new, &mut |id| plan.signals[id].is_none()));
         report.gone.extend(signals(old, &mut |id| !kept.contains(&id)));
