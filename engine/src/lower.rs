@@ -5,6 +5,7 @@ mod births;
 pub mod builder;
 mod cells;
 mod conditions;
+mod drafts;
 pub mod expressions;
 mod geometry;
 mod graph;
@@ -27,9 +28,10 @@ use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
 
 use crate::lower::births::Names;
+use crate::lower::drafts::Drafts;
 use crate::lower::expressions::Flattener;
 use crate::lower::graph::Key;
-use crate::lower::optional::{Drafts, Gained};
+use crate::lower::optional::Gained;
 pub(crate) use crate::lower::rules::assigned;
 use crate::lower::states::Slot;
 use crate::types::{self, Model, Place};
@@ -335,12 +337,9 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
     let (body, graph) = bodies.make_drawn(world, |flattener| {
         flattener.signals = Some(vec![Vec::new(); named]);
         for (at, signal) in model.signals.iter().enumerate() {
-            let (kind, key) = match (signal.kind, signal.number) {
-                (kind, Some(number)) => (kind, Key::Signal(number)),
-                (kind, None) => (kind, Key::Nameless(at)),
-            };
+            let key = signal.number.map_or(Key::Nameless(at), Key::Signal);
             let (name, ty) = (signal.name.clone(), signal.value.ty);
-            let lanes = flattener.drawn(key, kind, name, signal.span, ty, |this| this.lanes(&signal.value));
+            let lanes = flattener.drawn(key, signal.kind, name, signal.span, ty, |this| this.lanes(&signal.value));
             lanes.iter().for_each(|lane| flattener.builder.result(*lane));
             if let (Some(number), Some(known)) = (signal.number, &mut flattener.signals) {
                 known[number] = lanes;

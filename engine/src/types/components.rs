@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolve::Meaning;
 use crate::syntax::ast::{self, ExprKind};
 use crate::types::expressions::Checker;
+use crate::types::fields::Subject;
 use crate::types::rows::Segment;
 use crate::types::shapes::Shape;
 use crate::types::typed::{Checked, Whose};
@@ -30,10 +31,10 @@ impl Checker<'_, '_> {
         }
         let known = self.model.groups[group].members.iter().any(|m| m.component == name.text);
         if let (Some(Meaning::Field(field)), false) = (self.names.meaning(&name.text), known) {
-            return self.field_of(field, group, span, segments, whose, fresh);
+            return self.field_of(field, Subject { group, whose, fresh }, span, segments);
         }
         if let (Some(Meaning::RowBus(bus)), false) = (self.names.meaning(&name.text), known) {
-            return self.row_bus_of(bus, group, span, segments, whose, fresh);
+            return self.row_bus_of(bus, Subject { group, whose, fresh }, span, segments);
         }
         if !known {
             return self.no_component(group, name);

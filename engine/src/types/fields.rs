@@ -212,7 +212,7 @@ impl<'a> Checker<'a, '_> {
         self.memory = Some(Memory { owner: name.clone(), rows: Some(rows) });
         let value = self.field_value(at, Some(Subject { group, whose: Whose::Own, fresh: Some(span) }));
         let rows = self.memory.take()?.rows?;
-        let mut rule = self.rule.take()?;
+        let rule = self.rule.take()?;
         let value = value?;
         let (ty, mut kept) = (value.ty, Vec::new());
         for state in states..self.model.states.len() {
@@ -246,6 +246,14 @@ impl<'a> Checker<'a, '_> {
         if same.is_none() {
             kept.rotate_right(1);
         }
+        self.mover(at, (system, group), rule, kept);
+        Some(FieldState::Made)
+    }
+
+    /// The system that moves on what a field keeps: each of these members gets its value, in this order.
+    fn mover(&mut self, at: usize, (system, group): (usize, usize), mut rule: Rule, kept: Vec<(usize, Typed)>) {
+        let field = self.names.fields[at];
+        let (name, span) = (&field.name.text, field.name.span);
         let (mut steps, mut stores, mut marks) = (std::mem::take(&mut rule.first), Vec::new(), Vec::new());
         for (member, value) in kept {
             self.model.groups[group].members[member].owner = Some((system, span));
@@ -260,7 +268,7 @@ impl<'a> Checker<'a, '_> {
             marks.push((Place { group, member }, mark));
         }
         self.model.systems.push(System {
-            name: &field.name.text,
+            name,
             span,
             group,
             kernel: None,
@@ -283,7 +291,6 @@ impl<'a> Checker<'a, '_> {
                 only: None,
             }),
         });
-        Some(FieldState::Made)
     }
 
     /// The field in a row's first state, as its blueprint knows it; nothing where that does not know enough.
@@ -348,26 +355,24 @@ impl<'a> Checker<'a, '_> {
 
     /// A field by its bare name.
     pub(super) fn field(&mut self, at: usize, span: Span, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
-        let name = &self.names.fields[at].name;
-        if let Some(Subject { group, whose, fresh: all }) = self.subject.clone() {
-            return self.field_of(at, group, span, segments, whose, fresh.or(all));
+        let own = self.own_group().or_else(|| self.group_of_blueprint());
+        match self.looked_at(own, fresh) {
+            Some(row) => self.field_of(at, row, span, segments),
+            None => self.outside(&format!("field `{}`", self.names.fields[at].name.text), span),
         }
-        let Some(own) = self.own_group().or_else(|| self.group_of_blueprint()) else {
-            return self.outside(&format!("field `{}`", name.text), span);
-        };
-        self.field_of(at, own, span, segments, Whose::Own, fresh)
+    }
+
+    /// The row that a bare name is of, if that is known: the own one, of this group, unless it is said to be another.
+    pub(super) fn looked_at(&self, own: Option<usize>, fresh: Option<Span>) -> Option<Subject> {
+        match &self.subject {
+            Some(subject) => Some(Subject { fresh: fresh.or(subject.fresh), ..subject.clone() }),
+            None => Some(Subject { group: own?, whose: Whose::Own, fresh }),
+        }
     }
 
     /// A field of some row.
-    pub(super) fn field_of(
-        &mut self,
-        at: usize,
-        group: usize,
-        span: Span,
-        segments: &[Segment<'_>],
-        whose: Whose,
-        fresh: Option<Span>,
-    ) -> Checked {
+    pub(super) fn field_of(&mut self, at: usize, row: Subject, span: Span, segments: &[Segment<'_>]) -> Checked {
+        let Subject { group, whose, fresh } = row;
         let field = self.names.fields[at];
         if self.model.groups.is_empty() {
             let error =

@@ -156,25 +156,15 @@ impl<'a> Checker<'a, '_> {
 
     /// A bus by its bare name.
     pub(super) fn row_bus(&mut self, bus: usize, span: Span, segments: &[Segment<'_>], fresh: Option<Span>) -> Checked {
-        if let Some(Subject { group, whose, fresh: all }) = self.subject.clone() {
-            return self.row_bus_of(bus, group, span, segments, whose, fresh.or(all));
-        }
-        match self.own_group() {
-            Some(own) => self.row_bus_of(bus, own, span, segments, Whose::Own, fresh),
+        match self.looked_at(self.own_group(), fresh) {
+            Some(row) => self.row_bus_of(bus, row, span, segments),
             None => self.outside(&format!("bus `{}`", self.names.buses[bus].name.text), span),
         }
     }
 
     /// What came together on a bus for some row.
-    pub(super) fn row_bus_of(
-        &mut self,
-        bus: usize,
-        group: usize,
-        span: Span,
-        segments: &[Segment<'_>],
-        whose: Whose,
-        fresh: Option<Span>,
-    ) -> Checked {
+    pub(super) fn row_bus_of(&mut self, bus: usize, row: Subject, span: Span, segments: &[Segment<'_>]) -> Checked {
+        let Subject { group, whose, fresh } = row;
         let written = self.names.buses[bus];
         let name = &written.name.text;
         let Some(of) = written.group.as_ref().and_then(|of| self.names.group(of, self.diagnostics)) else {
