@@ -68,7 +68,7 @@ fn every_scenario_gives_the_same_bits_by_every_back_end_and_number_of_workers() 
             for &workers in counts {
                 for outputs in [false, true] {
                     let folder = tempfile::tempdir().unwrap();
-                    let kept = Records { folder: folder.path().into(), overwrite: false };
+                    let kept = Records::new(folder.path(), false);
                     let options = Options { backend, records: outputs.then_some(kept), ..Options::default() };
                     let outcome =
                         run_with(&program, workers, BINARY, options).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -128,7 +128,7 @@ fn every_scenario_goes_on_as_itself_at_any_frame() {
         assert!(plan.signals.iter().all(|(id, before)| *before == Some(id)), "{name}");
         let end = |workers, swaps: Vec<Swap>| {
             let folder = tempfile::tempdir().unwrap();
-            let kept = Records { folder: folder.path().into(), overwrite: false };
+            let kept = Records::new(folder.path(), false);
             let outcome =
                 run_with(&program, workers, BINARY, Options { records: Some(kept), swaps, ..Options::default() });
             let outcome = outcome.unwrap_or_else(|e| panic!("{name}: {e}"));

@@ -9,9 +9,11 @@ use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
+use diptych_protocol::still::Still;
 use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
+use super::checkpoints::Checkpointed;
 use super::crew::Tally;
 use super::site::Site;
 use super::swap::Swapped;
@@ -81,6 +83,10 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
     pub swaps: Vec<Swapped>,
+    /// The frame that it went on from, if it did not begin.
+    pub resumed: Option<u32>,
+    /// What became of its checkpoints, if it wrote any.
+    pub checkpoints: Option<Checkpointed>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -93,7 +99,7 @@ impl Outcome {
     pub(super) fn new(figures: Figures, state: State, workers: u16, backend: Backend) -> Self {
         let (tick, agents, digest) = {
             let track = state.track();
-            (track.record().tick, state.agents(), digest(&track))
+            (track.record().tick, state.agents(), digest(&track.still()))
         };
         let (frames, ensures) = (tick.frames_done(), state.ensures());
         let stopped = if ensures.iter().any(|ensure| ensure.failed.is_some()) {
@@ -116,6 +122,8 @@ impl Outcome {
             batches_by_worker: figures.tally.batches_by_worker,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
+            resumed: None,
+            checkpoints: None,
             digest,
             ensures,
             state,
@@ -148,6 +156,11 @@ impl State {
 
     fn board(&self) -> Board<'_> {
         self.0.board()
+    }
+
+    /// The state, as slices.
+    pub(super) fn still(&self) -> Still<'_> {
+        self.track().still()
     }
 
     /// The bits of each signal, by their ids.
