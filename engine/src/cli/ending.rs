@@ -8,13 +8,13 @@ use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
 use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped};
 use crate::journal::JournalError;
 
-/// Of a run from the command line.
-pub(super) fn ended(going: &Going, result: Result<Outcome, RunError>) -> ExitCode {
+/// Of a run from the command line, whose checkpoints are in this folder.
+pub(super) fn ended(going: &Going, kept: Option<&Path>, result: Result<Outcome, RunError>) -> ExitCode {
     match result {
         Ok(outcome) => finish(going.summary, &outcome),
         Err(error) => {
             let code = failed(&error);
-            if let Some(folder) = &going.checkpoints.folder {
+            if let Some(folder) = kept.filter(|_| began(&error)) {
                 offer(folder);
             }
             code
@@ -22,8 +22,22 @@ pub(super) fn ended(going: &Going, result: Result<Outcome, RunError>) -> ExitCod
     }
 }
 
+/// Whether a run began that failed: what is kept is its own.
+fn began(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::Fault(..)
+            | RunError::Full(..)
+            | RunError::Workers(_)
+            | RunError::Machine(_)
+            | RunError::Record(RecordError::Write { .. })
+            | RunError::Checkpoints(CheckpointsError::Write { .. })
+            | RunError::Journal(JournalError::Refused { what: "write", .. })
+    )
+}
+
 /// Says how to go on with a run that did not come to its end.
-pub(super) fn offer(folder: &Path) {
+fn offer(folder: &Path) {
     if let Some((frame, _)) = coordinator::checkpoints(folder).ok().and_then(|mut all| all.pop()) {
         eprintln!("note: its state at frame {frame} is kept; go on from it: diptych resume {}", folder.display());
     }

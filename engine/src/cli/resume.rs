@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::{Going, Resume};
-use super::ending::{self, ended, failed};
+use super::ending::{ended, failed};
 use super::going::{Start, go, possible, sweep};
 use super::{WRONG, fail, replay, scenario};
 use crate::Program;
@@ -19,15 +19,26 @@ use crate::source::{self, Source};
 
 pub(super) fn resume(arguments: &Resume, registry: &Registry) -> ExitCode {
     match resumed(arguments, registry) {
-        Ok(result) => {
-            let mut code = ended(&arguments.going, result);
-            if arguments.going.checkpoints.folder.is_none() && code == ExitCode::from(super::FAILED) {
-                ending::offer(&arguments.from);
-                code = ExitCode::from(super::FAILED);
-            }
-            code
-        }
+        Ok(result) => ended(&arguments.going, arguments.kept(), result),
         Err(code) => code,
+    }
+}
+
+impl Resume {
+    /// Whether it goes on with another program.
+    fn is_other(&self) -> bool {
+        self.scenario.is_some() || !self.given.sets.is_empty() || self.given.seed.is_some()
+    }
+
+    /// Whether it is the same run that goes on.
+    fn is_same(&self) -> bool {
+        self.at.is_none() && !self.is_other()
+    }
+
+    /// Where its checkpoints are.
+    fn kept(&self) -> Option<&Path> {
+        let own = || if self.from.is_file() { self.from.parent() } else { Some(&*self.from) };
+        self.going.checkpoints.folder.as_deref().or_else(|| own().filter(|_| self.is_same()))
     }
 }
 
@@ -37,16 +48,20 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
     let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
     sweep();
     let known = Known::of(&origin, arguments, registry)?;
-    let other = arguments.scenario.is_some() || !arguments.given.sets.is_empty() || arguments.given.seed.is_some();
-    if arguments.at.is_none() && !other {
+    if arguments.is_same() {
         return Ok(continued(arguments, registry, origin, known));
     }
-    let origin = match arguments.at {
+    let (origin, frames) = match arguments.at {
         Some(at) if at > origin.frame() => run_to(arguments, registry, origin, known, at)?,
-        _ => origin,
+        _ => {
+            let frames = origin.program().frames;
+            (origin, frames)
+        }
     };
-    let compiled =
-        if other { branch(arguments, registry, origin.program())? } else { same(arguments, origin.program()) };
+    let compiled = match arguments.is_other() {
+        true => branch(arguments, registry, origin.program(), frames)?,
+        false => same(arguments, origin.program(), frames),
+    };
     Ok(branched(arguments, registry, origin, &compiled))
 }
 
@@ -171,12 +186,19 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     )
 }
 
-/// Runs to a frame, and writes nothing.
-fn run_to(arguments: &Resume, registry: &Registry, origin: Origin, known: Known, at: u32) -> Result<Origin, ExitCode> {
+/// Runs to a frame, and writes nothing. Gives the state, and how many frames the run has in all.
+fn run_to(
+    arguments: &Resume,
+    registry: &Registry,
+    origin: Origin,
+    known: Known,
+    at: u32,
+) -> Result<(Origin, u32), ExitCode> {
     let mut program = origin.program().clone();
-    program.frames = at;
     let mut swaps = known.swaps;
     swaps.retain(|swap| swap.frame <= at);
+    let frames = swaps.last().map_or(program.frames, |swap| swap.edition.program.frames);
+    program.frames = at;
     swaps.iter_mut().for_each(|swap| swap.edition.program.frames = at);
     let options = Options {
         workers: arguments.going.workers.workers,
@@ -189,21 +211,21 @@ fn run_to(arguments: &Resume, registry: &Registry, origin: Origin, known: Known,
     };
     let outcome = coordinator::run(&program, registry, options).map_err(|error| failed(&error))?;
     match outcome.frames == at {
-        true => Ok(Origin::of(outcome.state)),
+        true => Ok((Origin::of(outcome.state), frames)),
         false if outcome.stopped == Stopped::Interrupted => Err(ExitCode::from(super::INTERRUPTED)),
         false => Err(fail(WRONG, format_args!("the run ends at frame {}, before frame {at}", outcome.frames))),
     }
 }
 
 /// The program that made a state.
-fn same(arguments: &Resume, program: &Program) -> Compiled {
+fn same(arguments: &Resume, program: &Program, frames: u32) -> Compiled {
     let mut program = program.clone();
-    program.frames = arguments.frames.unwrap_or(program.frames);
+    program.frames = arguments.frames.unwrap_or(frames);
     Compiled { program, data: Vec::new(), warnings: Vec::new(), workers: None }
 }
 
 /// Another program: of the same text, or of another one, with what the run was told and what is told now.
-fn branch(arguments: &Resume, registry: &Registry, before: &Program) -> Result<Compiled, ExitCode> {
+fn branch(arguments: &Resume, registry: &Registry, before: &Program, frames: u32) -> Result<Compiled, ExitCode> {
     let text = before.sources.values().next().cloned().unwrap_or(Source { path: String::new(), text: String::new() });
     let source = match &arguments.scenario {
         Some(file) => source::read(file).map_err(|error| fail(WRONG, error))?,
@@ -223,7 +245,7 @@ fn branch(arguments: &Resume, registry: &Registry, before: &Program) -> Result<C
     }
     sets.extend(arguments.given.sets.iter().cloned());
     let seed = Some(arguments.given.seed.unwrap_or(before.seed));
-    let frames = arguments.frames.or_else(|| arguments.scenario.is_none().then_some(before.frames));
+    let frames = arguments.frames.or_else(|| arguments.scenario.is_none().then_some(frames));
     let settings = Settings { sets, seed, frames };
     let compiled = compile::compile(&source, &settings, &crate::catalog::Catalog(registry));
     scenario::shown(&source, compiled)

@@ -36,7 +36,8 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
         Err(code) => return code,
     };
     sweep();
-    ended(&arguments.going, coordinate(arguments, registry, &compiled))
+    let going = &arguments.going;
+    ended(going, going.checkpoints.folder.as_deref(), coordinate(arguments, registry, &compiled))
 }
 
 fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {

@@ -231,10 +231,8 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
         journal.run(&site.program, begun)?;
     }
     let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
-    let (mut given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
-    // What they set before is part of the state.
-    given.retain(|command| from.is_none_or(|from| command.frame > from));
-    let mut commands = Commands::new(&site.program, &given, lines, through)?;
+    let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
+    let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
     let mut recorder = Recorder::open(&site.program, options.records.take(), from)?;
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
     let saved = (&mut keeper, signals.as_ref());
