@@ -94,6 +94,8 @@ pub struct Checkpointed {
     pub bytes: u64,
     /// Seconds from when each was begun until it was on the disk.
     pub seconds: f64,
+    /// Seconds of a core that each took.
+    pub cpu: f64,
     /// How many workers waited for: their panels were needed before they were written, and what was left was copied,
     pub copies: u32,
     /// and how long that took, in seconds.
@@ -253,6 +255,7 @@ impl Keeper {
         self.told.written += 1;
         self.told.bytes += written.bytes;
         self.told.seconds += written.took.as_secs_f64();
+        self.told.cpu += written.cpu.as_secs_f64();
         self.told.copies += u32::from(written.copied > 0);
         self.told.copying += written.copying.as_secs_f64();
     }

@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::CheckpointsError;
 
@@ -14,6 +17,8 @@ const SUFFIX: &str = ".checkpoint";
 const BEGUN: &str = ".checkpoint.begun";
 /// Held locked by the run that writes there.
 const LOCK: &str = ".lock";
+/// How long it is waited for.
+const LOCK_MAX: Duration = Duration::from_millis(500);
 
 /// The file of a state.
 pub(super) fn path_of(folder: &Path, frame: u32) -> PathBuf {
@@ -59,10 +64,16 @@ impl Folder {
         fs::create_dir_all(path).map_err(refused("make"))?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(refused("write to"))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(CheckpointsError::Taken(path.into())),
-            Err(e) => return Err(refused("lock")(e.into())),
+        let begun = Instant::now();
+        loop {
+            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // Of a run that was just killed, a worker that is being started may have it still.
+                Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_MAX => thread::sleep(Duration::from_millis(20)),
+                Err(Errno::WOULDBLOCK) => return Err(CheckpointsError::Taken(path.into())),
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(refused("lock")(e.into())),
+            }
         }
         let found = checkpoints(path).map_err(refused("look into"))?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());

@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use diptych_protocol::id::Tick;
 use diptych_protocol::still::{Lease, Still};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::folder::{begun_of, path_of};
 use crate::coordinator::site::Site;
@@ -36,6 +36,8 @@ pub(super) struct Written {
     pub(super) copied: u64,
     pub(super) copying: Duration,
     pub(super) took: Duration,
+    /// What a core did for it.
+    pub(super) cpu: Duration,
 }
 
 /// What one checkpoint needs beside the state.
@@ -48,7 +50,7 @@ pub(super) struct Task {
 
 /// Writes the state that is held, and lets go of it as soon as nothing of it is needed any more, which `tell` is called for.
 pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &dyn Fn()) -> io::Result<Written> {
-    let since = Instant::now();
+    let (since, cpu) = (Instant::now(), cpu());
     let mut track = site.track();
     let there = track.at(tick);
     let Some(lease) = Lease::held(&track).filter(|_| there) else {
@@ -85,19 +87,36 @@ pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &d
         out.write(&rest, || false)?;
     }
     let bytes = out.finish(task)?;
-    Ok(Written { tick, bytes, copied, copying, took: since.elapsed() })
+    Ok(Written { tick, bytes, copied, copying, took: since.elapsed(), cpu: cpu_since(cpu) })
 }
 
 /// Writes a state that nobody goes on from; nothing comes of it if it is told to stop.
 pub(super) fn alone(state: &Still<'_>, task: &Task, stop: impl Fn() -> bool) -> io::Result<Option<Written>> {
-    let since = Instant::now();
+    let (since, cpu) = (Instant::now(), cpu());
     let image = Image::new(state, ENGINE, &task.run);
     let mut out = Out::create(&task.folder, state.tick(), &image)?;
     if !out.write(&image, stop)? {
         return Ok(None);
     }
     let bytes = out.finish(task)?;
-    Ok(Some(Written { tick: state.tick(), bytes, copied: 0, copying: Duration::ZERO, took: since.elapsed() }))
+    Ok(Some(Written {
+        tick: state.tick(),
+        bytes,
+        copied: 0,
+        copying: Duration::ZERO,
+        took: since.elapsed(),
+        cpu: cpu_since(cpu),
+    }))
+}
+
+/// What this thread has used of a core.
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+fn cpu_since(before: Duration) -> Duration {
+    cpu().saturating_sub(before)
 }
 
 /// A file that becomes a checkpoint. Dropped before, it goes.
@@ -117,7 +136,7 @@ impl Out {
     fn create(folder: &Path, tick: Tick, image: &Image<'_>) -> io::Result<Self> {
         let frame = tick.frames_done();
         let (begun, path) = (begun_of(folder, frame), path_of(folder, frame));
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&begun)?;
+        let file = File::options().write(true).create(true).truncate(true).open(&begun)?;
         let (head, sums) = (image.head(), Sums::default());
         let mut out = Self { file, begun, path, head, sums, piece: 0, byte: 0, whole: false };
         // A disk that is too full is known before anything is written. Not every file system can say.
