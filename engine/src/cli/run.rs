@@ -74,6 +74,7 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Kernel(_)
         | RunError::Limit { .. }
         | RunError::Data(_)
+        | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
         RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
@@ -109,6 +110,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
         journal,
+        injections: arguments.injections.clone(),
         ..Options::default()
     };
     let result = coordinator::run(&compiled.program, registry, options);

@@ -9,7 +9,7 @@ use crossbeam::channel::Sender;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Death, Handoff, Patience};
+use diptych_protocol::message::{Handoff, Patience};
 use diptych_protocol::walker::bury;
 
 use super::deaths::{Deaths, End};
@@ -33,6 +33,8 @@ pub(super) struct Tally {
     pub(super) worker_deaths: u32,
     pub(super) batches_replayed: u64,
     pub(super) batches_by_worker: Vec<u64>,
+    /// Injected failures that happened, a bit each.
+    pub(super) injected: u64,
     pub(super) peak_rss_bytes: u64,
 }
 
@@ -43,6 +45,7 @@ impl Tally {
         self.batches_replayed += other.batches_replayed;
         self.batches_by_worker.resize(self.batches_by_worker.len().max(other.batches_by_worker.len()), 0);
         self.batches_by_worker.iter_mut().zip(&other.batches_by_worker).for_each(|(all, more)| *all += more);
+        self.injected |= other.injected;
         self.peak_rss_bytes = self.peak_rss_bytes.max(other.peak_rss_bytes);
         self
     }
@@ -156,11 +159,6 @@ impl Crew {
 
     fn start(&self, life: Life, options: &mut Options) -> Result<Process, RunError> {
         let workers = self.site.layout.workers;
-        let deaths: Vec<Death> = (options.deaths.iter())
-            .filter(|(worker, _)| *worker == life.worker)
-            .map(|&(_, death)| death)
-            .skip(life.number as usize)
-            .collect();
         let handoff = Handoff {
             program: self.site.program.clone(),
             segment: self.site.segment.name().to_string(),
@@ -170,7 +168,7 @@ impl Crew {
             coordinator: std::process::id(),
             backend: options.backend,
             patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
-            deaths,
+            injections: options.injections.clone(),
         };
         let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
             .map_err(|e| RunError::Workers(format!("cannot start worker {}: {e}", life.worker.0)))?;
@@ -241,6 +239,7 @@ impl Crew {
         }
         self.processes.clear();
         self.tally.batches_by_worker = (0..site.layout.workers).map(|w| board.batches_run(WorkerId(w))).collect();
+        self.tally.injected = board.injected();
         self.tally.clone()
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod crew;
 mod deaths;
 mod in_process;
+mod inject;
 mod launch;
 mod outcome;
 mod pulse;
@@ -21,8 +22,9 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::data::DataError;
 use diptych_protocol::id::{Tick, WorkerId};
+use diptych_protocol::inject::Injection;
 use diptych_protocol::limits::WORKERS_MAX;
-use diptych_protocol::message::{Backend, Death};
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::SegmentError;
 use diptych_workers::kernel::Registry;
@@ -30,6 +32,7 @@ use diptych_workers::kernel::Registry;
 use crate::journal::{Journal, JournalError};
 
 use commands::Commands;
+use inject::Disk;
 use record::Recorder;
 use site::Site;
 
@@ -64,8 +67,8 @@ pub struct Options {
     pub progress: Option<Box<dyn FnMut(Progress)>>,
     /// The program that is started as a worker; without one, this process's own.
     pub worker_program: Option<PathBuf>,
-    /// Where workers are to die, for tests of survival.
-    pub deaths: Vec<(WorkerId, Death)>,
+    /// Failures that the run is to have, each at its place: to see what it survives.
+    pub injections: Vec<Injection>,
     /// How long a worker may show no sign of life.
     pub deadline: Deadline,
     /// Told the process ids of the workers as they start, for tests of survival.
@@ -131,6 +134,14 @@ pub enum RunError {
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),
+    /// A failure that cannot be had.
+    #[error("cannot inject {injection}: {why}")]
+    Injection {
+        /// Which.
+        injection: Injection,
+        /// Why not.
+        why: String,
+    },
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -185,6 +196,9 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));
     }
+    let writes = options.records.is_some() && !program.outputs.records.is_empty();
+    inject::check(program, &options, workers, writes)?;
+    let disk = Disk::new(&options.injections);
     let site = Site::new(program.clone(), &std::mem::take(&mut options.data), workers)?;
     if let Some(journal) = &mut options.journal {
         journal.run(&site.program)?;
@@ -192,7 +206,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
     let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
     let mut commands = Commands::new(&site.program, &given, lines, through)?;
-    let mut recorder = Recorder::open(&site.program, options.records.take())?;
+    let mut recorder = Recorder::open(&site.program, options.records.take(), disk.clone())?;
     let mut site = Arc::new(site);
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
@@ -205,7 +219,8 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     recorded?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
-    let outcome = Outcome::new(figures, State::new(site), workers, options.backend);
+    let not_injected = inject::left(&options.injections, figures.tally.injected, &disk);
+    let outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
     if let Some(journal) = &mut options.journal {
         journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
     }

@@ -13,6 +13,7 @@ use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
+use super::inject::Disk;
 use crate::shown::Shown;
 
 /// Where records are written.
@@ -56,6 +57,7 @@ pub enum RecordError {
 /// The files of a run.
 pub(super) struct Recorder {
     records: Option<Records>,
+    disk: Disk,
     sheets: Vec<Sheet>,
     /// All files that the run has made.
     made: BTreeSet<PathBuf>,
@@ -79,6 +81,7 @@ struct Sheet {
     last: Option<u32>,
     /// It could not be written on: nothing more is tried, and the other files are completed.
     broken: bool,
+    disk: Disk,
 }
 
 /// Whether every record can be written without writing over anything.
@@ -107,9 +110,9 @@ impl Drop for Begun {
 impl Recorder {
     /// Makes the files, with their header lines. Without records there is nothing to do, and no bound to how far
     /// workers may run.
-    pub(super) fn open(program: &Program, records: Option<Records>) -> Result<Self, RecordError> {
+    pub(super) fn open(program: &Program, records: Option<Records>, disk: Disk) -> Result<Self, RecordError> {
         let (sheets, made) = (Vec::new(), BTreeSet::new());
-        let mut recorder = Self { records, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        let mut recorder = Self { records, disk, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
         let begun = recorder.begin(program)?;
         recorder.go_on(program, begun);
         Ok(recorder)
@@ -124,7 +127,7 @@ impl Recorder {
         for record in &program.outputs.records {
             let sheet = match self.going_on(record) {
                 Some(_) => None,
-                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite)?),
+                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite, &self.disk)?),
             };
             begun.sheets.push(sheet);
         }
@@ -246,7 +249,7 @@ fn names(record: &Record) -> impl Iterator<Item = &String> {
 }
 
 impl Sheet {
-    fn open(record: &Record, path: PathBuf, overwrite: bool) -> Result<Self, RecordError> {
+    fn open(record: &Record, path: PathBuf, overwrite: bool, disk: &Disk) -> Result<Self, RecordError> {
         let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
@@ -267,12 +270,16 @@ impl Sheet {
         header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
         let known = (record.path.clone(), names(record).cloned().collect());
         let (every, columns) = (record.every, Vec::new());
-        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false })
+        let disk = disk.clone();
+        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false, disk })
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
+        }
+        if let Err(full) = self.disk.space(state) {
+            return self.flush().and_then(|()| Err(self.refused(full)));
         }
         self.fields(program, state, bits, text).map_err(|error| self.refused(error.into()))?;
         self.given += 1;
