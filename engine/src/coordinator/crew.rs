@@ -195,7 +195,11 @@ impl Crew {
         self.tally.batches_replayed += freed.len() as u64;
         let end = End::of(&status, self.processes[at].hung);
         let finished = (0..site.layout.workers).map(|worker| board.batches_run(WorkerId(worker))).sum();
-        let hopeless = match self.processes[at].ready {
+        // That it has attached may be told later than that it has died.
+        if !freed.is_empty() {
+            self.deaths.attached();
+        }
+        let hopeless = match self.processes[at].ready || !freed.is_empty() {
             true => self.deaths.holding(&site, &freed, end, finished),
             false => self.deaths.at_launch(site.layout.workers, end),
         };
