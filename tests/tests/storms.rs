@@ -16,7 +16,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 /// What workers may be silent for.
 const DEADLINE_MS: u64 = 500;
 /// Nobody is stopped after so long: the run shall end.
-const STORM_MS: u64 = 4_000;
+const STORM_MS: u64 = 2_500;
 
 /// A run in a storm; how many died of it, and how often somebody was stopped.
 fn storm(program: &Program, workers: u16, expected: Digest, seed: u64) -> (u32, u32) {
@@ -32,8 +32,10 @@ fn storm(program: &Program, workers: u16, expected: Digest, seed: u64) -> (u32, 
     let (outcome, stops) = std::thread::scope(|scope| {
         let stopper = scope.spawn(|| {
             let (mut random, mut passed_ms, mut stops) = (Random(seed), 0, 0);
+            let mut left: Vec<u32> = Vec::new();
             while !over.load(Ordering::Relaxed) && passed_ms < STORM_MS {
-                let there: Vec<u32> = pids.lock().unwrap().iter().copied().filter(|pid| lives(*pid)).collect();
+                let mut there: Vec<u32> = pids.lock().unwrap().clone();
+                there.retain(|pid| lives(*pid) && !left.contains(pid));
                 // One of them, or all at once.
                 let whom = (random.next(4) != 0).then(|| random.next(there.len().max(1) as u64) as usize);
                 let hit: Vec<u32> = match whom {
@@ -43,16 +45,17 @@ fn storm(program: &Program, workers: u16, expected: Digest, seed: u64) -> (u32, 
                 hit.iter().for_each(|pid| kill(*pid, Signal::STOP));
                 stops += hit.len() as u32;
                 // Mostly for a moment; for about as long as is allowed; for ever.
-                let stopped_ms = match random.next(16) {
-                    0 => DEADLINE_MS - 100 + random.next(400),
-                    1 => 0,
-                    _ => random.next(25),
+                let stopped_ms = match random.next(24) {
+                    0 => DEADLINE_MS - 50 + random.next(300),
+                    1 | 2 => 0,
+                    _ => 1 + random.next(15),
                 };
                 std::thread::sleep(Duration::from_millis(stopped_ms));
-                if stopped_ms > 0 {
-                    hit.iter().for_each(|pid| kill(*pid, Signal::CONT));
+                match stopped_ms {
+                    0 => left.extend(hit),
+                    _ => hit.iter().for_each(|pid| kill(*pid, Signal::CONT)),
                 }
-                let between_ms = random.next(25);
+                let between_ms = random.next(15);
                 std::thread::sleep(Duration::from_millis(between_ms));
                 passed_ms += stopped_ms + between_ms;
             }
@@ -70,16 +73,19 @@ fn storm(program: &Program, workers: u16, expected: Digest, seed: u64) -> (u32, 
 
 #[test]
 fn workers_that_are_stopped_and_let_go_on_in_storms_change_nothing() {
-    let programs = [everything(700), shipped("colliding-particles.dip", &[("n", "3_000")], 700)];
+    let programs = [everything(250), shipped("colliding-particles.dip", &[("n", "3_000")], 250)];
     let (mut deaths, mut stops) = (0, 0);
     for (at, program) in programs.iter().enumerate() {
         let expected = run_with(program, 0, BINARY, Options::default()).unwrap().digest;
         for workers in [1, 2, 3] {
             let (died, stopped) = storm(program, workers, expected, at as u64 * 3 + u64::from(workers));
+            println!(
+                "{} on {workers} workers: {stopped} times somebody was stopped, {died} were killed for it",
+                program.scenario
+            );
             deaths += died;
             stops += stopped;
         }
     }
-    println!("{stops} times somebody was stopped, {deaths} were killed for it");
-    assert!(stops > 100 && deaths > 0, "{stops} times somebody was stopped, {deaths} died");
+    assert!(stops > 100 && deaths > 5, "{stops} times somebody was stopped, {deaths} died");
 }
