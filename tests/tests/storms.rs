@@ -75,9 +75,10 @@ fn storm(program: &Program, workers: u16, expected: Digest, seed: u64) -> (u32, 
 fn workers_that_are_stopped_and_let_go_on_in_storms_change_nothing() {
     let programs = [everything(250), shipped("colliding-particles.dip", &[("n", "3_000")], 250)];
     let (mut deaths, mut stops) = (0, 0);
-    for (at, program) in programs.iter().enumerate() {
+    let crews: [&[u16]; 2] = [&[1, 2, 3], &[2]];
+    for (at, (program, crews)) in programs.iter().zip(crews).enumerate() {
         let expected = run_with(program, 0, BINARY, Options::default()).unwrap().digest;
-        for workers in [1, 2, 3] {
+        for &workers in crews {
             let (died, stopped) = storm(program, workers, expected, at as u64 * 3 + u64::from(workers));
             println!(
                 "{} on {workers} workers: {stopped} times somebody was stopped, {died} were killed for it",

@@ -15,7 +15,7 @@ use diptych_protocol::walker::bury;
 use super::deaths::{Deaths, End};
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
-use super::pulse::{Watch, traced};
+use super::pulse::{Watch, busy, traced};
 use super::site::Site;
 use super::supervise::{PROGRESS_EVERY, failed};
 use super::{Options, RunError, cores};
@@ -147,8 +147,11 @@ impl Crew {
             return;
         }
         let board = self.site.board();
-        for process in self.processes.iter_mut().filter(|process| process.ready) {
-            let now = board.pulse(process.life.worker);
+        for process in &mut self.processes {
+            let now = match process.ready {
+                true => board.pulse(process.life.worker),
+                false => busy(process.child.id()),
+            };
             if self.watch.look(&mut process.pulse, now) && !traced(process.child.id()) {
                 process.hung = true;
                 // It fails only where there is nobody left to kill.
