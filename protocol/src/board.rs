@@ -46,6 +46,7 @@ pub struct Board<'m> {
     wake: &'m AtomicU32,
     bell: &'m AtomicU32,
     parked: &'m [AtomicU64],
+    injected: &'m AtomicU64,
     slots: &'m [AtomicU64],
     tickets: &'m [AtomicU64],
 }
@@ -73,6 +74,7 @@ impl<'m> Board<'m> {
             wake: &memory.words(control.wake)[0],
             bell: &memory.words(control.bell)[0],
             parked: memory.words(control.parked),
+            injected: &memory.words(control.injected)[0],
             slots: memory.words(layout.slots),
             tickets: memory.words(layout.tickets),
         }
@@ -191,6 +193,17 @@ impl<'m> Board<'m> {
     /// The words of a worker's slot that hold its blame.
     pub fn blame_words(&self, worker: WorkerId) -> &'m [AtomicU64] {
         &self.slot(worker)[BLAME..]
+    }
+
+    /// Takes an injected failure, by its place in the list of them; says whether nobody had.
+    pub fn inject(&self, number: usize) -> bool {
+        let bit = 1 << number;
+        self.injected.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// The injected failures that were taken, a bit each.
+    pub fn injected(&self) -> u64 {
+        self.injected.load(Ordering::Acquire)
     }
 
     /// Wakes the workers that parked, if any did.

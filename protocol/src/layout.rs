@@ -150,6 +150,8 @@ pub struct Control {
     pub bell: Words<u32>,
     /// One bit a worker: parked.
     pub parked: Words<u64>,
+    /// One bit an injected failure: it has happened, or happens now.
+    pub injected: Words<u64>,
 }
 
 /// Offsets of everything.
@@ -244,6 +246,7 @@ impl Layout {
             wake: arena.words(LINE / 4),
             bell: arena.words(LINE / 4),
             parked: arena.words(usize::from(WORKERS_MAX) / 64),
+            injected: arena.words(1),
         };
         let slots = arena.words(usize::from(workers) * SLOT_WORDS);
         let record_words = crate::record::words(program);

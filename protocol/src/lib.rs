@@ -23,6 +23,7 @@ pub mod grid;
 pub mod grid_view;
 pub mod header;
 pub mod id;
+pub mod inject;
 pub mod inverse;
 pub mod inverse_view;
 pub mod kd;

@@ -118,5 +118,8 @@ pub const KILLS_A_BATCH_MAX: u32 = 8;
 /// How many times in a row a worker may die before it has attached.
 pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
 
+/// Failures that a run can be told to have: a bit of a shared word each.
+pub const INJECTIONS_MAX: usize = 64;
+
 /// Bytes of a scenario file.
 pub const SCENARIO_BYTES_MAX: u64 = 16 << 20;

@@ -9,45 +9,16 @@ use diptych::coordinator::{Checkpoints, Edition, Options, Origin, Plan as When, 
 use diptych_protocol::adopt::Plan;
 use diptych_protocol::message::Backend;
 use diptych_tests::kills::{Kills, Random};
-use diptych_tests::{root, run_with, shipped};
+use diptych_tests::run_with;
+use diptych_tests::small::names;
 use diptych_workers::body::backends;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 const FRAMES: u32 = 6;
-/// Parameters that make scenarios small: of all that have it, or of one.
-const SMALL: [(&str, &str, &str); 9] = [
-    ("", "n", "3_000"),
-    ("", "width", "150"),
-    ("", "height", "61"),
-    ("ants.dip", "side", "60"),
-    ("lj-fluid.dip", "cells", "6"),
-    ("lj-fluid.dip", "melting", "1"),
-    ("lj-fluid.dip", "interval", "2"),
-    ("traffic.dip", "cells", "20_000"),
-    ("wolf-sheep.dip", "side", "12"),
-];
-/// What a test may spend on one scenario.
-const ROWS_MAX: u32 = 20_000;
 const BACKENDS: [Backend; 2] = [Backend::Interpreter, Backend::Compiled];
 
-fn names() -> Vec<String> {
-    let entries = std::fs::read_dir(root().join("scenarios")).unwrap().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.retain(|name| name.ends_with(".dip"));
-    names.sort();
-    assert!(names.len() >= 5, "{names:?}");
-    names
-}
-
 fn small(name: &str) -> Program {
-    let text = std::fs::read_to_string(root().join("scenarios").join(name)).unwrap();
-    let has = |param: &str| text.lines().any(|line| line.starts_with(&format!("param {param}:")));
-    let sets = SMALL.into_iter().filter(|(file, param, _)| *file == name || (file.is_empty() && has(param)));
-    let sets: Vec<(&str, &str)> = sets.map(|(_, param, value)| (param, value)).collect();
-    let program = shipped(name, &sets, FRAMES);
-    let rows: u32 = program.groups.values().map(|group| group.rows).sum();
-    assert!(rows <= ROWS_MAX, "{name} has {rows} rows: name the parameter that makes it small in SMALL");
-    program
+    diptych_tests::small::small(name, FRAMES)
 }
 
 /// The records in a folder.

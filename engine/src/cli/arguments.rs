@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
@@ -118,6 +119,16 @@ pub(super) struct Going {
     /// Kill and replace a worker that shows no sign of life for so long (and 8 times as long as any has and lived); 0: never
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(super) batch_deadline: f64,
+
+    /// Have a failure, to see what the run makes of it: WHAT@FRAME[:STAGE[:BATCH[:MOMENT]]], as in kill@30:systems:0:written;
+    /// may be given several times
+    ///
+    /// WHAT: a worker is sent SIGKILL (kill) or SIGSTOP (stop), aborts (abort), has a segmentation fault (segv), panics (panic)
+    /// or does not come to an end (stall); or what is written of that frame finds no space (full: FRAME alone). FRAME counts from
+    /// 1; 0 is set-up. STAGE is a kind (setup, index, systems, edit, reduce, commit) or a number; MOMENT is claimed (nothing is
+    /// written), written, or done. What is left out, or *, is any: it happens once, to whoever comes first where all fits.
+    #[arg(long = "inject", value_name = "WHAT@FRAME…", value_parser = injection)]
+    pub(super) injections: Vec<Injection>,
 
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
@@ -346,6 +357,10 @@ fn every(text: &str) -> Result<Every, String> {
         }
         None => text.replace('_', "").parse().ok().filter(|it| *it > 0).map(Every::Frames).ok_or_else(wrong),
     }
+}
+
+fn injection(text: &str) -> Result<Injection, String> {
+    text.parse()
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

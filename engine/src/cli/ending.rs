@@ -55,6 +55,7 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Kernel(_)
         | RunError::Limit { .. }
         | RunError::Data(_)
+        | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
         RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,

@@ -126,6 +126,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
         journal: start.journal,
+        injections: going.injections.clone(),
         ..Options::default()
     };
     let result = coordinator::run(start.program, registry, options);

@@ -30,6 +30,7 @@ struct Machine<'a> {
     worker_deaths: u32,
     batches_replayed: u64,
     batches_by_worker: &'a [u64],
+    not_injected: Vec<String>,
     swaps: Vec<Swap>,
     resumed_from: Option<u32>,
     checkpoints: Option<Checkpoints>,
@@ -100,6 +101,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
         worker_deaths: outcome.worker_deaths,
         batches_replayed: outcome.batches_replayed,
         batches_by_worker: &outcome.batches_by_worker,
+        not_injected: outcome.not_injected.iter().map(ToString::to_string).collect(),
         swaps: (outcome.swaps.iter())
             .map(|swapped| Swap {
                 frame: swapped.frame,
@@ -192,6 +194,9 @@ pub(super) fn text(outcome: &Outcome) -> String {
             "\ndeaths   {} workers died and were replaced, {} batches run again",
             outcome.worker_deaths, outcome.batches_replayed
         );
+    }
+    for injection in &outcome.not_injected {
+        text += &format!("\ninject   {injection} did not come about: there was no such batch, or nothing to write");
     }
     text
 }

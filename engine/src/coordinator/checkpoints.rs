@@ -26,6 +26,7 @@ use folder::Folder;
 pub use folder::checkpoints;
 use writer::{Hold, Task, Written};
 
+use super::inject::Disk;
 use super::site::Site;
 
 /// Where checkpoints are written, and when.
@@ -111,6 +112,7 @@ pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
 pub(super) struct Keeper {
     folder: Option<Folder>,
     run: Run,
+    disk: Disk,
     /// The state that is written next, once that is known.
     due: Option<Tick>,
     /// When the last one was begun.
@@ -133,6 +135,7 @@ impl Keeper {
         checkpoints: Option<&Checkpoints>,
         mut run: Run,
         from: Option<u32>,
+        disk: Disk,
     ) -> Result<Self, CheckpointsError> {
         let (mut folder, mut last) = (None, Tick::NONE);
         if let Some(checkpoints) = checkpoints {
@@ -146,7 +149,7 @@ impl Keeper {
         }
         let last_file = folder.as_ref().and_then(|folder: &Folder| folder.last().cloned());
         let told = Checkpointed { last: last_file, ..Checkpointed::default() };
-        let mut keeper = Self { folder, run, due: None, since: Instant::now(), last, writing: None, told };
+        let mut keeper = Self { folder, run, disk, due: None, since: Instant::now(), last, writing: None, told };
         keeper.plan(from.map_or(Tick::NONE, Tick::after_frames));
         Ok(keeper)
     }
@@ -209,7 +212,7 @@ impl Keeper {
         self.run.cursors = cursors;
         self.plan(tick);
         let folder = self.folder.as_ref().map(|folder| folder.path().to_path_buf()).unwrap_or_default();
-        let task = Task { folder, run: self.run.clone(), first };
+        let task = Task { folder, run: self.run.clone(), first, disk: self.disk.clone() };
         let (hold, site, wake) = (Arc::<Hold>::default(), Arc::clone(site), Arc::clone(wake));
         let shared = Arc::clone(&hold);
         site.board().hold(tick);
@@ -279,7 +282,8 @@ impl Keeper {
             return Ok(());
         }
         let (cursors, first) = beside();
-        let task = Task { folder: folder.path().to_path_buf(), run: Run { cursors, ..self.run.clone() }, first };
+        let run = Run { cursors, ..self.run.clone() };
+        let task = Task { folder: folder.path().to_path_buf(), run, first, disk: self.disk.clone() };
         let written = writer::alone(&track.still(), &task, insists).map_err(|source| self.failed(tick, source))?;
         written.into_iter().for_each(|written| self.took(written));
         Ok(())

@@ -9,13 +9,13 @@ use crossbeam::channel::Sender;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Death, Handoff, Patience};
+use diptych_protocol::message::{Handoff, Patience};
 use diptych_protocol::walker::bury;
 
 use super::deaths::{Deaths, End};
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
-use super::pulse::{Watch, traced};
+use super::pulse::{Watch, busy, traced};
 use super::site::Site;
 use super::supervise::{PROGRESS_EVERY, failed};
 use super::{Options, RunError, cores};
@@ -33,6 +33,8 @@ pub(super) struct Tally {
     pub(super) worker_deaths: u32,
     pub(super) batches_replayed: u64,
     pub(super) batches_by_worker: Vec<u64>,
+    /// Injected failures that happened, a bit each.
+    pub(super) injected: u64,
     pub(super) peak_rss_bytes: u64,
 }
 
@@ -43,6 +45,7 @@ impl Tally {
         self.batches_replayed += other.batches_replayed;
         self.batches_by_worker.resize(self.batches_by_worker.len().max(other.batches_by_worker.len()), 0);
         self.batches_by_worker.iter_mut().zip(&other.batches_by_worker).for_each(|(all, more)| *all += more);
+        self.injected |= other.injected;
         self.peak_rss_bytes = self.peak_rss_bytes.max(other.peak_rss_bytes);
         self
     }
@@ -144,8 +147,11 @@ impl Crew {
             return;
         }
         let board = self.site.board();
-        for process in self.processes.iter_mut().filter(|process| process.ready) {
-            let now = board.pulse(process.life.worker);
+        for process in &mut self.processes {
+            let now = match process.ready {
+                true => board.pulse(process.life.worker),
+                false => busy(process.child.id()),
+            };
             if self.watch.look(&mut process.pulse, now) && !traced(process.child.id()) {
                 process.hung = true;
                 // It fails only where there is nobody left to kill.
@@ -156,11 +162,6 @@ impl Crew {
 
     fn start(&self, life: Life, options: &mut Options) -> Result<Process, RunError> {
         let workers = self.site.layout.workers;
-        let deaths: Vec<Death> = (options.deaths.iter())
-            .filter(|(worker, _)| *worker == life.worker)
-            .map(|&(_, death)| death)
-            .skip(life.number as usize)
-            .collect();
         let handoff = Handoff {
             program: self.site.program.clone(),
             segment: self.site.segment.name().to_string(),
@@ -170,7 +171,7 @@ impl Crew {
             coordinator: std::process::id(),
             backend: options.backend,
             patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
-            deaths,
+            injections: options.injections.clone(),
         };
         let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
             .map_err(|e| RunError::Workers(format!("cannot start worker {}: {e}", life.worker.0)))?;
@@ -197,7 +198,11 @@ impl Crew {
         self.tally.batches_replayed += freed.len() as u64;
         let end = End::of(&status, self.processes[at].hung);
         let finished = (0..site.layout.workers).map(|worker| board.batches_run(WorkerId(worker))).sum();
-        let hopeless = match self.processes[at].ready {
+        // That it has attached may be told later than that it has died.
+        if !freed.is_empty() {
+            self.deaths.attached();
+        }
+        let hopeless = match self.processes[at].ready || !freed.is_empty() {
             true => self.deaths.holding(&site, &freed, end, finished),
             false => self.deaths.at_launch(site.layout.workers, end),
         };
@@ -241,6 +246,7 @@ impl Crew {
         }
         self.processes.clear();
         self.tally.batches_by_worker = (0..site.layout.workers).map(|w| board.batches_run(WorkerId(w))).collect();
+        self.tally.injected = board.injected();
         self.tally.clone()
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod crew;
 mod deaths;
 mod in_process;
+mod inject;
 mod launch;
 mod origin;
 mod outcome;
@@ -24,8 +25,9 @@ use diptych_protocol::board::Halt;
 use diptych_protocol::checkpoint::Run as Beside;
 use diptych_protocol::data::DataError;
 use diptych_protocol::id::{Tick, WorkerId};
+use diptych_protocol::inject::Injection;
 use diptych_protocol::limits::WORKERS_MAX;
-use diptych_protocol::message::{Backend, Death};
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::SegmentError;
 use diptych_workers::kernel::Registry;
@@ -35,6 +37,7 @@ use crate::signals::Signals;
 
 use checkpoints::Keeper;
 use commands::Commands;
+use inject::Disk;
 use record::Recorder;
 use site::{Setting, Site};
 
@@ -76,8 +79,8 @@ pub struct Options {
     pub progress: Option<Box<dyn FnMut(Progress)>>,
     /// The program that is started as a worker; without one, this process's own.
     pub worker_program: Option<PathBuf>,
-    /// Where workers are to die, for tests of survival.
-    pub deaths: Vec<(WorkerId, Death)>,
+    /// Failures that the run is to have, each at its place: to see what it survives.
+    pub injections: Vec<Injection>,
     /// How long a worker may show no sign of life.
     pub deadline: Deadline,
     /// Told the process ids of the workers as they start, for tests of survival.
@@ -146,6 +149,14 @@ pub enum RunError {
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),
+    /// A failure that cannot be had.
+    #[error("cannot inject {injection}: {why}")]
+    Injection {
+        /// Which.
+        injection: Injection,
+        /// Why not.
+        why: String,
+    },
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -209,8 +220,12 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));
     }
+    let records = options.records.is_some() && !program.outputs.records.is_empty();
+    inject::check(program, &options, workers, records || options.checkpoints.is_some())?;
+    let disk = Disk::new(&options.injections);
     let from = origin.as_ref().map(Origin::frame);
-    let mut keeper = Keeper::open(options.checkpoints.as_ref(), beside(program, &options, origin.as_ref()), from)?;
+    let run = beside(program, &options, origin.as_ref());
+    let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
     let checkpoints = options.checkpoints.as_ref().and_then(|it| checkpoints::everywhere(&it.folder));
     let setting = Setting { workers, checkpoints };
     let begun = origin.as_ref().filter(|_| options.journal.is_some()).map(Origin::told);
@@ -233,7 +248,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
     let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
     let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
-    let mut recorder = Recorder::open(&site.program, options.records.take(), from)?;
+    let mut recorder = Recorder::open(&site.program, options.records.take(), from, disk.clone())?;
     let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
     let saved = (&mut keeper, signals.as_ref());
     let figures = match workers {
@@ -251,7 +266,8 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     kept?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
-    let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend);
+    let not_injected = inject::left(&options.injections, figures.tally.injected, &disk);
+    let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
     (outcome.resumed, outcome.checkpoints) = (from, keeper.told());
     if let Some(journal) = &mut options.journal {
         journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;

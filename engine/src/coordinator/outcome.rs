@@ -7,6 +7,7 @@ use diptych_protocol::access::Element;
 use diptych_protocol::board::Board;
 use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
+use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
 use diptych_protocol::still::Still;
@@ -79,6 +80,8 @@ pub struct Outcome {
     pub batches_replayed: u64,
     /// Batches run, a worker slot each. Changes from run to run.
     pub batches_by_worker: Vec<u64>,
+    /// Failures that were to be injected, and had no place to happen at.
+    pub not_injected: Vec<Injection>,
     /// The largest resident size of any of the run's processes, shared memory included.
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
@@ -96,7 +99,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(figures: Figures, state: State, workers: u16, backend: Backend) -> Self {
+    pub(super) fn new(
+        figures: Figures,
+        state: State,
+        workers: u16,
+        backend: Backend,
+        not_injected: Vec<Injection>,
+    ) -> Self {
         let (tick, agents, digest) = {
             let track = state.track();
             (track.record().tick, state.agents(), digest(&track.still()))
@@ -120,6 +129,7 @@ impl Outcome {
             worker_deaths: figures.tally.worker_deaths,
             batches_replayed: figures.tally.batches_replayed,
             batches_by_worker: figures.tally.batches_by_worker,
+            not_injected,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
             resumed: None,

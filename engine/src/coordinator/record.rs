@@ -14,6 +14,7 @@ use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
+use super::inject::Disk;
 use crate::journal::Journal;
 use crate::shown::Shown;
 
@@ -78,6 +79,7 @@ pub enum RecordError {
 /// The files of a run.
 pub(super) struct Recorder {
     records: Option<Records>,
+    disk: Disk,
     sheets: Vec<Sheet>,
     /// All files that the run has made.
     made: BTreeSet<PathBuf>,
@@ -101,6 +103,7 @@ struct Sheet {
     last: Option<u32>,
     /// It could not be written on: nothing more is tried, and the other files are completed.
     broken: bool,
+    disk: Disk,
 }
 
 /// Whether every record can be written without writing over anything.
@@ -131,15 +134,20 @@ impl Drop for Begun {
 impl Recorder {
     /// Makes the files, with their header lines. Without records there is nothing to do, and no bound to how far
     /// workers may run. A run that goes on from a frame begins new ones with it, or goes on with those that it had.
-    pub(super) fn open(program: &Program, records: Option<Records>, from: Option<u32>) -> Result<Self, RecordError> {
+    pub(super) fn open(
+        program: &Program,
+        records: Option<Records>,
+        from: Option<u32>,
+        disk: Disk,
+    ) -> Result<Self, RecordError> {
         let (sheets, made) = (Vec::new(), BTreeSet::new());
-        let mut recorder = Self { records, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        let mut recorder = Self { records, disk, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
         recorder.next = from.unwrap_or(0);
         if let Some(cursors) = recorder.records.as_mut().map(|records| std::mem::take(&mut records.resumed)) {
             recorder.next += u32::from(!cursors.is_empty());
             for cursor in &cursors {
                 recorder.made.insert(cursor.file.clone().into());
-                recorder.sheets.push(Sheet::reopen(cursor)?);
+                recorder.sheets.push(Sheet::reopen(cursor, recorder.disk.clone())?);
             }
         }
         let begun = recorder.begin(program)?;
@@ -156,7 +164,7 @@ impl Recorder {
         for record in &program.outputs.records {
             let sheet = match self.going_on(record) {
                 Some(_) => None,
-                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite)?),
+                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite, &self.disk)?),
             };
             begun.sheets.push(sheet);
         }
@@ -286,7 +294,7 @@ fn names(record: &Record) -> impl Iterator<Item = &String> {
 }
 
 impl Sheet {
-    fn open(record: &Record, path: PathBuf, overwrite: bool) -> Result<Self, RecordError> {
+    fn open(record: &Record, path: PathBuf, overwrite: bool, disk: &Disk) -> Result<Self, RecordError> {
         let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
@@ -307,11 +315,12 @@ impl Sheet {
         header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
         let known = (record.path.clone(), names(record).cloned().collect());
         let (every, columns) = (record.every, Vec::new());
-        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false })
+        let disk = disk.clone();
+        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false, disk })
     }
 
     /// A file that was begun by this run before it was resumed: cut back to where it was then.
-    fn reopen(cursor: &Cursor) -> Result<Self, RecordError> {
+    fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
         let path = PathBuf::from(&cursor.file);
         let gone = |why: String| RecordError::Gone { path: PathBuf::from(&cursor.file), why };
         let mut file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
@@ -324,6 +333,7 @@ impl Sheet {
         Ok(Self {
             record: (cursor.record.clone(), cursor.columns.clone()),
             path,
+            disk,
             every: 1,
             columns: Vec::new(),
             writer: csv::Writer::from_writer(file),
@@ -344,6 +354,9 @@ impl Sheet {
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
+        }
+        if let Err(full) = self.disk.space(state) {
+            return self.flush().and_then(|()| Err(self.refused(full)));
         }
         self.fields(program, state, bits, text).map_err(|error| self.refused(error.into()))?;
         self.given += 1;

@@ -184,6 +184,9 @@ impl Supervisor<'_> {
                 self.hear(event)?;
             }
             self.crew.watch();
+            if let Some(crew) = self.coming_crew() {
+                crew.watch();
+            }
             let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
                 let agents = site.program.groups.values();

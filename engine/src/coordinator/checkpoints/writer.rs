@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::folder::{begun_of, path_of};
+use crate::coordinator::inject::Disk;
 use crate::coordinator::site::Site;
 use crate::journal::ENGINE;
 
@@ -46,6 +47,7 @@ pub(super) struct Task {
     pub(super) run: Run,
     /// Files that must be on the disk before it counts: what they hold belongs to it.
     pub(super) first: Vec<File>,
+    pub(super) disk: Disk,
 }
 
 /// Writes the state that is held, and lets go of it as soon as nothing of it is needed any more, which `tell` is called for.
@@ -57,7 +59,7 @@ pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &d
         return Err(io::Error::other("the state is not held: a fault of diptych; please report it"));
     };
     let image = Image::new(&lease.still(), ENGINE, &task.run);
-    let mut out = Out::create(&task.folder, tick, &image)?;
+    let mut out = Out::create(task, tick, &image)?;
     let (mut copied, mut copying) = (0, Duration::ZERO);
     let rest = match out.write(&image, || hold.wanted.load(Ordering::Acquire))? {
         true => {
@@ -94,7 +96,7 @@ pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &d
 pub(super) fn alone(state: &Still<'_>, task: &Task, stop: impl Fn() -> bool) -> io::Result<Option<Written>> {
     let (since, cpu) = (Instant::now(), cpu());
     let image = Image::new(state, ENGINE, &task.run);
-    let mut out = Out::create(&task.folder, state.tick(), &image)?;
+    let mut out = Out::create(task, state.tick(), &image)?;
     if !out.write(&image, stop)? {
         return Ok(None);
     }
@@ -133,12 +135,13 @@ struct Out {
 }
 
 impl Out {
-    fn create(folder: &Path, tick: Tick, image: &Image<'_>) -> io::Result<Self> {
+    fn create(task: &Task, tick: Tick, image: &Image<'_>) -> io::Result<Self> {
         let frame = tick.frames_done();
-        let (begun, path) = (begun_of(folder, frame), path_of(folder, frame));
+        let (begun, path) = (begun_of(&task.folder, frame), path_of(&task.folder, frame));
         let file = File::options().write(true).create(true).truncate(true).open(&begun)?;
         let (head, sums) = (image.head(), Sums::default());
         let mut out = Self { file, begun, path, head, sums, piece: 0, byte: 0, whole: false };
+        task.disk.space(frame)?;
         // A disk that is too full is known before anything is written. Not every file system can say.
         match rustix::fs::fallocate(&out.file, FallocateFlags::empty(), 0, image.bytes()) {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {}
