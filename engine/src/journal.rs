@@ -12,8 +12,8 @@
 //! Nothing that is computed stands in it: the same texts give the same bits again, on any machine, at any number of workers.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::program::{Program, Source};
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::Settings;
 use crate::coordinator::{Command, Rejected, Stopped, Told};
+use crate::line_file::LineFile;
 use crate::shown::Shown;
 
 /// Which engine, and which version of it.
@@ -152,7 +153,7 @@ pub enum JournalError {
 /// A journal that is being written. A line is in the file when its call returns.
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    file: LineFile,
     /// Whether the file is only in the way of the next attempt if nothing is written.
     bare: bool,
 }
@@ -179,7 +180,7 @@ impl Journal {
             io::ErrorKind::AlreadyExists => JournalError::Exists(path.into()),
             _ => JournalError::Refused { what: "make", path: path.into(), source },
         })?;
-        Ok(Self { path: path.into(), file, bare: !overwrite })
+        Ok(Self { path: path.into(), file: LineFile::new(file), bare: !overwrite })
     }
 
     /// Writes a line.
@@ -187,8 +188,10 @@ impl Journal {
         let refused = |source| JournalError::Refused { what: "write", path: self.path.clone(), source };
         let mut line = serde_json::to_vec(entry).map_err(|e| refused(e.into()))?;
         line.push(b'\n');
+        self.file.push(&line);
+        self.file.flush().map_err(refused)?;
         self.bare = false;
-        self.file.write_all(&line).map_err(refused)
+        Ok(())
     }
 
     /// How the run begins.

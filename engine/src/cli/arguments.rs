@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use diptych_protocol::message::Backend;
 
+use crate::coordinator::OnWriteError;
+
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
 #[derive(Parser)]
 #[command(name = "diptych", version, max_term_width = 110)]
@@ -123,6 +125,10 @@ pub(super) struct Run {
     /// Kill and replace a worker that shows no sign of life for so long (and 8 times as long as any has and lived); 0: never
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(super) batch_deadline: f64,
+
+    /// When a record or the journal can be written no further: the disk is full, the reader of a pipe has gone
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
+    pub(super) on_write_error: OnWriteErrorName,
 
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
@@ -265,6 +271,23 @@ impl From<BackendName> for Backend {
             BackendName::Portable => Backend::Portable,
             BackendName::Avx2 => Backend::Avx2,
             BackendName::Avx512 => Backend::Avx512,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnWriteErrorName {
+    /// Stop after the frame, complete the other files, exit with 3
+    Stop,
+    /// Go on without that file, complete the run, exit with 3 all the same
+    GoOn,
+}
+
+impl From<OnWriteErrorName> for OnWriteError {
+    fn from(name: OnWriteErrorName) -> Self {
+        match name {
+            OnWriteErrorName::Stop => OnWriteError::Stop,
+            OnWriteErrorName::GoOn => OnWriteError::GoOn,
         }
     }
 }

@@ -13,10 +13,11 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use super::arguments::{self, BackendName, Run, Summary};
 use super::lines::lines;
 use super::watch::watch;
-use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, scenario, summary};
+use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, aside, fail, say, scenario, summary};
 use crate::compile::{self, Compiled, ParamDoc};
 use crate::coordinator::{
     self, Command, Deadline, Options, Outcome, Progress, RecordError, Records, Rejected, RunError, Stopped, Swapped,
+    WriteErrors,
 };
 use crate::journal::{Journal, JournalError};
 use crate::source::Source;
@@ -61,7 +62,7 @@ pub(super) fn possible(backend: BackendName) -> Result<(), ExitCode> {
 /// Removes what killed runs left, and says what.
 pub(super) fn sweep() {
     for stale in segment::sweep() {
-        eprintln!("note: removed {} ({} bytes), left by a run that was killed", stale.name, stale.bytes);
+        aside(format_args!("note: removed {} ({} bytes), left by a run that was killed\n", stale.name, stale.bytes));
     }
 }
 
@@ -94,7 +95,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
         .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
     let lines = arguments.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
-    let beside = aside.clone();
+    let (beside, lost) = (aside.clone(), aside.clone());
     let options = Options {
         workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
@@ -103,6 +104,10 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         data: compiled.data.clone(),
         records: (!arguments.no_outputs)
             .then(|| Records { folder: arguments.out.clone().unwrap_or_default(), overwrite: arguments.force }),
+        write_errors: WriteErrors::new(
+            arguments.on_write_error.into(),
+            Some(Box::new(move |why| lost.say(&format!("error: {why}\nnote: the run goes on without that file\n")))),
+        ),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
         editions,
         lines,
@@ -126,8 +131,8 @@ impl Aside {
     /// Says it, on stderr.
     pub(super) fn say(&self, text: &str) {
         match &self.0 {
-            Some(bar) => bar.suspend(|| eprint!("{text}")),
-            None => eprint!("{text}"),
+            Some(bar) => bar.suspend(|| aside(format_args!("{text}"))),
+            None => aside(format_args!("{text}")),
         }
     }
 }
@@ -194,6 +199,8 @@ pub(super) fn finish(as_text: Summary, outcome: &Outcome) -> ExitCode {
         Summary::Json => say(format_args!("{}", summary::json(outcome))),
     }
     match outcome.stopped {
+        // It was told when it happened; whoever only looks at the code is told, too.
+        Stopped::Frames | Stopped::Until if !outcome.lost.is_empty() => ExitCode::from(TOO_BIG),
         Stopped::Frames | Stopped::Until => ExitCode::SUCCESS,
         Stopped::Ensure => {
             let messages = outcome.ensures.iter().filter_map(|ensure| ensure.message.as_deref());

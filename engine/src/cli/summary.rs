@@ -31,6 +31,7 @@ struct Machine<'a> {
     batches_replayed: u64,
     batches_by_worker: &'a [u64],
     swaps: Vec<Swap>,
+    lost: &'a [String],
     shm_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -91,6 +92,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
                 pause_s: swapped.pause.as_secs_f64(),
             })
             .collect(),
+        lost: &outcome.lost,
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
     };
@@ -141,6 +143,9 @@ pub(super) fn text(outcome: &Outcome) -> String {
     for swapped in &outcome.swaps {
         let pause = swapped.pause.as_secs_f64() * 1e3;
         text += &format!("\nswap     another program from frame {} on (pause {pause:.1} ms)", swapped.frame);
+    }
+    for lost in &outcome.lost {
+        text += &format!("\nlost     {lost}");
     }
     if outcome.worker_deaths > 0 {
         text += &format!(

@@ -42,7 +42,7 @@ pub(super) fn run(
     pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
     let setup_s = begun.elapsed().as_secs_f64();
     let mut tick = Tick::SETUP;
-    recorder.drain(&site.track(), tick)?;
+    recorder.drain(&site.track(), tick, &mut options.write_errors)?;
     let begun = Instant::now();
     let last = |site: &Site| Tick::after_frames(site.program.frames);
     while tick < last(site) && site.board().stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
@@ -56,9 +56,7 @@ pub(super) fn run(
             }
             match swapped {
                 Ok(swapped) => {
-                    if let Some(journal) = &mut options.journal {
-                        journal.swap(swapped.frame, &site.program)?;
-                    }
+                    options.note(|journal| journal.swap(swapped.frame, &site.program))?;
                     swaps.push(swapped);
                     commands.swap(tick);
                 }
@@ -89,7 +87,7 @@ pub(super) fn run(
                 Ok(tick)
             })
             .map_err(|blame: Box<Blame>| failed(&site.program, blame))?;
-        recorder.drain(&track, tick)?;
+        recorder.drain(&track, tick, &mut options.write_errors)?;
         if let Some(progress) = &mut options.progress {
             let agents = site.program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
             progress(Progress { frames: tick.frames_done(), of: site.program.frames, agents });
@@ -109,7 +107,7 @@ fn go_on(
     site: &mut Arc<Site>,
     edition: Edition,
     (registry, machine): (&Registry, &mut InProcess),
-    options: &Options,
+    options: &mut Options,
     recorder: &mut Recorder,
 ) -> Result<Swapped, RunError> {
     let since = Instant::now();
@@ -119,7 +117,7 @@ fn go_on(
     site.board().halt(Halt::End);
     let tick = swap::adopt(&prepared, site)?;
     let signals = prepared.site.track().adopted_signals(tick);
-    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun)?;
+    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun, &mut options.write_errors)?;
     *site = Arc::clone(&prepared.site);
     *machine = prepared.machine;
     Ok(Swapped {

@@ -12,6 +12,7 @@ mod record;
 mod site;
 mod supervise;
 mod swap;
+mod write_errors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
 pub use swap::{Edition, Report, Swap, Swapped};
+pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 
 /// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it
 /// is to go on with.
@@ -58,6 +60,8 @@ pub struct Options {
     pub on_command: Option<OnCommand>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
+    /// What to do when a file can be written no further.
+    pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
     pub signals: bool,
     /// Told, a few times a second, how many frames are complete.
@@ -166,14 +170,22 @@ impl Options {
     /// Tells what became of commands, and writes it down.
     fn tell_commands(&mut self, program: &Program, commands: &mut Commands) -> Result<(), RunError> {
         for told in commands.told() {
-            if let Some(journal) = &mut self.journal {
-                journal.command(program, &told)?;
-            }
+            self.note(|journal| journal.command(program, &told))?;
             if let Some(hear) = &mut self.on_command {
                 hear(&told);
             }
         }
         Ok(())
+    }
+
+    /// Writes something down, if there is a journal. One that the run goes on without has no more lines.
+    fn note(&mut self, write: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let written = write(journal);
+        if written.is_err() {
+            self.journal = None;
+        }
+        self.write_errors.weigh(written)
     }
 }
 
@@ -200,14 +212,13 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
-    let recorded = recorder.finish(&mut site.track());
+    let recorded = recorder.finish(&mut site.track(), &mut options.write_errors);
     let figures = figures?;
     recorded?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
-    let outcome = Outcome::new(figures, State::new(site), workers, options.backend);
-    if let Some(journal) = &mut options.journal {
-        journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
-    }
+    let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend);
+    options.note(|journal| journal.end(outcome.frames, outcome.stopped, outcome.digest.state))?;
+    outcome.lost = options.write_errors.into_lost();
     Ok(outcome)
 }

@@ -81,6 +81,8 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
     pub swaps: Vec<Swapped>,
+    /// Why files are not complete that it went on without, one text each.
+    pub lost: Vec<String>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -116,6 +118,7 @@ impl Outcome {
             batches_by_worker: figures.tally.batches_by_worker,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
+            lost: Vec::new(),
             digest,
             ensures,
             state,

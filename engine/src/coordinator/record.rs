@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,8 @@ use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
+use super::write_errors::WriteErrors;
+use crate::line_file::LineFile;
 use crate::shown::Shown;
 
 /// Where records are written.
@@ -53,6 +55,9 @@ pub enum RecordError {
     Missing(u32),
 }
 
+/// Bytes of a row that are gathered at a time.
+const LINE_BYTES: usize = 256;
+
 /// The files of a run.
 pub(super) struct Recorder {
     records: Option<Records>,
@@ -72,12 +77,11 @@ struct Sheet {
     path: PathBuf,
     every: u32,
     columns: Vec<SignalId>,
-    writer: csv::Writer<File>,
-    /// Rows given to the writer, and rows that reached the file.
-    given: u64,
-    written: u64,
+    file: LineFile,
+    /// Of the row that is being made.
+    line: Vec<u8>,
     last: Option<u32>,
-    /// It could not be written on: nothing more is tried, and the other files are completed.
+    /// It could not be written on: nothing more is tried with it.
     broken: bool,
 }
 
@@ -172,10 +176,11 @@ impl Recorder {
         old: &Track<'_>,
         (new, bits): (&Program, &[u64]),
         begun: Begun,
+        errors: &mut WriteErrors,
     ) -> Result<(), RecordError> {
         let tick = old.record().tick;
         let state = state_of(tick);
-        let mut result = self.drain(old, tick);
+        let mut result = self.drain(old, tick, errors);
         let ends = |sheet: &Sheet| {
             let goes_on = |record: &Record| sheet.record.0 == record.path && sheet.record.1.iter().eq(names(record));
             !new.outputs.records.iter().any(goes_on)
@@ -183,7 +188,7 @@ impl Recorder {
         for sheet in self.sheets.iter_mut().filter(|sheet| ends(sheet) && sheet.last != Some(state)) {
             result = result.and(sheet.row(old.program, state, old.last_signals(), &mut self.text));
         }
-        result = self.flush(result);
+        result = self.flush(result, errors);
         self.go_on(new, begun);
         for sheet in self.sheets.iter_mut() {
             let first = sheet.last.is_none() || state.is_multiple_of(sheet.every);
@@ -192,7 +197,7 @@ impl Recorder {
             }
         }
         self.next = state.saturating_add(1);
-        self.flush(result)
+        self.flush(result, errors)
     }
 
     /// The last tick that workers may run.
@@ -204,7 +209,12 @@ impl Recorder {
     }
 
     /// Takes the states out of the ring that are complete, and writes their rows.
-    pub(super) fn drain(&mut self, track: &Track<'_>, published: Tick) -> Result<(), RecordError> {
+    pub(super) fn drain(
+        &mut self,
+        track: &Track<'_>,
+        published: Tick,
+        errors: &mut WriteErrors,
+    ) -> Result<(), RecordError> {
         if self.sheets.is_empty() || published == Tick::NONE || state_of(published) < self.next {
             return Ok(());
         }
@@ -218,25 +228,25 @@ impl Recorder {
             }
         }
         self.next = state_of(published).saturating_add(1);
-        self.flush(result)
+        self.flush(result, errors)
     }
 
-    fn flush(&mut self, result: Result<(), RecordError>) -> Result<(), RecordError> {
-        self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
+    fn flush(&mut self, result: Result<(), RecordError>, errors: &mut WriteErrors) -> Result<(), RecordError> {
+        self.sheets.iter_mut().fold(result, |result, sheet| result.and(errors.weigh(sheet.flush())))
     }
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
-    pub(super) fn finish(mut self, track: &mut Track<'_>) -> Result<(), RecordError> {
+    pub(super) fn finish(mut self, track: &mut Track<'_>, errors: &mut WriteErrors) -> Result<(), RecordError> {
         let published = track.latest();
         if published == Tick::NONE {
             return Ok(());
         }
-        let mut result = self.drain(track, published);
+        let mut result = self.drain(track, published, errors);
         let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
             result = result.and(sheet.row(track.program, state, bits, &mut self.text));
         }
-        self.flush(result)
+        self.flush(result, errors)
     }
 }
 
@@ -261,48 +271,65 @@ impl Sheet {
             io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
             _ => refused(source),
         })?;
-        let mut writer = csv::Writer::from_writer(file);
-        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
-        let header = writer.write_record(all).map_err(io::Error::from).and_then(|()| writer.flush());
-        header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
         let known = (record.path.clone(), names(record).cloned().collect());
-        let (every, columns) = (record.every, Vec::new());
-        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false })
+        let (every, file) = (record.every, LineFile::new(file));
+        let (columns, line) = (Vec::new(), Vec::new());
+        let mut sheet = Self { record: known, path, every, columns, file, line, last: None, broken: false };
+        sheet.header(record).inspect_err(|_| {
+            if !overwrite {
+                // It is empty, and only in the way of the next attempt.
+                let _ = std::fs::remove_file(&sheet.path);
+            }
+        })?;
+        Ok(sheet)
+    }
+
+    fn header(&mut self, record: &Record) -> Result<(), RecordError> {
+        let mut fields = csv::Writer::from_writer(Vec::new());
+        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
+        fields.write_record(all).map_err(|error| self.refused(error.into()))?;
+        self.line = fields.into_inner().map_err(|error| self.refused(error.into_error()))?;
+        self.file.push(&self.line);
+        self.flush()
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
         }
-        self.fields(program, state, bits, text).map_err(|error| self.refused(error.into()))?;
-        self.given += 1;
+        self.fields(program, state, bits, text).map_err(|error| self.refused(error))?;
+        self.file.push(&self.line);
         self.last = Some(state);
         Ok(())
     }
 
-    fn fields(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> csv::Result<()> {
+    fn fields(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> io::Result<()> {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        let mut fields = csv::WriterBuilder::new().buffer_capacity(LINE_BYTES).from_writer(line);
         let time = program.time(state);
-        self.writer.write_field(fill(text, format_args!("{state}")))?;
-        self.writer.write_field(fill(text, format_args!("{time}")))?;
+        fields.write_field(fill(text, format_args!("{state}")))?;
+        fields.write_field(fill(text, format_args!("{time}")))?;
         for &signal in &self.columns {
             let shown = Shown { enums: &program.enums, ty: program.signals[signal].ty, bits: bits[signal.index()] };
-            self.writer.write_field(if shown.no_row() { "" } else { fill(text, format_args!("{shown}")) })?;
+            fields.write_field(if shown.no_row() { "" } else { fill(text, format_args!("{shown}")) })?;
         }
-        self.writer.write_record(None::<&[u8]>)
+        fields.write_record(None::<&[u8]>)?;
+        self.line = fields.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
         }
-        self.writer.flush().map_err(|source| self.refused(source))?;
-        self.written = self.given;
-        Ok(())
+        self.file.flush().map_err(|source| self.refused(source))
     }
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
-        RecordError::Write { path: self.path.clone(), rows: self.written, source }
+        // The first line is no row.
+        RecordError::Write { path: self.path.clone(), rows: self.file.lines().saturating_sub(1), source }
     }
 }
 

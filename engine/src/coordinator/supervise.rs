@@ -146,7 +146,7 @@ impl Supervisor<'_> {
                 return Err(self.crew.fault());
             }
             let published = board.published();
-            self.recorder.drain(&site.track(), published)?;
+            self.recorder.drain(&site.track(), published, &mut self.options.write_errors)?;
             // In this order: whoever sees a tick published sees whether its state ended the run.
             let goal = told.map_or(last, |told: Tick| told.min(last));
             let end = board.stop_at().map_or(goal, |stop| stop.min(goal));
@@ -319,7 +319,7 @@ impl Supervisor<'_> {
         let tick = swap::adopt(&prepared, &old)?;
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
-        self.recorder.swap(&old.latest(), (&site.program, &signals), begun)?;
+        self.recorder.swap(&old.latest(), (&site.program, &signals), begun, &mut self.options.write_errors)?;
         self.commands.swap(tick);
         self.commands.seal(&site.track(), tick, tick);
         self.options.tell_commands(&site.program, self.commands)?;
@@ -335,9 +335,7 @@ impl Supervisor<'_> {
             report: prepared.report.clone(),
             pause,
         };
-        if let Some(journal) = &mut self.options.journal {
-            journal.swap(swapped.frame, &site.program)?;
-        }
+        self.options.note(|journal| journal.swap(swapped.frame, &site.program))?;
         self.tell(Ok(&swapped));
         self.swaps.push(swapped);
         Ok(true)
