@@ -140,7 +140,7 @@ impl<'m> Board<'m> {
     #[inline]
     pub fn count_batch(&self, worker: WorkerId) {
         let counter = &self.slot(worker)[COUNTERS];
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// How many batches the worker (and those before it in its slot) have run.
@@ -152,7 +152,7 @@ impl<'m> Board<'m> {
     #[inline]
     pub fn beat(&self, worker: WorkerId) {
         let counter = &self.slot(worker)[COUNTERS + 1];
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// A number that changes as long as the worker lives: with each batch that it has run, and while it waits.

@@ -115,8 +115,12 @@ pub const ARRAY_ALIGN: usize = 128;
 pub const CRASHES_A_BATCH_MAX: u32 = 2;
 /// How many of its holders may be killed in a row, no batch being finished between.
 pub const KILLS_A_BATCH_MAX: u32 = 8;
+/// How many workers in a row may crash that hold no batch, no batch being finished between.
+pub const IDLE_CRASHES_MAX: u32 = 4;
 /// How many times in a row a worker may die before it has attached.
 pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
 
+/// Bytes of a segment's description: more than any scenario's, and what a reader takes from whoever wrote a header.
+pub const DESCRIPTION_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a scenario file.
 pub const SCENARIO_BYTES_MAX: u64 = 16 << 20;

@@ -1,8 +1,10 @@
 //! What the machine, or whoever runs it, allows a run: where that is not enough the run says so, and whatever it has written
 //! is whole.
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use diptych_tests::{command, root, summary};
 
@@ -144,4 +146,137 @@ fn a_summary_that_cannot_be_printed_is_an_error_and_a_message_that_cannot_is_non
     let script = "exec \"$@\" --set nobody=1 2> /dev/full";
     let all = ["-c", script, "sh", BINARY].into_iter().chain(arguments);
     assert_eq!(Command::new("sh").args(all).current_dir(root()).output().unwrap().status.code(), Some(2));
+}
+
+const SMALL: [&str; 8] =
+    ["run", "scenarios/drift.dip", "--set", "n=2000", "--frames", "30", "--no-outputs", "--workers"];
+
+fn small<'a>(workers: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    SMALL.into_iter().chain([workers]).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn too_few_file_descriptors_are_raised_to_what_is_allowed_or_refused_with_their_number() {
+    // Below what the workers need, and it may be more.
+    for limit in ["10", "14", "20"] {
+        let output = limited(&format!("ulimit -Sn {limit}"), &small("3", &[]));
+        assert!(output.status.success(), "{limit}: {}", told(&output));
+    }
+    // It may not be more.
+    for limit in ["20", "30"] {
+        let output = limited(&format!("ulimit -n {limit}"), &small("3", &[]));
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(3), "{limit}: {told}");
+        assert!(told.contains("3 workers need about") && told.contains(&format!("may have {limit}")), "{told}");
+        assert!(told.contains("ulimit -n") && !told.contains("panicked"), "{told}");
+    }
+    let enough = limited("ulimit -n 80", &small("3", &[]));
+    assert!(enough.status.success(), "{}", told(&enough));
+}
+
+/// The binary, for a user who has no rights here, in a folder of nobody's. Only root can become such a user.
+fn of_nobody(folder: &Path, arguments: &[&str], limits: &str) -> Option<Output> {
+    const NOBODY: u32 = 65_533;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: only root can become another user");
+        return None;
+    }
+    let binary = folder.join("diptych");
+    if !binary.exists() {
+        std::fs::copy(BINARY, &binary).unwrap();
+        std::fs::copy(root().join("scenarios/drift.dip"), folder.join("drift.dip")).unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = format!("{limits}; exec \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh"]).arg(binary).args(arguments).current_dir(folder);
+    Some(command.uid(NOBODY).gid(NOBODY).env_remove("DIPTYCH_WORKERS").output().unwrap())
+}
+
+#[test]
+fn too_few_processes_are_refused_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", "drift.dip", "--set", "n=2000", "--frames", "30", "--no-outputs", "--workers"];
+    let mut refused = 0;
+    for workers in ["0", "3"] {
+        for limit in [1, 2, 3, 4, 5, 6, 8, 12] {
+            // The shells disagree on the letter.
+            let limits = format!("ulimit -u {limit} 2> /dev/null || ulimit -p {limit}");
+            let Some(output) = of_nobody(folder.path(), &[&arguments[..], &[workers]].concat(), &limits) else {
+                return;
+            };
+            let told = told(&output);
+            assert!(!told.contains("panicked"), "{workers} workers, {limit} processes: {told}");
+            match output.status.code() {
+                Some(0) => {}
+                Some(3) => {
+                    assert!(told.contains("ulimit -u") || told.contains("pids limit"), "{told}");
+                    refused += 1;
+                }
+                other => panic!("{workers} workers, {limit} processes: {other:?}, {told}"),
+            }
+        }
+    }
+    assert!(refused > 4, "{refused}");
+}
+
+#[test]
+fn a_user_without_rights_is_told_which_file_cannot_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("talk.dip");
+    std::fs::write(&record, TALKATIVE).unwrap();
+    let sized = ["--frames", "30", "--workers", "2"];
+    for (arguments, file) in [
+        (&["run", "talk.dip"][..], "cannot make many.csv: Permission denied"),
+        (&["run", "talk.dip", "--out", "below/it"], "cannot make below/it/many.csv: Permission denied"),
+        (&["run", "drift.dip", "--journal", "j"], "cannot make j: Permission denied"),
+    ] {
+        let Some(output) = of_nobody(folder.path(), &[arguments, &sized[..]].concat(), "true") else { return };
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains(file), "{}", told(&output));
+    }
+    // And runs all the same where it writes nothing.
+    let output = of_nobody(folder.path(), &["run", "drift.dip", "--set", "n=100", "--frames", "9"], "true").unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn a_folder_or_another_run_in_the_way_of_a_record_is_told_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = talkative(folder.path());
+    let out = folder.path().join("out");
+    std::fs::create_dir_all(out.join("few.csv")).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let out = out.display().to_string();
+        let output = command(BINARY, &[&["run", &file, "--out", &out], force].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains("few.csv"), "{}", told(&output));
+    }
+    // Two at once, in one folder: one of them is refused, and the records are the other's.
+    let out = folder.path().join("both").display().to_string();
+    let start = || {
+        let mut command = Command::new(BINARY);
+        command.args(["run", &file, "--out", &out, "--workers", "1", "--summary", "json"]);
+        command.current_dir(root()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let both = [start(), start()].map(|run| run.wait_with_output().unwrap());
+    let mut codes = both.each_ref().map(|output| output.status.code());
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(2)], "{} {}", told(&both[0]), told(&both[1]));
+    let refused = both.iter().find(|output| !output.status.success()).unwrap();
+    assert!(told(refused).contains("exists"), "{}", told(refused));
+    let both = folder.path().join("both");
+    assert_eq!((read(&both, "many.csv").lines().count(), read(&both, "few.csv").lines().count()), (4002, 102));
+}
+
+/// As small as the one of a container, without any rights: a limit on the size of files counts there, too.
+#[test]
+fn a_segment_beyond_the_limit_of_files_is_refused_with_the_needed_size() {
+    let output = limited("ulimit -f 64", &small("2", &[]));
+    let told = told(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("bytes of shared memory") && told.contains("32768 bytes") && told.contains("ulimit -f"),
+        "{told}"
+    );
 }

@@ -69,7 +69,7 @@ pub(super) fn sweep() {
 /// Tells why a run failed; gives the code to exit with.
 pub(super) fn failed(error: &RunError) -> ExitCode {
     let code = match error {
-        RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
+        RunError::Machine(_) | RunError::Scarce(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
         RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
         RunError::Kernel(_)
@@ -77,7 +77,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         | RunError::Data(_)
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
-        RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
+        RunError::Fault(..)
+        | RunError::Program(_)
+        | RunError::Swaps(..)
+        | RunError::Damaged(_)
+        | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
 }

@@ -10,6 +10,7 @@ use diptych_protocol::id::Tick;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::allowance;
 use super::commands::Commands;
 use super::crew::Tally;
 use super::outcome::{Figures, Stopped, peak_rss};
@@ -30,7 +31,8 @@ pub(super) fn run(
 ) -> Result<Figures, RunError> {
     let pool = swap::pool()?;
     let interrupted = AtomicBool::new(false);
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let signals =
+        options.signals.then(Signals::catch).transpose().map_err(|e| allowance::refused("catch signals", &e))?;
     let mut editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let (mut coming, mut swaps): (Option<Next>, Vec<Swapped>) = (None, Vec::new());
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:

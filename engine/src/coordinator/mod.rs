@@ -1,6 +1,7 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod allowance;
 mod commands;
 mod crew;
 mod deaths;
@@ -26,6 +27,7 @@ use diptych_protocol::limits::WORKERS_MAX;
 use diptych_protocol::message::{Backend, Death};
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::SegmentError;
+use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
 use crate::journal::{Journal, JournalError};
@@ -135,6 +137,12 @@ pub enum RunError {
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),
+    /// What stands in the run's memory makes no sense.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// The machine, or a limit that is set for this process, does not let it have so many processes, threads or files.
+    #[error("{0}")]
+    Scarce(String),
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -192,6 +200,7 @@ impl Options {
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
     let workers = workers(options.workers)?;
+    allowance::threads()?;
     record::check(program, options.records.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
@@ -215,6 +224,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let recorded = recorder.finish(&mut site.track(), &mut options.write_errors);
     let figures = figures?;
     recorded?;
+    site.track().latest()?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
     let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend);

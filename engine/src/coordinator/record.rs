@@ -237,10 +237,8 @@ impl Recorder {
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
     pub(super) fn finish(mut self, track: &mut Track<'_>, errors: &mut WriteErrors) -> Result<(), RecordError> {
-        let published = track.latest();
-        if published == Tick::NONE {
-            return Ok(());
-        }
+        // What is damaged is told by whoever looks at the state.
+        let Some(published) = track.latest().ok().filter(|tick| *tick != Tick::NONE) else { return Ok(()) };
         let mut result = self.drain(track, published, errors);
         let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {

@@ -10,8 +10,10 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::Tick;
 use diptych_protocol::program::{Domain, Program, Work};
+use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
+use super::allowance;
 use super::commands::Commands;
 use super::crew::{Crew, Tally};
 use super::launch::Event;
@@ -34,7 +36,8 @@ pub(super) fn run(
     commands: &mut Commands,
 ) -> Result<Figures, RunError> {
     let (send, receive) = unbounded();
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let signals =
+        options.signals.then(Signals::catch).transpose().map_err(|e| allowance::refused("catch signals", &e))?;
     let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let begun = Instant::now();
     commands.seal(&site.track(), Tick::NONE, Tick::NONE);
@@ -142,8 +145,11 @@ impl Supervisor<'_> {
         loop {
             let site = Arc::clone(self.site);
             let (board, last) = (site.board(), tick(&site.program));
-            if board.halted() == Some(Halt::Fault) {
-                return Err(self.crew.fault());
+            match board.halted() {
+                Some(Halt::Fault) => return Err(self.crew.fault()),
+                // That is for the coordinator to say, and it has not.
+                Some(Halt::End) => return Err(Damaged.into()),
+                None => {}
             }
             let published = board.published();
             self.recorder.drain(&site.track(), published, &mut self.options.write_errors)?;
@@ -172,7 +178,7 @@ impl Supervisor<'_> {
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
             }
-            self.crew.watch();
+            self.crew.watch()?;
             let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
                 let agents = site.program.groups.values();
@@ -270,7 +276,7 @@ impl Supervisor<'_> {
             let _ = events.send(Event::Prepared(prepared));
         };
         let thread = thread::Builder::new().name("prepare".into()).spawn(prepare);
-        let thread = thread.map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?;
+        let thread = thread.map_err(|e| allowance::refused("start a thread", &e))?;
         let stage = Stage::Preparing { _thread: Preparing { given_up, thread: Some(thread) } };
         Ok(Coming { frame, planned: frame.is_some(), begun, stage })
     }

@@ -32,6 +32,7 @@ use rayon::ThreadPool;
 
 pub use report::Report;
 
+use super::allowance;
 use super::site::Site;
 use super::supervise::failed;
 use super::{RunError, cores};
@@ -112,7 +113,7 @@ pub(super) struct Prepared {
 /// Threads that compute as workers do.
 pub(super) fn pool() -> Result<Arc<ThreadPool>, RunError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores().into()).start_handler(|_| float_mode::set()).build();
-    pool.map(Arc::new).map_err(|e| RunError::Workers(format!("cannot start threads: {e}")))
+    pool.map(Arc::new).map_err(|e| allowance::refused_threads(&e))
 }
 
 /// Gives a program memory, and sets it up as far as it may have to take over nothing. It gives up where it is told so.
@@ -140,6 +141,7 @@ pub(super) fn prepare(
 /// Brings the last state of a site whose workers are gone into what is prepared, and publishes it there.
 pub(super) fn adopt(prepared: &Prepared, old: &Site) -> Result<Tick, RunError> {
     let Prepared { site, plan, machine, pool, .. } = prepared;
+    old.track().latest()?;
     let mut track = site.track();
     let finish = |kind| matches!(kind, StageKind::Reduce | StageKind::Commit);
     let tick: Result<Tick, Box<Blame>> = pool.install(|| {
