@@ -11,6 +11,8 @@ pub const FRAMES_MAX: u32 = u32::MAX - 2;
 pub const WORKERS_MAX: u16 = 1024;
 /// Batches of one stage: the width of the count in a progress word.
 pub const STAGE_BATCHES_MAX: u32 = (1 << 20) - 1;
+/// Batches of all stages: each has a ticket of 8 bytes.
+pub const TICKETS_MAX: u32 = 1 << 28;
 /// Stages of one tick: the width of the stage in a progress word.
 pub const STAGES_MAX: u16 = 1 << 12;
 
