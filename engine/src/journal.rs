@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::program::{Program, Source};
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::Settings;
 use crate::coordinator::{Command, Rejected, Stopped, Told};
+use crate::line_file::LineFile;
 use crate::shown::Shown;
 
 /// Which engine, and which version of it.
@@ -166,7 +167,7 @@ pub enum JournalError {
 /// A journal that is being written. A line is in the file when its call returns.
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    file: LineFile,
     /// Whether the file is only in the way of the next attempt if nothing is written.
     bare: bool,
     /// Whether the run was resumed,
@@ -197,7 +198,7 @@ impl Journal {
             io::ErrorKind::AlreadyExists => JournalError::Exists(path.into()),
             _ => JournalError::Refused { what: "make", path: path.into(), source },
         })?;
-        Ok(Self { path: path.into(), file, bare: !overwrite, resumed: false, known: Vec::new() })
+        Ok(Self { path: path.into(), file: LineFile::new(file), bare: !overwrite, resumed: false, known: Vec::new() })
     }
 
     /// Goes on with the journal of a run that is resumed. What stands in it and happens again is not written again. A last line
@@ -214,9 +215,8 @@ impl Journal {
             }
             bytes += line.len() as u64;
         }
-        let mut file = File::options().write(true).open(path).map_err(refused("write"))?;
-        let cut = file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(refused("write"))?;
+        let file = File::options().write(true).open(path).map_err(refused("write"))?;
+        let file = LineFile::resume(file, known.len() as u64, bytes).map_err(refused("write"))?;
         Ok(Self { path: path.into(), file, bare: false, resumed: true, known })
     }
 
@@ -226,7 +226,7 @@ impl Journal {
     }
 
     pub(crate) fn file(&self) -> &File {
-        &self.file
+        self.file.file()
     }
 
     /// Writes a line.
@@ -237,8 +237,10 @@ impl Journal {
         let refused = |source| JournalError::Refused { what: "write", path: self.path.clone(), source };
         let mut line = serde_json::to_vec(entry).map_err(|e| refused(e.into()))?;
         line.push(b'\n');
+        self.file.push(&line);
+        self.file.flush().map_err(refused)?;
         self.bare = false;
-        self.file.write_all(&line).map_err(refused)
+        Ok(())
     }
 
     /// How the run begins; of one that is resumed that is known.

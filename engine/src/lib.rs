@@ -15,6 +15,7 @@ pub mod explain;
 pub mod guide;
 pub mod indexes;
 pub mod journal;
+mod line_file;
 pub mod lower;
 pub mod order;
 pub mod resolve;

@@ -1,11 +1,19 @@
-//! Signals that ask for an end: the first lets the frame finish, the second does not.
+//! Signals that ask for an end: the first lets the frame finish, the second does not. And the one that must not end anything.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals as Incoming};
+
+/// From now on a file that grows beyond the limit of this process (`ulimit -f`) is an error of the write, and no signal that
+/// ends the process.
+pub(crate) fn outlive_file_limits() {
+    // Without a handler the run ends where it would have been told why.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
 
 /// A catch that lasts until it is dropped.
 pub(crate) struct Signals {
@@ -15,19 +23,15 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Catches from now on.
-    pub(crate) fn catch() -> Result<Self, String> {
-        let mut incoming =
-            Incoming::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| format!("cannot catch signals: {e}"))?;
+    pub(crate) fn catch() -> io::Result<Self> {
+        let mut incoming = Incoming::new([SIGINT, SIGTERM, SIGHUP])?;
         let (count, handle) = (Arc::new(AtomicU32::new(0)), incoming.handle());
         let counted = Arc::clone(&count);
-        thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                for _ in incoming.forever() {
-                    counted.fetch_add(1, Ordering::Release);
-                }
-            })
-            .map_err(|e| format!("cannot start a thread for signals: {e}"))?;
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for _ in incoming.forever() {
+                counted.fetch_add(1, Ordering::Release);
+            }
+        })?;
         Ok(Self { count, handle })
     }
 

@@ -97,14 +97,11 @@ impl<'m> Board<'m> {
     }
 
     /// Puts a hold on the last complete state: from now on nobody begins the tick after the next. It is let go of by the
-    /// [`Lease`](crate::still::Lease) that takes it up.
-    ///
-    /// # Panics
-    /// If somebody may have begun that tick, or there is a hold already.
-    pub fn hold(&self, tick: crate::id::Tick) {
-        assert!(self.horizon() <= tick.next() && self.published() >= tick, "a state is held too late, or too early");
-        let free = self.held.compare_exchange(0, tick.0, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        assert!(free, "two states are held");
+    /// [`Lease`](crate::still::Lease) that takes it up. False if somebody may have begun that tick, or there is a hold already.
+    #[must_use]
+    pub fn hold(&self, tick: crate::id::Tick) -> bool {
+        let in_time = self.horizon() <= tick.next() && self.published() >= tick;
+        in_time && self.held.compare_exchange(0, tick.0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// The tick whose state is held.
@@ -169,7 +166,7 @@ impl<'m> Board<'m> {
     #[inline]
     pub fn count_batch(&self, worker: WorkerId) {
         let counter = &self.slot(worker)[COUNTERS];
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// How many batches the worker (and those before it in its slot) have run.
@@ -181,7 +178,7 @@ impl<'m> Board<'m> {
     #[inline]
     pub fn beat(&self, worker: WorkerId) {
         let counter = &self.slot(worker)[COUNTERS + 1];
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// A number that changes as long as the worker lives: with each batch that it has run, and while it waits.

@@ -169,10 +169,13 @@ pub struct Cursor {
     pub columns: Vec<String>,
     /// Bytes,
     pub bytes: u64,
-    /// rows,
-    pub rows: u64,
-    /// and the last state that has a row.
+    /// lines, the first one included,
+    pub lines: u64,
+    /// the last state that has a row,
     pub last: Option<u32>,
+    /// and whether the run went on without it: it could not be written to the end.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// When checkpoints are written, and how many are kept.

@@ -114,6 +114,11 @@ pub struct Command {
 /// Entries of the ring: those of the tick that was published last, and those of the next.
 const RING: usize = 2 * COMMANDS_MAX;
 
+/// The entries that count, of such counts: never more than there are.
+fn asked(settled: u64, sent: u64) -> (u64, u64) {
+    (settled, sent.min(settled.saturating_add(RING as u64)))
+}
+
 /// Where commands stand in the segment.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandPlaces {
@@ -148,8 +153,8 @@ impl Track<'_> {
     /// How many commands can be sent now.
     pub fn command_room(&self) -> usize {
         self.counts().map_or(0, |(sent, settled)| {
-            let waiting = sent.load(Ordering::Relaxed) - settled.load(Ordering::Relaxed);
-            RING - waiting as usize
+            let waiting = sent.load(Ordering::Relaxed).wrapping_sub(settled.load(Ordering::Relaxed));
+            RING.saturating_sub(waiting as usize)
         })
     }
 
@@ -161,7 +166,7 @@ impl Track<'_> {
         let entry = self.entry(number);
         entry[1].store(command.bits, Ordering::Relaxed);
         entry[0].store(u64::from(command.tick.0) << 32 | u64::from(command.input.number()), Ordering::Relaxed);
-        sent.store(number + 1, Ordering::Release);
+        sent.store(number.wrapping_add(1), Ordering::Release);
         true
     }
 
@@ -169,7 +174,7 @@ impl Track<'_> {
     /// coordinator.
     pub fn settle_commands(&self, published: Tick) {
         let Some((sent, settled)) = self.counts() else { return };
-        let (from, to) = (settled.load(Ordering::Relaxed), sent.load(Ordering::Relaxed));
+        let (from, to) = asked(settled.load(Ordering::Relaxed), sent.load(Ordering::Relaxed));
         let early = |number: &u64| self.entry(*number)[0].load(Ordering::Relaxed) >> 32 < u64::from(published.0);
         let count = (from..to).take_while(early).count() as u64;
         settled.store(from + count, Ordering::Release);
@@ -179,7 +184,7 @@ impl Track<'_> {
     pub fn command(&self, tick: Tick, signals: &mut [u64]) {
         let Some((sent, settled)) = self.counts() else { return };
         // In this order: what is settled while the entries are read is of earlier ticks.
-        let (from, to) = (settled.load(Ordering::Acquire), sent.load(Ordering::Acquire));
+        let (from, to) = asked(settled.load(Ordering::Acquire), sent.load(Ordering::Acquire));
         for number in from..to {
             let [to, bits] = [0, 1].map(|word| self.entry(number)[word].load(Ordering::Relaxed));
             if to >> 32 != u64::from(tick.0) {

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Id, Tick};
 use crate::layout::{HEADER_BYTES, Layout};
+use crate::limits::DESCRIPTION_BYTES_MAX;
 use crate::memory::Memory;
 use crate::outputs::SIGNAL_PANELS;
 use crate::program::{Origin, Program};
+use crate::types::Scalar;
 
 /// The first eight bytes of every segment.
 pub const MAGIC: [u8; 8] = *b"DIPTYCH\0";
@@ -87,6 +89,13 @@ pub struct DescribedColumn {
     pub dtype: String,
     /// Where each panel starts, in bytes from the segment's start; none of what only a frame itself can read.
     pub panels: Vec<usize>,
+}
+
+impl DescribedColumn {
+    /// Bytes of a value; nothing if the dtype is none that columns have.
+    pub fn size(&self) -> Option<usize> {
+        Scalar::ALL.into_iter().find(|scalar| scalar.dtype() == self.dtype).map(Scalar::size)
+    }
 }
 
 /// A signal, described.
@@ -189,8 +198,10 @@ pub enum HeaderError {
     Damaged(String),
 }
 
-/// Reads the header and the description from a segment's bytes.
+/// Reads the header and the description from a segment's bytes. Whatever they are: what is given back speaks of places within
+/// the segment alone.
 pub fn read(bytes: &[u8]) -> Result<(Header, Description), HeaderError> {
+    let damaged = |what: &str| HeaderError::Damaged(what.into());
     let head = bytes.get(..size_of::<Header>()).ok_or(HeaderError::Alien)?;
     let header: Header = bytemuck::pod_read_unaligned(head);
     if header.magic != MAGIC {
@@ -199,12 +210,48 @@ pub fn read(bytes: &[u8]) -> Result<(Header, Description), HeaderError> {
     if header.version != HEADER_VERSION {
         return Err(HeaderError::Version { found: header.version });
     }
-    let end = header.description_offset.checked_add(header.description_bytes).map(|end| end as usize);
-    let text = end
-        .and_then(|end| bytes.get(header.description_offset as usize..end))
-        .ok_or_else(|| HeaderError::Damaged("the description lies beyond the end".into()))?;
-    let description = serde_json::from_slice(text).map_err(|e| HeaderError::Damaged(e.to_string()))?;
+    if header.description_bytes > DESCRIPTION_BYTES_MAX {
+        return Err(damaged("the description is too long"));
+    }
+    let text = within(bytes, header.description_offset, header.description_bytes)
+        .ok_or_else(|| damaged("the description lies beyond the end"))?;
+    // A copy: nobody writes a text while it is parsed.
+    let text: Vec<u8> = text.into();
+    let description: Description = serde_json::from_slice(&text).map_err(|e| HeaderError::Damaged(e.to_string()))?;
+    check(&header, &description, bytes)?;
     Ok((header, description))
+}
+
+fn within(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
+    bytes.get(usize::try_from(offset).ok()?..usize::try_from(offset.checked_add(len)?).ok()?)
+}
+
+/// Whether all that a reader follows stands within the segment, where it can be read.
+fn check(header: &Header, description: &Description, bytes: &[u8]) -> Result<(), HeaderError> {
+    let damaged = |what: String| HeaderError::Damaged(what);
+    let words = |offset: u64, count: usize| {
+        let len = 4 * count as u64;
+        offset.is_multiple_of(4) && within(bytes, offset, len).is_some()
+    };
+    let record = record_word_of_column(description, description.columns.len());
+    if !words(header.published_offset, 1) || !header.record_offsets.into_iter().all(|offset| words(offset, record)) {
+        return Err(damaged("a frame record lies beyond the end".into()));
+    }
+    for column in &description.columns {
+        let named = || format!("{} of {}", column.name, column.group);
+        let size = column.size().ok_or_else(|| damaged(format!("{}: no such dtype: {}", named(), column.dtype)))?;
+        let group = description.groups.iter().find(|group| group.name == column.group);
+        let group = group.ok_or_else(|| damaged(format!("{}: there is no such group", named())))?;
+        let len = u64::from(group.capacity) * size as u64;
+        if !column.panels.iter().all(|&panel| within(bytes, panel as u64, len).is_some()) {
+            return Err(damaged(format!("{} lies beyond the end", named())));
+        }
+    }
+    let signals = description.signals.iter().flat_map(|signal| signal.panels);
+    match signals.into_iter().all(|panel| within(bytes, panel as u64, 8).is_some()) {
+        true => Ok(()),
+        false => Err(damaged("a signal lies beyond the end".into())),
+    }
 }
 
 /// The layout hash of a mapped segment; nothing if it is not ours.

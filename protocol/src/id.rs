@@ -83,7 +83,7 @@ impl Tick {
     /// The tick after this one.
     #[must_use]
     pub fn next(self) -> Tick {
-        Tick(self.0 + 1)
+        Tick(self.0.saturating_add(1))
     }
 
     /// How many frames are complete once this tick is published.

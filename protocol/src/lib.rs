@@ -10,6 +10,7 @@ pub mod adopt_view;
 pub mod blame;
 pub mod board;
 pub mod body;
+pub mod cgroup;
 pub mod checkpoint;
 pub mod chosen;
 pub mod commands;

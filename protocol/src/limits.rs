@@ -11,6 +11,8 @@ pub const FRAMES_MAX: u32 = u32::MAX - 2;
 pub const WORKERS_MAX: u16 = 1024;
 /// Batches of one stage: the width of the count in a progress word.
 pub const STAGE_BATCHES_MAX: u32 = (1 << 20) - 1;
+/// Batches of all stages: each has a ticket of 8 bytes.
+pub const TICKETS_MAX: u32 = 1 << 28;
 /// Stages of one tick: the width of the stage in a progress word.
 pub const STAGES_MAX: u16 = 1 << 12;
 
@@ -115,11 +117,15 @@ pub const ARRAY_ALIGN: usize = 128;
 pub const CRASHES_A_BATCH_MAX: u32 = 2;
 /// How many of its holders may be killed in a row, no batch being finished between.
 pub const KILLS_A_BATCH_MAX: u32 = 8;
+/// How many workers in a row may crash that hold no batch, no batch being finished between.
+pub const IDLE_CRASHES_MAX: u32 = 4;
 /// How many times in a row a worker may die before it has attached.
 pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
 
 /// Failures that a run can be told to have: a bit of a shared word each.
 pub const INJECTIONS_MAX: usize = 64;
 
+/// Bytes of a segment's description: more than any scenario's, and what a reader takes from whoever wrote a header.
+pub const DESCRIPTION_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a scenario file.
 pub const SCENARIO_BYTES_MAX: u64 = 16 << 20;

@@ -54,8 +54,12 @@ impl Reader {
     /// Maps a segment by name.
     pub fn open(name: &str) -> Result<Self, ReadError> {
         let refused = |source| ReadError::Map { name: name.into(), source };
-        let file = std::fs::File::open(segment::path(name)).map_err(refused)?;
-        let map = map_read_only(&file).map_err(refused)?;
+        Self::over(&segment::open_to_read(name).map_err(refused)?, name)
+    }
+
+    /// Maps a file that is a segment, or claims to be.
+    pub fn over(file: &std::fs::File, name: &str) -> Result<Self, ReadError> {
+        let map = map_read_only(file).map_err(|source| ReadError::Map { name: name.into(), source })?;
         let (header, description) = header::read(&map)?;
         Ok(Self { map, header, description })
     }
@@ -82,7 +86,7 @@ impl Reader {
         let number = columns.iter().position(wanted).ok_or_else(missing)?;
         let column = &self.description.columns[number];
         let group = self.description.groups.iter().position(|g| g.name == group).ok_or_else(missing)?;
-        let size: usize = column.dtype[2..].parse().map_err(|_| missing())?;
+        let size = column.size().ok_or_else(missing)?;
         let published = self.header.published_offset as usize;
         for _ in 0..RETRIES {
             let tick = self.word(published);
@@ -93,7 +97,7 @@ impl Reader {
             let rows = self.word(record + 4 * (1 + group)) as usize;
             let panel = self.word(record + 4 * header::record_word_of_column(&self.description, number)) as usize;
             if let Some(&start) = column.panels.get(panel)
-                && let Some(bytes) = self.map.get(start..start + rows * size)
+                && let Some(bytes) = self.map.get(start..start.saturating_add(rows * size))
             {
                 let bytes = bytes.to_vec();
                 fence(Ordering::Acquire);

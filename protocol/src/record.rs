@@ -80,6 +80,12 @@ impl FrameRecord {
         }
     }
 
+    /// Whether it is one that a commit of this program can have written.
+    pub fn is_sound(&self, program: &Program) -> bool {
+        let rows = program.groups.values().zip(&self.rows).all(|(group, rows)| *rows <= group.rows);
+        rows && program.columns.values().zip(&self.panels).all(|(column, panel)| *panel < u32::from(column.panels()))
+    }
+
     /// Reads from words, in the order in which [`Self::after`] lists them.
     pub fn load(&mut self, mut word: impl FnMut(usize) -> u32) {
         self.tick = Tick(word(0));

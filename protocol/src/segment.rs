@@ -1,17 +1,23 @@
 //! Segments by name: made, allocated before first touch, attached to, and swept when their maker is gone.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
+use rustix::process::Resource;
 
+use crate::cgroup;
 use crate::memory::{Mapping, Memory};
 
 /// Where the kernel shows shared memory.
 pub const SHM_DIR: &str = "/dev/shm";
 const PREFIX: &str = "diptych-";
+/// So many names are tried that somebody may have taken.
+const NAMES_MAX: u32 = 100;
 
 /// Why there is no segment.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,29 @@ pub enum SegmentError {
         needed: u64,
         /// Bytes left.
         free: u64,
+    },
+    /// A control group may not use so much.
+    #[error(
+        "the run needs {needed} bytes of memory, and the limit of the control group {} ({} bytes) leaves {}; raise it (in a \
+         container: --memory), or use fewer rows",
+        left.group.display(), left.limit, left.free
+    )]
+    NoAllowance {
+        /// Bytes needed.
+        needed: u64,
+        /// What there is.
+        left: cgroup::Left,
+    },
+    /// The process may not make such a large file.
+    #[error(
+        "the run needs {needed} bytes of shared memory in one file, and this process may make files of {limit} bytes; raise \
+         the limit (ulimit -f), or use fewer rows"
+    )]
+    NoFile {
+        /// Bytes needed.
+        needed: u64,
+        /// The limit.
+        limit: u64,
     },
     /// The operating system refused.
     #[error("cannot {what} the shared memory segment {name}: {source}")]
@@ -61,16 +90,21 @@ impl Segment {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let pid = std::process::id();
         let start = process_start(pid).unwrap_or(0);
-        let name = format!("{PREFIX}{pid}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let refused =
-            |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
+        let fresh = || Named { pid, start, number: COUNT.fetch_add(1, Ordering::Relaxed) }.to_string();
+        let mut name = fresh();
         let needed = bytes as u64;
         let room = fits(needed, &name)?;
-        let shmem = shared_memory::ShmemConf::new()
-            .os_id(format!("/{name}"))
-            .size(bytes)
-            .create()
-            .map_err(|e| refused("make", io::Error::other(e.to_string())))?;
+        // Who has the same process id and start in another PID namespace, or means harm, may have taken a name.
+        for _ in 0..NAMES_MAX {
+            if path(&name).symlink_metadata().is_err() {
+                break;
+            }
+            name = fresh();
+        }
+        let refused =
+            |what: &'static str, source: io::Error| SegmentError::Refused { what, name: name.clone(), source };
+        let shmem = shared_memory::ShmemConf::new().os_id(format!("/{name}")).size(bytes).create();
+        let shmem = shmem.map_err(|e| refused("make", system_error(e)))?;
         let file = open(&name).map_err(|e| refused("open", e))?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|e| refused("lock", e.into()))?;
         // Making and truncating succeed on a full tmpfs and the first touch kills: allocate now.
@@ -107,13 +141,57 @@ pub fn attach(name: &str) -> io::Result<Memory> {
     Memory::new(Mapping::Attached(map)).ok_or_else(|| io::Error::other("mapped at address 0"))
 }
 
+/// What the system says, where the library tells it.
+fn system_error(error: shared_memory::ShmemError) -> io::Error {
+    use shared_memory::ShmemError::{MapCreateFailed, MapOpenFailed, MappingIdExists, UnknownOsError};
+    match error {
+        MapCreateFailed(code) | MapOpenFailed(code) | UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
+        MappingIdExists => io::ErrorKind::AlreadyExists.into(),
+        other => io::Error::other(other.to_string()),
+    }
+}
+
+/// What a segment's name says: who made it, and when that process was started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Named {
+    pid: u32,
+    start: u64,
+    number: u32,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}-{}-{}", self.pid, self.start, self.number)
+    }
+}
+
+impl Named {
+    /// Nothing if no segment has such a name.
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(PREFIX)?.split('-');
+        let (pid, start, number) = (parts.next()?, parts.next()?, parts.next()?);
+        let named = Self { pid: pid.parse().ok()?, start: start.parse().ok()?, number: number.parse().ok()? };
+        (named.to_string() == name).then_some(named)
+    }
+}
+
 /// The file behind a segment.
 pub fn path(name: &str) -> PathBuf {
     Path::new(SHM_DIR).join(name)
 }
 
+/// Neither follows links nor waits for who is not there.
+fn flags() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32
+}
+
 fn open(name: &str) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path(name))
+    OpenOptions::new().read(true).write(true).custom_flags(flags()).open(path(name))
+}
+
+/// Opens a segment's file to look at it.
+pub(crate) fn open_to_read(name: &str) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(flags()).open(path(name))
 }
 
 /// How much shared memory the machine has.
@@ -137,13 +215,19 @@ pub fn fits(needed: u64, name: &str) -> Result<Room, SegmentError> {
     if needed > room.free {
         return Err(SegmentError::NoRoom { needed, free: room.free });
     }
-    match memory_available() {
-        Some(free) if needed > free => Err(SegmentError::NoMemory { needed, free }),
+    if let Some(free) = memory_available().filter(|free| needed > *free) {
+        return Err(SegmentError::NoMemory { needed, free });
+    }
+    if let Some(left) = cgroup::memory_left().filter(|left| needed > left.free) {
+        return Err(SegmentError::NoAllowance { needed, left });
+    }
+    match rustix::process::getrlimit(Resource::Fsize).current {
+        Some(limit) if needed > limit => Err(SegmentError::NoFile { needed, limit }),
         _ => Ok(room),
     }
 }
 
-/// Bytes of memory that can be had without swapping, if the kernel says.
+/// Bytes of memory that the machine can give without swapping, if the kernel says.
 pub fn memory_available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -169,7 +253,7 @@ pub struct Found {
     pub in_use: bool,
 }
 
-/// All segments of this user.
+/// All segments of this user: files, no links and no folders, whose names a segment can have.
 pub fn list() -> Vec<Found> {
     let Ok(entries) = std::fs::read_dir(SHM_DIR) else { return Vec::new() };
     let user = rustix::process::geteuid().as_raw();
@@ -178,14 +262,13 @@ pub fn list() -> Vec<Found> {
         .filter_map(|entry| {
             use std::os::unix::fs::MetadataExt;
             let name = entry.file_name().into_string().ok()?;
-            let mut parts = name.strip_prefix(PREFIX)?.split('-');
-            let pid: u32 = parts.next()?.parse().ok()?;
-            let start: u64 = parts.next()?.parse().ok()?;
+            let named = Named::parse(&name)?;
+            // Of the entry itself: links are not followed.
             let meta = entry.metadata().ok()?;
-            if meta.uid() != user {
+            if meta.uid() != user || !meta.is_file() {
                 return None;
             }
-            let in_use = process_start(pid) == Some(start) || locked(&name);
+            let in_use = process_start(named.pid) == Some(named.start) || locked(&name);
             Some(Found { name, bytes: meta.len(), in_use })
         })
         .collect();
@@ -233,6 +316,41 @@ mod tests {
         assert!(sweep().iter().any(|f| f.name == gone));
         assert!(!path(&gone).exists() && path(kept).exists() && path(mine.name()).exists());
         std::fs::remove_file(path(kept)).unwrap();
+    }
+
+    #[test]
+    fn links_folders_and_names_of_others_are_left_alone() {
+        let target = std::env::temp_dir().join(format!("diptych-target-{}", std::process::id()));
+        std::fs::write(&target, b"x").unwrap();
+        let taken = ["4194306-1-0", "4194306-1", "4194306-1-0-9", "4194306-1-x", "+4194306-1-0", "04194306-1-0"];
+        let [link, others @ ..] = taken.map(|rest| path(&format!("{PREFIX}{rest}")));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        others.iter().for_each(|other| std::fs::write(other, b"x").unwrap());
+        let folder = path(&format!("{PREFIX}4194307-1-0"));
+        std::fs::create_dir(&folder).unwrap();
+        let swept = sweep();
+        assert!(!swept.iter().any(|found| found.name.contains("419430")), "{swept:?}");
+        assert!(target.exists() && link.is_symlink() && folder.is_dir() && others.iter().all(|other| other.exists()));
+        assert!(attach(link.file_name().unwrap().to_str().unwrap()).is_err());
+        others.iter().chain([&link, &target]).for_each(|file| std::fs::remove_file(file).unwrap());
+        std::fs::remove_dir(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_somebody_has_taken_is_passed_by() {
+        let first = Segment::create(4096).unwrap();
+        let mut named = Named::parse(first.name()).unwrap();
+        let taken: Vec<PathBuf> = (0..3)
+            .map(|_| {
+                named.number += 1;
+                path(&named.to_string())
+            })
+            .filter(|path| File::create_new(path).is_ok())
+            .collect();
+        // Those that other tests of this process have made meanwhile are theirs.
+        let second = Segment::create(4096).unwrap();
+        assert!(!taken.iter().any(|path| path.ends_with(second.name())));
+        taken.iter().for_each(|path| std::fs::remove_file(path).unwrap());
     }
 
     #[test]

@@ -10,6 +10,17 @@ use crate::program::{Domain, Origin, Program, Stage, Work};
 use crate::record::FrameRecord;
 use crate::walker::{Begin, Course};
 
+/// Whoever copies a record tries so often: it is written again while it is read only where ticks are as short as that.
+const TRIES_MAX: u32 = 1 << 20;
+
+/// What stands in a run's memory cannot have been written by its processes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the frame record in the run's shared memory makes no sense: another process has written there, or this is a fault of \
+     diptych"
+)]
+pub struct Damaged;
+
 /// A program, its layout and its memory, seen from one tick.
 pub struct Track<'m> {
     /// The mapped segment.
@@ -58,14 +69,17 @@ impl<'m> Track<'m> {
         self.memory.words(self.layout.records[(tick.0 & 1) as usize])
     }
 
-    /// Copies the last published record, and says its tick. For outside readers and the end of a run.
-    pub fn latest(&mut self) -> Tick {
-        loop {
+    /// Copies the last published record, and says its tick. For outside readers and the end of a run. If there is no such
+    /// record, that before set-up stands.
+    pub fn latest(&mut self) -> Result<Tick, Damaged> {
+        for _ in 0..TRIES_MAX {
             let tick = self.published();
-            if tick == Tick::NONE || self.copy_record(tick) {
-                return tick;
+            if tick == Tick::NONE || (self.copy_record(tick) && self.record.is_sound(self.program)) {
+                return Ok(tick);
             }
         }
+        self.record = FrameRecord::before_setup(self.program);
+        Err(Damaged)
     }
 
     /// Copies the record of a tick that is published, and no other after the one behind it; false if there is none.
@@ -183,7 +197,7 @@ impl<'m> Track<'m> {
                     let rows = self.divided(step, group, tick)?;
                     let start = u64::from(left) * u64::from(batch_rows);
                     if start < u64::from(rows) {
-                        let rows = RowRange::new(start as u32, rows.min(start as u32 + batch_rows));
+                        let rows = RowRange::new(start as u32, rows.min((start as u32).saturating_add(batch_rows)));
                         return Some((step, BatchId(left), rows));
                     }
                     batches_of_rows(rows, batch_rows)
@@ -201,7 +215,7 @@ impl<'m> Track<'m> {
 
 impl Course for Track<'_> {
     fn begin(&mut self, tick: Tick) -> Begin {
-        loop {
+        for _ in 0..TRIES_MAX {
             let published = self.published();
             if published >= tick {
                 return Begin::Over(published);
@@ -214,6 +228,8 @@ impl Course for Track<'_> {
                 return Begin::Ready;
             }
         }
+        // The coordinator says what it is if nobody comes further.
+        panic!("{Damaged}");
     }
 
     fn stages(&self, tick: Tick) -> u16 {

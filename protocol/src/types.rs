@@ -21,6 +21,19 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// All of them.
+    pub const ALL: [Scalar; 9] = [
+        Scalar::F32,
+        Scalar::F64,
+        Scalar::I8,
+        Scalar::I16,
+        Scalar::I32,
+        Scalar::U8,
+        Scalar::U16,
+        Scalar::U32,
+        Scalar::Bool,
+    ];
+
     /// Bytes a row.
     pub fn size(self) -> usize {
         match self {

@@ -72,7 +72,7 @@
 //!
 //! Schedule (`verify/schedule.rs`):
 //!
-//! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each; no stage is empty.
+//! - At most [`STAGES_MAX`] stages, and [`STAGE_BATCHES_MAX`] batches in each, [`TICKETS_MAX`] in all; no stage is empty.
 //! - Every step stands in exactly one stage, of its kind, and its domain is what its work divides.
 //! - Set-up evaluates every blueprint once; the frame runs every system once, in a pass over its group.
 //! - The last stage, and no other, is the commit, alone.
@@ -113,7 +113,7 @@ use crate::id::{
 };
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{
-    BINS_MAX, COMMANDS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX,
+    BINS_MAX, COMMANDS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, TICKETS_MAX,
 };
 use crate::program::Program;
 
@@ -181,6 +181,8 @@ pub enum Violation {
     Stages(usize),
     #[error("a stage of the {tick} with {batches} batches")]
     StageBatches { tick: &'static str, batches: u64 },
+    #[error("{0} batches in all stages")]
+    Tickets(u64),
     #[error("stage {stage} of the {tick}: {what}")]
     Stage { tick: &'static str, stage: usize, what: &'static str },
     #[error("{0:?}: {1}")]
@@ -211,10 +213,11 @@ pub enum Violation {
     AskedTooEarly(SystemId, IndexId),
 }
 
-/// Checks a program. Later checks, which need ids in range, are left out where one is not.
+/// Checks a program. Later checks, which need ids in range and axes that there are, are left out where one is not.
 pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
     let mut violations = Vec::new();
     tables::ids(program, &mut violations);
+    tables::space(program, &mut violations);
     if violations.is_empty() {
         tables::check(program, &mut violations);
         rasters::check(program, &mut violations);

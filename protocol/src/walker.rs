@@ -348,7 +348,8 @@ pub fn probe(batches: u32, workers: u32, me: u32, at: u32) -> u32 {
 /// ticket numbers. Only the coordinator does this, and only once the process is confirmed gone.
 pub fn bury(words: &impl SharedWords, course: &impl Course, tickets: u32, dead: WorkerId) -> Vec<u32> {
     let mut progress = Progress::unpack(words.load(Word::Progress(dead)));
-    if progress.tick != Tick::NONE {
+    // What is no stage nobody entered: whoever wrote that there was no worker.
+    if progress.tick != Tick::NONE && progress.stage.0 < course.stages(progress.tick) {
         let own = Ticket { tick: progress.tick, held: Held::Done(dead) }.pack();
         let done = |&ticket: &u32| words.load(Word::Ticket(ticket)) == own;
         progress.done = course.tickets(progress.tick, progress.stage).filter(done).count() as u32;

@@ -168,3 +168,93 @@ fn a_hundred_million_births_take_no_more_room_than_the_first_few() {
     // Each frame a tenth of 10^6 rows divides: lines are as long as there were frames by ten.
     assert!(many.2 > 95.0, "{}", many.2);
 }
+
+/// The processes whose command line has a word, by which workers of one scenario are known.
+fn with_word(word: &str) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().into_string().ok()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(word) && lives(*pid)
+    })
+    .collect()
+}
+
+/// Kills a coordinator: its workers, who are known by the scenario's name, are gone within a second, and the next start
+/// sweeps.
+#[track_caller]
+fn dies_with_its_workers(mut child: Child, name: &str, what: &str) {
+    let (pid, word) = (child.id(), format!(" of {name}"));
+    assert!(!with_word(&word).is_empty(), "{what}: no workers");
+    kill(pid, Signal::KILL);
+    child.wait().unwrap();
+    assert!(wait_until(SECOND, || with_word(&word).is_empty()), "{what}: a worker outlives its coordinator");
+    assert!(!segments_of(pid).is_empty(), "{what}: nobody could have swept yet");
+    assert!(command(BINARY, &["doctor"]).status.success());
+    assert!(segments_of(pid).is_empty(), "{what}: the next start left a dead run's segment");
+}
+
+#[test]
+fn the_coordinators_death_takes_workers_that_wait_compute_or_are_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let drift = std::fs::read_to_string(root().join("scenarios/drift.dip")).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(format!("{name}.dip"));
+        std::fs::write(&path, text.replace("scenario drift", &format!("scenario {name}"))).unwrap();
+        path.display().to_string()
+    };
+    let begin = |name: &str, text: &str, more: &[&str]| {
+        let file = file(name, text);
+        let sized =
+            ["--set", "n=2000", "--frames", "100000000", "--workers", "2", "--no-outputs", "--batch-deadline", "0"];
+        let child = start(&[&["run", &file], &sized[..], more].concat());
+        assert!(wait_until(SECOND * 20, || children(child.id()).len() == 2), "the run does not start");
+        child
+    };
+    let runs = |child: &Child| assert!(wait_until(SECOND * 20, || running(child.id())), "no frames");
+    // As long as commands can come, workers are let on only a little ahead: without their coordinator they park.
+    let pipe = folder.path().join("commands");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let child = begin("parked", &drift, &["--commands", &pipe.display().to_string()]);
+    runs(&child);
+    kill(child.id(), Signal::STOP);
+    std::thread::sleep(SECOND / 5);
+    dies_with_its_workers(child, "parked", "parked workers");
+
+    let child = begin("computes", &diptych_tests::drift_with("test.hang"), &[]);
+    std::thread::sleep(SECOND / 2);
+    dies_with_its_workers(child, "computes", "workers in a batch without end");
+
+    let child = begin("stopped", &drift, &[]);
+    runs(&child);
+    children(child.id()).iter().for_each(|worker| kill(*worker, Signal::STOP));
+    dies_with_its_workers(child, "stopped", "stopped workers");
+}
+
+/// Whatever it was about: compiling, setting up, starting the other workers, changing over.
+#[test]
+fn the_coordinators_death_takes_the_workers_of_a_program_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("watched.dip");
+    let text = |push: u32| {
+        format!(
+            "scenario watched\nspace torus (0, 0) .. (9, 9)\ncomponent Position = vec2\ncomponent Near = u32\n\
+             group points[20_000] {{ position Position = uniform(space), Near = 0 }}\n\
+             system walk for points owns Position {{ Position = wrap(Position + vec2(0.{push}, 0)) }}\n\
+             system look for points owns Near {{ Near = count(x in points within 0.05) }}\n"
+        )
+    };
+    for round in 0..6 {
+        std::fs::write(&path, text(1)).unwrap();
+        let file = path.display().to_string();
+        let child = start(&["run", &file, "--watch", "--frames", "100000000", "--workers", "2"]);
+        assert!(wait_until(SECOND * 20, || running(child.id())), "the run does not start");
+        std::fs::write(&path, text(2 + round)).unwrap();
+        // The file is looked at a few times a second; what comes of it takes some tens of milliseconds.
+        let coming = || segments_of(child.id()).len() > 1 || children(child.id()).len() > 2;
+        assert!(wait_until(SECOND * 10, coming), "nothing is prepared");
+        std::thread::sleep(SECOND / 40 * round);
+        dies_with_its_workers(child, "watched", &format!("round {round}"));
+    }
+}

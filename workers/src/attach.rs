@@ -1,5 +1,6 @@
 //! A worker process: connect, take the handoff, verify, attach, walk.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use diptych_protocol::layout::Layout;
@@ -20,7 +21,8 @@ pub fn serve_if_worker(registry: &Registry) -> Option<ExitCode> {
     Some(match serve(&channel, registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("diptych worker: {message}");
+            // The coordinator has been told, if it is there.
+            let _ = writeln!(std::io::stderr(), "diptych worker: {message}");
             ExitCode::from(1)
         }
     })

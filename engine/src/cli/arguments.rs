@@ -6,6 +6,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 
+use crate::coordinator::OnWriteError;
+
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
 #[derive(Parser)]
 #[command(name = "diptych", version, max_term_width = 110)]
@@ -129,6 +131,9 @@ pub(super) struct Going {
     /// written), written, or done. What is left out, or *, is any: it happens once, to whoever comes first where all fits.
     #[arg(long = "inject", value_name = "WHAT@FRAME…", value_parser = injection)]
     pub(super) injections: Vec<Injection>,
+    /// When a record or the journal can be written no further: the disk is full, the reader of a pipe has gone
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
+    pub(super) on_write_error: OnWriteErrorName,
 
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
@@ -338,6 +343,23 @@ impl From<BackendName> for Backend {
             BackendName::Portable => Backend::Portable,
             BackendName::Avx2 => Backend::Avx2,
             BackendName::Avx512 => Backend::Avx512,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnWriteErrorName {
+    /// Stop after the frame, complete the other files, exit with 3
+    Stop,
+    /// Go on without that file, complete the run, exit with 3 all the same
+    GoOn,
+}
+
+impl From<OnWriteErrorName> for OnWriteError {
+    fn from(name: OnWriteErrorName) -> Self {
+        match name {
+            OnWriteErrorName::Stop => OnWriteError::Stop,
+            OnWriteErrorName::GoOn => OnWriteError::GoOn,
         }
     }
 }

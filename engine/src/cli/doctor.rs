@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use diptych_protocol::segment;
+use diptych_protocol::{cgroup, segment};
 use diptych_workers::body::compiled::Processor;
 use indicatif::HumanBytes;
 
@@ -20,6 +20,15 @@ pub(super) fn doctor() -> ExitCode {
     say(format_args!("vectors        {} bits, by {}", processor.bits(), processor.name()));
     let memory = segment::memory_available().map_or("unknown".into(), |bytes| HumanBytes(bytes).to_string());
     say(format_args!("memory         {memory} available"));
+    match cgroup::memory_left() {
+        Some(left) => say(format_args!(
+            "control group  {} of {} left, by the limit of {}",
+            HumanBytes(left.free),
+            HumanBytes(left.limit),
+            left.group.display()
+        )),
+        None => say(format_args!("control group  no limit of memory")),
+    }
     say(format_args!("{:<14} {} in all, {} free", segment::SHM_DIR, HumanBytes(room.size), HumanBytes(room.free)));
     if room.size < 1 << 30 {
         say(format_args!("               small: in a container, start it with a larger --shm-size"));

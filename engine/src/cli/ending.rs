@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::arguments::{Going, Summary};
-use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, fail, say, summary};
+use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, aside, fail, say, summary};
 use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped};
 use crate::journal::JournalError;
 
@@ -39,14 +39,15 @@ fn began(error: &RunError) -> bool {
 /// Says how to go on with a run that did not come to its end.
 fn offer(folder: &Path) {
     if let Some((frame, _)) = coordinator::checkpoints(folder).ok().and_then(|mut all| all.pop()) {
-        eprintln!("note: its state at frame {frame} is kept; go on from it: diptych resume {}", folder.display());
+        let folder = folder.display();
+        aside(format_args!("note: its state at frame {frame} is kept; go on from it: diptych resume {folder}\n"));
     }
 }
 
 /// Tells why a run failed; gives the code to exit with.
 pub(super) fn failed(error: &RunError) -> ExitCode {
     let code = match error {
-        RunError::Machine(_) | RunError::Full(..) => TOO_BIG,
+        RunError::Machine(_) | RunError::Scarce(_) | RunError::Full(..) => TOO_BIG,
         RunError::Record(error) => code_of(error),
         RunError::Checkpoints(CheckpointsError::Write { .. }) => TOO_BIG,
         RunError::Checkpoints(CheckpointsError::Refused { source, .. }) => code_of_refusal(source),
@@ -58,7 +59,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
-        RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Workers(_) => FAILED,
+        RunError::Fault(..)
+        | RunError::Program(_)
+        | RunError::Swaps(..)
+        | RunError::Damaged(_)
+        | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
 }
@@ -88,6 +93,8 @@ pub(super) fn finish(as_text: Summary, outcome: &Outcome) -> ExitCode {
         Summary::Json => say(format_args!("{}", summary::json(outcome))),
     }
     match outcome.stopped {
+        // It was told when it happened; whoever only looks at the code is told, too.
+        Stopped::Frames | Stopped::Until if !outcome.lost.is_empty() => ExitCode::from(TOO_BIG),
         Stopped::Frames | Stopped::Until => ExitCode::SUCCESS,
         Stopped::Ensure => {
             let messages = outcome.ensures.iter().filter_map(|ensure| ensure.message.as_deref());

@@ -15,12 +15,12 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use super::arguments::{BackendName, Checkpointing, Every, Going};
 use super::lines::lines;
 use super::watch::watch;
-use super::{WRONG, fail};
+use super::{WRONG, aside, fail};
 use crate::Program;
 use crate::compile::{Compiled, Settings};
 use crate::coordinator::{
     self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Plan, Progress, Records, Rejected, RunError, Swap,
-    Swapped,
+    Swapped, WriteErrors,
 };
 use crate::journal::Journal;
 
@@ -41,7 +41,7 @@ pub(super) fn sweep() {
     let told: Vec<(String, String)> = left.map(|stale| (stale.name.clone(), whose(&stale.name))).collect();
     for stale in segment::sweep() {
         let whose = told.iter().find(|(name, _)| *name == stale.name).map_or("", |(_, whose)| whose);
-        eprintln!("note: removed {} ({} bytes), left by a run {whose}", stale.name, stale.bytes);
+        aside(format_args!("note: removed {} ({} bytes), left by a run {whose}\n", stale.name, stale.bytes));
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
         .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
     let lines = going.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
-    let beside = aside.clone();
+    let (beside, lost) = (aside.clone(), aside.clone());
     let options = Options {
         workers: going.workers.workers.or(start.workers),
         backend: going.backend.into(),
@@ -118,6 +118,10 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         origin: start.origin,
         checkpoints: start.checkpoints,
         records: start.records,
+        write_errors: WriteErrors::new(
+            going.on_write_error.into(),
+            Some(Box::new(move |why| lost.say(&format!("error: {why}\nnote: the run goes on without that file\n")))),
+        ),
         progress: shown.map(|bar| Box::new(move |progress| tell(&bar, progress)) as Box<dyn FnMut(Progress)>),
         swaps: start.swaps,
         commands: start.commands,
@@ -144,8 +148,8 @@ impl Aside {
     /// Says it, on stderr.
     pub(super) fn say(&self, text: &str) {
         match &self.0 {
-            Some(bar) => bar.suspend(|| eprint!("{text}")),
-            None => eprint!("{text}"),
+            Some(bar) => bar.suspend(|| aside(format_args!("{text}"))),
+            None => aside(format_args!("{text}")),
         }
     }
 }

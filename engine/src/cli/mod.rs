@@ -18,7 +18,9 @@ mod watch;
 mod why;
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::FromArgMatches;
 use diptych_workers::kernel::Registry;
@@ -48,6 +50,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     if let Some(code) = diptych_workers::attach::serve_if_worker(registry) {
         return code;
     }
+    crate::signals::outlive_file_limits();
     let mut words: Vec<OsString> = std::env::args_os().collect();
     if inside.is_some() && words.len() == 1 {
         words.push("run".into());
@@ -61,7 +64,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
             return ExitCode::from(error.exit_code().clamp(0, i32::from(WRONG)) as u8);
         }
     };
-    match arguments.command {
+    let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
         Command::Resume(arguments) => resume::resume(&arguments, registry),
         Command::Replay(arguments) => replay::replay(&arguments, registry),
@@ -70,18 +73,31 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
+    };
+    match UNSAID.get() {
+        Some(why) => fail(TOO_BIG, format_args!("cannot write to stdout: {why}")),
+        None => code,
     }
 }
 
+/// Why a line could not be printed.
+static UNSAID: OnceLock<std::io::Error> = OnceLock::new();
+
 /// Prints a line to stdout; a reader that went away is no error.
 fn say(line: std::fmt::Arguments<'_>) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{line}");
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(UNSAID.set(error)),
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Says something aside, on stderr. Where that cannot be written there is nobody to tell.
+fn aside(text: std::fmt::Arguments<'_>) {
+    let _ = std::io::stderr().write_fmt(text);
 }
 
 /// Prints an error and says with which code to exit.
 fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    aside(format_args!("error: {message}\n"));
     ExitCode::from(code)
 }

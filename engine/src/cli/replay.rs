@@ -7,7 +7,7 @@ use diptych_workers::kernel::Registry;
 use super::arguments::Replay;
 use super::ending::{failed, finish};
 use super::going::{possible, sweep};
-use super::{FAILED, WRONG, fail, scenario};
+use super::{FAILED, WRONG, aside, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
 use crate::coordinator::{self, Command, Edition, Options, Records, Swap};
@@ -46,7 +46,9 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
     };
     let code = finish(arguments.summary, &outcome);
     let Some((frames, state)) = recorded.end else {
-        eprintln!("note: the journal has no end: the run was killed, or failed, and there is nothing to compare with");
+        aside(format_args!(
+            "note: the journal has no end: the run was killed, or failed, and there is nothing to compare with\n"
+        ));
         return code;
     };
     if outcome.frames != frames {

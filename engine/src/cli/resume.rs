@@ -8,7 +8,7 @@ use diptych_workers::kernel::Registry;
 use super::arguments::{Going, Resume};
 use super::ending::{ended, failed};
 use super::going::{Start, go, possible, sweep};
-use super::{WRONG, fail, replay, scenario};
+use super::{WRONG, aside, fail, replay, scenario};
 use crate::Program;
 use crate::compile::{self, Compiled, Settings};
 use crate::coordinator::{
@@ -91,7 +91,8 @@ fn refused(path: &Path, why: &str) -> ExitCode {
     let before = coordinator::checkpoints(folder).unwrap_or_default();
     let before = before.iter().rev().find(|(_, other)| other.file_name() < path.file_name());
     if let Some((frame, other)) = before {
-        eprintln!("note: the one before it is of frame {frame}: diptych resume {}", other.display());
+        let other = other.display();
+        aside(format_args!("note: the one before it is of frame {frame}: diptych resume {other}\n"));
     }
     code
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Given;
-use super::{WRONG, fail};
+use super::{WRONG, aside, fail};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled, Settings};
 use crate::diagnostic::{self, Diagnostic};
@@ -52,7 +52,7 @@ pub(super) fn wrong(source: &Source, errors: &[Diagnostic]) -> ExitCode {
 }
 
 fn show(source: &Source, diagnostics: &[Diagnostic]) {
-    eprint!("{}", rendered(source, diagnostics));
+    aside(format_args!("{}", rendered(source, diagnostics)));
 }
 
 /// Diagnostics as they are shown; nothing of none.

@@ -34,6 +34,7 @@ struct Machine<'a> {
     swaps: Vec<Swap>,
     resumed_from: Option<u32>,
     checkpoints: Option<Checkpoints>,
+    lost: &'a [String],
     shm_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -120,6 +121,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
             last_frame: told.last.as_ref().map(|(frame, _)| *frame),
             last_file: told.last.as_ref().map(|(_, path)| path.display().to_string()),
         }),
+        lost: &outcome.lost,
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
     };
@@ -188,6 +190,9 @@ pub(super) fn text(outcome: &Outcome) -> String {
     }
     if let Some(told) = &outcome.checkpoints {
         text += &kept(told);
+    }
+    for lost in &outcome.lost {
+        text += &format!("\nlost     {lost}");
     }
     if outcome.worker_deaths > 0 {
         text += &format!(

@@ -6,7 +6,7 @@ use diptych_protocol::message::Backend;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Why;
-use super::{INTERRUPTED, WRONG, ending, fail, scenario};
+use super::{INTERRUPTED, WRONG, aside, ending, fail, scenario};
 use crate::coordinator::{self, Options, Stopped};
 use crate::source::Source;
 
@@ -36,7 +36,7 @@ pub(super) fn why(arguments: &Why, registry: &Registry, inside: Option<&Source>)
     }
     // An `until` or an `ensure` may have ended the run before.
     if arguments.at.is_some_and(|at| at != outcome.frames) {
-        eprintln!("note: the run ended with frame {}", outcome.frames);
+        aside(format_args!("note: the run ended with frame {}\n", outcome.frames));
     }
     match outcome.state.why(&arguments.names, arguments.lines) {
         Ok(text) => {

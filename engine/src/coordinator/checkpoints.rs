@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use diptych_protocol::checkpoint::{Cursor, Plan, Run};
 use diptych_protocol::id::Tick;
+use diptych_protocol::track::Damaged;
 
 use folder::Folder;
 pub use folder::checkpoints;
@@ -215,7 +216,9 @@ impl Keeper {
         let task = Task { folder, run: self.run.clone(), first, disk: self.disk.clone() };
         let (hold, site, wake) = (Arc::<Hold>::default(), Arc::clone(site), Arc::clone(wake));
         let shared = Arc::clone(&hold);
-        site.board().hold(tick);
+        if !site.board().hold(tick) {
+            return Err(self.failed(tick, io::Error::other(Damaged)));
+        }
         let beside = Arc::clone(&site);
         let write = move || {
             let written = writer::beside(&beside, tick, &task, &shared, &*wake);
@@ -276,8 +279,9 @@ impl Keeper {
             self.take_in(writing)?;
         }
         let Some(folder) = &self.folder else { return Ok(()) };
-        let track = site.latest();
-        let tick = track.record().tick;
+        let mut track = site.track();
+        // What is damaged is told by whoever looks at the state.
+        let Ok(tick) = track.latest() else { return Ok(()) };
         if tick < Tick::SETUP || tick == self.last && self.due != Some(tick) || insists() {
             return Ok(());
         }

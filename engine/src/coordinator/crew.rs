@@ -12,6 +12,7 @@ use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::message::{Handoff, Patience};
 use diptych_protocol::walker::bury;
 
+use super::allowance;
 use super::deaths::{Deaths, End};
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
@@ -44,8 +45,11 @@ impl Tally {
         self.worker_deaths += other.worker_deaths;
         self.batches_replayed += other.batches_replayed;
         self.batches_by_worker.resize(self.batches_by_worker.len().max(other.batches_by_worker.len()), 0);
-        self.batches_by_worker.iter_mut().zip(&other.batches_by_worker).for_each(|(all, more)| *all += more);
         self.injected |= other.injected;
+        self.batches_by_worker
+            .iter_mut()
+            .zip(&other.batches_by_worker)
+            .for_each(|(all, more)| *all = all.wrapping_add(*more));
         self.peak_rss_bytes = self.peak_rss_bytes.max(other.peak_rss_bytes);
         self
     }
@@ -74,6 +78,7 @@ impl Crew {
         options: &mut Options,
         events: &Sender<Event>,
     ) -> Result<Self, RunError> {
+        allowance::descriptors(site.layout.workers)?;
         let bell = Some(Bell::new(Arc::clone(&site), events.clone())?);
         let mut crew = Self {
             number,
@@ -129,7 +134,7 @@ impl Crew {
             if !lower || self.site.board().published() < tick {
                 return tick;
             }
-            ahead *= 2;
+            ahead = ahead.saturating_mul(2);
         }
     }
 
@@ -141,22 +146,33 @@ impl Crew {
         }
     }
 
-    /// Kills workers that hang. Their deaths are told like all others.
-    pub(super) fn watch(&mut self) {
+    /// Kills workers that hang: their deaths are told like all others. Where all only wait, and nobody has anything to do
+    /// although there are frames to run, the run cannot go on.
+    pub(super) fn watch(&mut self) -> Result<(), RunError> {
         if !self.watch.due() {
-            return;
+            return Ok(());
         }
         let board = self.site.board();
+        let done = (finished(&self.site), board.published());
+        let mut all_wait = self.ready() && done.1 < board.horizon();
         for process in &mut self.processes {
             let now = match process.ready {
                 true => board.pulse(process.life.worker),
                 false => busy(process.child.id()),
             };
+            all_wait &= process.pulse.beats(now);
             if self.watch.look(&mut process.pulse, now) && !traced(process.child.id()) {
                 process.hung = true;
                 // It fails only where there is nobody left to kill.
                 let _ = process.child.kill();
             }
+        }
+        match self.watch.idle(done, all_wait) {
+            None => Ok(()),
+            Some(seconds) => Err(RunError::Workers(format!(
+                "all workers have waited for each other for {seconds:.1} s, and nobody has a batch to run: another process \
+                 has written into the run's shared memory, or this is a fault of diptych"
+            ))),
         }
     }
 
@@ -174,7 +190,7 @@ impl Crew {
             injections: options.injections.clone(),
         };
         let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
-            .map_err(|e| RunError::Workers(format!("cannot start worker {}: {e}", life.worker.0)))?;
+            .map_err(|e| allowance::refused(&format!("start worker {}", life.worker.0), &e))?;
         if let Some(told) = &mut options.on_launch {
             told(life.worker, process.child.id());
         }
@@ -197,7 +213,7 @@ impl Crew {
         board.wake_workers();
         self.tally.batches_replayed += freed.len() as u64;
         let end = End::of(&status, self.processes[at].hung);
-        let finished = (0..site.layout.workers).map(|worker| board.batches_run(WorkerId(worker))).sum();
+        let finished = finished(&site);
         // That it has attached may be told later than that it has died.
         if !freed.is_empty() {
             self.deaths.attached();
@@ -217,7 +233,12 @@ impl Crew {
     /// What a batch that failed says.
     pub(super) fn fault(&self) -> RunError {
         let board = self.site.board();
+        let program = &self.site.program;
+        let known = |b: &Blame| {
+            program.steps.contains(b.step) && b.system.is_none_or(|system| program.systems.contains(system))
+        };
         let blames = (0..self.site.layout.workers).filter_map(|w| Blame::read(board.blame_words(WorkerId(w))));
+        let blames = blames.filter(known);
         // Of several, the one that stands first in the schedule.
         match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
             Some(blame) => failed(&self.site.program, Box::new(blame)),
@@ -259,6 +280,12 @@ impl Drop for Crew {
     }
 }
 
+/// How many batches have been run so far. What the counters say is for people, and wraps.
+fn finished(site: &Site) -> u64 {
+    let board = site.board();
+    (0..site.layout.workers).fold(0, |sum, worker| sum.wrapping_add(board.batches_run(WorkerId(worker))))
+}
+
 /// A thread that turns rings into events.
 struct Bell {
     site: Arc<Site>,
@@ -282,7 +309,7 @@ impl Bell {
             }
         };
         let thread = thread::Builder::new().name("bell".into()).spawn(listen);
-        let thread = thread.map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?;
+        let thread = thread.map_err(|e| allowance::refused("start a thread", &e))?;
         Ok(Self { site, over, thread: Some(thread) })
     }
 }

@@ -5,6 +5,8 @@
 //!   such death stops the run.
 //! - One that was killed (SIGKILL: a person, or the kernel short of memory) says nothing of its batch, unless the same one is
 //!   held by eight in a row and no batch is finished between.
+//! - Who crashes, or hangs, and holds no batch did not meet a rule that does it: so many in a row, no batch being finished
+//!   between, stop the run, too.
 //! - Who dies before it has attached has not held anything: so many of them in a row stop the run.
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use diptych_protocol::id::{StageId, Tick};
-use diptych_protocol::limits::{CRASHES_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX, KILLS_A_BATCH_MAX};
+use diptych_protocol::limits::{CRASHES_A_BATCH_MAX, DEATHS_AT_LAUNCH_MAX, IDLE_CRASHES_MAX, KILLS_A_BATCH_MAX};
 use diptych_protocol::program::{Program, Work};
 
 use super::site::Site;
@@ -59,6 +61,8 @@ pub(super) struct Deaths {
     /// Kills of each batch, and how many batches had been finished then.
     kills: BTreeMap<(Tick, u32), u32>,
     finished: u64,
+    /// Crashes of workers that held no batch since then.
+    idle: u32,
 }
 
 impl Deaths {
@@ -82,6 +86,18 @@ impl Deaths {
         if self.finished != finished {
             self.finished = finished;
             self.kills.clear();
+            self.idle = 0;
+        }
+        if held.is_empty() && end != End::Killed {
+            self.idle += 1;
+            return (self.idle >= IDLE_CRASHES_MAX).then(|| {
+                format!(
+                    "{} workers in a row crashed or hung between batches, the last with {}: another process has written into \
+                     the run's shared memory, or this is a fault of diptych",
+                    self.idle,
+                    end.shown()
+                )
+            });
         }
         let (counts, most) = match end {
             End::Killed => (&mut self.kills, KILLS_A_BATCH_MAX),

@@ -49,7 +49,7 @@ pub(super) fn run(
     }
     let setup_s = begun.elapsed().as_secs_f64();
     let mut tick = from.max(Tick::SETUP);
-    recorder.drain(&site.track(), tick)?;
+    recorder.drain(&site.track(), tick, &mut options.write_errors)?;
     let begun = Instant::now();
     let last = |site: &Site| Tick::after_frames(site.program.frames);
     while tick < last(site) && site.board().stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
@@ -63,9 +63,7 @@ pub(super) fn run(
             }
             match swapped {
                 Ok(swapped) => {
-                    if let Some(journal) = &mut options.journal {
-                        journal.swap(swapped.frame, &site.program)?;
-                    }
+                    options.note(|journal| journal.swap(swapped.frame, &site.program))?;
                     swaps.push(swapped);
                     commands.swap(tick);
                     keeper.swap(tick);
@@ -78,7 +76,8 @@ pub(super) fn run(
         if keeper.wants() {
             keeper.set_due(tick);
         }
-        keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()))?;
+        let kept = keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()));
+        options.write_errors.weigh(kept)?;
         let slice = Instant::now();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
         let mut track = site.track();
@@ -106,7 +105,7 @@ pub(super) fn run(
                 Ok(tick)
             })
             .map_err(|blame: Box<Blame>| failed(&site.program, blame))?;
-        recorder.drain(&track, tick)?;
+        recorder.drain(&track, tick, &mut options.write_errors)?;
         if let Some(progress) = &mut options.progress {
             let agents = site.program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
             progress(Progress { frames: tick.frames_done(), of: site.program.frames, agents });
@@ -126,7 +125,7 @@ fn go_on(
     site: &mut Arc<Site>,
     edition: Edition,
     (registry, machine): (&Registry, &mut InProcess),
-    options: &Options,
+    options: &mut Options,
     recorder: &mut Recorder,
 ) -> Result<Swapped, RunError> {
     let since = Instant::now();
@@ -134,9 +133,10 @@ fn go_on(
     let (kernels, threads) = ((registry, options.backend), (&site.setting, swap::pool()?));
     let prepared = swap::prepare(edition, &site.program, kernels, threads, &AtomicBool::new(false))?;
     site.board().halt(Halt::End);
+    site.track().latest()?;
     let tick = swap::adopt(&prepared, &site.latest().still())?;
     let signals = prepared.site.track().adopted_signals(tick);
-    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun)?;
+    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun, &mut options.write_errors)?;
     *site = Arc::clone(&prepared.site);
     *machine = prepared.machine;
     Ok(Swapped {

@@ -1,6 +1,7 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod allowance;
 mod checkpoints;
 mod commands;
 mod crew;
@@ -15,6 +16,7 @@ mod record;
 mod site;
 mod supervise;
 mod swap;
+mod write_errors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use diptych_protocol::limits::WORKERS_MAX;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::SegmentError;
+use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
 use crate::journal::{Journal, JournalError};
@@ -49,6 +52,7 @@ pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
 pub use swap::{Edition, Report, Swap, Swapped};
+pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 
 /// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it
 /// is to go on with.
@@ -73,6 +77,8 @@ pub struct Options {
     pub checkpoints: Option<Checkpoints>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
+    /// What to do when a file can be written no further.
+    pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
     pub signals: bool,
     /// Told, a few times a second, how many frames are complete.
@@ -157,6 +163,12 @@ pub enum RunError {
         /// Why not.
         why: String,
     },
+    /// What stands in the run's memory makes no sense.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// The machine, or a limit that is set for this process, does not let it have so many processes, threads or files.
+    #[error("{0}")]
+    Scarce(String),
     /// Workers cannot be started or do not live.
     #[error("{0}")]
     Workers(String),
@@ -192,14 +204,22 @@ impl Options {
     /// Tells what became of commands, and writes it down.
     fn tell_commands(&mut self, program: &Program, commands: &mut Commands) -> Result<(), RunError> {
         for told in commands.told() {
-            if let Some(journal) = &mut self.journal {
-                journal.command(program, &told)?;
-            }
+            self.note(|journal| journal.command(program, &told))?;
             if let Some(hear) = &mut self.on_command {
                 hear(&told);
             }
         }
         Ok(())
+    }
+
+    /// Writes something down, if there is a journal. One that the run goes on without has no more lines.
+    fn note(&mut self, write: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let written = write(journal);
+        if written.is_err() {
+            self.journal = None;
+        }
+        self.write_errors.weigh(written)
     }
 }
 
@@ -214,6 +234,7 @@ fn beside(program: &Program, options: &Options, origin: Option<&Origin>) -> Besi
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
     let workers = workers(options.workers)?;
+    allowance::threads()?;
     let origin = options.origin.take();
     record::check(program, options.records.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
@@ -242,14 +263,13 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
             Arc::new(Site::new(program.clone(), Some(&data), &setting)?)
         }
     };
-    if let Some(journal) = &mut options.journal {
-        journal.run(&site.program, begun)?;
-    }
+    options.note(|journal| journal.run(&site.program, begun))?;
     let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
     let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
     let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
     let mut recorder = Recorder::open(&site.program, options.records.take(), from, disk.clone())?;
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let signals =
+        options.signals.then(Signals::catch).transpose().map_err(|e| allowance::refused("catch signals", &e))?;
     let saved = (&mut keeper, signals.as_ref());
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),
@@ -257,20 +277,21 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
-    let recorded = recorder.drain(&site.track(), site.board().published());
+    let recorded = recorder.drain(&site.track(), site.board().published(), &mut options.write_errors);
     let insists = || signals.as_ref().is_some_and(Signals::insisted);
     let kept = keeper.finish(&site, insists, || recorder.beside(options.journal.as_ref()));
-    let recorded = recorded.and(recorder.finish(&mut site.track()));
+    let kept = options.write_errors.weigh(kept);
+    let recorded = recorded.and(recorder.finish(&mut site.track(), &mut options.write_errors));
     let figures = figures?;
     recorded?;
     kept?;
+    site.track().latest()?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
     let not_injected = inject::left(&options.injections, figures.tally.injected, &disk);
     let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
     (outcome.resumed, outcome.checkpoints) = (from, keeper.told());
-    if let Some(journal) = &mut options.journal {
-        journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
-    }
+    options.note(|journal| journal.end(outcome.frames, outcome.stopped, outcome.digest.state))?;
+    outcome.lost = options.write_errors.into_lost();
     Ok(outcome)
 }

@@ -90,6 +90,8 @@ pub struct Outcome {
     pub resumed: Option<u32>,
     /// What became of its checkpoints, if it wrote any.
     pub checkpoints: Option<Checkpointed>,
+    /// Why files are not complete that it went on without, one text each.
+    pub lost: Vec<String>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -134,6 +136,7 @@ impl Outcome {
             swaps: figures.swaps,
             resumed: None,
             checkpoints: None,
+            lost: Vec::new(),
             digest,
             ensures,
             state,

@@ -11,6 +11,8 @@
 
 use std::time::{Duration, Instant};
 
+use diptych_protocol::id::Tick;
+
 use super::supervise::PROGRESS_EVERY;
 
 /// So many times the longest silence that ended well.
@@ -43,6 +45,13 @@ pub(super) struct Pulse {
     silent: u32,
 }
 
+impl Pulse {
+    /// Whether a worker has shown a sign of life since.
+    pub(super) fn beats(&self, now: u64) -> bool {
+        self.seen.is_some_and(|seen| seen != now)
+    }
+}
+
 /// Looks at workers from time to time.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -50,11 +59,14 @@ pub(super) struct Watch {
     looked: Instant,
     /// The longest that a worker has been silent for and lived.
     longest: u32,
+    /// What had been done, and for how many looks all have waited since.
+    done: (u64, Tick),
+    waited: u32,
 }
 
 impl Watch {
     pub(super) fn new(deadline: Deadline) -> Self {
-        Self { deadline, looked: Instant::now(), longest: 0 }
+        Self { deadline, looked: Instant::now(), longest: 0, done: (0, Tick::NONE), waited: 0 }
     }
 
     /// Whether it is time to look again. However long it was: it is one look.
@@ -64,6 +76,17 @@ impl Watch {
             self.looked = Instant::now();
         }
         due && self.deadline.0.is_some()
+    }
+
+    /// A look at all of them: whether they have waited for each other for too long, with nothing `done` (batches, ticks), and
+    /// for how many seconds.
+    pub(super) fn idle(&mut self, done: (u64, Tick), all_wait: bool) -> Option<f64> {
+        if self.done != done {
+            (self.done, self.waited) = (done, 0);
+        }
+        self.waited += u32::from(all_wait);
+        let seconds = f64::from(self.waited) * PROGRESS_EVERY.as_secs_f64();
+        self.deadline.looks().filter(|looks| self.waited > *looks).map(|_| seconds)
     }
 
     /// A look at a worker: whether it has been silent for too long.
@@ -123,6 +146,18 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert_eq!(busy(u32::MAX), 0);
+    }
+
+    #[test]
+    fn workers_that_wait_for_each_other_and_do_nothing_do_not_get_on() {
+        let mut watch = Watch::new(Deadline(Some(Duration::from_millis(250))));
+        let mut idle = |batches, all_wait| watch.idle((batches, Tick(3)), all_wait).is_some();
+        // Somebody runs a long batch and shows nothing: that is no wait. Then one is done, and then nothing any more.
+        assert_eq!([false; 9].map(|wait| idle(1, wait)), [false; 9]);
+        assert_eq!([true; 3].map(|wait| idle(1, wait)), [false; 3]);
+        assert_eq!([true; 5].map(|wait| idle(2, wait)), [false, false, false, true, true]);
+        let mut never = Watch::new(Deadline(None));
+        assert!((0..1000).all(|_| never.idle((1, Tick(3)), true).is_none()));
     }
 
     #[test]

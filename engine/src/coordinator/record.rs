@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::checkpoint::Cursor;
@@ -15,7 +15,9 @@ use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
 use super::inject::Disk;
+use super::write_errors::WriteErrors;
 use crate::journal::Journal;
+use crate::line_file::LineFile;
 use crate::shown::Shown;
 
 /// Where records are written.
@@ -76,6 +78,9 @@ pub enum RecordError {
     Missing(u32),
 }
 
+/// Bytes of a row that are gathered at a time.
+const LINE_BYTES: usize = 256;
+
 /// The files of a run.
 pub(super) struct Recorder {
     records: Option<Records>,
@@ -96,14 +101,15 @@ struct Sheet {
     path: PathBuf,
     every: u32,
     columns: Vec<SignalId>,
-    writer: csv::Writer<File>,
-    /// Rows given to the writer, and rows that reached the file.
-    given: u64,
-    written: u64,
+    file: LineFile,
+    /// Of the row that is being made.
+    line: Vec<u8>,
     last: Option<u32>,
-    /// It could not be written on: nothing more is tried, and the other files are completed.
+    /// It could not be written on: nothing more is tried with it.
     broken: bool,
     disk: Disk,
+    /// There was no space for a row behind those that are given to the file.
+    full: Option<io::Error>,
 }
 
 /// Whether every record can be written without writing over anything.
@@ -212,10 +218,11 @@ impl Recorder {
         old: &Track<'_>,
         (new, bits): (&Program, &[u64]),
         begun: Begun,
+        errors: &mut WriteErrors,
     ) -> Result<(), RecordError> {
         let tick = old.record().tick;
         let state = state_of(tick);
-        let mut result = self.drain(old, tick);
+        let mut result = self.drain(old, tick, errors);
         let ends = |sheet: &Sheet| {
             let goes_on = |record: &Record| sheet.record.0 == record.path && sheet.record.1.iter().eq(names(record));
             !new.outputs.records.iter().any(goes_on)
@@ -223,7 +230,7 @@ impl Recorder {
         for sheet in self.sheets.iter_mut().filter(|sheet| ends(sheet) && sheet.last != Some(state)) {
             result = result.and(sheet.row(old.program, state, old.last_signals(), &mut self.text));
         }
-        result = self.flush(result);
+        result = self.flush(result, errors);
         self.go_on(new, begun);
         for sheet in self.sheets.iter_mut() {
             let first = sheet.last.is_none() || state.is_multiple_of(sheet.every);
@@ -232,7 +239,7 @@ impl Recorder {
             }
         }
         self.next = state.saturating_add(1);
-        self.flush(result)
+        self.flush(result, errors)
     }
 
     /// The last tick that workers may run.
@@ -244,7 +251,12 @@ impl Recorder {
     }
 
     /// Takes the states out of the ring that are complete, and writes their rows.
-    pub(super) fn drain(&mut self, track: &Track<'_>, published: Tick) -> Result<(), RecordError> {
+    pub(super) fn drain(
+        &mut self,
+        track: &Track<'_>,
+        published: Tick,
+        errors: &mut WriteErrors,
+    ) -> Result<(), RecordError> {
         if self.sheets.is_empty() || published == Tick::NONE || state_of(published) < self.next {
             return Ok(());
         }
@@ -258,33 +270,31 @@ impl Recorder {
             }
         }
         self.next = state_of(published).saturating_add(1);
-        self.flush(result)
+        self.flush(result, errors)
     }
 
     /// How far the files are, of the states that have been taken out of the ring; and the files, with the journal: they belong
     /// to a checkpoint.
-    pub(super) fn beside(&mut self, journal: Option<&Journal>) -> (Vec<Cursor>, Vec<File>) {
-        let cursors = self.sheets.iter_mut().filter_map(Sheet::cursor).collect();
-        let files = self.sheets.iter().map(|sheet| sheet.writer.get_ref()).chain(journal.map(Journal::file));
+    pub(super) fn beside(&self, journal: Option<&Journal>) -> (Vec<Cursor>, Vec<File>) {
+        let cursors = self.sheets.iter().filter_map(Sheet::cursor).collect();
+        let files = self.sheets.iter().map(|sheet| sheet.file.file()).chain(journal.map(Journal::file));
         (cursors, files.filter_map(|file| file.try_clone().ok()).collect())
     }
 
-    fn flush(&mut self, result: Result<(), RecordError>) -> Result<(), RecordError> {
-        self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
+    fn flush(&mut self, result: Result<(), RecordError>, errors: &mut WriteErrors) -> Result<(), RecordError> {
+        self.sheets.iter_mut().fold(result, |result, sheet| result.and(errors.weigh(sheet.flush())))
     }
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
-    pub(super) fn finish(mut self, track: &mut Track<'_>) -> Result<(), RecordError> {
-        let published = track.latest();
-        if published == Tick::NONE {
-            return Ok(());
-        }
-        let mut result = self.drain(track, published);
+    pub(super) fn finish(mut self, track: &mut Track<'_>, errors: &mut WriteErrors) -> Result<(), RecordError> {
+        // What is damaged is told by whoever looks at the state.
+        let Some(published) = track.latest().ok().filter(|tick| *tick != Tick::NONE) else { return Ok(()) };
+        let mut result = self.drain(track, published, errors);
         let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
             result = result.and(sheet.row(track.program, state, bits, &mut self.text));
         }
-        self.flush(result)
+        self.flush(result, errors)
     }
 }
 
@@ -309,84 +319,109 @@ impl Sheet {
             io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
             _ => refused(source),
         })?;
-        let mut writer = csv::Writer::from_writer(file);
-        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
-        let header = writer.write_record(all).map_err(io::Error::from).and_then(|()| writer.flush());
-        header.map_err(|source| RecordError::Write { path: path.clone(), rows: 0, source })?;
         let known = (record.path.clone(), names(record).cloned().collect());
-        let (every, columns) = (record.every, Vec::new());
-        let disk = disk.clone();
-        Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false, disk })
+        let (every, file, disk) = (record.every, LineFile::new(file), disk.clone());
+        let (columns, line) = (Vec::new(), Vec::new());
+        let mut sheet =
+            Self { record: known, path, every, columns, file, line, last: None, broken: false, disk, full: None };
+        sheet.header(record).inspect_err(|_| {
+            if !overwrite {
+                // It is empty, and only in the way of the next attempt.
+                let _ = std::fs::remove_file(&sheet.path);
+            }
+        })?;
+        Ok(sheet)
+    }
+
+    fn header(&mut self, record: &Record) -> Result<(), RecordError> {
+        let mut fields = csv::Writer::from_writer(Vec::new());
+        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
+        fields.write_record(all).map_err(|error| self.refused(error.into()))?;
+        self.line = fields.into_inner().map_err(|error| self.refused(error.into_error()))?;
+        self.file.push(&self.line);
+        self.flush()
     }
 
     /// A file that was begun by this run before it was resumed: cut back to where it was then.
     fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
         let path = PathBuf::from(&cursor.file);
         let gone = |why: String| RecordError::Gone { path: PathBuf::from(&cursor.file), why };
-        let mut file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
+        let file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
         let found = file.metadata().map_err(|e| gone(e.to_string()))?.len();
         if found < cursor.bytes {
             return Err(gone(format!("it has {found} bytes, and had {} then", cursor.bytes)));
         }
-        let cut = file.set_len(cursor.bytes).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(|e| gone(e.to_string()))?;
+        // What could not be written to the end then is left as it is.
+        let file = match cursor.lost {
+            true => LineFile::new(file),
+            false => LineFile::resume(file, cursor.lines, cursor.bytes).map_err(|e| gone(e.to_string()))?,
+        };
+        let (record, columns) = (cursor.record.clone(), Vec::new());
+        let (record, line) = ((record, cursor.columns.clone()), Vec::new());
         Ok(Self {
-            record: (cursor.record.clone(), cursor.columns.clone()),
+            record,
             path,
-            disk,
             every: 1,
-            columns: Vec::new(),
-            writer: csv::Writer::from_writer(file),
-            given: cursor.rows,
-            written: cursor.rows,
+            columns,
+            file,
+            line,
             last: cursor.last,
-            broken: false,
+            broken: cursor.lost,
+            disk,
+            full: None,
         })
     }
 
     /// Where it is now; nothing of what is no file.
-    fn cursor(&mut self) -> Option<Cursor> {
-        let (bytes, path) = (self.writer.get_ref().stream_position().ok()?, std::path::absolute(&self.path).ok()?);
+    fn cursor(&self) -> Option<Cursor> {
+        let (lines, bytes) = (self.file.lines(), self.file.bytes()?);
+        let file = std::path::absolute(&self.path).ok()?.to_str()?.to_string();
         let (record, columns) = self.record.clone();
-        Some(Cursor { record, file: path.to_str()?.into(), columns, bytes, rows: self.written, last: self.last })
+        Some(Cursor { record, file, columns, bytes, lines, last: self.last, lost: self.broken })
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
-        if self.broken {
+        if self.broken || self.full.is_some() {
             return Ok(());
         }
         if let Err(full) = self.disk.space(state) {
-            return self.flush().and_then(|()| Err(self.refused(full)));
+            self.full = Some(full);
+            return Ok(());
         }
-        self.fields(program, state, bits, text).map_err(|error| self.refused(error.into()))?;
-        self.given += 1;
+        self.fields(program, state, bits, text).map_err(|error| self.refused(error))?;
+        self.file.push(&self.line);
         self.last = Some(state);
         Ok(())
     }
 
-    fn fields(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> csv::Result<()> {
+    fn fields(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> io::Result<()> {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        let mut fields = csv::WriterBuilder::new().buffer_capacity(LINE_BYTES).from_writer(line);
         let time = program.time(state);
-        self.writer.write_field(fill(text, format_args!("{state}")))?;
-        self.writer.write_field(fill(text, format_args!("{time}")))?;
+        fields.write_field(fill(text, format_args!("{state}")))?;
+        fields.write_field(fill(text, format_args!("{time}")))?;
         for &signal in &self.columns {
             let shown = Shown { enums: &program.enums, ty: program.signals[signal].ty, bits: bits[signal.index()] };
-            self.writer.write_field(if shown.no_row() { "" } else { fill(text, format_args!("{shown}")) })?;
+            fields.write_field(if shown.no_row() { "" } else { fill(text, format_args!("{shown}")) })?;
         }
-        self.writer.write_record(None::<&[u8]>)
+        fields.write_record(None::<&[u8]>)?;
+        self.line = fields.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
         }
-        self.writer.flush().map_err(|source| self.refused(source))?;
-        self.written = self.given;
-        Ok(())
+        let written = self.file.flush().and_then(|()| self.full.take().map_or(Ok(()), Err));
+        written.map_err(|source| self.refused(source))
     }
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
-        RecordError::Write { path: self.path.clone(), rows: self.written, source }
+        // The first line is no row.
+        RecordError::Write { path: self.path.clone(), rows: self.file.lines().saturating_sub(1), source }
     }
 }
 

@@ -10,8 +10,10 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::Tick;
 use diptych_protocol::program::{Domain, Program, Work};
+use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
+use super::allowance;
 use super::checkpoints::{Keeper, Wake};
 use super::commands::Commands;
 use super::crew::{Crew, Tally};
@@ -151,11 +153,14 @@ impl Supervisor<'_> {
         loop {
             let site = Arc::clone(self.site);
             let (board, last) = (site.board(), tick(&site.program));
-            if board.halted() == Some(Halt::Fault) {
-                return Err(self.crew.fault());
+            match board.halted() {
+                Some(Halt::Fault) => return Err(self.crew.fault()),
+                // That is for the coordinator to say, and it has not.
+                Some(Halt::End) => return Err(Damaged.into()),
+                None => {}
             }
             let published = board.published();
-            self.recorder.drain(&site.track(), published)?;
+            self.recorder.drain(&site.track(), published, &mut self.options.write_errors)?;
             // In this order: whoever sees a tick published sees whether its state ended the run.
             let goal = told.map_or(last, |told: Tick| told.min(last));
             let end = board.stop_at().map_or(goal, |stop| stop.min(goal));
@@ -183,9 +188,9 @@ impl Supervisor<'_> {
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
             }
-            self.crew.watch();
+            self.crew.watch()?;
             if let Some(crew) = self.coming_crew() {
-                crew.watch();
+                crew.watch()?;
             }
             let frames = self.site.board().published().frames_done();
             if let Some(progress) = &mut self.options.progress {
@@ -213,7 +218,8 @@ impl Supervisor<'_> {
             self.keeper.set_due(self.crew.seal());
         }
         let (recorder, journal) = (&mut *self.recorder, self.options.journal.as_ref());
-        Ok(self.keeper.look(site, published, &self.wake, || recorder.beside(journal))?)
+        let kept = self.keeper.look(site, published, &self.wake, || recorder.beside(journal));
+        Ok(self.options.write_errors.weigh(kept)?)
     }
 
     fn hear(&mut self, event: Event) -> Result<(), RunError> {
@@ -295,7 +301,7 @@ impl Supervisor<'_> {
             let _ = events.send(Event::Prepared(prepared));
         };
         let thread = thread::Builder::new().name("prepare".into()).spawn(prepare);
-        let thread = thread.map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?;
+        let thread = thread.map_err(|e| allowance::refused("start a thread", &e))?;
         let stage = Stage::Preparing { _thread: Preparing { given_up, thread: Some(thread) } };
         Ok(Coming { frame, planned: frame.is_some(), begun, stage })
     }
@@ -341,10 +347,11 @@ impl Supervisor<'_> {
         self.crew.measure();
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
+        old.track().latest()?;
         let tick = swap::adopt(&prepared, &old.latest().still())?;
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
-        self.recorder.swap(&old.latest(), (&site.program, &signals), begun)?;
+        self.recorder.swap(&old.latest(), (&site.program, &signals), begun, &mut self.options.write_errors)?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
         self.commands.seal(&site.track(), tick, tick);
@@ -362,9 +369,7 @@ impl Supervisor<'_> {
             report: prepared.report.clone(),
             pause,
         };
-        if let Some(journal) = &mut self.options.journal {
-            journal.swap(swapped.frame, &site.program)?;
-        }
+        self.options.note(|journal| journal.swap(swapped.frame, &site.program))?;
         self.tell(Ok(&swapped));
         self.swaps.push(swapped);
         Ok(true)

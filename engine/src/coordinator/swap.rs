@@ -34,6 +34,7 @@ use rayon::ThreadPool;
 
 pub use report::Report;
 
+use super::allowance;
 use super::site::{Setting, Site};
 use super::supervise::failed;
 use super::{RunError, cores};
@@ -114,7 +115,7 @@ pub(super) struct Prepared {
 /// Threads that compute as workers do.
 pub(super) fn pool() -> Result<Arc<ThreadPool>, RunError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores().into()).start_handler(|_| float_mode::set()).build();
-    pool.map(Arc::new).map_err(|e| RunError::Workers(format!("cannot start threads: {e}")))
+    pool.map(Arc::new).map_err(|e| allowance::refused_threads(&e))
 }
 
 /// Gives a program memory, and sets it up as far as it may have to take over nothing. It gives up where it is told so.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
 use crate::kd;
-use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, TALLY_ROWS};
+use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, TALLY_ROWS, TICKETS_MAX};
 use crate::program::{
     Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When,
     Work,
@@ -34,6 +34,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
     each_step_once(program, violations);
     let (setup, frame) = (&program.schedule.setup, &program.schedule.frame);
+    let mut tickets = 0;
     for (tick, stages, allowed) in [("set-up", setup, StageKind::Setup), ("frame", frame, StageKind::Systems)] {
         if stages.len() > usize::from(STAGES_MAX) {
             violations.push(Violation::Stages(stages.len()));
@@ -46,10 +47,14 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
             if batches > u64::from(STAGE_BATCHES_MAX) {
                 violations.push(Violation::StageBatches { tick, batches });
             }
+            tickets += batches;
         }
         if stages.is_empty() {
             violations.push(Violation::Stage { tick, stage: 0, what: "the last stage is the commit" });
         }
+    }
+    if tickets > u64::from(TICKETS_MAX) {
+        violations.push(Violation::Tickets(tickets));
     }
     blueprints(program, violations);
     let places = places(program);

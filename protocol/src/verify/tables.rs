@@ -16,6 +16,11 @@ use crate::table::Table;
 use crate::types::{Scalar, Sort, Type};
 use crate::verify::{Violation, edits};
 
+/// Whether the space is one.
+pub(super) fn space(program: &Program, violations: &mut Vec<Violation>) {
+    violations.extend(problem_of_space(&program.space).map(Violation::Space));
+}
+
 /// Whether every id is in range.
 pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     let Program { groups, columns, indexes, inverses, systems, bodies, steps, data, .. } = program;
@@ -219,7 +224,6 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     if !(program.dt.is_finite() && program.dt > 0.0) {
         violations.push(Violation::TimeStep(program.dt));
     }
-    violations.extend(space(&program.space).map(Violation::Space));
     let columns = by_group(program, violations);
     for (id, group) in program.groups.iter() {
         if !(1..=ROWS_MAX).contains(&group.rows) {
@@ -278,7 +282,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
 }
 
-fn space(space: &Space) -> Option<&'static str> {
+fn problem_of_space(space: &Space) -> Option<&'static str> {
     if !(1..=3).contains(&space.dimensions) {
         return Some("it has 1 to 3 dimensions");
     }

@@ -367,6 +367,14 @@ fn stages_are_few_and_full() {
     );
     broken(|p| p.groups[GroupId(0)].rows = ROWS_MAX, |v| matches!(v, Violation::StageBatches { .. }));
     broken(|p| p.schedule.frame[6].steps.clear(), |v| matches!(v, Violation::Stage { .. }));
+    broken(
+        |p| {
+            p.groups[GroupId(0)].rows = 64_000_000;
+            let stage = p.schedule.setup[0].clone();
+            p.schedule.frame.splice(0..0, std::iter::repeat_n(stage, 300));
+        },
+        |v| matches!(v, Violation::Tickets(_)),
+    );
     broken(|p| p.schedule.frame.clear(), |v| matches!(v, Violation::Stage { .. }));
 }
 

@@ -212,7 +212,7 @@ impl Scene {
             in_process.tick(&mut track, Tick(tick)).unwrap_or_else(|blame| panic!("{blame:?}"));
         }
         Board::new(segment.memory(), &layout).halt(Halt::End);
-        track.latest();
+        track.latest().unwrap_or_else(|damaged| panic!("{damaged}"));
         let bytes: Vec<Vec<u8>> = program
             .columns
             .iter()

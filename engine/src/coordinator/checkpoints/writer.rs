@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use diptych_protocol::checkpoint::{BLOCK, HEAD_BYTES, Head, Image, Run, Sums};
 use diptych_protocol::id::Tick;
 use diptych_protocol::still::{Lease, Still};
+use diptych_protocol::track::Damaged;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
@@ -56,7 +57,7 @@ pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &d
     let mut track = site.track();
     let there = track.at(tick);
     let Some(lease) = Lease::held(&track).filter(|_| there) else {
-        return Err(io::Error::other("the state is not held: a fault of diptych; please report it"));
+        return Err(io::Error::other(Damaged));
     };
     let image = Image::new(&lease.still(), ENGINE, &task.run);
     let mut out = Out::create(task, tick, &image)?;

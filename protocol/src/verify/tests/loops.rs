@@ -201,6 +201,8 @@ fn what_a_loop_goes_over_makes_sense() {
     broken(|p| within(p, f32::NAN), wrong);
     broken(|p| within(p, -0.1), wrong);
     broken(|p| within(p, 0.6), wrong);
+    // A space that is none has no sides to compare with.
+    broken(|p| p.space.dimensions = 9, |v| matches!(v, Violation::Space(_)));
     for count in [0, NEAREST_MAX + 1] {
         let from = vec![v(0), v(1)];
         broken(|p| it(p, 0).over = Over::Nearest { index: IndexId(0), count, from, among: None }, wrong);
