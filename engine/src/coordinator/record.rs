@@ -51,7 +51,9 @@ pub enum RecordError {
         source: io::Error,
     },
     /// The ring does not hold a state that it should.
-    #[error("state {0} is missing where records are taken from: a fault of diptych; please report it")]
+    #[error(
+        "state {0} is missing where records are taken from: another process has written there, or this is a fault of diptych"
+    )]
     Missing(u32),
 }
 
