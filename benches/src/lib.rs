@@ -28,7 +28,7 @@ pub fn main(benchmarks: fn(&mut Criterion)) -> std::process::ExitCode {
 
 /// The engine's kernels, and those that benchmarks bring.
 pub fn registry() -> Registry {
-    Registry::builtin().with("bench.steer", steer::bind)
+    Registry::builtin().with("bench.steer", steer::bind).with("bench.nothing", nothing::bind)
 }
 
 /// Compiles a scenario's text.
@@ -72,6 +72,7 @@ pub fn print_hash(name: &str, frames: u64, hash: u128) {
 
 pub mod boids;
 pub mod cells;
+pub mod nothing;
 pub mod steer;
 
 pub mod floor {

@@ -2,7 +2,7 @@
 //! the file of that line is taken back: nobody reads half a row.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
 /// A file that lines are appended to.
 pub(crate) struct LineFile {
@@ -19,6 +19,23 @@ impl LineFile {
     /// Over a file that is empty.
     pub(crate) fn new(file: File) -> Self {
         Self { file, pending: Vec::new(), ends: Vec::new(), lines: 0, bytes: 0 }
+    }
+
+    /// Over a file that has so many lines, which end here: what stands behind them is cut away.
+    pub(crate) fn resume(mut file: File, lines: u64, bytes: u64) -> io::Result<Self> {
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, pending: Vec::new(), ends: Vec::new(), lines, bytes })
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes of the whole lines in the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Adds a line, its end included, for the next flush.

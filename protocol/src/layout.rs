@@ -136,6 +136,8 @@ pub struct Control {
     pub horizon: Words<u32>,
     /// Not 0: nothing runs after this tick, whatever the horizon says. Written by that tick's commit.
     pub stop_at: Words<u32>,
+    /// Not 0: the state of this tick is being looked at, and nobody begins the tick after the next.
+    pub held: Words<u32>,
     /// Not 0: leave.
     pub halt: Words<u32>,
     /// The last complete tick.
@@ -148,6 +150,8 @@ pub struct Control {
     pub bell: Words<u32>,
     /// One bit a worker: parked.
     pub parked: Words<u64>,
+    /// One bit an injected failure: it has happened, or happens now.
+    pub injected: Words<u64>,
 }
 
 /// Offsets of everything.
@@ -235,12 +239,14 @@ impl Layout {
         let control = Control {
             horizon: arena.words(LINE / 4),
             stop_at: arena.words(LINE / 4),
+            held: arena.words(LINE / 4),
             halt: arena.words(LINE / 4),
             published: arena.words(LINE / 4),
             reissues: arena.words(LINE / 4),
             wake: arena.words(LINE / 4),
             bell: arena.words(LINE / 4),
             parked: arena.words(usize::from(WORKERS_MAX) / 64),
+            injected: arena.words(1),
         };
         let slots = arena.words(usize::from(workers) * SLOT_WORDS);
         let record_words = crate::record::words(program);

@@ -122,6 +122,9 @@ pub const IDLE_CRASHES_MAX: u32 = 4;
 /// How many times in a row a worker may die before it has attached.
 pub const DEATHS_AT_LAUNCH_MAX: u32 = 5;
 
+/// Failures that a run can be told to have: a bit of a shared word each.
+pub const INJECTIONS_MAX: usize = 64;
+
 /// Bytes of a segment's description: more than any scenario's, and what a reader takes from whoever wrote a header.
 pub const DESCRIPTION_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a scenario file.

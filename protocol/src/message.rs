@@ -3,8 +3,9 @@
 use ipc_channel::ipc::IpcSender;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Tick, WorkerId};
-use crate::program::{Program, StageKind};
+use crate::id::WorkerId;
+use crate::inject::Injection;
+use crate::program::Program;
 
 /// The variable of the environment that makes a process a worker: it holds the name to connect to.
 pub const WORKER_VARIABLE: &str = "DIPTYCH_WORKER_CHANNEL";
@@ -39,8 +40,8 @@ pub struct Handoff {
     pub backend: Backend,
     /// How to wait.
     pub patience: Patience,
-    /// Where to die, for tests of survival.
-    pub deaths: Vec<Death>,
+    /// Failures to have.
+    pub injections: Vec<Injection>,
 }
 
 /// How bodies are run. It changes no bit of a result.
@@ -77,27 +78,4 @@ impl Backend {
 pub struct Patience {
     /// Microseconds to spin.
     pub spin_us: u32,
-}
-
-/// A place to be killed at: the worker sends itself SIGKILL there. Each replacement of a slot takes the rest of the
-/// list, so that a death does not repeat for ever.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Death {
-    /// In which tick.
-    pub tick: Tick,
-    /// In the first stage of this kind that it has a batch of.
-    pub stage: StageKind,
-    /// Just when.
-    pub moment: Moment,
-}
-
-/// When, around a batch, to be killed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Moment {
-    /// Claimed, nothing written.
-    Claimed,
-    /// Everything written, not done.
-    Written,
-    /// Done in the ticket, not counted.
-    Done,
 }

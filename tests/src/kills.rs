@@ -10,6 +10,8 @@ use diptych_protocol::id::WorkerId;
 use diptych_protocol::message::Backend;
 use rustix::process::Signal;
 
+use crate::hits::{self, Hits};
+
 /// Numbers that look random, the same each time.
 pub struct Random(pub u64);
 
@@ -40,34 +42,62 @@ impl Kills {
     /// If the run fails, or a worker outlives it.
     #[track_caller]
     pub fn run(self, program: &Program, workers: u16, binary: &str, options: Options) -> (Outcome, u32) {
+        let mut killed = 0;
+        let outcome = self.run_under(program, workers, binary, options, |victims| {
+            killed += victims.len() as u32;
+            victims.iter().for_each(|(_, pid)| crate::kill(*pid, Signal::KILL));
+        });
+        (outcome, killed)
+    }
+
+    /// The same, with where they were hit. Whatever program the run goes on with is this one.
+    ///
+    /// # Panics
+    /// If the run fails, or a worker outlives it.
+    #[track_caller]
+    pub fn run_and_look(self, program: &Program, workers: u16, binary: &str, options: Options) -> (Outcome, Hits) {
+        let mut hits = Hits::default();
+        let outcome = self.run_under(program, workers, binary, options, |victims| {
+            hits::strike(program, workers, victims).into_iter().for_each(|hit| hits.add(hit));
+        });
+        (outcome, hits)
+    }
+
+    #[track_caller]
+    fn run_under(
+        self,
+        program: &Program,
+        workers: u16,
+        binary: &str,
+        options: Options,
+        mut strike: impl FnMut(&[(WorkerId, u32)]) + Send,
+    ) -> Outcome {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let pids = Arc::new(Mutex::new(vec![0u32; workers.into()]));
-        let (launched, known) = (Arc::clone(&pids), Arc::clone(&pids));
-        let killer = std::thread::spawn(move || {
-            let mut killed = 0;
-            for (wait_us, whom) in self.0 {
-                if stopped.recv_timeout(Duration::from_micros(wait_us)).is_ok() {
-                    break;
-                }
-                let pids = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                for (slot, pid) in pids.into_iter().enumerate() {
-                    if pid != 0 && whom.is_none_or(|w| w == slot) && crate::lives(pid) {
-                        crate::kill(pid, Signal::KILL);
-                        killed += 1;
-                    }
-                }
-            }
-            killed
-        });
+        let launched = Arc::clone(&pids);
+        let known = &|| pids.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let on_launch = Box::new(move |worker: WorkerId, pid: u32| {
             launched.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(worker.0)] = pid;
         });
-        let outcome = crate::run_with(program, workers, binary, Options { on_launch: Some(on_launch), ..options });
-        let _ = stop.send(());
-        let killed = killer.join().unwrap_or_default();
-        let left = pids.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        assert!(left.iter().all(|&pid| !crate::lives(pid)), "a worker outlived its run");
-        (outcome.unwrap_or_else(|e| panic!("{}: {e}", program.scenario)), killed)
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for (wait_us, whom) in self.0 {
+                    if stopped.recv_timeout(Duration::from_micros(wait_us)).is_ok() {
+                        return;
+                    }
+                    let there = (0..).map(WorkerId).zip(known());
+                    let meant = there.filter(|(slot, pid)| {
+                        *pid != 0 && whom.is_none_or(|w| w == usize::from(slot.0)) && crate::lives(*pid)
+                    });
+                    strike(&meant.collect::<Vec<_>>());
+                }
+            });
+            let outcome = crate::run_with(program, workers, binary, Options { on_launch: Some(on_launch), ..options });
+            let _ = stop.send(());
+            outcome
+        });
+        assert!(known().iter().all(|&pid| !crate::lives(pid)), "a worker outlived its run");
+        outcome.unwrap_or_else(|e| panic!("{}: {e}", program.scenario))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the tests share: running scenarios through a real binary or through the library, and looking at processes.
 
+pub mod hits;
 pub mod kills;
 pub mod outputs;
+pub mod small;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -60,6 +62,15 @@ pub fn shipped(name: &str, sets: &[(&str, &str)], frames: u32) -> Program {
     let text = std::fs::read_to_string(scenario(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     program(&text, sets, frames)
 }
+
+/// A program that has a little of everything: each kind of stage, and each kind of work that a stage can do.
+#[track_caller]
+pub fn everything(frames: u32) -> Program {
+    program(EVERYTHING, &[], frames)
+}
+
+/// Its text.
+pub const EVERYTHING: &str = include_str!("everything.dip");
 
 /// Runs a program whose workers are this binary.
 pub fn run_with(program: &Program, workers: u16, binary: &str, options: Options) -> Result<Outcome, RunError> {

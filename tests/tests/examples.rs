@@ -5,8 +5,9 @@ use std::path::Path;
 use diptych::compile::{KernelCatalog, Settings, compile};
 use diptych::coordinator::Options;
 use diptych::source;
-use diptych_protocol::id::{SystemId, Tick, WorkerId};
-use diptych_protocol::message::{Death, Moment};
+use diptych_protocol::id::{SystemId, Tick};
+use diptych_protocol::inject::{Failure, Injection, Moment};
+
 use diptych_protocol::program::{Program, StageKind};
 use diptych_tests::{command, root, run_with, summary};
 
@@ -123,9 +124,9 @@ fn a_worker_that_dies_within_a_system_in_rust_costs_a_batch_not_the_run() {
     let program = crowd(|text| text);
     let expected = run_with(&program, 1, CROWD, Options::default()).unwrap().digest;
     for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-        let death = Death { tick: Tick(4), stage: StageKind::Systems, moment };
-        let deaths = [0, 1].map(|worker| (WorkerId(worker), death)).to_vec();
-        let outcome = run_with(&program, 2, CROWD, Options { deaths, ..Options::default() }).unwrap();
+        let kill = Injection::new(Failure::Kill, Tick(4)).within(StageKind::Systems).at(moment);
+        let injections = vec![kill; 2];
+        let outcome = run_with(&program, 2, CROWD, Options { injections, ..Options::default() }).unwrap();
         assert_eq!(outcome.digest, expected, "{moment:?}");
         assert!(outcome.worker_deaths >= 1, "{moment:?}: nobody died");
     }
@@ -145,9 +146,9 @@ fn births_and_ends_of_a_system_in_rust_come_out_the_same_whoever_dies() {
     let expected = run_with(&program, 1, MEADOW, Options::default()).unwrap().digest;
     for stage in [StageKind::Systems, StageKind::Edit] {
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-            let death = Death { tick: Tick(4), stage, moment };
-            let deaths = [0, 1].map(|worker| (WorkerId(worker), death)).to_vec();
-            let outcome = run_with(&program, 2, MEADOW, Options { deaths, ..Options::default() }).unwrap();
+            let kill = Injection::new(Failure::Kill, Tick(4)).within(stage).at(moment);
+            let injections = vec![kill; 2];
+            let outcome = run_with(&program, 2, MEADOW, Options { injections, ..Options::default() }).unwrap();
             assert_eq!(outcome.digest, expected, "{stage:?}, {moment:?}");
             assert!(outcome.worker_deaths >= 1, "{stage:?}, {moment:?}: nobody died");
         }

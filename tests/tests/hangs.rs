@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diptych::Program;
-use diptych::coordinator::{Deadline, Options, Outcome, RunError};
+use diptych::coordinator::{Deadline, Edition, Options, Outcome, RunError, Swap};
 use diptych_tests::kills::Random;
 use diptych_tests::{children, command, drift_with, kill, lives, program, run_with, scenario, shipped, wait_until};
 use rustix::process::Signal;
@@ -61,6 +61,31 @@ fn a_worker_that_is_stopped_anywhere_is_replaced_and_the_bits_are_the_same() {
         deaths += outcome.worker_deaths;
     }
     assert!(deaths >= 3, "hardly anybody was stopped in time: {deaths}");
+}
+
+/// Nobody waits for ever for a worker that does not even come to attach: of the first program, or of the one that it goes on with.
+#[test]
+fn a_worker_that_is_stopped_before_it_has_attached_is_replaced() {
+    let program = long();
+    let quiet = run_with(&program, 2, BINARY, Options::default()).unwrap();
+    for (swap, stopped) in [(false, 0..1), (false, 0..2), (true, 2..3), (true, 2..4)] {
+        let edition = Edition { program: program.clone(), data: Vec::new() };
+        let mut launched = 0;
+        let options = Options {
+            deadline: Deadline(Some(Duration::from_millis(500))),
+            swaps: swap.then_some(Swap { frame: 700, edition }).into_iter().collect(),
+            on_launch: Some(Box::new(move |_, pid| {
+                if stopped.contains(&launched) {
+                    kill(pid, Signal::STOP);
+                }
+                launched += 1;
+            })),
+            ..Options::default()
+        };
+        let outcome = run_with(&program, 2, BINARY, options).unwrap();
+        assert_eq!(outcome.digest, quiet.digest);
+        assert!(outcome.worker_deaths >= 1, "nobody was stopped, {swap}");
+    }
 }
 
 #[test]

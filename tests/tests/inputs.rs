@@ -2,8 +2,9 @@
 
 use diptych::coordinator::{Command, Options, Outcome, RunError};
 use diptych_protocol::commands::Refused;
-use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Backend, Death, Moment};
+use diptych_protocol::id::Tick;
+use diptych_protocol::inject::{Failure, Injection, Moment};
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::StageKind;
 use diptych_protocol::types::Value;
 use diptych_tests::outputs::{recording, text};
@@ -136,9 +137,9 @@ fn no_death_loses_a_command() {
     assert_eq!(expected.state.signal("step"), Some(Value::U32(2_999 % 7)));
     for tick in [Tick::SETUP, Tick(4), Tick(6)] {
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-            let death = Death { tick, stage: StageKind::Commit, moment };
-            let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-            let options = Options { deaths, commands: commands(), ..Options::default() };
+            let kill = Injection::new(Failure::Kill, tick).within(StageKind::Commit).at(moment);
+            let injections = vec![kill; 2];
+            let options = Options { injections, commands: commands(), ..Options::default() };
             let outcome = run_with(&program, 2, BINARY, options).unwrap();
             assert!(outcome.worker_deaths >= 1, "{tick:?} {moment:?}: nobody died");
             assert_eq!(outcome.digest, expected.digest, "{tick:?} {moment:?}");

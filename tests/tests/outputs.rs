@@ -3,9 +3,10 @@
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome, Stopped};
 use diptych_protocol::body::Compare;
-use diptych_protocol::id::{SignalId, Tick, WorkerId};
+use diptych_protocol::id::{SignalId, Tick};
+use diptych_protocol::inject::{Failure, Injection, Moment};
 use diptych_protocol::limits::{RECORD_RING, REDUCE_ROWS};
-use diptych_protocol::message::{Backend, Death, Moment};
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Domain, Stage, StageKind, Step, Work};
 use diptych_protocol::types::{Scalar, Type, Value};
 use diptych_tests::outputs::{FRAME, SUM, drift, frames_of, observed, recording, text, when};
@@ -95,9 +96,9 @@ fn a_death_while_a_state_is_aggregated_or_committed_changes_no_row() {
     ] {
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
             let folder = tempfile::tempdir().unwrap();
-            let death = Death { tick, stage: kind, moment };
-            let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-            let options = Options { deaths, ..recording(folder.path()) };
+            let kill = Injection::new(Failure::Kill, tick).within(kind).at(moment);
+            let injections = vec![kill; 2];
+            let options = Options { injections, ..recording(folder.path()) };
             let outcome = run_with(&program, 2, BINARY, options).unwrap();
             assert!(outcome.worker_deaths >= 1, "{kind:?} {moment:?}: nobody died");
             assert_eq!(outcome.digest, expected.digest, "{kind:?} {moment:?}");
@@ -179,9 +180,9 @@ fn a_pass_that_aggregates_comes_to_the_bits_of_a_stage_of_its_own() {
     }
     // Whoever dies in the pass: what it has kept is kept again, the same.
     for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-        let death = Death { tick: Tick(4), stage: StageKind::Systems, moment };
-        let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-        let (found, died) = run(&together, 2, Options { deaths, ..Options::default() });
+        let kill = Injection::new(Failure::Kill, Tick(4)).within(StageKind::Systems).at(moment);
+        let injections = vec![kill; 2];
+        let (found, died) = run(&together, 2, Options { injections, ..Options::default() });
         assert!(died >= 1, "{moment:?}: nobody died");
         assert_eq!(found, expected, "{moment:?}");
     }

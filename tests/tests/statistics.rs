@@ -2,8 +2,9 @@
 //! same bits whoever computed them.
 
 use diptych::coordinator::{Options, Outcome};
-use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Backend, Death, Moment};
+use diptych_protocol::id::Tick;
+use diptych_protocol::inject::{Failure, Injection, Moment};
+use diptych_protocol::message::Backend;
 use diptych_protocol::program::StageKind;
 use diptych_protocol::types::Value;
 use diptych_tests::outputs::{recording, text};
@@ -172,9 +173,9 @@ fn statistics_have_the_same_bits_whoever_computes_them() {
     }
     for tick in [Tick::SETUP, Tick(2)] {
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-            let death = Death { tick, stage: StageKind::Reduce, moment };
-            let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-            let outcome = same(Options { deaths, ..Options::default() }, 2, "deaths");
+            let kill = Injection::new(Failure::Kill, tick).within(StageKind::Reduce).at(moment);
+            let injections = vec![kill; 2];
+            let outcome = same(Options { injections, ..Options::default() }, 2, "deaths");
             assert!(outcome.worker_deaths >= 1, "{tick:?} {moment:?}: nobody died");
         }
     }

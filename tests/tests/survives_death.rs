@@ -2,8 +2,9 @@
 
 use diptych::Program;
 use diptych::coordinator::{Options, Outcome};
-use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Death, Moment};
+use diptych_protocol::id::Tick;
+use diptych_protocol::inject::{Failure, Injection, Moment};
+
 use diptych_protocol::program::{Reduce, StageKind};
 use diptych_tests::kills::{Kills, Random};
 use diptych_tests::outputs::WithOutputs;
@@ -46,12 +47,14 @@ fn a_death_in_any_stage_at_any_moment_costs_a_batch_not_the_run() {
         let stages = program.stages(tick_of(kind));
         assert!(stages.iter().any(|stage| stage.kind == kind), "no kill case for {}", kind.name());
         for moment in [Moment::Claimed, Moment::Written, Moment::Done] {
-            // All workers are told to die there: whoever gets a batch of that stage does.
-            let death = Death { tick: tick_of(kind), stage: kind, moment };
-            let deaths = [0, 1].map(|w| (WorkerId(w), death)).to_vec();
-            let outcome = run_with(program, 2, BINARY, Options { deaths, ..Options::default() }).unwrap();
+            // Twice: also whoever takes its place there, or comes to another such batch.
+            let kill = Injection::new(Failure::Kill, tick_of(kind)).within(kind).at(moment);
+            let injections = vec![kill; 2];
+            let outcome = run_with(program, 2, BINARY, Options { injections, ..Options::default() }).unwrap();
             assert_eq!(outcome.digest, expected, "{} {moment:?}", kind.name());
             assert!(outcome.worker_deaths >= 1, "{} {moment:?}: nobody died", kind.name());
+            assert_eq!(outcome.worker_deaths as usize + outcome.not_injected.len(), 2, "{} {moment:?}", kind.name());
+            assert!(outcome.not_injected.is_empty() || moment == Moment::Done, "{} {moment:?}", kind.name());
             let replayed = outcome.batches_replayed;
             assert_eq!(replayed == 0, moment == Moment::Done, "{} {moment:?}: {replayed} batches", kind.name());
         }

@@ -73,6 +73,6 @@ fn work(handoff: &Handoff, registry: &Registry, ready: impl FnOnce() -> Result<(
     let mut track = Track::new(&memory, &layout, program);
     crate::float_mode::set();
     ready()?;
-    walk(&mut track, &mut runner, handoff.worker, handoff.patience, &handoff.deaths);
+    walk(&mut track, &mut runner, handoff.worker, handoff.patience, &handoff.injections);
     Ok(())
 }

@@ -65,7 +65,7 @@ impl InProcess {
         // SAFETY: the caller runs each batch of a stage once, stages one after another, in a segment that no worker
         // process attaches to; the program was verified.
         unsafe {
-            runner.run_claimed(track, claim)
+            runner.run_claimed(track, claim, |_| ())
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod grid;
 pub mod in_process;
 pub mod index;
+mod inject;
 pub mod inverse;
 pub mod kernel;
 pub mod matching;

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::{Blame, Fault};
 use diptych_protocol::id::{GroupId, IndexId, InverseId, RowRange, StageId, SystemId, Tick};
+use diptych_protocol::inject::Moment;
 use diptych_protocol::program::{Code, IndexKind, IndexPhase, InversePhase, Origin, Program, Work};
 use diptych_protocol::table::Table;
 use diptych_protocol::track::Track;
@@ -59,8 +60,19 @@ impl Runner {
     }
 
     /// Runs a claimed batch. A fault, or a panic of a kernel, comes back as blame.
-    pub fn run(&mut self, mut batch: Batch<'_, '_>) -> Result<(), Box<Blame>> {
-        let result = catch_unwind(AssertUnwindSafe(|| self.work(&mut batch)))
+    pub fn run(&mut self, batch: Batch<'_, '_>) -> Result<(), Box<Blame>> {
+        self.run_past(batch, |_| ())
+    }
+
+    /// The same, past failures that may be injected before and after its work.
+    fn run_past(&mut self, mut batch: Batch<'_, '_>, moment: impl Fn(Moment)) -> Result<(), Box<Blame>> {
+        let all = || {
+            moment(Moment::Claimed);
+            self.work(&mut batch)?;
+            moment(Moment::Written);
+            Ok(())
+        };
+        let result = catch_unwind(AssertUnwindSafe(all))
             .unwrap_or_else(|panic| Err(Fault::new(format!("the kernel panicked: {}", panic_message(&*panic)))));
         result.map_err(|fault| {
             Box::new(Blame {
@@ -319,16 +331,21 @@ pub struct Claim {
 }
 
 impl Runner {
-    /// Runs the batch that was claimed.
+    /// Runs the batch that was claimed; `moment` is told how far it is with it.
     ///
     /// # Safety
     /// As [`Batch::claimed`]: the caller alone holds the batch, all earlier stages are complete, and the program
     /// was verified.
     #[expect(unsafe_code, reason = "hands the duty of a claim to the caller")]
-    pub unsafe fn run_claimed(&mut self, track: &Track<'_>, claim: Claim) -> Result<(), Box<Blame>> {
+    pub unsafe fn run_claimed(
+        &mut self,
+        track: &Track<'_>,
+        claim: Claim,
+        moment: impl Fn(Moment),
+    ) -> Result<(), Box<Blame>> {
         // SAFETY: the caller's duty.
         match unsafe { Batch::claimed(track, claim.tick, claim.stage, claim.batch) } {
-            Some(batch) => self.run(batch),
+            Some(batch) => self.run_past(batch, moment),
             None => Ok(()),
         }
     }

@@ -1,36 +1,36 @@
 //! A worker's loop: step through the protocol, run what was claimed.
 
 use diptych_protocol::board::{Board, Halt};
-use diptych_protocol::id::{StageId, Tick, WorkerId};
-use diptych_protocol::message::{Death, Moment, Patience};
-use diptych_protocol::program::Program;
+use diptych_protocol::id::WorkerId;
+use diptych_protocol::inject::{Injection, Moment};
+use diptych_protocol::message::Patience;
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::{Move, Walker};
 
+use crate::inject::Injections;
 use crate::runner::{Claim, Runner};
 use crate::waiting::Waiting;
 
 /// Walks until told to leave.
-pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: Patience, deaths: &[Death]) {
+pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: Patience, injected: &[Injection]) {
     let board = Board::new(track.memory, track.layout);
     let mut walker = Walker::new(me);
     let mut waiting = Waiting::new(patience);
-    let deaths = Deaths { program: track.program, list: deaths };
+    let injections = Injections::new(board, track.program, injected);
     loop {
         match walker.step(&board, track) {
             Move::Again => {}
             Move::Run(tick, stage, batch) => {
                 waiting.reset(&board, me);
-                deaths.perhaps(tick, stage, Moment::Claimed);
-                if !run(track, runner, &board, me, Claim { tick, stage, batch }) {
+                let claim = Claim { tick, stage, batch };
+                if !run(track, runner, &board, me, claim, &injections) {
                     return;
                 }
-                deaths.perhaps(tick, stage, Moment::Written);
                 walker.ran();
                 board.count_batch(me);
-                if deaths.any() {
+                if injections.any() {
                     walker.step(&board, track);
-                    deaths.perhaps(tick, stage, Moment::Done);
+                    injections.at(claim, Moment::Done);
                 }
             }
             Move::Passed => {
@@ -50,37 +50,22 @@ pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: 
 }
 
 /// Runs a batch; says whether to go on.
-fn run(track: &Track<'_>, runner: &mut Runner, board: &Board<'_>, me: WorkerId, claim: Claim) -> bool {
+fn run(
+    track: &Track<'_>,
+    runner: &mut Runner,
+    board: &Board<'_>,
+    me: WorkerId,
+    claim: Claim,
+    injections: &Injections<'_>,
+) -> bool {
     #[expect(unsafe_code, reason = "runs the batch whose ticket this worker holds")]
     // SAFETY: the walker returns a batch only when its exchange has won the ticket in this tick, and only then has
     // it seen all earlier stages complete; the program was verified when this worker attached.
-    let result = unsafe { runner.run_claimed(track, claim) };
+    let result = unsafe { runner.run_claimed(track, claim, |moment| injections.at(claim, moment)) };
     if let Err(blame) = result {
         blame.write(board.blame_words(me));
         board.halt(Halt::Fault);
         return false;
     }
     true
-}
-
-/// Where this worker is to die, for tests.
-struct Deaths<'a> {
-    program: &'a Program,
-    list: &'a [Death],
-}
-
-impl Deaths<'_> {
-    fn any(&self) -> bool {
-        !self.list.is_empty()
-    }
-
-    #[inline]
-    fn perhaps(&self, tick: Tick, stage: StageId, moment: Moment) {
-        if !self.list.is_empty() {
-            let kind = self.program.stages(tick)[usize::from(stage.0)].kind;
-            if self.list.contains(&Death { tick, stage: kind, moment }) {
-                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-            }
-        }
-    }
 }

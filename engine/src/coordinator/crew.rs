@@ -9,14 +9,14 @@ use crossbeam::channel::Sender;
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::message::{Death, Handoff, Patience};
+use diptych_protocol::message::{Handoff, Patience};
 use diptych_protocol::walker::bury;
 
 use super::allowance;
 use super::deaths::{Deaths, End};
 use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
-use super::pulse::{Watch, traced};
+use super::pulse::{Watch, busy, traced};
 use super::site::Site;
 use super::supervise::{PROGRESS_EVERY, failed};
 use super::{Options, RunError, cores};
@@ -34,6 +34,8 @@ pub(super) struct Tally {
     pub(super) worker_deaths: u32,
     pub(super) batches_replayed: u64,
     pub(super) batches_by_worker: Vec<u64>,
+    /// Injected failures that happened, a bit each.
+    pub(super) injected: u64,
     pub(super) peak_rss_bytes: u64,
 }
 
@@ -47,6 +49,7 @@ impl Tally {
             .iter_mut()
             .zip(&other.batches_by_worker)
             .for_each(|(all, more)| *all = all.wrapping_add(*more));
+        self.injected |= other.injected;
         self.peak_rss_bytes = self.peak_rss_bytes.max(other.peak_rss_bytes);
         self
     }
@@ -68,7 +71,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Launches workers, which may run as far as set-up. Must be called from a thread that lives as long as the run.
+    /// Launches workers, which may run as far as set-up, or as the state that is there. Must be called from a thread that lives as long as the run.
     pub(super) fn launch(
         number: u32,
         site: Arc<Site>,
@@ -88,7 +91,7 @@ impl Crew {
             bell,
             watch: Watch::new(options.deadline),
         };
-        crew.allow(Tick::SETUP);
+        crew.allow(crew.site.board().published().max(Tick::SETUP));
         for worker in 0..crew.site.layout.workers {
             let process = crew.start(Life { crew: number, worker: WorkerId(worker), number: 0 }, options)?;
             crew.processes.push(process);
@@ -152,8 +155,11 @@ impl Crew {
         let board = self.site.board();
         let done = (finished(&self.site), board.published());
         let mut all_wait = self.ready() && done.1 < board.stop_at().map_or(self.allowed, |stop| stop.min(self.allowed));
-        for process in self.processes.iter_mut().filter(|process| process.ready) {
-            let now = board.pulse(process.life.worker);
+        for process in &mut self.processes {
+            let now = match process.ready {
+                true => board.pulse(process.life.worker),
+                false => busy(process.child.id()),
+            };
             all_wait &= process.pulse.beats(now);
             if self.watch.look(&mut process.pulse, now) && !traced(process.child.id()) {
                 process.hung = true;
@@ -172,11 +178,6 @@ impl Crew {
 
     fn start(&self, life: Life, options: &mut Options) -> Result<Process, RunError> {
         let workers = self.site.layout.workers;
-        let deaths: Vec<Death> = (options.deaths.iter())
-            .filter(|(worker, _)| *worker == life.worker)
-            .map(|&(_, death)| death)
-            .skip(life.number as usize)
-            .collect();
         let handoff = Handoff {
             program: self.site.program.clone(),
             segment: self.site.segment.name().to_string(),
@@ -186,7 +187,7 @@ impl Crew {
             coordinator: std::process::id(),
             backend: options.backend,
             patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
-            deaths,
+            injections: options.injections.clone(),
         };
         let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
             .map_err(|e| allowance::refused(&format!("start worker {}", life.worker.0), &e))?;
@@ -213,7 +214,11 @@ impl Crew {
         self.tally.batches_replayed += freed.len() as u64;
         let end = End::of(&status, self.processes[at].hung);
         let finished = finished(&site);
-        let hopeless = match self.processes[at].ready {
+        // That it has attached may be told later than that it has died.
+        if !freed.is_empty() {
+            self.deaths.attached();
+        }
+        let hopeless = match self.processes[at].ready || !freed.is_empty() {
             true => self.deaths.holding(&site, &freed, end, finished),
             false => self.deaths.at_launch(site.layout.workers, end),
         };
@@ -262,6 +267,7 @@ impl Crew {
         }
         self.processes.clear();
         self.tally.batches_by_worker = (0..site.layout.workers).map(|w| board.batches_run(WorkerId(w))).collect();
+        self.tally.injected = board.injected();
         self.tally.clone()
     }
 }

@@ -7,11 +7,14 @@ use diptych_protocol::access::Element;
 use diptych_protocol::board::Board;
 use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
+use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
+use diptych_protocol::still::Still;
 use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
+use super::checkpoints::Checkpointed;
 use super::crew::Tally;
 use super::site::Site;
 use super::swap::Swapped;
@@ -77,12 +80,18 @@ pub struct Outcome {
     pub batches_replayed: u64,
     /// Batches run, a worker slot each. Changes from run to run.
     pub batches_by_worker: Vec<u64>,
+    /// Failures that were to be injected, and had no place to happen at.
+    pub not_injected: Vec<Injection>,
     /// The largest resident size of any of the run's processes, shared memory included.
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
     pub swaps: Vec<Swapped>,
     /// Why files are not complete that it went on without, one text each.
     pub lost: Vec<String>,
+    /// The frame that it went on from, if it did not begin.
+    pub resumed: Option<u32>,
+    /// What became of its checkpoints, if it wrote any.
+    pub checkpoints: Option<Checkpointed>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -92,10 +101,16 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(figures: Figures, state: State, workers: u16, backend: Backend) -> Self {
+    pub(super) fn new(
+        figures: Figures,
+        state: State,
+        workers: u16,
+        backend: Backend,
+        not_injected: Vec<Injection>,
+    ) -> Self {
         let (tick, agents, digest) = {
             let track = state.track();
-            (track.record().tick, state.agents(), digest(&track))
+            (track.record().tick, state.agents(), digest(&track.still()))
         };
         let (frames, ensures) = (tick.frames_done(), state.ensures());
         let stopped = if ensures.iter().any(|ensure| ensure.failed.is_some()) {
@@ -116,9 +131,12 @@ impl Outcome {
             worker_deaths: figures.tally.worker_deaths,
             batches_replayed: figures.tally.batches_replayed,
             batches_by_worker: figures.tally.batches_by_worker,
+            not_injected,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
             lost: Vec::new(),
+            resumed: None,
+            checkpoints: None,
             digest,
             ensures,
             state,
@@ -151,6 +169,11 @@ impl State {
 
     fn board(&self) -> Board<'_> {
         self.0.board()
+    }
+
+    /// The state, as slices.
+    pub(super) fn still(&self) -> Still<'_> {
+        self.track().still()
     }
 
     /// The bits of each signal, by their ids.

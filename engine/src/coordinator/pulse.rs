@@ -1,9 +1,10 @@
 //! Hangs: a worker that shows no sign of life for too long is killed; its death is survived like any other.
 //!
 //! A worker shows that it lives with each batch that it has run, and while it waits for others. So what is measured is how
-//! long a batch takes, and whether a worker moves at all: one that was stopped, in a batch or between two, does not. What
-//! counts is not the clock but how often the coordinator has looked: where all of a run is paused (a container, a laptop's
-//! lid), nobody looks, and nobody is killed for it.
+//! long a batch takes, and whether a worker moves at all: one that was stopped, in a batch or between two, does not. Before
+//! it has attached it has nothing to show, and lives as long as it is seen to use a core. What counts is not the clock but
+//! how often the coordinator has looked: where all of a run is paused (a container, a laptop's lid), nobody looks, and nobody
+//! is killed for it.
 //!
 //! **How long is too long** adapts to the run: [`TIMES`] the longest that any of its workers has been silent for and lived,
 //! but never less than the [`Deadline`]. A worker under a debugger is left alone.
@@ -104,6 +105,14 @@ impl Watch {
     }
 }
 
+/// A number that changes as long as a process uses a core: the time that it has, as the system counts it.
+pub(super) fn busy(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_ascii_whitespace()).into_iter().flatten();
+    // Of a user's code and of the system's: fields 14 and 15, of which 2 stand before the bracket.
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
 /// Whether a debugger has hold of a process.
 pub(super) fn traced(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -139,6 +148,16 @@ mod tests {
         assert_eq!([true; 5].map(|wait| idle(2, wait)), [false, false, false, true, true]);
         let mut never = Watch::new(Deadline(None));
         assert!((0..1000).all(|_| never.idle((1, Tick(3)), true).is_none()));
+    }
+
+    #[test]
+    fn a_process_that_computes_is_busy() {
+        let before = busy(std::process::id());
+        let mut sum = 0u64;
+        while busy(std::process::id()) == before {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert_eq!(busy(u32::MAX), 0);
     }
 
     #[test]

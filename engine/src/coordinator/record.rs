@@ -3,17 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
+use diptych_protocol::checkpoint::Cursor;
 use diptych_protocol::id::{Id, SignalId, Tick};
 use diptych_protocol::layout::Layout;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
+use super::inject::Disk;
 use super::write_errors::WriteErrors;
+use crate::journal::Journal;
 use crate::line_file::LineFile;
 use crate::shown::Shown;
 
@@ -24,6 +27,15 @@ pub struct Records {
     pub folder: PathBuf,
     /// Whether files that exist are written over.
     pub overwrite: bool,
+    /// Of a run that is resumed: its files, which are cut back to where they were, and written on.
+    pub resumed: Vec<Cursor>,
+}
+
+impl Records {
+    /// Of a run that begins.
+    pub fn new(folder: impl Into<PathBuf>, overwrite: bool) -> Self {
+        Self { folder: folder.into(), overwrite, resumed: Vec::new() }
+    }
 }
 
 /// Why a record is not written, or not to its end.
@@ -50,6 +62,17 @@ pub enum RecordError {
         /// Why no more.
         source: io::Error,
     },
+    /// It was begun before the run was resumed, and is not what it was then.
+    #[error(
+        "cannot go on with the record {}: {why}; say --out DIR to begin new records there, or --no-outputs",
+        path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The ring does not hold a state that it should.
     #[error(
         "state {0} is missing where records are taken from: another process has written there, or this is a fault of diptych"
@@ -63,6 +86,7 @@ const LINE_BYTES: usize = 256;
 /// The files of a run.
 pub(super) struct Recorder {
     records: Option<Records>,
+    disk: Disk,
     sheets: Vec<Sheet>,
     /// All files that the run has made.
     made: BTreeSet<PathBuf>,
@@ -85,13 +109,16 @@ struct Sheet {
     last: Option<u32>,
     /// It could not be written on: nothing more is tried with it.
     broken: bool,
+    disk: Disk,
 }
 
 /// Whether every record can be written without writing over anything.
 pub(super) fn check(program: &Program, records: Option<&Records>) -> Result<(), RecordError> {
     let Some(records) = records.filter(|records| !records.overwrite) else { return Ok(()) };
-    let paths = program.outputs.records.iter().map(|record| records.folder.join(&record.path));
-    paths.into_iter().find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
+    let resumed = |record: &Record| records.resumed.iter().any(|cursor| cursor.record == record.path);
+    let begun = program.outputs.records.iter().filter(|record| !resumed(record));
+    let mut paths = begun.map(|record| records.folder.join(&record.path));
+    paths.find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
 }
 
 /// The files of the program that a run goes on with: those that it begins.
@@ -112,10 +139,23 @@ impl Drop for Begun {
 
 impl Recorder {
     /// Makes the files, with their header lines. Without records there is nothing to do, and no bound to how far
-    /// workers may run.
-    pub(super) fn open(program: &Program, records: Option<Records>) -> Result<Self, RecordError> {
+    /// workers may run. A run that goes on from a frame begins new ones with it, or goes on with those that it had.
+    pub(super) fn open(
+        program: &Program,
+        records: Option<Records>,
+        from: Option<u32>,
+        disk: Disk,
+    ) -> Result<Self, RecordError> {
         let (sheets, made) = (Vec::new(), BTreeSet::new());
-        let mut recorder = Self { records, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        let mut recorder = Self { records, disk, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        recorder.next = from.unwrap_or(0);
+        if let Some(cursors) = recorder.records.as_mut().map(|records| std::mem::take(&mut records.resumed)) {
+            recorder.next += u32::from(!cursors.is_empty());
+            for cursor in &cursors {
+                recorder.made.insert(cursor.file.clone().into());
+                recorder.sheets.push(Sheet::reopen(cursor, recorder.disk.clone())?);
+            }
+        }
         let begun = recorder.begin(program)?;
         recorder.go_on(program, begun);
         Ok(recorder)
@@ -130,7 +170,7 @@ impl Recorder {
         for record in &program.outputs.records {
             let sheet = match self.going_on(record) {
                 Some(_) => None,
-                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite)?),
+                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite, &self.disk)?),
             };
             begun.sheets.push(sheet);
         }
@@ -188,14 +228,14 @@ impl Recorder {
             !new.outputs.records.iter().any(goes_on)
         };
         for sheet in self.sheets.iter_mut().filter(|sheet| ends(sheet) && sheet.last != Some(state)) {
-            result = result.and(sheet.row(old.program, state, old.last_signals(), &mut self.text));
+            result = result.and(errors.weigh(sheet.row(old.program, state, old.last_signals(), &mut self.text)));
         }
         result = self.flush(result, errors);
         self.go_on(new, begun);
         for sheet in self.sheets.iter_mut() {
             let first = sheet.last.is_none() || state.is_multiple_of(sheet.every);
             if first && sheet.last != Some(state) {
-                result = result.and(sheet.row(new, state, bits, &mut self.text));
+                result = result.and(errors.weigh(sheet.row(new, state, bits, &mut self.text)));
             }
         }
         self.next = state.saturating_add(1);
@@ -226,11 +266,19 @@ impl Recorder {
             self.bits.clear();
             self.bits.extend(track.recorded(state).ok_or(RecordError::Missing(state))?);
             for sheet in self.sheets.iter_mut().filter(|sheet| state.is_multiple_of(sheet.every)) {
-                result = result.and(sheet.row(track.program, state, &self.bits, &mut self.text));
+                result = result.and(errors.weigh(sheet.row(track.program, state, &self.bits, &mut self.text)));
             }
         }
         self.next = state_of(published).saturating_add(1);
         self.flush(result, errors)
+    }
+
+    /// How far the files are, of the states that have been taken out of the ring; and the files, with the journal: they belong
+    /// to a checkpoint.
+    pub(super) fn beside(&mut self, journal: Option<&Journal>) -> (Vec<Cursor>, Vec<File>) {
+        let cursors = self.sheets.iter_mut().filter_map(Sheet::cursor).collect();
+        let files = self.sheets.iter().map(|sheet| sheet.file.file()).chain(journal.map(Journal::file));
+        (cursors, files.filter_map(|file| file.try_clone().ok()).collect())
     }
 
     fn flush(&mut self, result: Result<(), RecordError>, errors: &mut WriteErrors) -> Result<(), RecordError> {
@@ -244,7 +292,7 @@ impl Recorder {
         let mut result = self.drain(track, published, errors);
         let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
-            result = result.and(sheet.row(track.program, state, bits, &mut self.text));
+            result = result.and(errors.weigh(sheet.row(track.program, state, bits, &mut self.text)));
         }
         self.flush(result, errors)
     }
@@ -256,7 +304,7 @@ fn names(record: &Record) -> impl Iterator<Item = &String> {
 }
 
 impl Sheet {
-    fn open(record: &Record, path: PathBuf, overwrite: bool) -> Result<Self, RecordError> {
+    fn open(record: &Record, path: PathBuf, overwrite: bool, disk: &Disk) -> Result<Self, RecordError> {
         let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
@@ -272,9 +320,10 @@ impl Sheet {
             _ => refused(source),
         })?;
         let known = (record.path.clone(), names(record).cloned().collect());
+        let disk = disk.clone();
         let (every, file) = (record.every, LineFile::new(file));
         let (columns, line) = (Vec::new(), Vec::new());
-        let mut sheet = Self { record: known, path, every, columns, file, line, last: None, broken: false };
+        let mut sheet = Self { record: known, path, every, columns, file, line, last: None, broken: false, disk };
         sheet.header(record).inspect_err(|_| {
             if !overwrite {
                 // It is empty, and only in the way of the next attempt.
@@ -293,9 +342,50 @@ impl Sheet {
         self.flush()
     }
 
+    /// A file that was begun by this run before it was resumed: cut back to where it was then.
+    fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
+        let path = PathBuf::from(&cursor.file);
+        let gone = |why: String| RecordError::Gone { path: PathBuf::from(&cursor.file), why };
+        let file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
+        let found = file.metadata().map_err(|e| gone(e.to_string()))?.len();
+        if found < cursor.bytes {
+            return Err(gone(format!("it has {found} bytes, and had {} then", cursor.bytes)));
+        }
+        // The first line is no row.
+        let file = LineFile::resume(file, cursor.rows + 1, cursor.bytes).map_err(|e| gone(e.to_string()))?;
+        Ok(Self {
+            record: (cursor.record.clone(), cursor.columns.clone()),
+            path,
+            disk,
+            every: 1,
+            columns: Vec::new(),
+            file,
+            line: Vec::new(),
+            last: cursor.last,
+            broken: false,
+        })
+    }
+
+    /// Where it is now; nothing of what is no file.
+    fn cursor(&mut self) -> Option<Cursor> {
+        self.file.file().stream_position().ok()?;
+        let path = std::path::absolute(&self.path).ok()?;
+        let (record, columns) = self.record.clone();
+        let (bytes, rows) = (self.file.bytes(), self.rows());
+        Some(Cursor { record, file: path.to_str()?.into(), columns, bytes, rows, last: self.last })
+    }
+
+    /// Rows in the file: the first line is none.
+    fn rows(&self) -> u64 {
+        self.file.lines().saturating_sub(1)
+    }
+
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {
         if self.broken {
             return Ok(());
+        }
+        if let Err(full) = self.disk.space(state) {
+            return self.flush().and_then(|()| Err(self.refused(full)));
         }
         self.fields(program, state, bits, text).map_err(|error| self.refused(error))?;
         self.file.push(&self.line);
@@ -328,8 +418,7 @@ impl Sheet {
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
-        // The first line is no row.
-        RecordError::Write { path: self.path.clone(), rows: self.file.lines().saturating_sub(1), source }
+        RecordError::Write { path: self.path.clone(), rows: self.rows(), source }
     }
 }
 
