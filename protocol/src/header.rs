@@ -206,8 +206,8 @@ pub fn read(bytes: &[u8]) -> Result<(Header, Description), HeaderError> {
     let text = within(bytes, header.description_offset, header.description_bytes)
         .ok_or_else(|| damaged("the description lies beyond the end"))?;
     // A copy: nobody writes a text while it is parsed.
-    let description: Description =
-        serde_json::from_slice(&text.to_vec()).map_err(|e| HeaderError::Damaged(e.to_string()))?;
+    let text = text.to_vec();
+    let description: Description = serde_json::from_slice(&text).map_err(|e| HeaderError::Damaged(e.to_string()))?;
     check(&header, &description, bytes)?;
     Ok((header, description))
 }
