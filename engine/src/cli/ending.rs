@@ -62,7 +62,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
-        RunError::Fault(..) | RunError::Program(_) | RunError::Swaps(..) | RunError::Damaged(_) | RunError::Workers(_) => FAILED,
+        RunError::Fault(..)
+        | RunError::Program(_)
+        | RunError::Swaps(..)
+        | RunError::Damaged(_)
+        | RunError::Workers(_) => FAILED,
     };
     fail(code, error)
 }

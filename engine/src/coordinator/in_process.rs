@@ -132,6 +132,7 @@ fn go_on(
     let (kernels, threads) = ((registry, options.backend), (&site.setting, swap::pool()?));
     let prepared = swap::prepare(edition, &site.program, kernels, threads, &AtomicBool::new(false))?;
     site.board().halt(Halt::End);
+    site.track().latest()?;
     let tick = swap::adopt(&prepared, &site.latest().still())?;
     let signals = prepared.site.track().adopted_signals(tick);
     recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun, &mut options.write_errors)?;

@@ -270,7 +270,8 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
     let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
     let mut recorder = Recorder::open(&site.program, options.records.take(), from, disk.clone())?;
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let signals =
+        options.signals.then(Signals::catch).transpose().map_err(|e| allowance::refused("catch signals", &e))?;
     let saved = (&mut keeper, signals.as_ref());
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),

@@ -346,6 +346,7 @@ impl Supervisor<'_> {
         self.crew.measure();
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
+        old.track().latest()?;
         let tick = swap::adopt(&prepared, &old.latest().still())?;
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);

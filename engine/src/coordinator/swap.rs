@@ -145,7 +145,6 @@ pub(super) fn prepare(
 /// Brings a state into what is prepared, and publishes it there.
 pub(super) fn adopt(prepared: &Prepared, state: &Still<'_>) -> Result<Tick, RunError> {
     let Prepared { site, plan, machine, pool, .. } = prepared;
-    old.track().latest()?;
     let mut track = site.track();
     let finish = |kind| matches!(kind, StageKind::Reduce | StageKind::Commit);
     let tick: Result<Tick, Box<Blame>> = pool.install(|| {
