@@ -122,7 +122,7 @@ pub(super) struct Going {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(super) batch_deadline: f64,
 
-    /// When a record or the journal can be written no further: the disk is full, the reader of a pipe has gone
+    /// When a record, the journal or a checkpoint cannot be written: the disk is full, the reader of a pipe has gone
     #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
     pub(super) on_write_error: OnWriteErrorName,
     /// Have a failure, to see what the run makes of it: WHAT@FRAME[:STAGE[:BATCH[:MOMENT]]], as in kill@30:systems:0:written;

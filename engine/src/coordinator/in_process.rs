@@ -76,7 +76,8 @@ pub(super) fn run(
         if keeper.wants() {
             keeper.set_due(tick);
         }
-        keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()))?;
+        let looked = keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()));
+        options.write_errors.weigh(looked)?;
         let slice = Instant::now();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
         let mut track = site.track();

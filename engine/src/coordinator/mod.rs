@@ -285,7 +285,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let recorded = drained.and(recorder.finish(&mut site.track(), &mut options.write_errors));
     let figures = figures?;
     recorded?;
-    kept?;
+    options.write_errors.weigh(kept)?;
     site.track().latest()?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;

@@ -218,7 +218,8 @@ impl Supervisor<'_> {
             self.keeper.set_due(self.crew.seal());
         }
         let (recorder, journal) = (&mut *self.recorder, self.options.journal.as_ref());
-        Ok(self.keeper.look(site, published, &self.wake, || recorder.beside(journal))?)
+        let looked = self.keeper.look(site, published, &self.wake, || recorder.beside(journal));
+        Ok(self.options.write_errors.weigh(looked)?)
     }
 
     fn hear(&mut self, event: Event) -> Result<(), RunError> {
