@@ -117,6 +117,29 @@ fn a_journal_that_the_run_goes_on_without_is_whole_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_checkpoint_that_the_run_goes_on_without_is_not_there_and_the_next_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept").display().to_string();
+    for workers in ["0", "2"] {
+        let planned =
+            ["--checkpoints", &kept, "--checkpoint-every", "20", "--checkpoint-keep", "9", "--inject", "full@20"];
+        let output = command(
+            BINARY,
+            &[&small(workers, &["--force", "--summary", "json"])[..], &planned, &["--on-write-error", "go-on"]]
+                .concat(),
+        );
+        assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+        let summary = summary(&output);
+        assert_eq!((&summary["stopped"], &summary["checkpoints"]["last_frame"]), (&"frames".into(), &30.into()));
+        assert!(summary["lost"][0].as_str().unwrap().contains("the checkpoint of frame 20"), "{summary}");
+        assert!(told(&output).contains("the run goes on without that file"), "{}", told(&output));
+        let stopped = command(BINARY, &[&small(workers, &["--force"])[..], &planned].concat());
+        assert_eq!(stopped.status.code(), Some(3), "{}", told(&stopped));
+        assert!(stopped.stdout.is_empty());
+    }
+}
+
+#[test]
 fn a_record_that_cannot_even_begin_is_refused_before_anything_is_computed() {
     let folder = tempfile::tempdir().unwrap();
     let file = talkative(folder.path());

@@ -29,6 +29,7 @@ fn began(error: &RunError) -> bool {
         RunError::Fault(..)
             | RunError::Full(..)
             | RunError::Workers(_)
+            | RunError::Damaged(_)
             | RunError::Machine(_)
             | RunError::Record(RecordError::Write { .. })
             | RunError::Checkpoints(CheckpointsError::Write { .. })

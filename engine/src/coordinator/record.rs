@@ -74,7 +74,9 @@ pub enum RecordError {
         why: String,
     },
     /// The ring does not hold a state that it should.
-    #[error("state {0} is missing where records are taken from: a fault of diptych; please report it")]
+    #[error(
+        "state {0} is missing where records are taken from: another process has written there, or this is a fault of diptych"
+    )]
     Missing(u32),
 }
 
@@ -228,14 +230,14 @@ impl Recorder {
             !new.outputs.records.iter().any(goes_on)
         };
         for sheet in self.sheets.iter_mut().filter(|sheet| ends(sheet) && sheet.last != Some(state)) {
-            result = result.and(sheet.row(old.program, state, old.last_signals(), &mut self.text));
+            result = result.and(errors.weigh(sheet.row(old.program, state, old.last_signals(), &mut self.text)));
         }
         result = self.flush(result, errors);
         self.go_on(new, begun);
         for sheet in self.sheets.iter_mut() {
             let first = sheet.last.is_none() || state.is_multiple_of(sheet.every);
             if first && sheet.last != Some(state) {
-                result = result.and(sheet.row(new, state, bits, &mut self.text));
+                result = result.and(errors.weigh(sheet.row(new, state, bits, &mut self.text)));
             }
         }
         self.next = state.saturating_add(1);
@@ -266,7 +268,7 @@ impl Recorder {
             self.bits.clear();
             self.bits.extend(track.recorded(state).ok_or(RecordError::Missing(state))?);
             for sheet in self.sheets.iter_mut().filter(|sheet| state.is_multiple_of(sheet.every)) {
-                result = result.and(sheet.row(track.program, state, &self.bits, &mut self.text));
+                result = result.and(errors.weigh(sheet.row(track.program, state, &self.bits, &mut self.text)));
             }
         }
         self.next = state_of(published).saturating_add(1);
@@ -292,7 +294,7 @@ impl Recorder {
         let mut result = self.drain(track, published, errors);
         let (state, bits) = (state_of(published), track.last_signals());
         for sheet in self.sheets.iter_mut().filter(|sheet| sheet.last != Some(state)) {
-            result = result.and(sheet.row(track.program, state, bits, &mut self.text));
+            result = result.and(errors.weigh(sheet.row(track.program, state, bits, &mut self.text)));
         }
         self.flush(result, errors)
     }
@@ -420,8 +422,7 @@ impl Sheet {
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
-        // The first line is no row.
-        RecordError::Write { path: self.path.clone(), rows: self.file.lines().saturating_sub(1), source }
+        RecordError::Write { path: self.path.clone(), rows: self.rows(), source }
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     }
     for (id, column) in columns.iter() {
         check.id(groups, column.group, id);
+        check.sort(program, column.component_type, id);
         column.owner.iter().for_each(|owner| check.id(systems, *owner, id));
         column.matched.iter().for_each(|matching| check.id(matchings, *matching, id));
     }
@@ -71,6 +72,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         check.id(groups, inverse.group, id);
         check.id(groups, inverse.to, id);
         check.id(columns, inverse.column, id);
+        inverse.lives.iter().for_each(|column| check.id(columns, *column, id));
     }
     for (id, matching) in matchings.iter() {
         matching.meeting.iter().for_each(|meeting| check.id(groups, meeting.to, id));
@@ -87,6 +89,9 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         check.id(groups, reduction.group, id);
         check.id(bodies, reduction.body, id);
     }
+    for (id, signal) in signals.iter() {
+        check.sort(program, signal.ty, id);
+    }
     outputs.body.iter().for_each(|body| check.id(bodies, *body, "the outputs"));
     let sides = outputs.ensures.iter().filter_map(|ensure| ensure.sides).flat_map(|(a, b)| [a, b]);
     let holds = outputs.ensures.iter().map(|ensure| ensure.holds);
@@ -101,9 +106,7 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     for (id, input) in outputs.inputs.iter() {
         check.id(signals, input.kept, id);
         check.id(signals, input.begun, id);
-        if let Sort::Enum(of) = input.ty.sort {
-            check.id(&program.enums, of, id);
-        }
+        check.sort(program, input.ty, id);
     }
     for node in &outputs.graph {
         for lane in &node.lanes {
@@ -193,6 +196,14 @@ impl Ids<'_> {
     fn id<I: Id, T>(&mut self, table: &Table<I, T>, id: I, of: impl std::fmt::Debug) {
         if !table.contains(id) {
             self.violations.push(Violation::Id { of: format!("{of:?}"), id: format!("{id:?}") });
+        }
+    }
+
+    fn sort(&mut self, program: &Program, ty: Type, of: impl std::fmt::Debug) {
+        match ty.sort {
+            Sort::Enum(id) => self.id(&program.enums, id, of),
+            Sort::Entity(id) => self.id(&program.groups, id, of),
+            Sort::Plain => {}
         }
     }
 

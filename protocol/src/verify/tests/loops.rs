@@ -3,8 +3,8 @@
 use super::{MASS, MOVE, PULL, ROWS, SUM, X, read, rows, sound as plain, system};
 use crate::body::{At, Binary, Body, Carried, Compare, Loop, Op, Over, Store, Update};
 use crate::id::{
-    BodyId, ColumnId, DataId, GroupId, IndexId, InverseId, LoopId, ReducedId, ReductionId, SignalId, StepId, SystemId,
-    ValueId,
+    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InverseId, LoopId, ReducedId, ReductionId, SignalId, StepId,
+    SystemId, ValueId,
 };
 use crate::limits::{NEAREST_MAX, REDUCE_ROWS};
 use crate::program::{
@@ -151,6 +151,9 @@ fn ids_of_loops_inverses_and_outputs_are_in_range() {
     broken(|p| p.systems[ASKS].inverses.push(InverseId(9)), id);
     broken(|p| p.inverses[InverseId(0)].column = ColumnId(99), id);
     broken(|p| p.inverses[InverseId(0)].to = GroupId(9), id);
+    broken(|p| p.inverses[InverseId(0)].lives = Some(ColumnId(99)), id);
+    broken(|p| p.columns[ColumnId(0)].component_type = Type::entity(GroupId(9)), id);
+    broken(|p| p.signals[SignalId(0)].ty = Type::variant(EnumId(9)), id);
     broken(|p| p.reductions[ALL].body = BodyId(9), id);
     broken(|p| p.outputs.until = Some(SignalId(9)), id);
     broken(|p| p.outputs.records[0].columns[0].1 = SignalId(9), id);
