@@ -131,7 +131,8 @@ pub(super) struct Going {
     /// written), written, or done. What is left out, or *, is any: it happens once, to whoever comes first where all fits.
     #[arg(long = "inject", value_name = "WHAT@FRAME…", value_parser = injection)]
     pub(super) injections: Vec<Injection>,
-    /// When a record or the journal can be written no further: the disk is full, the reader of a pipe has gone
+
+    /// When a record, the journal or a checkpoint cannot be written: the disk is full, the reader of a pipe has gone
     #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
     pub(super) on_write_error: OnWriteErrorName,
 
