@@ -422,7 +422,7 @@ impl Sheet {
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
-        RecordError::Write { path: self.path.clone(), rows: self.rows(), source }
+        RecordError::Write { path: self.path.clone(), rows: self.file.lines().saturating_sub(1), source }
     }
 }
 
