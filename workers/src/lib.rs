@@ -20,6 +20,7 @@ pub mod index;
 pub mod inverse;
 pub mod kernel;
 pub mod matching;
+mod nan;
 pub mod native;
 pub mod reduce;
 pub mod runner;

@@ -94,7 +94,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
         .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
     let lines = arguments.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
-    let beside = aside.clone();
+    let (beside, near) = (aside.clone(), aside.clone());
     let options = Options {
         workers: arguments.workers.workers.or(compiled.workers),
         backend: arguments.backend.into(),
@@ -108,6 +108,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
         lines,
         on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
+        on_nan: Some(Box::new(move |found| near.say(&format!("warning: values that are no numbers in {found}\n")))),
         journal,
         ..Options::default()
     };

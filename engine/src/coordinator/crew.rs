@@ -17,7 +17,7 @@ use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
 use super::pulse::{Watch, traced};
 use super::site::Site;
-use super::supervise::{PROGRESS_EVERY, failed};
+use super::supervise::PROGRESS_EVERY;
 use super::{Options, RunError, cores};
 
 /// How long workers get to leave by themselves at the end.
@@ -210,14 +210,11 @@ impl Crew {
     }
 
     /// What a batch that failed says.
-    pub(super) fn fault(&self) -> RunError {
+    pub(super) fn blame(&self) -> Option<Blame> {
         let board = self.site.board();
         let blames = (0..self.site.layout.workers).filter_map(|w| Blame::read(board.blame_words(WorkerId(w))));
         // Of several, the one that stands first in the schedule.
-        match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
-            Some(blame) => failed(&self.site.program, Box::new(blame)),
-            None => RunError::Workers("a worker gave up without saying why".into()),
-        }
+        blames.min_by_key(|b| (b.tick, b.step, b.rows.start))
     }
 
     /// Looks at how large the processes have become: as long as they live.

@@ -1,11 +1,13 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod blame;
 mod commands;
 mod crew;
 mod deaths;
 mod in_process;
 mod launch;
+mod nan;
 mod outcome;
 mod pulse;
 mod record;
@@ -34,6 +36,7 @@ use record::Recorder;
 use site::Site;
 
 pub use commands::{Command, Rejected, Told, value};
+pub use nan::NanFound;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
@@ -77,9 +80,15 @@ pub struct Options {
     pub editions: Option<Receiver<Edition>>,
     /// Told what became of each program that the run was to go on with.
     pub on_swap: Option<OnSwap>,
+    /// Told of each column and each rule that writes it the first value that was no number, where the program's policy is to
+    /// go on and tell.
+    pub on_nan: Option<OnNan>,
     /// Where it is written down what the run was, and went on with.
     pub journal: Option<Journal>,
 }
+
+/// Is told of a value that is no number.
+pub type OnNan = Box<dyn FnMut(&NanFound)>;
 
 /// Is told what became of a command.
 pub type OnCommand = Box<dyn FnMut(&Told)>;

@@ -13,6 +13,7 @@ use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
 use super::crew::Tally;
+use super::nan::NanFound;
 use super::site::Site;
 use super::swap::Swapped;
 use crate::shown::Shown;
@@ -53,6 +54,7 @@ pub(super) struct Figures {
     pub(super) wall_s: f64,
     pub(super) tally: Tally,
     pub(super) swaps: Vec<Swapped>,
+    pub(super) nans: Vec<NanFound>,
 }
 
 /// A run that came to its end.
@@ -81,6 +83,9 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
     pub swaps: Vec<Swapped>,
+    /// Of each column and each rule that wrote it the first value that was no number, in the order of their frames, where
+    /// the program's policy is to go on and tell.
+    pub nans: Vec<NanFound>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -116,6 +121,7 @@ impl Outcome {
             batches_by_worker: figures.tally.batches_by_worker,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
+            nans: figures.nans,
             digest,
             ensures,
             state,
