@@ -38,7 +38,7 @@ pub fn registry() -> Registry {
 pub fn program(text: &str, sets: &[(&str, &str)]) -> Program {
     let source = Source { path: "bench.dip".into(), text: text.into() };
     let sets = sets.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
-    let settings = Settings { sets, seed: None, frames: None };
+    let settings = Settings { sets, ..Settings::default() };
     match compile(&source, &settings, &Catalog(&registry())) {
         Ok(compiled) => compiled.program,
         Err(errors) => panic!("{}", diptych::diagnostic::render(&source, &errors, false)),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use diptych_protocol::id::SystemId;
+use diptych_protocol::nan::NanPolicy;
 use diptych_protocol::program::{Code, Enum, Program, Source, Span};
 use diptych_protocol::verify;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// The frames to run, over the scenario's.
     pub frames: Option<u32>,
+    /// What becomes of a run with a value that is no number, over the scenario's.
+    pub nan: Option<NanPolicy>,
 }
 
 /// What a compilation makes.

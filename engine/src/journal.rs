@@ -2,8 +2,8 @@
 //!
 //! A line is a JSON object with one member, which says what the line is:
 //!
-//! - `run`, the first line: the engine, the scenario's path and text, its parameters, seed, frames, what it read from files
-//!   and the hash of its program;
+//! - `run`, the first line: the engine, the scenario's path and text, its parameters, seed, frames, what becomes of values that
+//!   are no numbers, what it read from files and the hash of its program;
 //! - `swap`: that from a frame on the run went on with another text, told in the same way;
 //! - `command`: that an input was set, and in which state first; `rejected`: what was said, and why it sets nothing;
 //! - `end`: how many frames were complete, why it ended, and the hash of the last state. It is missing where a run was killed
@@ -16,6 +16,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use diptych_protocol::nan::NanPolicy;
 use diptych_protocol::program::{Program, Source};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,9 @@ pub struct Text {
     pub seed: u64,
     /// The frames to run.
     pub frames: u32,
+    /// What was to become of the run if a rule made a value that is no number.
+    #[serde(default)]
+    pub nan: NanPolicy,
     /// The columns that it read from files, with a hash of what they held.
     pub data: Vec<(String, String)>,
     /// The hash of the program, 32 hexadecimal digits.
@@ -119,6 +123,7 @@ impl Text {
             sets: program.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
             seed: program.seed,
             frames: program.frames,
+            nan: program.nan,
             data: program.data.values().map(|data| (data.name.clone(), format!("{:032x}", data.content))).collect(),
             program: format!("{:032x}", program.hash()),
         }
@@ -132,7 +137,7 @@ impl Text {
     /// What the compiler is told beside it.
     pub fn settings(&self) -> Settings {
         let sets = self.sets.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Settings { sets, seed: Some(self.seed), frames: Some(self.frames) }
+        Settings { sets, seed: Some(self.seed), frames: Some(self.frames), nan: Some(self.nan) }
     }
 }
 
@@ -337,7 +342,8 @@ mod tests {
     fn text(frames: u32) -> Text {
         let sets = [("n".to_string(), "1000".to_string())].into();
         let (path, text, program) = ("a.dip".into(), "scenario \"x\"\n".into(), "0f".into());
-        Text { path, text, sets, seed: u64::MAX, frames, data: vec![("x".into(), "00".into())], program }
+        let nan = NanPolicy::Warn;
+        Text { path, text, sets, seed: u64::MAX, frames, nan, data: vec![("x".into(), "00".into())], program }
     }
 
     fn lines(entries: &[Entry]) -> String {

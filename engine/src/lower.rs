@@ -167,6 +167,7 @@ pub fn lower(
         frames: model.run.frames,
         dt: model.run.dt,
         cycle: model.run.cycle,
+        nan: model.run.nan,
         space: model.space,
         params: model.params.clone(),
         enums,

@@ -41,6 +41,7 @@ mod world;
 use std::path::Path;
 
 use diptych_protocol::graph::NodeKind;
+use diptych_protocol::nan::NanPolicy;
 use diptych_protocol::program::{Reach, Span, When};
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Type, Value};
@@ -191,6 +192,7 @@ pub struct Run {
     /// Frames after which time begins again; 0: never.
     pub cycle: u32,
     pub seed: u64,
+    pub nan: NanPolicy,
     /// Nothing: as many as there are cores.
     pub workers: Option<u16>,
 }

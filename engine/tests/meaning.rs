@@ -211,7 +211,7 @@ fn what_is_set_from_outside_wins() {
             .into(),
     };
     let sets = vec![("n".into(), "7".into()), ("n".into(), "2 * 4_000".into())];
-    let settings = Settings { sets, seed: Some(u64::MAX), frames: Some(9) };
+    let settings = Settings { sets, seed: Some(u64::MAX), frames: Some(9), nan: None };
     let compiled = compile(&source, &settings, &EveryKernel).expect("right");
     assert_eq!(compiled.program.params, [("n".to_string(), U32(8000))]);
     assert_eq!((compiled.program.seed, compiled.program.frames, compiled.workers), (u64::MAX, 9, Some(3)));

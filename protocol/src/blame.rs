@@ -5,14 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Entity, RowRange, StepId, SystemId, Tick};
+use crate::program::Span;
 
 /// Why a batch cannot be completed, as whoever ran it says.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Fault {
     /// The row, if it is one row's fault.
     pub row: Option<u32>,
+    /// Where the row stands in `next`, if its group is kept in an order.
+    pub slot: Option<u32>,
     /// What was found, what was expected, what to do.
     pub message: String,
+    /// Where in the text, if that is known better than by the system.
+    pub span: Option<Span>,
     /// Whether there is no room for what rules asked for: no rule is wrong by itself.
     pub full: bool,
 }
@@ -20,17 +25,17 @@ pub struct Fault {
 impl Fault {
     /// A fault of no particular row.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { row: None, message: message.into(), full: false }
+        Self { row: None, message: message.into(), slot: None, span: None, full: false }
     }
 
     /// A row's fault.
     pub fn at(row: u32, message: impl Into<String>) -> Self {
-        Self { row: Some(row), message: message.into(), full: false }
+        Self { row: Some(row), message: message.into(), slot: None, span: None, full: false }
     }
 
     /// There is no room.
     pub fn full(message: impl Into<String>) -> Self {
-        Self { row: None, message: message.into(), full: true }
+        Self { row: None, message: message.into(), slot: None, span: None, full: true }
     }
 }
 

@@ -317,7 +317,7 @@ impl Batch<'_, '_> {
     }
 
     /// How much a batch of a pass has recorded in this tick: what batches left that are not run any more counts for nothing.
-    fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
+    pub(crate) fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
         let counts = match &places.record {
             RecordPlaces::Births { counts, .. } => *counts,
             RecordPlaces::Marks(_) | RecordPlaces::Bits => return 0,

@@ -15,6 +15,7 @@ use crate::inverse::InversePlaces;
 use crate::kd::{KdPlaces, KdShape};
 use crate::limits::{ARRAY_ALIGN, ROW_ALIGN, WORKERS_MAX};
 use crate::matching::SidePlaces;
+use crate::nan::NanPlaces;
 use crate::outputs::OutputPlaces;
 use crate::program::{Domain, IndexKind, Program, Stage};
 use crate::summary::SummaryShape;
@@ -187,6 +188,8 @@ pub struct Layout {
     pub edits: EditsPlaces,
     /// Which rows each system with a condition looked at.
     pub chosen: ChosenPlaces,
+    /// Where values that are no numbers are looked for.
+    pub nan: NanPlaces,
     /// The matchings, side by side.
     pub matchings: Table<MatchingId, Vec<SidePlaces>>,
     /// What is kept of each finished state beside its rows.
@@ -295,6 +298,7 @@ impl Layout {
             .collect();
         let edits = EditsPlaces::new(program, &mut arena);
         let chosen = chosen::places(program, &mut arena);
+        let nan = NanPlaces::new(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
         let bytes = arena.end.next_multiple_of(4096);
@@ -319,6 +323,7 @@ impl Layout {
             inverses,
             edits,
             chosen,
+            nan,
             matchings,
             outputs,
             data,

@@ -15,6 +15,7 @@ use crate::inverse::InverseShape;
 use crate::kd;
 use crate::limits::ROWS_MAX;
 pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
+use crate::nan::NanPolicy;
 use crate::raster::Raster;
 pub use crate::reduction::{Bins, Reduce, Reduction};
 use crate::space::{Edge, Space};
@@ -23,7 +24,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 10;
+pub const PROGRAM_VERSION: u32 = 11;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Program {
     pub dt: f64,
     /// Frames after which time begins again; 0: it never does.
     pub cycle: u32,
+    /// What becomes of the run if a rule makes a value that is no number. No part of the program's hash.
+    pub nan: NanPolicy,
     /// The space of the positions.
     pub space: Space,
     /// The parameters with the values of this run, in the scenario's order.
@@ -575,12 +578,14 @@ impl Program {
     }
 
     /// A hash of all that decides what the program computes: everything but the texts, the spans (where something
-    /// stands on the page changes no bit) and the number of frames (how long a run goes on changes no state on the way).
+    /// stands on the page changes no bit), the number of frames and what ends the run early (how long it goes on changes no
+    /// state on the way).
     pub fn hash(&self) -> u128 {
         let mut bare = self.clone();
         bare.sources = Table::default();
         bare.fields = Vec::new();
         bare.frames = 0;
+        bare.nan = NanPolicy::default();
         for (_, group) in bare.groups.iter_mut() {
             group.span = Span::default();
         }

@@ -49,6 +49,7 @@ pub fn program_with_data(text: &str, sets: &[(&str, &str)], frames: u32) -> (Pro
         sets: sets.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect(),
         seed: None,
         frames: Some(frames),
+        nan: None,
     };
     match compile(&source, &settings, &Catalog(&Registry::builtin())) {
         Ok(compiled) => (compiled.program, compiled.data),

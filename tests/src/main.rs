@@ -4,6 +4,7 @@
 mod allocations;
 mod marking;
 mod room;
+mod spoil;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
         .with("test.allocations", |a| own(a, allocations))
         .with("test.nan", |a| own(a, nan))
         .system::<marking::Marking>()
-        .system::<room::Room>();
+        .system::<room::Room>()
+        .system::<spoil::Spoil>();
     diptych::main(&registry)
 }
 

@@ -110,14 +110,14 @@ fn the_coordinators_death_takes_its_workers_and_the_next_start_sweeps() {
 fn a_failed_run_blames_the_row_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [
-        ("test.nan", "index tree", "entity 77: Position.x is NaN", 1),
+        ("test.nan", "system drift", "entity 77: Position.x becomes NaN", 1),
         ("test.panic", "system drift", "the kernel panicked: three is too many", 1),
         ("test.forget", "system drift", "the kernel did not write Position.y of this row", 1),
     ];
     for (kernel, rule, message, code) in cases {
         let path = folder.path().join("failing.dip");
         let text = diptych_tests::drift_with(kernel);
-        // An index and a rule that asks it, so that bad positions are met.
+        // An index and a rule that asks it: bad positions are found before.
         let text = text
             + "component Cluster = u32\ngroup others[64] { position Position = uniform(space)\n Cluster = 0 }\n\
                index tree = kdtree of points { bucket = 8 }\n\
@@ -135,6 +135,25 @@ fn a_failed_run_blames_the_row_and_leaves_nothing() {
             assert!(stderr.contains(message) && stderr.contains(rule) && stderr.contains("failing.dip:"), "{stderr}");
             assert!(segments_of(pid).is_empty() && children(pid).is_empty());
         }
+    }
+}
+
+/// Every batch of its frame fails: whoever comes to which first, the blame is the same.
+#[test]
+fn of_several_faults_the_first_in_the_schedule_is_blamed_at_any_number_of_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failing.dip");
+    std::fs::write(&path, diptych_tests::drift_with("test.panic")).unwrap();
+    for workers in ["0", "1", "2", "3", "5"].into_iter().cycle().take(15) {
+        let arguments = ["run", path.to_str().unwrap(), "--set", "n=200000", "--frames", "9", "--workers", workers];
+        let output = command(BINARY, &arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let error = stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        assert!(
+            error.contains("frame 3, system drift ") && error.contains(", rows 0 .. "),
+            "{workers} workers: {stderr}"
+        );
     }
 }
 

@@ -182,7 +182,7 @@ fn a_row_that_moved_is_blamed_by_its_name() {
         let output = command(BINARY, &["run", path.to_str().unwrap(), "--frames", "20", "--workers", workers]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("Position.x is NaN") && said.contains("1234"), "{said}");
+        assert!(said.contains("Position.x becomes NaN") && said.contains("1234"), "{said}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The same batches in one process, on rayon: for debugging, and as the reference that worker processes must equal.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use crossbeam::utils::CachePadded;
@@ -43,16 +44,26 @@ impl InProcess {
     pub fn stages(&self, track: &Track<'_>, tick: Tick, of: impl Fn(StageKind) -> bool) -> Result<(), Box<Blame>> {
         let stages = track.stages_of(tick).iter().zip(0..);
         for stage in stages.filter(|(stage, _)| of(stage.kind)).map(|(_, number)| StageId(number)) {
-            let batches = track.batches(tick, stage).unwrap_or(0);
-            let fault = (0..batches)
-                .into_par_iter()
-                .filter_map(|batch| self.run(track, Claim { tick, stage, batch }).err().map(|blame| (batch, blame)))
-                .min_by_key(|(batch, _)| *batch);
-            if let Some((_, blame)) = fault {
+            let batches = 0..track.batches(tick, stage).unwrap_or(0);
+            if let Some(blame) = self.first_fault(track, tick, stage, batches) {
                 return Err(blame);
             }
         }
         Ok(())
+    }
+
+    /// Runs some batches of a stage, from the record that the track holds, when all stages before are complete: whether any
+    /// of them was run before or not. Gives the blame of the first that fails.
+    pub fn first_fault(
+        &self,
+        track: &Track<'_>,
+        tick: Tick,
+        stage: StageId,
+        batches: Range<u32>,
+    ) -> Option<Box<Blame>> {
+        let faults = (batches.into_par_iter())
+            .filter_map(|batch| self.run(track, Claim { tick, stage, batch }).err().map(|blame| (batch, blame)));
+        faults.min_by_key(|(batch, _)| *batch).map(|(_, blame)| blame)
     }
 
     fn run(&self, track: &Track<'_>, claim: Claim) -> Result<(), Box<Blame>> {
@@ -62,8 +73,8 @@ impl InProcess {
             Err(poisoned) => poisoned.into_inner(),
         };
         #[expect(unsafe_code, reason = "runs each batch of a stage once")]
-        // SAFETY: the caller runs each batch of a stage once, stages one after another, in a segment that no worker
-        // process attaches to; the program was verified.
+        // SAFETY: the caller runs each batch of a stage once at a time, stages one after another, in a segment that no worker
+        // process attaches to, or whose workers have been reaped; the program was verified.
         unsafe {
             runner.run_claimed(track, claim, |_| ())
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diptych_protocol::access::{Access, AccessError};
 use diptych_protocol::blame::Fault;
-use diptych_protocol::id::SystemId;
+use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
@@ -18,6 +18,11 @@ use crate::system::System;
 pub trait Kernel: Send {
     /// Computes the batch's rows of all that the system owns: every row, or `own_carried`.
     fn run(&mut self, batch: &Batch<'_, '_>) -> Result<(), Fault>;
+
+    /// Which row of the batch that was just run asked for a birth, if the kernel knows: for blame.
+    fn asked_by(&self, _edit: EditId, _birth: usize) -> Option<u32> {
+        None
+    }
 }
 
 /// Makes a kernel for a system: takes its handles, or says what the system lacks.

@@ -21,6 +21,7 @@ mod inject;
 pub mod inverse;
 pub mod kernel;
 pub mod matching;
+mod nan;
 pub mod native;
 pub mod reduce;
 pub mod runner;

@@ -20,6 +20,7 @@ use crate::index::{self, BadPosition, ChunkArrays, KdScratch, Splits};
 use crate::inverse::{self, InverseScratch};
 use crate::kernel::{Kernel, Registry};
 use crate::matching::Matchings;
+use crate::nan::NanCheck;
 use crate::reduce::Reductions;
 use crate::settle::Settle;
 
@@ -33,6 +34,7 @@ pub struct Runner {
     matchings: Matchings,
     reductions: Reductions,
     settle: Settle,
+    nan: NanCheck,
 }
 
 impl Runner {
@@ -56,6 +58,7 @@ impl Runner {
             matchings: Matchings::new(program, backend)?,
             reductions: Reductions::new(program, backend)?,
             settle: Settle::new(program, backend)?,
+            nan: NanCheck::new(program),
         })
     }
 
@@ -92,6 +95,7 @@ impl Runner {
             Work::Blueprint(group) => {
                 if let Some(blueprint) = &mut self.blueprints[*group] {
                     blueprint.run(batch);
+                    self.nan.blueprint(*group, batch.written())?;
                 }
             }
             Work::Index(index, phase) => {
@@ -103,13 +107,13 @@ impl Runner {
             Work::Pass { systems, reduces } => {
                 for &system in systems {
                     batch.enter(system);
-                    if let Some(kernel) = &mut self.kernels[system] {
-                        kernel.run(batch)?;
-                    }
+                    let Some(kernel) = &mut self.kernels[system] else { continue };
+                    kernel.run(batch)?;
                     if let Some((column, row)) = batch.unwritten() {
                         let name = program.columns[column].name();
                         return Err(Fault::at(row, format!("the kernel did not write {name} of this row")));
                     }
+                    self.nan.system(system, batch.written(), &**kernel)?;
                 }
                 batch.leave();
                 if let Some(group) = batch.group().filter(|_| *reduces) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
+use diptych_protocol::nan::NanPolicy;
 
 use crate::coordinator::OnWriteError;
 
@@ -75,6 +76,10 @@ pub(super) struct Given {
     /// Set a parameter of the scenario; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) sets: Vec<(String, String)>,
+
+    /// What becomes of a run in which a rule makes a value that is no number, instead of the scenario's word
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(super) nan: Option<NanName>,
 }
 
 // How many workers.
@@ -320,6 +325,29 @@ pub(super) enum Summary {
     Text,
     /// One JSON object, as the last line
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum NanName {
+    /// It stops, with blame
+    Stop,
+    /// It goes on, and is told which rule made the first one of each column
+    Warn,
+    /// It goes on
+    Allow,
+    /// Positions stop it, anything else goes: what a scenario means that says nothing
+    Positions,
+}
+
+impl From<NanName> for NanPolicy {
+    fn from(name: NanName) -> Self {
+        match name {
+            NanName::Stop => NanPolicy::Stop,
+            NanName::Warn => NanPolicy::Warn,
+            NanName::Allow => NanPolicy::Allow,
+            NanName::Positions => NanPolicy::Positions,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

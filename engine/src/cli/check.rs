@@ -71,6 +71,8 @@ struct Report<'a> {
     inputs: Vec<&'a str>,
     ensures: usize,
     records: Vec<&'a str>,
+    /// What becomes of a run with a value that is no number.
+    nan: &'a str,
     levels: usize,
     stages: usize,
     workers: u16,
@@ -143,6 +145,7 @@ impl<'a> Report<'a> {
             inputs: program.outputs.inputs.values().map(|input| input.name.as_str()).collect(),
             ensures: program.outputs.ensures.len(),
             records: program.outputs.records.iter().map(|record| record.path.as_str()).collect(),
+            nan: program.nan.name(),
             levels: levels.len(),
             stages: program.schedule.frame.len(),
             workers,
@@ -190,6 +193,7 @@ impl<'a> Report<'a> {
             counted(self.ensures, "ensure"),
             counted(self.records.len(), "record")
         );
+        text += &format!("nan      {}\n", self.nan);
         text += &format!("frame    {} in {}\n", counted(self.levels, "level"), counted(self.stages, "stage"));
         let on = if self.workers == 0 {
             "in one process".into()

@@ -108,7 +108,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         .map_err(|e| RunError::Workers(format!("cannot start a thread: {e}")))?
         .map_or((None, None), |(watch, editions)| (Some(watch), Some(editions)));
     let lines = going.commands.as_deref().map(lines).transpose().map_err(RunError::Workers)?;
-    let (beside, lost) = (aside.clone(), aside.clone());
+    let (beside, lost, near) = (aside.clone(), aside.clone(), aside.clone());
     let options = Options {
         workers: going.workers.workers.or(start.workers),
         backend: going.backend.into(),
@@ -128,6 +128,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         editions,
         lines,
         on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
+        on_nan: Some(Box::new(move |found| near.say(&format!("warning: values that are no numbers in {found}\n")))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
         journal: start.journal,
         injections: going.injections.clone(),

@@ -148,6 +148,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     let run = &description.run;
     let mut program = program.clone();
     program.frames = arguments.frames.unwrap_or(program.frames);
+    program.nan = arguments.given.nan.map_or(program.nan, Into::into);
     let records = match (&going.out, &run.records) {
         _ if going.no_outputs => None,
         (Some(out), _) => Some(Records::new(out, going.force)),
@@ -222,6 +223,7 @@ fn run_to(
 fn same(arguments: &Resume, program: &Program, frames: u32) -> Compiled {
     let mut program = program.clone();
     program.frames = arguments.frames.unwrap_or(frames);
+    program.nan = arguments.given.nan.map_or(program.nan, Into::into);
     Compiled { program, data: Vec::new(), warnings: Vec::new(), workers: None }
 }
 
@@ -247,7 +249,8 @@ fn branch(arguments: &Resume, registry: &Registry, before: &Program, frames: u32
     sets.extend(arguments.given.sets.iter().cloned());
     let seed = Some(arguments.given.seed.unwrap_or(before.seed));
     let frames = arguments.frames.or_else(|| arguments.scenario.is_none().then_some(frames));
-    let settings = Settings { sets, seed, frames };
+    let nan = arguments.given.nan.map(Into::into).or_else(|| arguments.scenario.is_none().then_some(before.nan));
+    let settings = Settings { sets, seed, frames, nan };
     let compiled = compile::compile(&source, &settings, &crate::catalog::Catalog(registry));
     scenario::shown(&source, compiled)
 }

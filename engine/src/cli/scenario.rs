@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
+use diptych_protocol::nan::NanPolicy;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Given;
@@ -35,7 +36,8 @@ pub(super) fn compile(
 
 /// What the compiler is told on the command line.
 pub(super) fn settings(given: &Given, frames: Option<u32>) -> Settings {
-    Settings { sets: given.sets.clone(), seed: given.seed, frames }
+    let nan = given.nan.map(NanPolicy::from);
+    Settings { sets: given.sets.clone(), seed: given.seed, frames, nan }
 }
 
 /// Shows what there is to say about it; on failure says with which code to exit.

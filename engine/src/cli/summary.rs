@@ -1,11 +1,17 @@
 //! What a run prints at its end: for people, and for machines.
 
+use std::collections::BTreeSet;
+
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::coordinator::{Checkpointed, Outcome, Stopped};
+use crate::explain::counted;
 use crate::journal::ENGINE;
 use crate::shown;
+
+/// Lines about values that are no numbers, at most.
+const NAN_LINES: usize = 8;
 
 /// The contract of `--summary json`.
 #[derive(Serialize)]
@@ -35,6 +41,7 @@ struct Machine<'a> {
     resumed_from: Option<u32>,
     checkpoints: Option<Checkpoints>,
     lost: &'a [String],
+    nan: Nan<'a>,
     shm_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -58,6 +65,45 @@ struct Checkpoints {
     copy_s: f64,
     last_frame: Option<u32>,
     last_file: Option<String>,
+}
+
+/// What was to become of values that are no numbers, and where the first ones came from.
+#[derive(Serialize)]
+struct Nan<'a> {
+    policy: &'a str,
+    /// Columns that have had such values, where the run was to go on and tell.
+    columns: usize,
+    first: Vec<NanFirst<'a>>,
+}
+
+#[derive(Serialize)]
+struct NanFirst<'a> {
+    group: &'a str,
+    column: &'a str,
+    by: &'a str,
+    place: Option<&'a str>,
+    /// Nothing: at set-up.
+    frame: Option<u32>,
+    entity: Option<u32>,
+}
+
+impl<'a> Nan<'a> {
+    fn new(outcome: &'a Outcome) -> Self {
+        let first = outcome.nans.iter().map(|found| NanFirst {
+            group: &found.group,
+            column: &found.column,
+            by: &found.by,
+            place: found.place.as_deref(),
+            frame: found.frame,
+            entity: found.entity,
+        });
+        Self { policy: outcome.state.program().nan.name(), columns: affected(outcome), first: first.collect() }
+    }
+}
+
+/// How many columns have had values that are no numbers.
+fn affected(outcome: &Outcome) -> usize {
+    outcome.nans.iter().map(|found| (&found.group, &found.column)).collect::<BTreeSet<_>>().len()
 }
 
 /// A program that the run went on with.
@@ -122,6 +168,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
             last_file: told.last.as_ref().map(|(_, path)| path.display().to_string()),
         }),
         lost: &outcome.lost,
+        nan: Nan::new(outcome),
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
     };
@@ -193,6 +240,13 @@ pub(super) fn text(outcome: &Outcome) -> String {
     }
     for lost in &outcome.lost {
         text += &format!("\nlost     {lost}");
+    }
+    if !outcome.nans.is_empty() {
+        text += &format!("\nnan      {} had values that are no numbers", counted(affected(outcome), "column"));
+        outcome.nans.iter().take(NAN_LINES).for_each(|found| text += &format!("\n         {found}"));
+        if outcome.nans.len() > NAN_LINES {
+            text += &format!("\n         and {} more", outcome.nans.len() - NAN_LINES);
+        }
     }
     if outcome.worker_deaths > 0 {
         text += &format!(

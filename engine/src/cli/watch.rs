@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
+use diptych_protocol::nan::NanPolicy;
 use diptych_workers::kernel::Registry;
 
 use super::going::Aside;
@@ -69,8 +70,8 @@ pub(super) fn watch(
 }
 
 /// What tells one program from another: two texts may mean the same.
-fn meaning(compiled: &Compiled) -> (u128, u32) {
-    (compiled.program.hash(), compiled.program.frames)
+fn meaning(compiled: &Compiled) -> (u128, u32, NanPolicy) {
+    (compiled.program.hash(), compiled.program.frames, compiled.program.nan)
 }
 
 struct Watched {
@@ -81,7 +82,7 @@ struct Watched {
     /// The text that was compiled last,
     text: String,
     /// and what the last one meant that had no errors.
-    meaning: (u128, u32),
+    meaning: (u128, u32, NanPolicy),
 }
 
 impl Watched {

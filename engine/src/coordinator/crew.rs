@@ -18,7 +18,7 @@ use super::launch::{Event, Life, Process, launch};
 use super::outcome::peak_rss;
 use super::pulse::{Watch, busy, traced};
 use super::site::Site;
-use super::supervise::{PROGRESS_EVERY, failed};
+use super::supervise::PROGRESS_EVERY;
 use super::{Options, RunError, cores};
 
 /// How long workers get to leave by themselves at the end.
@@ -231,7 +231,7 @@ impl Crew {
     }
 
     /// What a batch that failed says.
-    pub(super) fn fault(&self) -> RunError {
+    pub(super) fn blame(&self) -> Option<Blame> {
         let board = self.site.board();
         let program = &self.site.program;
         let known = |b: &Blame| {
@@ -240,10 +240,7 @@ impl Crew {
         let blames = (0..self.site.layout.workers).filter_map(|w| Blame::read(board.blame_words(WorkerId(w))));
         let blames = blames.filter(known);
         // Of several, the one that stands first in the schedule.
-        match blames.min_by_key(|b| (b.tick, b.step, b.rows.start)) {
-            Some(blame) => failed(&self.site.program, Box::new(blame)),
-            None => RunError::Workers("a worker gave up without saying why".into()),
-        }
+        blames.min_by_key(|b| (b.tick, b.step, b.rows.start))
     }
 
     /// Looks at how large the processes have become: as long as they live.

@@ -11,13 +11,15 @@ use diptych_protocol::id::Tick;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::blame::failed;
 use super::checkpoints::{Keeper, Wake};
 use super::commands::Commands;
 use super::crew::Tally;
+use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::Recorder;
 use super::site::Site;
-use super::supervise::{PROGRESS_EVERY, failed};
+use super::supervise::PROGRESS_EVERY;
 use super::swap::{self, Edition, Editions, Next, Swapped};
 use super::{Options, Progress, RunError};
 use crate::signals::Signals;
@@ -37,6 +39,7 @@ pub(super) fn run(
     let interrupted = AtomicBool::new(false);
     let mut editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let (mut coming, mut swaps): (Option<Next>, Vec<Swapped>) = (None, Vec::new());
+    let mut nans = Nans::default();
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:
     // progress is told between slices of frames.
     let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
@@ -45,11 +48,12 @@ pub(super) fn run(
     commands.seal(&site.track(), from, from);
     options.tell_commands(&site.program, commands)?;
     if from < Tick::SETUP {
-        pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
+        pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(site, blame))?;
     }
     let setup_s = begun.elapsed().as_secs_f64();
     let mut tick = from.max(Tick::SETUP);
     recorder.drain(&site.track(), tick, &mut options.write_errors)?;
+    nans.look(site, tick, &mut options.on_nan);
     let begun = Instant::now();
     let last = |site: &Site| Tick::after_frames(site.program.frames);
     while tick < last(site) && site.board().stop_at().is_none() && !interrupted.load(Ordering::Relaxed) {
@@ -67,6 +71,7 @@ pub(super) fn run(
                     swaps.push(swapped);
                     commands.swap(tick);
                     keeper.swap(tick);
+                    nans.swap();
                 }
                 Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
                 Err(_) => {}
@@ -104,8 +109,12 @@ pub(super) fn run(
                 }
                 Ok(tick)
             })
-            .map_err(|blame: Box<Blame>| failed(&site.program, blame))?;
+            .map_err(|blame: Box<Blame>| {
+                nans.look(site, site.board().published(), &mut options.on_nan);
+                failed(site, blame)
+            })?;
         recorder.drain(&track, tick, &mut options.write_errors)?;
+        nans.look(site, tick, &mut options.on_nan);
         if let Some(progress) = &mut options.progress {
             let agents = site.program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();
             progress(Progress { frames: tick.frames_done(), of: site.program.frames, agents });
@@ -117,6 +126,7 @@ pub(super) fn run(
         wall_s: Duration::as_secs_f64(&begun.elapsed()),
         tally: Tally { peak_rss_bytes: peak_rss(std::process::id()), ..Tally::default() },
         swaps,
+        nans: nans.into_all(),
     })
 }
 

@@ -2,6 +2,7 @@
 //! It computes no bit of a frame.
 
 mod allowance;
+mod blame;
 mod checkpoints;
 mod commands;
 mod crew;
@@ -9,6 +10,7 @@ mod deaths;
 mod in_process;
 mod inject;
 mod launch;
+mod nan;
 mod origin;
 mod outcome;
 mod pulse;
@@ -47,6 +49,7 @@ use site::{Setting, Site};
 pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
 pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
+pub use nan::NanFound;
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
@@ -98,9 +101,15 @@ pub struct Options {
     pub editions: Option<Receiver<Edition>>,
     /// Told what became of each program that the run was to go on with.
     pub on_swap: Option<OnSwap>,
+    /// Told of each column and each rule that writes it the first value that was no number, where the program's policy is to
+    /// go on and tell.
+    pub on_nan: Option<OnNan>,
     /// Where it is written down what the run was, and went on with.
     pub journal: Option<Journal>,
 }
+
+/// Is told of a value that is no number.
+pub type OnNan = Box<dyn FnMut(&NanFound)>;
 
 /// Is told what became of a command.
 pub type OnCommand = Box<dyn FnMut(&Told)>;

@@ -16,6 +16,7 @@ use diptych_protocol::types::{Scalar, Value};
 
 use super::checkpoints::Checkpointed;
 use super::crew::Tally;
+use super::nan::NanFound;
 use super::site::Site;
 use super::swap::Swapped;
 use crate::shown::Shown;
@@ -56,6 +57,7 @@ pub(super) struct Figures {
     pub(super) wall_s: f64,
     pub(super) tally: Tally,
     pub(super) swaps: Vec<Swapped>,
+    pub(super) nans: Vec<NanFound>,
 }
 
 /// A run that came to its end.
@@ -92,6 +94,9 @@ pub struct Outcome {
     pub checkpoints: Option<Checkpointed>,
     /// Why files are not complete that it went on without, one text each.
     pub lost: Vec<String>,
+    /// Of each column and each rule that wrote it the first value that was no number, in the order of their frames, where
+    /// the program's policy is to go on and tell.
+    pub nans: Vec<NanFound>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -137,6 +142,7 @@ impl Outcome {
             resumed: None,
             checkpoints: None,
             lost: Vec::new(),
+            nans: figures.nans,
             digest,
             ensures,
             state,

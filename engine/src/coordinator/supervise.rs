@@ -6,10 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
-use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::id::Tick;
-use diptych_protocol::program::{Domain, Program, Work};
+use diptych_protocol::program::Program;
 use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
@@ -18,11 +17,12 @@ use super::checkpoints::{Keeper, Wake};
 use super::commands::Commands;
 use super::crew::{Crew, Tally};
 use super::launch::Event;
+use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
 use super::record::{Begun, Recorder};
 use super::site::Site;
 use super::swap::{self, Editions, Next, Prepared, Swapped};
-use super::{Options, Progress, RunError};
+use super::{Options, Progress, RunError, blame};
 use crate::signals::Signals;
 
 /// How often progress is told, and the longest that anything waits to be noticed.
@@ -63,6 +63,7 @@ pub(super) fn run(
         events: send,
         tally: Tally::default(),
         swaps: Vec::new(),
+        nans: Nans::default(),
     };
     supervisor.run(begun, &receive)
 }
@@ -121,6 +122,7 @@ struct Supervisor<'a> {
     /// What was counted of the crews before.
     tally: Tally,
     swaps: Vec<Swapped>,
+    nans: Nans,
 }
 
 impl Supervisor<'_> {
@@ -129,10 +131,18 @@ impl Supervisor<'_> {
         self.coming = None;
         self.crew.measure();
         let last = self.crew.leave();
+        self.nans.look(self.site, self.site.board().published(), &mut self.options.on_nan);
         let (stopped, setup_s, wall_s) = result?;
         let mut tally = std::mem::take(&mut self.tally).and(&last);
         tally.peak_rss_bytes = tally.peak_rss_bytes.max(peak_rss(std::process::id()));
-        Ok(Figures { stopped, setup_s, wall_s, tally, swaps: std::mem::take(&mut self.swaps) })
+        Ok(Figures {
+            stopped,
+            setup_s,
+            wall_s,
+            tally,
+            swaps: std::mem::take(&mut self.swaps),
+            nans: std::mem::take(&mut self.nans).into_all(),
+        })
     }
 
     /// Set-up, then the frames: why they ended, and the seconds of both.
@@ -154,13 +164,14 @@ impl Supervisor<'_> {
             let site = Arc::clone(self.site);
             let (board, last) = (site.board(), tick(&site.program));
             match board.halted() {
-                Some(Halt::Fault) => return Err(self.crew.fault()),
+                Some(Halt::Fault) => return Err(self.fault()),
                 // That is for the coordinator to say, and it has not.
                 Some(Halt::End) => return Err(Damaged.into()),
                 None => {}
             }
             let published = board.published();
             self.recorder.drain(&site.track(), published, &mut self.options.write_errors)?;
+            self.nans.look(&site, published, &mut self.options.on_nan);
             // In this order: whoever sees a tick published sees whether its state ended the run.
             let goal = told.map_or(last, |told: Tick| told.min(last));
             let end = board.stop_at().map_or(goal, |stop| stop.min(goal));
@@ -198,6 +209,19 @@ impl Supervisor<'_> {
                 let agents = agents.map(|g| if g.derived() { 0 } else { u64::from(g.rows) }).sum();
                 progress(Progress { frames, of: site.program.frames, agents });
             }
+        }
+    }
+
+    /// Why a batch failed: when everybody has left.
+    fn fault(&mut self) -> RunError {
+        self.crew.measure();
+        self.crew.leave();
+        match self.crew.blame() {
+            Some(seen) => {
+                let first = blame::first(self.site, self.registry, self.options.backend, Box::new(seen));
+                blame::failed(self.site, first)
+            }
+            None => RunError::Workers("a worker gave up without saying why".into()),
         }
     }
 
@@ -349,6 +373,8 @@ impl Supervisor<'_> {
         let old = Arc::clone(self.site);
         old.track().latest()?;
         let tick = swap::adopt(&prepared, &old.latest().still())?;
+        self.nans.look(&old, old.board().published(), &mut self.options.on_nan);
+        self.nans.swap();
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
         self.recorder.swap(&old.latest(), (&site.program, &signals), begun, &mut self.options.write_errors)?;
@@ -378,39 +404,4 @@ impl Supervisor<'_> {
 
 fn refused(why: &str) -> RunError {
     RunError::Workers(format!("a worker refused: {why}"))
-}
-
-/// The error that a blame is.
-pub(super) fn failed(program: &Program, blame: Box<Blame>) -> RunError {
-    let what = explain(program, &blame);
-    if blame.fault.full { RunError::Full(what, blame) } else { RunError::Fault(what, blame) }
-}
-
-/// A blame, for people: which rule, where it is written, whose row, what happened.
-fn explain(program: &Program, blame: &Blame) -> String {
-    let step = &program.steps[blame.step];
-    let frame = match blame.tick {
-        Tick::SETUP => "set-up".to_string(),
-        tick => format!("frame {}", tick.frame()),
-    };
-    let rule = match (blame.system, &step.work) {
-        (Some(system), _) => {
-            let system = &program.systems[system];
-            let place = program.place_of(system.span).map_or_else(String::new, |place| format!(" ({place})"));
-            format!("system {}{place}", system.name)
-        }
-        (None, Work::Index(index, _)) => {
-            let index = &program.indexes[*index];
-            let place = program.place_of(index.span).map_or_else(String::new, |place| format!(" ({place})"));
-            format!("index {}{place}", index.name)
-        }
-        _ => format!("step {}", step.name),
-    };
-    let unit = match program.steps[blame.step].domain {
-        Domain::Slots { .. } => "slots",
-        _ => "rows",
-    };
-    let rows = format!("{unit} {} .. {}", blame.rows.start, blame.rows.end);
-    let row = blame.entity.map_or_else(String::new, |e| format!(", entity {}", e.index));
-    format!("{frame}, {rule}, {rows}{row}: {}", blame.fault.message)
 }

@@ -35,8 +35,8 @@ use rayon::ThreadPool;
 pub use report::Report;
 
 use super::allowance;
+use super::blame::failed;
 use super::site::{Setting, Site};
-use super::supervise::failed;
 use super::{RunError, cores};
 
 /// A program to go on with.
@@ -135,7 +135,7 @@ pub(super) fn prepare(
         let mut track = site.track();
         track.set_up_for(&plan);
         let first = |kind| matches!(kind, StageKind::Setup | StageKind::Edit) && !given_up.load(Ordering::Relaxed);
-        pool.install(|| machine.stages(&track, Tick::SETUP, first)).map_err(|blame| failed(&site.program, blame))?;
+        pool.install(|| machine.stages(&track, Tick::SETUP, first)).map_err(|blame| failed(&site, blame))?;
     }
     site.board().publish(Tick::SETUP);
     let report = Report::new(old, &site.program, &plan);
@@ -151,7 +151,7 @@ pub(super) fn adopt(prepared: &Prepared, state: &Still<'_>) -> Result<Tick, RunE
         let tick = track.adopt(state, plan);
         machine.stages(&track, tick, finish).map(|()| tick)
     });
-    let tick = tick.map_err(|blame| failed(&site.program, blame))?;
+    let tick = tick.map_err(|blame| failed(site, blame))?;
     site.board().publish(tick);
     Ok(tick)
 }

@@ -1,6 +1,7 @@
 //! Checking what is there once: parameters, constants, the run, the space.
 
 use diptych_protocol::limits::{FRAMES_MAX, WORKERS_MAX};
+use diptych_protocol::nan::NanPolicy;
 use diptych_protocol::program::Span;
 use diptych_protocol::space::{Edge, Space};
 use diptych_protocol::types::{Scalar, Type, Value};
@@ -201,7 +202,7 @@ impl<'a> Checker<'a, '_> {
     /// The settings of the run.
     pub(super) fn run(&mut self, settings: &Settings) -> Run {
         let written = self.names.run.map_or(&[][..], |run| &run.settings);
-        self.known_settings(written, &["frames", "dt", "cycle", "seed", "workers", "until"], "the run");
+        self.known_settings(written, &["frames", "dt", "cycle", "seed", "workers", "until", "nan"], "the run");
         let find = |name: &str| written.iter().find(|setting| setting.name.text == name).map(|setting| &setting.value);
         let frames_max = u64::from(FRAMES_MAX);
         let frames = find("frames").and_then(|e| match &e.kind {
@@ -234,13 +235,32 @@ impl<'a> Checker<'a, '_> {
             Some(expr) => self.integer(expr, "the number of workers", 1..=u64::from(WORKERS_MAX), codes::E0401),
             None => None,
         };
+        let nan = find("nan").and_then(|expr| self.nan_policy(expr));
         Run {
+            nan: settings.nan.or(nan).unwrap_or_default(),
             frames: settings.frames.or(frames.map(|frames| frames as u32)).unwrap_or(FRAMES_DEFAULT),
             dt: dt.unwrap_or(1.0),
             cycle: cycle.unwrap_or(0) as u32,
             seed: settings.seed.or(seed).unwrap_or(0),
             workers: workers.map(|workers| workers as u16),
         }
+    }
+
+    /// What becomes of a run with a value that is no number.
+    fn nan_policy(&mut self, expr: &Expr) -> Option<NanPolicy> {
+        let word = match &expr.kind {
+            ExprKind::Name(name) => name.as_str(),
+            _ => "",
+        };
+        let policy = NanPolicy::named(word);
+        if policy.is_none() {
+            let words = NanPolicy::ALL.map(|policy| format!("`{}`", policy.name())).join(", ");
+            let message = "what becomes of a run with a value that is no number is said by a word";
+            let error = Diagnostic::error(codes::E0401, expr.span, message).here("none of them");
+            let known = did_you_mean(word, NanPolicy::ALL.map(NanPolicy::name));
+            self.diagnostics.push(error.help(known.unwrap_or_else(|| format!("say one of {words}"))));
+        }
+        policy
     }
 
     fn time_step(&mut self, expr: Option<&Expr>) -> Option<f64> {

@@ -132,6 +132,7 @@ pub(crate) fn sound() -> Program {
         frames: 10,
         dt: 0.1,
         cycle: 0,
+        nan: crate::nan::NanPolicy::default(),
         space: Space { edge: Edge::Torus, dimensions: 2, lo: [0.0; 3], hi: [1.0, 1.0, 0.0] },
         params: Vec::new(),
         enums: Table::default(),

@@ -74,6 +74,7 @@ impl Scene {
             frames: 3,
             dt: 0.1,
             cycle: 0,
+            nan: diptych_protocol::nan::NanPolicy::default(),
             space: Space { edge: Edge::Torus, dimensions: 2, lo: [0.0; 3], hi: [1.0, 1.0, 0.0] },
             params: Vec::new(),
             enums: Table::default(),

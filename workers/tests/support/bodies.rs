@@ -69,6 +69,7 @@ pub fn program(torus: bool) -> Program {
         frames: 10,
         dt: 0.1,
         cycle: 0,
+        nan: diptych_protocol::nan::NanPolicy::default(),
         space: Space { edge, dimensions: 2, lo: [0.0; 3], hi: [SIDE, SIDE, 0.0] },
         params: Vec::new(),
         enums: Table::default(),

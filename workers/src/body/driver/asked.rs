@@ -6,6 +6,7 @@ use diptych_protocol::blame::Fault;
 use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
+use diptych_protocol::nan::{Writer, watches};
 use diptych_protocol::program::{Change, Edit, Program};
 use diptych_protocol::types::{NO_ROW, Scalar};
 use diptych_protocol::values::{Values, ValuesMut};
@@ -21,13 +22,28 @@ pub(super) struct Asked {
     results: Vec<Column>,
     /// Which of the batch's rows a record is about.
     chosen: Vec<u32>,
+    /// Edits whose births are looked at, and the row of the batch that asked for each.
+    askers: Vec<(EditId, Vec<u32>)>,
 }
 
 impl Asked {
     /// For a system whose body gives results of these types.
     pub fn new(program: &Program, system: SystemId, results: impl Iterator<Item = Scalar>) -> Self {
         let edits = program.edits_of(system).map(|(id, edit)| (id, edit.clone())).collect();
-        Self { edits, results: results.map(Column::new).collect(), chosen: Vec::new() }
+        let mut askers: Vec<(EditId, Vec<u32>)> = Vec::new();
+        for watch in watches(program) {
+            match watch.writer {
+                Writer::Birth(edit) if askers.iter().all(|(id, _)| *id != edit) => askers.push((edit, Vec::new())),
+                _ => {}
+            }
+        }
+        Self { edits, results: results.map(Column::new).collect(), chosen: Vec::new(), askers }
+    }
+
+    /// The row that asked for a birth of the batch that was just recorded.
+    pub fn row_of(&self, edit: EditId, birth: usize) -> Option<u32> {
+        let (_, rows) = self.askers.iter().find(|(id, _)| *id == edit)?;
+        rows.get(birth).copied()
     }
 
     /// Room for the batch's results, in the order of the batch.
@@ -51,7 +67,13 @@ impl Asked {
 
     /// Records what was asked for. The same however often the batch is run.
     pub fn record(&mut self, batch: &Batch<'_, '_>, core: &mut Core) -> Result<(), Fault> {
-        let Self { edits, results, chosen } = self;
+        let Self { edits, results, chosen, askers } = self;
+        let mut asked = |edit: EditId, rows: &mut dyn Iterator<Item = u32>| {
+            if let Some((_, askers)) = askers.iter_mut().find(|(id, _)| *id == edit) {
+                askers.clear();
+                askers.extend(rows);
+            }
+        };
         let count = batch.rows.len();
         for (id, edit) in edits {
             let (record, columns) = batch.record(*id);
@@ -66,6 +88,7 @@ impl Asked {
                     }
                     (Change::Birth { values, newborn, .. }, Record::Births(length)) => {
                         in_order(batch, edit, requests.rows(), turns.most, chosen)?;
+                        asked(*id, &mut chosen.iter().map(|at| requests.rows()[*at as usize]));
                         let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                         for (values, column) in places.filter_map(value).zip(columns) {
                             take(values, column, chosen);
@@ -96,6 +119,9 @@ impl Asked {
                 }
                 (Change::Birth { when, values, newborn }, Record::Births(length)) => {
                     choose(&results[usize::from(*when)], count, chosen);
+                    let slots = batch.slots().is_some().then(|| batch.slot_rows());
+                    let row = |at: &u32| slots.map_or(batch.rows.start + at, |rows| rows[*at as usize]);
+                    asked(*id, &mut chosen.iter().map(row));
                     let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                     for (place, column) in places.zip(columns) {
                         take(results[usize::from(place)].values(), column, chosen);

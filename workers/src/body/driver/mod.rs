@@ -15,7 +15,7 @@
 
 use diptych_protocol::access::AccessError;
 use diptych_protocol::blame::Fault;
-use diptych_protocol::id::{ColumnId, SystemId};
+use diptych_protocol::id::{ColumnId, EditId, SystemId};
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::view::Batch;
 
@@ -105,6 +105,10 @@ impl Kernel for BodyKernel {
         }
         self.panels = recycle(panels);
         self.asked.record(batch, &mut self.rule.core)
+    }
+
+    fn asked_by(&self, edit: EditId, birth: usize) -> Option<u32> {
+        self.asked.row_of(edit, birth)
     }
 }
 

@@ -142,6 +142,7 @@ fn bare() -> Program {
         frames: 0,
         dt: 1.0,
         cycle: 0,
+        nan: diptych_protocol::nan::NanPolicy::default(),
         space: Space::open(2),
         params: Vec::new(),
         enums: Table::default(),
