@@ -11,9 +11,9 @@ use diptych_protocol::id::Tick;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::beside::Beside;
 use super::blame::failed;
-use super::checkpoints::{Keeper, Wake};
-use super::commands::Commands;
+use super::checkpoints::Wake;
 use super::crew::Tally;
 use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
@@ -29,9 +29,7 @@ pub(super) fn run(
     site: &mut Arc<Site>,
     registry: &Registry,
     options: &mut Options,
-    recorder: &mut Recorder,
-    commands: &mut Commands,
-    (keeper, signals): (&mut Keeper, Option<&Signals>),
+    beside: &mut Beside,
 ) -> Result<Figures, RunError> {
     let this = thread::current();
     let wake: Wake = Arc::new(move || this.unpark());
@@ -45,14 +43,13 @@ pub(super) fn run(
     let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
     let begun = Instant::now();
     let from = site.board().published();
-    commands.seal(&site.track(), from, from);
-    options.tell_commands(&site.program, commands)?;
+    beside.seal(site, from, from, options)?;
     if from < Tick::SETUP {
         pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(site, blame))?;
     }
     let setup_s = begun.elapsed().as_secs_f64();
     let mut tick = from.max(Tick::SETUP);
-    recorder.drain(&site.track(), tick, &mut options.write_errors)?;
+    beside.drain(site, tick, options)?;
     nans.look(site, tick, &mut options.on_nan);
     let begun = Instant::now();
     let last = |site: &Site| Tick::after_frames(site.program.frames);
@@ -61,7 +58,7 @@ pub(super) fn run(
         if let Some(Next { frame, edition }) =
             coming.take_if(|next| next.frame.is_none_or(|at| at <= tick.frames_done()))
         {
-            let swapped = go_on(site, edition, (registry, &mut machine), options, recorder);
+            let swapped = go_on(site, edition, (registry, &mut machine), options, &mut beside.recorder);
             if let Some(told) = &mut options.on_swap {
                 told(swapped.as_ref());
             }
@@ -69,8 +66,8 @@ pub(super) fn run(
                 Ok(swapped) => {
                     options.note(|journal| journal.swap(swapped.frame, &site.program))?;
                     swaps.push(swapped);
-                    commands.swap(tick);
-                    keeper.swap(tick);
+                    beside.commands.swap(tick);
+                    beside.keeper.swap(tick);
                     nans.swap();
                 }
                 Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
@@ -78,24 +75,22 @@ pub(super) fn run(
             }
             continue;
         }
-        if keeper.wants() {
-            keeper.set_due(tick);
+        if beside.keeper.wants() {
+            beside.keeper.set_due(tick);
         }
-        let kept = keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()));
-        options.write_errors.weigh(kept)?;
+        beside.keep(site, tick, &wake, options)?;
         let slice = Instant::now();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
         let mut track = site.track();
         // Here a tick begins when the one before has been published.
-        commands.seal(&track, tick, tick);
-        options.tell_commands(&site.program, commands)?;
-        let room = recorder.room(&site.layout).min(commands.room(tick, tick)).min(last(site)).min(due);
-        if keeper.room() <= tick {
+        beside.seal(site, tick, tick, options)?;
+        let room = beside.room(site, tick, tick).min(last(site)).min(due);
+        if beside.keeper.room() <= tick {
             thread::park_timeout(PROGRESS_EVERY);
-            interrupted.store(signals.is_some_and(Signals::caught), Ordering::Relaxed);
+            interrupted.store(beside.told_to_stop(), Ordering::Relaxed);
             continue;
         }
-        let room = room.min(keeper.room());
+        let signals = beside.signals.as_ref();
         tick = pool
             .install(|| {
                 let (mut tick, board) = (tick, site.board());
@@ -113,7 +108,7 @@ pub(super) fn run(
                 nans.look(site, site.board().published(), &mut options.on_nan);
                 failed(site, blame)
             })?;
-        recorder.drain(&track, tick, &mut options.write_errors)?;
+        beside.drain(site, tick, options)?;
         nans.look(site, tick, &mut options.on_nan);
         if let Some(progress) = &mut options.progress {
             let agents = site.program.groups.ids().map(|g| u64::from(track.record().rows(g))).sum();

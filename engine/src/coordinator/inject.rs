@@ -49,8 +49,10 @@ pub(super) fn left(injections: &[Injection], taken: u64, disk: &Disk) -> Vec<Inj
     left
 }
 
-/// Refuses what cannot come about, as far as that is known before a run. `writes` says whether it writes anything of frames.
-pub(super) fn check(program: &Program, options: &Options, workers: u16, writes: bool) -> Result<(), RunError> {
+/// Refuses what cannot come about, as far as that is known before a run.
+pub(super) fn check(program: &Program, options: &Options, workers: u16) -> Result<(), RunError> {
+    let records = options.records.is_some() && !program.outputs.records.is_empty();
+    let writes = records || options.checkpoints.is_some();
     within("a number of injected failures of", options.injections.len() as u64, INJECTIONS_MAX as u64)?;
     for injection in &options.injections {
         let refused = |why: String| Err(RunError::Injection { injection: *injection, why });

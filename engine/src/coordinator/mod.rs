@@ -2,15 +2,18 @@
 //! It computes no bit of a frame.
 
 mod allowance;
+mod beside;
 mod blame;
 mod checkpoints;
 mod commands;
 mod crew;
 mod deaths;
+mod error;
 mod in_process;
 mod inject;
 mod launch;
 mod nan;
+mod options;
 mod origin;
 mod outcome;
 mod pulse;
@@ -20,178 +23,28 @@ mod supervise;
 mod swap;
 mod write_errors;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
-use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
-use diptych_protocol::checkpoint::Run as Beside;
-use diptych_protocol::data::DataError;
-use diptych_protocol::id::{Tick, WorkerId};
-use diptych_protocol::inject::Injection;
 use diptych_protocol::limits::WORKERS_MAX;
-use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
-use diptych_protocol::segment::SegmentError;
-use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
-use crate::journal::{Journal, JournalError};
-use crate::signals::Signals;
-
-use checkpoints::Keeper;
-use commands::Commands;
-use inject::Disk;
-use record::Recorder;
+use beside::Beside;
 use site::{Setting, Site};
 
 pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
 pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
+pub use error::RunError;
 pub use nan::NanFound;
+pub use options::{OnCommand, OnNan, OnSwap, Options, Progress};
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
 pub use swap::{Edition, Report, Swap, Swapped};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
-
-/// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it
-/// is to go on with.
-#[derive(Default)]
-pub struct Options {
-    /// Worker processes; 0 runs the batches in this process, on rayon; without a number, one a core.
-    pub workers: Option<u16>,
-    /// How bodies are run.
-    pub backend: Backend,
-    /// The columns of files that the program's groups are made from, as [`Program::data`] lists them: the values'
-    /// bytes, little-endian.
-    pub data: Vec<Vec<u8>>,
-    /// What inputs are set to, in the order in which it counts.
-    pub commands: Vec<Command>,
-    /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
-    pub lines: Option<Receiver<String>>,
-    /// Told what became of each command.
-    pub on_command: Option<OnCommand>,
-    /// The state to go on from; without one the run begins, with set-up.
-    pub origin: Option<Origin>,
-    /// Where checkpoints are written, and when; without it none is.
-    pub checkpoints: Option<Checkpoints>,
-    /// Where records are written; without it none is.
-    pub records: Option<Records>,
-    /// What to do when a file can be written no further.
-    pub write_errors: WriteErrors,
-    /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
-    pub signals: bool,
-    /// Told, a few times a second, how many frames are complete.
-    pub progress: Option<Box<dyn FnMut(Progress)>>,
-    /// The program that is started as a worker; without one, this process's own.
-    pub worker_program: Option<PathBuf>,
-    /// Failures that the run is to have, each at its place: to see what it survives.
-    pub injections: Vec<Injection>,
-    /// How long a worker may show no sign of life.
-    pub deadline: Deadline,
-    /// Told the process ids of the workers as they start, for tests of survival.
-    pub on_launch: Option<Box<dyn FnMut(WorkerId, u32)>>,
-    /// Programs to go on with, each at its frame, in the order of the frames. If one cannot be, the run fails.
-    pub swaps: Vec<Swap>,
-    /// Programs to go on with as soon as they are ready; where several have come meanwhile, with the last. If one cannot be,
-    /// the run goes on as it is.
-    pub editions: Option<Receiver<Edition>>,
-    /// Told what became of each program that the run was to go on with.
-    pub on_swap: Option<OnSwap>,
-    /// Told of each column and each rule that writes it the first value that was no number, where the program's policy is to
-    /// go on and tell.
-    pub on_nan: Option<OnNan>,
-    /// Where it is written down what the run was, and went on with.
-    pub journal: Option<Journal>,
-}
-
-/// Is told of a value that is no number.
-pub type OnNan = Box<dyn FnMut(&NanFound)>;
-
-/// Is told what became of a command.
-pub type OnCommand = Box<dyn FnMut(&Told)>;
-
-/// Is told of a swap that has happened, or why a program could not be gone on with.
-pub type OnSwap = Box<dyn FnMut(Result<&Swapped, &RunError>)>;
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Frames complete.
-    pub frames: u32,
-    /// Frames to run.
-    pub of: u32,
-    /// Rows of all lasting groups.
-    pub agents: u64,
-}
-
-/// Why a run did not come to its end. Each says whose fault it is.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The machine cannot hold it.
-    #[error(transparent)]
-    Machine(#[from] SegmentError),
-    /// A rule failed. The last good state is whole.
-    #[error("{0}")]
-    Fault(String, Box<Blame>),
-    /// A group has no room for the rows that are born. The last good state is whole.
-    #[error("{0}")]
-    Full(String, Box<Blame>),
-    /// A kernel and its system do not fit.
-    #[error("{0}")]
-    Kernel(#[from] diptych_protocol::access::AccessError),
-    /// The program was not made by this engine's compiler, or it has a defect.
-    #[error("the program breaks an invariant: {0}")]
-    Program(String),
-    /// The columns of files that came with the program are not those that it was made for.
-    #[error("{0}")]
-    Data(#[from] DataError),
-    /// An input cannot be set so.
-    #[error("{0}")]
-    Command(#[from] diptych_protocol::commands::Refused),
-    /// A record cannot be written.
-    #[error("{0}")]
-    Record(#[from] RecordError),
-    /// Checkpoints cannot be written.
-    #[error("{0}")]
-    Checkpoints(#[from] CheckpointsError),
-    /// The journal cannot be written.
-    #[error("{0}")]
-    Journal(#[from] JournalError),
-    /// Programs are to be gone on with in another order than that of their frames.
-    #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
-    Swaps(u32, u32),
-    /// A failure that cannot be had.
-    #[error("cannot inject {injection}: {why}")]
-    Injection {
-        /// Which.
-        injection: Injection,
-        /// Why not.
-        why: String,
-    },
-    /// What stands in the run's memory makes no sense.
-    #[error(transparent)]
-    Damaged(#[from] Damaged),
-    /// The machine, or a limit that is set for this process, does not let it have so many processes, threads or files.
-    #[error("{0}")]
-    Scarce(String),
-    /// Workers cannot be started or do not live.
-    #[error("{0}")]
-    Workers(String),
-    /// More than the engine can count.
-    #[error("{what} {given} is beyond the limit of {limit}")]
-    Limit {
-        /// What.
-        what: &'static str,
-        /// How much was asked for.
-        given: u64,
-        /// The most there can be.
-        limit: u64,
-    },
-}
 
 /// How many cores this process may use.
 pub fn cores() -> u16 {
@@ -209,97 +62,54 @@ pub fn workers(asked: Option<u16>) -> Result<u16, RunError> {
     Ok(workers)
 }
 
-impl Options {
-    /// Tells what became of commands, and writes it down.
-    fn tell_commands(&mut self, program: &Program, commands: &mut Commands) -> Result<(), RunError> {
-        for told in commands.told() {
-            self.note(|journal| journal.command(program, &told))?;
-            if let Some(hear) = &mut self.on_command {
-                hear(&told);
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes something down, if there is a journal. One that the run goes on without has no more lines.
-    fn note(&mut self, write: impl FnOnce(&mut Journal) -> Result<(), JournalError>) -> Result<(), JournalError> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        let written = write(journal);
-        if written.is_err() {
-            self.journal = None;
-        }
-        self.write_errors.weigh(written)
-    }
-}
-
-/// What a run does beside its frames, as a checkpoint tells it.
-fn beside(program: &Program, options: &Options, origin: Option<&Origin>) -> Beside {
-    let records = options.records.as_ref().and_then(|records| checkpoints::everywhere(&records.folder));
-    let journal = options.journal.as_ref().and_then(|journal| checkpoints::everywhere(journal.path()));
-    let parents = origin.map_or_else(Vec::new, |origin| origin.parents(program));
-    Beside { records, journal, parents, ..Beside::default() }
-}
-
-/// Runs a program to its last frame, or until it is told to stop.
-pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
+/// Whether what is asked for can be, as far as that is known before anything is made. Gives the number of workers.
+fn check(program: &Program, options: &Options) -> Result<u16, RunError> {
     let workers = workers(options.workers)?;
     allowance::threads()?;
-    let origin = options.origin.take();
     record::check(program, options.records.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));
     }
-    let records = options.records.is_some() && !program.outputs.records.is_empty();
-    inject::check(program, &options, workers, records || options.checkpoints.is_some())?;
-    let disk = Disk::new(&options.injections);
-    let from = origin.as_ref().map(Origin::frame);
-    let run = beside(program, &options, origin.as_ref());
-    let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
-    let checkpoints = options.checkpoints.as_ref().and_then(|it| checkpoints::everywhere(&it.folder));
-    let setting = Setting { workers, checkpoints };
-    let begun = origin.as_ref().filter(|_| options.journal.is_some()).map(Origin::told);
-    let mut site = match origin {
-        Some(origin) => {
-            let (site, other) = origin.site(program, registry, &mut options, &setting)?;
-            if let (Some(other), Some(told)) = (other, &mut options.on_swap) {
-                told(Ok(&other));
-            }
-            site
-        }
-        None => {
-            let data = std::mem::take(&mut options.data);
-            Arc::new(Site::new(program.clone(), Some(&data), &setting)?)
-        }
+    inject::check(program, options, workers)?;
+    Ok(workers)
+}
+
+/// Gives a program memory, and the state that it goes on from, if it does not begin.
+fn make(program: &Program, registry: &Registry, options: &mut Options, workers: u16) -> Result<Arc<Site>, RunError> {
+    let folder = options.checkpoints.as_ref().map(|checkpoints| &checkpoints.folder);
+    let setting = Setting { workers, checkpoints: folder.and_then(|folder| checkpoints::everywhere(folder)) };
+    let Some(origin) = options.origin.take() else {
+        let data = std::mem::take(&mut options.data);
+        return Ok(Arc::new(Site::new(program.clone(), Some(&data), &setting)?));
     };
-    options.note(|journal| journal.run(&site.program, begun))?;
-    let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
-    let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
-    let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
-    let mut recorder = Recorder::open(&site.program, options.records.take(), from, disk.clone())?;
-    let signals =
-        options.signals.then(Signals::catch).transpose().map_err(|e| allowance::refused("catch signals", &e))?;
-    let saved = (&mut keeper, signals.as_ref());
+    let (site, other) = origin.site(program, registry, options, &setting)?;
+    if let (Some(other), Some(told)) = (other, &mut options.on_swap) {
+        told(Ok(&other));
+    }
+    Ok(site)
+}
+
+/// Runs a program to its last frame, or until it is told to stop.
+pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
+    let workers = check(program, &options)?;
+    let past = options.origin.as_ref().map(|origin| origin.past(program, options.journal.is_some()));
+    let mut site = make(program, registry, &mut options, workers)?;
+    let mut beside = Beside::open(&site.program, &mut options, past)?;
     let figures = match workers {
-        0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),
-        _ => supervise::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),
+        0 => in_process::run(&mut site, registry, &mut options, &mut beside),
+        _ => supervise::run(&mut site, registry, &mut options, &mut beside),
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
-    let recorded = recorder.drain(&site.track(), site.board().published(), &mut options.write_errors);
-    let insists = || signals.as_ref().is_some_and(Signals::insisted);
-    let kept = keeper.finish(&site, insists, || recorder.beside(options.journal.as_ref()));
-    let kept = options.write_errors.weigh(kept);
-    let recorded = recorded.and(recorder.finish(&mut site.track(), &mut options.write_errors));
+    let over = beside.over(&site, &mut options);
     let figures = figures?;
-    recorded?;
-    kept?;
+    over?;
     site.track().latest()?;
-    commands.over(site.latest().record().tick);
-    options.tell_commands(&site.program, &mut commands)?;
-    let not_injected = inject::left(&options.injections, figures.tally.injected, &disk);
+    beside.tell_last(&site, &mut options)?;
+    let not_injected = beside.not_injected(&options, &figures);
     let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
-    (outcome.resumed, outcome.checkpoints) = (from, keeper.told());
+    (outcome.resumed, outcome.checkpoints) = (beside.from(), beside.keeper.told());
     options.note(|journal| journal.end(outcome.frames, outcome.stopped, outcome.digest.state))?;
     outcome.lost = options.write_errors.into_lost();
     Ok(outcome)

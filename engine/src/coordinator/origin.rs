@@ -21,6 +21,16 @@ use crate::journal::From;
 /// A state to go on from: with its program, to the same bits, or with another, as a hot swap does.
 pub struct Origin(Source);
 
+/// What there was before a run that goes on from a state.
+pub(super) struct Past {
+    /// How many frames were complete.
+    pub(super) frame: u32,
+    /// The state, as a journal tells it.
+    pub(super) from: Option<From>,
+    /// The runs that it branched off, the first one first.
+    pub(super) parents: Vec<Parent>,
+}
+
 enum Source {
     Checkpoint(PathBuf, Box<Checkpoint>),
     State(State),
@@ -65,14 +75,18 @@ impl Origin {
         self.still().tick().frames_done()
     }
 
-    /// As a journal tells it.
-    pub(super) fn told(&self) -> From {
-        let path = self.checkpoint().and_then(|(path, _)| everywhere(path));
-        From { frame: self.frame(), state: format!("{:032x}", digest(&self.still()).state), checkpoint: path }
+    /// What there was before a run of this program; for its journal, if it writes one.
+    pub(super) fn past(&self, program: &Program, journaled: bool) -> Past {
+        let from = journaled.then(|| From {
+            frame: self.frame(),
+            state: format!("{:032x}", digest(&self.still()).state),
+            checkpoint: self.checkpoint().and_then(|(path, _)| everywhere(path)),
+        });
+        Past { frame: self.frame(), from, parents: self.parents(program) }
     }
 
     /// The runs that a run of this program branched off.
-    pub(super) fn parents(&self, program: &Program) -> Vec<Parent> {
+    fn parents(&self, program: &Program) -> Vec<Parent> {
         let mut parents = Vec::new();
         if let Some((_, checkpoint)) = self.checkpoint() {
             parents.extend(checkpoint.description.run.parents.iter().cloned());

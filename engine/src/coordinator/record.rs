@@ -288,7 +288,7 @@ impl Recorder {
     }
 
     /// Writes what is left, and of each file the last state. Once nobody runs any more.
-    pub(super) fn finish(mut self, track: &mut Track<'_>, errors: &mut WriteErrors) -> Result<(), RecordError> {
+    pub(super) fn finish(&mut self, track: &mut Track<'_>, errors: &mut WriteErrors) -> Result<(), RecordError> {
         // What is damaged is told by whoever looks at the state.
         let Some(published) = track.latest().ok().filter(|tick| *tick != Tick::NONE) else { return Ok(()) };
         let mut result = self.drain(track, published, errors);

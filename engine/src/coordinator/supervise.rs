@@ -13,17 +13,16 @@ use diptych_protocol::track::Damaged;
 use diptych_workers::kernel::Registry;
 
 use super::allowance;
-use super::checkpoints::{Keeper, Wake};
-use super::commands::Commands;
+use super::beside::Beside;
+use super::checkpoints::Wake;
 use super::crew::{Crew, Tally};
 use super::launch::Event;
 use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
-use super::record::{Begun, Recorder};
+use super::record::Begun;
 use super::site::Site;
 use super::swap::{self, Editions, Next, Prepared, Swapped};
 use super::{Options, Progress, RunError, blame};
-use crate::signals::Signals;
 
 /// How often progress is told, and the longest that anything waits to be noticed.
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -33,9 +32,7 @@ pub(super) fn run(
     site: &mut Arc<Site>,
     registry: &Registry,
     options: &mut Options,
-    recorder: &mut Recorder,
-    commands: &mut Commands,
-    (keeper, signals): (&mut Keeper, Option<&Signals>),
+    beside: &mut Beside,
 ) -> Result<Figures, RunError> {
     let (send, receive) = unbounded();
     let look = send.clone();
@@ -44,18 +41,14 @@ pub(super) fn run(
     let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let begun = Instant::now();
     let from = site.board().published();
-    commands.seal(&site.track(), from, from);
-    options.tell_commands(&site.program, commands)?;
+    beside.seal(site, from, from, options)?;
     let crew = Crew::launch(0, Arc::clone(site), options, &send)?;
     let mut supervisor = Supervisor {
         site,
         registry,
         options,
-        recorder,
-        commands,
-        keeper,
+        beside,
         wake,
-        signals,
         crew,
         crews: 1,
         editions,
@@ -105,11 +98,8 @@ struct Supervisor<'a> {
     site: &'a mut Arc<Site>,
     registry: &'a Registry,
     options: &'a mut Options,
-    recorder: &'a mut Recorder,
-    commands: &'a mut Commands,
-    keeper: &'a mut Keeper,
+    beside: &'a mut Beside,
     wake: Wake,
-    signals: Option<&'a Signals>,
     /// its workers,
     crew: Crew,
     /// how many crews there were,
@@ -170,7 +160,7 @@ impl Supervisor<'_> {
                 None => {}
             }
             let published = board.published();
-            self.recorder.drain(&site.track(), published, &mut self.options.write_errors)?;
+            self.beside.drain(&site, published, self.options)?;
             self.nans.look(&site, published, &mut self.options.on_nan);
             // In this order: whoever sees a tick published sees whether its state ended the run.
             let goal = told.map_or(last, |told: Tick| told.min(last));
@@ -178,10 +168,10 @@ impl Supervisor<'_> {
             if published >= end {
                 return Ok(goal < last);
             }
-            if self.signals.is_some_and(Signals::insisted) {
+            if self.beside.insists() {
                 return Ok(true);
             }
-            if told.is_none() && self.signals.is_some_and(Signals::caught) {
+            if told.is_none() && self.beside.told_to_stop() {
                 // Workers may have looked at the horizon already and be a tick further on; that tick is theirs to
                 // finish or to leave: only whole ticks are published.
                 told = Some(board.published().next().max(Tick::SETUP));
@@ -194,7 +184,9 @@ impl Supervisor<'_> {
             self.keep(&site, published)?;
             // No further than records have room: then no worker waits inside a frame for a file. Nor than a swap, or a
             // state that is to be looked at before its panels are written over.
-            let room = self.recorder.room(&site.layout).min(self.seal(&site, published)?).min(self.keeper.room());
+            let allowed = self.crew.allowed();
+            self.beside.seal(&site, published, allowed, self.options)?;
+            let room = self.beside.room(&site, published, allowed);
             self.crew.allow(goal.min(room).min(due.unwrap_or(goal)));
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
@@ -225,25 +217,16 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Sends commands, those of a tick before it may begin; gives the last tick that may.
-    fn seal(&mut self, site: &Site, published: Tick) -> Result<Tick, RunError> {
-        let allowed = self.crew.allowed();
-        self.commands.seal(&site.track(), published, allowed);
-        self.options.tell_commands(&site.program, self.commands)?;
-        Ok(self.commands.room(published, allowed))
-    }
-
     /// Sees to checkpoints.
     fn keep(&mut self, site: &Arc<Site>, published: Tick) -> Result<(), RunError> {
         if published < Tick::SETUP {
             return Ok(());
         }
-        if self.keeper.wants() {
-            self.keeper.set_due(self.crew.seal());
+        if self.beside.keeper.wants() {
+            let tick = self.crew.seal();
+            self.beside.keeper.set_due(tick);
         }
-        let (recorder, journal) = (&mut *self.recorder, self.options.journal.as_ref());
-        let kept = self.keeper.look(site, published, &self.wake, || recorder.beside(journal));
-        Ok(self.options.write_errors.weigh(kept)?)
+        self.beside.keep(site, published, &self.wake, self.options)
     }
 
     fn hear(&mut self, event: Event) -> Result<(), RunError> {
@@ -314,7 +297,7 @@ impl Supervisor<'_> {
 
     fn prepare(&self, next: Next) -> Result<Coming, RunError> {
         let Next { frame, edition } = next;
-        let begun = self.recorder.begin(&edition.program)?;
+        let begun = self.beside.recorder.begin(&edition.program)?;
         let given_up = Arc::new(AtomicBool::new(false));
         let (old, events, until) = (Arc::clone(self.site), self.events.clone(), Arc::clone(&given_up));
         let (registry, backend) = (self.registry.clone(), self.options.backend);
@@ -377,14 +360,13 @@ impl Supervisor<'_> {
         self.nans.swap();
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
-        self.recorder.swap(&old.latest(), (&site.program, &signals), begun, &mut self.options.write_errors)?;
-        self.commands.swap(tick);
-        self.keeper.swap(tick);
-        self.commands.seal(&site.track(), tick, tick);
-        self.options.tell_commands(&site.program, self.commands)?;
-        let last = Tick::after_frames(site.program.frames).min(self.commands.room(tick, tick));
-        let room = self.recorder.room(&site.layout).min(self.keeper.room());
-        crew.allow(last.min(room).min(self.editions.due()).max(tick));
+        let errors = &mut self.options.write_errors;
+        self.beside.recorder.swap(&old.latest(), (&site.program, &signals), begun, errors)?;
+        self.beside.commands.swap(tick);
+        self.beside.keeper.swap(tick);
+        self.beside.seal(site, tick, tick, self.options)?;
+        let last = Tick::after_frames(site.program.frames).min(self.beside.room(site, tick, tick));
+        crew.allow(last.min(self.editions.due()).max(tick));
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
         self.crew = crew;
