@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::program::{Program, Source};
@@ -34,6 +34,9 @@ pub enum Entry {
     Run {
         /// [`ENGINE`].
         engine: String,
+        /// The state that it went on from, if it did not begin.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<From>,
         /// What ran.
         #[serde(flatten)]
         text: Text,
@@ -73,6 +76,17 @@ pub enum Entry {
         /// The hash of the last state, 32 hexadecimal digits.
         state: String,
     },
+}
+
+/// The state that a run went on from.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct From {
+    /// So many frames were complete.
+    pub frame: u32,
+    /// The hash of the state, 32 hexadecimal digits.
+    pub state: String,
+    /// The checkpoint; nothing if the state was run to.
+    pub checkpoint: Option<String>,
 }
 
 /// What a program was compiled from.
@@ -155,6 +169,10 @@ pub struct Journal {
     file: File,
     /// Whether the file is only in the way of the next attempt if nothing is written.
     bare: bool,
+    /// Whether the run was resumed,
+    resumed: bool,
+    /// and the lines that are in the file already: those that it comes to again.
+    known: Vec<Entry>,
 }
 
 impl Drop for Journal {
@@ -179,11 +197,43 @@ impl Journal {
             io::ErrorKind::AlreadyExists => JournalError::Exists(path.into()),
             _ => JournalError::Refused { what: "make", path: path.into(), source },
         })?;
-        Ok(Self { path: path.into(), file, bare: !overwrite })
+        Ok(Self { path: path.into(), file, bare: !overwrite, resumed: false, known: Vec::new() })
+    }
+
+    /// Goes on with the journal of a run that is resumed. What stands in it and happens again is not written again. A last line
+    /// that was cut off, and an end, are cut away.
+    pub fn resume(path: &Path) -> Result<Self, JournalError> {
+        let refused = |what| move |source| JournalError::Refused { what, path: path.into(), source };
+        let all = std::fs::read_to_string(path).map_err(refused("read"))?;
+        parse(path, &all)?;
+        let (mut known, mut bytes) = (Vec::new(), 0);
+        for line in all.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            match serde_json::from_str(line) {
+                Ok(Entry::End { .. }) | Err(_) => break,
+                Ok(entry) => known.push(entry),
+            }
+            bytes += line.len() as u64;
+        }
+        let mut file = File::options().write(true).open(path).map_err(refused("write"))?;
+        let cut = file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(refused("write"))?;
+        Ok(Self { path: path.into(), file, bare: false, resumed: true, known })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Writes a line.
     pub fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        if self.known.contains(entry) {
+            return Ok(());
+        }
         let refused = |source| JournalError::Refused { what: "write", path: self.path.clone(), source };
         let mut line = serde_json::to_vec(entry).map_err(|e| refused(e.into()))?;
         line.push(b'\n');
@@ -191,9 +241,12 @@ impl Journal {
         self.file.write_all(&line).map_err(refused)
     }
 
-    /// How the run begins.
-    pub fn run(&mut self, program: &Program) -> Result<(), JournalError> {
-        self.write(&Entry::Run { engine: ENGINE.into(), text: Text::of(program) })
+    /// How the run begins; of one that is resumed that is known.
+    pub fn run(&mut self, program: &Program, from: Option<From>) -> Result<(), JournalError> {
+        match self.resumed {
+            true => Ok(()),
+            false => self.write(&Entry::Run { engine: ENGINE.into(), from, text: Text::of(program) }),
+        }
     }
 
     /// With what it goes on.
@@ -227,6 +280,8 @@ impl Journal {
 pub struct Recorded {
     /// The engine that wrote it.
     pub engine: String,
+    /// The state that the run went on from, if it did not begin.
+    pub from: Option<From>,
     /// With what the run began.
     pub text: Text,
     /// With what it went on, and from which frame on.
@@ -253,8 +308,8 @@ fn parse(path: &Path, all: &str) -> Result<Recorded, JournalError> {
         }
         let entry: Entry = serde_json::from_str(line).map_err(|e| wrong(at, e.to_string()))?;
         match (entry, &mut recorded) {
-            (Entry::Run { engine, text }, None) => {
-                recorded = Some(Recorded { engine, text, swaps: Vec::new(), commands: Vec::new(), end: None });
+            (Entry::Run { engine, from, text }, None) => {
+                recorded = Some(Recorded { engine, from, text, swaps: Vec::new(), commands: Vec::new(), end: None });
             }
             (_, None) => return Err(wrong(at, "a journal begins with a `run`".into())),
             (Entry::Run { .. }, Some(_)) => return Err(wrong(at, "a second `run`".into())),
@@ -289,7 +344,7 @@ mod tests {
 
     fn all() -> [Entry; 3] {
         [
-            Entry::Run { engine: ENGINE.into(), text: text(9) },
+            Entry::Run { engine: ENGINE.into(), from: None, text: text(9) },
             Entry::Swap { frame: 4, text: text(10) },
             Entry::End { frame: 10, stopped: "frames".into(), state: "ab".into() },
         ]

@@ -90,6 +90,13 @@ impl Plan {
         }
     }
 
+    /// Whether all rows and columns of the new program are taken over: then it need not be set up.
+    pub fn is_whole(&self, new: &Program) -> bool {
+        let groups = self.groups.values().all(|fate| matches!(fate, Fate::Kept(_) | Fate::Derived));
+        let mut columns = new.columns.iter().filter(|(id, column)| column.is_kept() && !new.names_entities(*id));
+        groups && columns.all(|(id, column)| self.columns[id].is_some() || !new.groups[column.group].lasts())
+    }
+
     /// Whether a group that is kept has columns that are not: those need its blueprint for every entity.
     pub fn adds_to(&self, new: &Program, group: GroupId) -> bool {
         let mut own = new.columns.iter().filter(|(_, column)| column.group == group && column.is_kept());

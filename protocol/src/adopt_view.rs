@@ -1,13 +1,10 @@
-//! Bringing the state of one program into the segment of another, as [`crate::adopt`] plans it. One of the few modules with
+//! Bringing a state, of another segment or of a checkpoint, into the segment of a program, as [`crate::adopt`] plans it. One of the few modules with
 //! `unsafe`.
 //!
-//! The new segment has been set up: its blueprints have been evaluated, for every entity that there is room for where a kept
-//! group gets a new column ([`Track::set_up_for`]), and nobody runs a batch in it. Nobody runs in the old one at all. What is
+//! The new segment has been set up, unless everything in it is taken over: its blueprints have been evaluated, for every entity
+//! that there is room for where a kept group gets a new column ([`Track::set_up_for`]); and nobody runs a batch in it. What is
 //! taken over goes into the panels that the adopted tick would have made; what has a second panel that no frame writes whole
 //! is marked as touched, or looked at, in that tick, so that the next frame brings it up to date.
-//!
-//! **Nobody may have begun the tick after the one that is adopted**: what is kept beside rows (signals of the tick before,
-//! what births and ends came to) stands where that tick writes. The coordinator sees to it before it tells workers to leave.
 
 #![expect(unsafe_code, reason = "whole panels of a segment that nobody runs in")]
 
@@ -19,10 +16,12 @@ use rayon::prelude::*;
 use crate::adopt::Plan;
 use crate::board::Board;
 use crate::body::Op;
-use crate::id::{ColumnId, GroupId, Id, RowRange, Tick};
+use crate::edits::Balance;
+use crate::id::{ColumnId, GroupId, Id, Tick};
 use crate::layout::{Place, Words};
 use crate::program::{Living, Origin};
 use crate::record::FrameRecord;
+use crate::still::Still;
 use crate::table::Table;
 use crate::track::Track;
 use crate::types::NO_ROW;
@@ -57,26 +56,25 @@ impl Track<'_> {
         self.settle(FrameRecord::leaving(program, Tick::SETUP, rows, |_| 0));
     }
 
-    /// Takes over the last state of another program, all but what is computed of it: the stages of set-up that aggregate and
+    /// Takes over a state, all but what is computed of it: the stages of set-up that aggregate and
     /// commit are to be run for the tick that is given back, and it is to be published.
     ///
     /// # Panics
-    /// If workers may still run the other program, or frames have been run here.
-    pub fn adopt(&mut self, old: &Track<'_>, plan: &Plan) -> Tick {
-        let tick = old.record().tick;
-        assert!(Board::new(old.memory, old.layout).halted().is_some(), "a state is taken over while workers run");
+    /// If frames have been run here.
+    pub fn adopt(&mut self, old: &Still<'_>, plan: &Plan) -> Tick {
+        let tick = old.tick;
         let published = Board::new(self.memory, self.layout).published();
         assert!(published == Tick::SETUP && tick >= Tick::SETUP, "a state is taken over before set-up, or too late");
         let mut rows: Table<GroupId, u32> = self.program.groups.values().map(|group| group.first_rows()).collect();
         let mut panels: Table<ColumnId, usize> = self.program.columns.ids().map(|_| 0).collect();
         for group in self.program.groups.ids() {
             if let Some(before) = plan.kept(group) {
-                rows[group] = old.record().rows(before);
+                rows[group] = old.rows[before];
                 self.adopt_rows(old, plan, (before, group), &mut panels);
             }
             if let (Some(books), Some(_)) = (&self.layout.edits.books[group], self.program.groups[group].living) {
                 self.mark(books.touched[(tick.0 & 1) as usize], rows[group]);
-                self.adopt_balance(old, plan.kept(group), books.balance);
+                self.adopt_balance(old, plan.kept(group), books.balance_of(tick));
                 self.set_made_rows(group, tick, rows[group]);
             }
         }
@@ -95,7 +93,7 @@ impl Track<'_> {
     /// If workers may go on already.
     pub fn adopted_signals(&self, tick: Tick) -> Vec<u64> {
         assert!(Board::new(self.memory, self.layout).horizon() <= Tick::SETUP, "signals are read while workers run");
-        let place = self.layout.outputs.signals[(tick.0 & 1) as usize];
+        let place = self.layout.outputs.signals_of(tick);
         // SAFETY: nobody runs here.
         unsafe { self.memory.read(place, 0..place.len) }.to_vec()
     }
@@ -103,15 +101,14 @@ impl Track<'_> {
     /// The rows of a group, and what names them.
     fn adopt_rows(
         &self,
-        old: &Track<'_>,
+        old: &Still<'_>,
         plan: &Plan,
         (before, group): (GroupId, GroupId),
         panels: &mut Table<ColumnId, usize>,
     ) {
-        let rows = old.record().rows(before);
-        let names = |column: ColumnId, rows: u32| -> &[u32] {
-            bytemuck::cast_slice(old.prev_bytes(column, RowRange::new(0, rows)))
-        };
+        let rows = old.rows[before];
+        let names =
+            |column: ColumnId, rows: u32| -> &[u32] { &bytemuck::cast_slice(old.columns[column])[..rows as usize] };
         let (order_before, order) = (old.program.groups[before].order, self.program.groups[group].order);
         // Where each row of the new program stands in the old one, and which entity it is.
         let inverse;
@@ -139,8 +136,7 @@ impl Track<'_> {
         for column in self.program.columns.ids().filter(|id| own(*id) && state(*id)) {
             match plan.columns[column] {
                 Some(source) => {
-                    let bytes = old.prev_bytes(source, RowRange::new(0, rows));
-                    self.gather_bytes(column, 0, bytes, &from);
+                    self.gather_bytes(column, 0, old.columns[source], &from);
                 }
                 // Blueprints have made it, by entity. Where rows move each column has two panels.
                 None if matches!(entities, From::Row(_)) => {
@@ -158,16 +154,14 @@ impl Track<'_> {
 
     /// The names of a living group, in both panels: what is free stands behind the rows, where no frame brings it up to date.
     /// There may be room for more than before.
-    fn adopt_names(&self, old: &Track<'_>, before: Living, named: Living) {
-        let room = |track: &Track<'_>, column: ColumnId| track.program.groups[track.program.columns[column].group].rows;
+    fn adopt_names(&self, old: &Still<'_>, before: Living, named: Living) {
         for (from, to, free) in [
             (before.entities, named.entities, None),
             (before.generations, named.generations, Some(0)),
             (before.directory, named.directory, Some(NO_ROW)),
         ] {
-            let (known, all) = (room(old, from), room(self, to));
-            let bytes = old.prev_bytes(from, RowRange::new(0, known));
-            let known: &[u32] = bytemuck::cast_slice(bytes);
+            let known: &[u32] = bytemuck::cast_slice(old.columns[from]);
+            let all = self.program.groups[self.program.columns[to].group].rows;
             for panel in 0..2 {
                 // SAFETY: nobody runs here, and this is the only slice of the panel.
                 let names: &mut [u32] = unsafe { self.memory.write_at(self.panel_of(to, panel), all as usize) };
@@ -181,28 +175,26 @@ impl Track<'_> {
     }
 
     /// How many rows were born and ended in the adopted tick, of a group that is kept.
-    fn adopt_balance(&self, old: &Track<'_>, before: Option<GroupId>, to: Place<u32>) {
-        let books = before.and_then(|before| old.layout.edits.books[before].as_ref());
-        if let Some(books) = books {
-            // SAFETY: nobody runs in either segment, and these are the only slices of the arrays.
-            let (from, to) = unsafe { (old.memory.read(books.balance, 0..3), self.memory.write(to, 0..3)) };
-            to.copy_from_slice(from);
+    fn adopt_balance(&self, old: &Still<'_>, before: Option<GroupId>, to: Place<u32>) {
+        if let Some(before) = before {
+            let Balance { before, ends, births } = old.balances[before];
+            // SAFETY: nobody runs here, and this is the only slice of the array.
+            unsafe { self.memory.write(to, 0..3) }.copy_from_slice(&[before, ends, births]);
         }
     }
 
-    fn adopt_signals(&self, old: &Track<'_>, plan: &Plan, tick: Tick) {
+    fn adopt_signals(&self, old: &Still<'_>, plan: &Plan, tick: Tick) {
         // They are computed anew for this tick, from those of the state before.
-        let panel = ((tick.0 - 1) & 1) as usize;
-        let (from, to) = (old.layout.outputs.signals[panel], self.layout.outputs.signals[panel]);
-        // SAFETY: nobody runs in either segment, and these are the only slices of the panels.
-        let (from, to) = unsafe { (old.memory.read(from, 0..from.len), self.memory.write(to, 0..to.len)) };
+        let to = self.layout.outputs.signals_of(Tick(tick.0 - 1));
+        // SAFETY: nobody runs here, and this is the only slice of the panel.
+        let to = unsafe { self.memory.write(to, 0..to.len) };
         for (id, before) in plan.signals.iter() {
             if let Some(before) = before {
-                to[id.index()] = from[before.index()];
+                to[id.index()] = old.before[before.index()];
             }
         }
         // What inputs are set to in this state is as if the state before had had it.
-        let set = old.last_signals();
+        let set = old.signals;
         for kept in self.program.outputs.inputs.values().flat_map(|input| [input.kept, input.begun]) {
             if let Some(before) = plan.signals[kept] {
                 to[kept.index()] = set[before.index()];

@@ -11,10 +11,11 @@
 //! coordinator lowers the horizon, then reads what is published. If it does not see the tick that it lowered it to, nobody
 //! has seen the old one behind it. On x86 that costs nothing.
 //!
-//! **The horizon is two words**: what the coordinator allows, and `stop_at`, which the commit of tick t sets where
-//! state t ends the run. A worker that asks whether it may begin tick t + 1 has seen t published, or published it itself
+//! **The horizon is three words**: what the coordinator allows; `held`, the state that it has leased to somebody who looks at
+//! it, which nobody may write over; and `stop_at`, which the commit of tick t sets where state t ends the run. A worker that asks whether it may begin tick t + 1 has seen t published, or published it itself
 //! after it saw that commit done; so what the commits of t and of all ticks before it wrote is there to be read, and
-//! what a later tick may write cannot change the answer. The two loads count as one load of the first word.
+//! what a later tick may write cannot change the answer. The loads count as one load of the first word: a state is leased while
+//! nobody may begin the tick after the next, as what the coordinator allows says, and what it allows is raised afterwards.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
@@ -38,6 +39,7 @@ const PARKED_MAX: Duration = Duration::from_millis(20);
 pub struct Board<'m> {
     horizon: &'m AtomicU32,
     stop_at: &'m AtomicU32,
+    held: &'m AtomicU32,
     halt: &'m AtomicU32,
     published: &'m AtomicU32,
     reissues: &'m AtomicU32,
@@ -65,6 +67,7 @@ impl<'m> Board<'m> {
         Self {
             horizon: &memory.words(control.horizon)[0],
             stop_at: &memory.words(control.stop_at)[0],
+            held: &memory.words(control.held)[0],
             halt: &memory.words(control.halt)[0],
             published: &memory.words(control.published)[0],
             reissues: &memory.words(control.reissues)[0],
@@ -93,10 +96,34 @@ impl<'m> Board<'m> {
         self.wake_workers();
     }
 
-    /// The tick to run through: what the coordinator allows, and no further than where a state ended the run.
+    /// Puts a hold on the last complete state: from now on nobody begins the tick after the next. It is let go of by the
+    /// [`Lease`](crate::still::Lease) that takes it up.
+    ///
+    /// # Panics
+    /// If somebody may have begun that tick, or there is a hold already.
+    pub fn hold(&self, tick: crate::id::Tick) {
+        assert!(self.horizon() <= tick.next() && self.published() >= tick, "a state is held too late, or too early");
+        let free = self.held.compare_exchange(0, tick.0, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        assert!(free, "two states are held");
+    }
+
+    /// The tick whose state is held.
+    pub fn held(&self) -> Option<crate::id::Tick> {
+        Some(crate::id::Tick(self.held.load(Ordering::SeqCst))).filter(|tick| *tick != crate::id::Tick::NONE)
+    }
+
+    /// Ends a hold.
+    pub fn let_go(&self) {
+        self.held.store(0, Ordering::SeqCst);
+        self.wake_workers();
+    }
+
+    /// The tick to run through: what the coordinator allows, no further than the tick after a state that is held, or than
+    /// where a state ended the run.
     #[inline]
     pub fn horizon(&self) -> crate::id::Tick {
         let horizon = self.horizon.load(Ordering::SeqCst);
+        let horizon = self.held().map_or(horizon, |held| horizon.min(held.next().0));
         crate::id::Tick(self.stop_at().map_or(horizon, |stop| horizon.min(stop.0)))
     }
 

@@ -18,7 +18,7 @@ use crate::body::Op;
 use crate::id::{ColumnId, GroupId, Id, RowRange, SignalId};
 use crate::limits::HASH_BLOCK_ROWS;
 use crate::program::Program;
-use crate::track::Track;
+use crate::still::{Still, values};
 use crate::types::{Scalar, Value};
 
 /// Both hashes of one state.
@@ -30,50 +30,47 @@ pub struct Digest {
     pub content: u128,
 }
 
-/// Hashes the state whose record the track holds. Nobody may be writing it.
-pub fn digest(track: &Track<'_>) -> Digest {
-    Digest { state: state_hash(track), content: content_hash(track) }
+/// Hashes a state.
+pub fn digest(state: &Still<'_>) -> Digest {
+    Digest { state: state_hash(state), content: content_hash(state) }
 }
 
-fn lasting_groups(track: &Track<'_>) -> Vec<GroupId> {
-    let groups = &track.program.groups;
+fn lasting_groups(state: &Still<'_>) -> Vec<GroupId> {
+    let groups = &state.program.groups;
     groups.ids().filter(|&g| groups[g].lasts()).collect()
 }
 
-fn columns_of(track: &Track<'_>, group: GroupId) -> Vec<ColumnId> {
-    track.program.columns.iter().filter(|(_, c)| c.group == group && c.is_kept()).map(|(id, _)| id).collect()
+fn columns_of(state: &Still<'_>, group: GroupId) -> Vec<ColumnId> {
+    state.program.columns.iter().filter(|(_, c)| c.group == group && c.is_kept()).map(|(id, _)| id).collect()
 }
 
-fn state_hash(track: &Track<'_>) -> u128 {
+fn state_hash(state: &Still<'_>) -> u128 {
     let mut root = Xxh3::new();
-    root.update(&track.record().tick.0.to_le_bytes());
-    for group in lasting_groups(track) {
-        let rows = track.record().rows(group);
-        root.update(track.program.groups[group].name.as_bytes());
+    root.update(&state.tick().0.to_le_bytes());
+    for group in lasting_groups(state) {
+        let rows = state.rows(group);
+        root.update(state.program.groups[group].name.as_bytes());
         root.update(&rows.to_le_bytes());
-        for column in columns_of(track, group) {
-            root.update(track.program.columns[column].name().as_bytes());
-            root.update(track.program.columns[column].scalar.name().as_bytes());
-            // What names entities lists the free ones behind the living.
-            let named = track.program.groups[group].living;
-            let named = named.is_some_and(|living| [living.entities, living.generations].contains(&column));
-            let rows = if named { track.program.groups[group].rows } else { rows };
+        for column in columns_of(state, group) {
+            root.update(state.program.columns[column].name().as_bytes());
+            root.update(state.program.columns[column].scalar.name().as_bytes());
+            let rows = values(state.program, column, rows);
             let leaves: Vec<u128> = (0..rows.div_ceil(HASH_BLOCK_ROWS))
                 .into_par_iter()
                 .map(|block| {
                     let start = block * HASH_BLOCK_ROWS;
                     let rows = RowRange::new(start, rows.min(start + HASH_BLOCK_ROWS));
                     let mut bytes = Vec::new();
-                    append_canonical(track, column, rows, &mut bytes);
+                    append_canonical(state, column, rows, &mut bytes);
                     xxh3_128(&bytes)
                 })
                 .collect();
             leaves.iter().for_each(|leaf| root.update(&leaf.to_le_bytes()));
         }
     }
-    let signals = track.last_signals();
-    for id in kept_signals(track.program) {
-        let signal = &track.program.signals[id];
+    let signals = state.signals();
+    for id in kept_signals(state.program) {
+        let signal = &state.program.signals[id];
         root.update(signal.name.as_bytes());
         root.update(signal.ty.scalar.name().as_bytes());
         root.update(&Value::from_bits(signal.ty.scalar, signals[id.index()]).bits().to_le_bytes());
@@ -88,19 +85,19 @@ fn kept_signals(program: &Program) -> BTreeSet<SignalId> {
     ops.filter_map(|typed| if let Op::Signal(signal) = typed.op { Some(signal) } else { None }).collect()
 }
 
-fn content_hash(track: &Track<'_>) -> u128 {
+fn content_hash(state: &Still<'_>) -> u128 {
     const ROWS: u32 = 1024;
     let mut sum = 0u128;
-    for group in lasting_groups(track) {
-        let rows = track.record().rows(group);
-        let name = &track.program.groups[group].name;
-        let (order, living) = (track.program.groups[group].order, track.program.groups[group].living);
+    for group in lasting_groups(state) {
+        let rows = state.rows(group);
+        let name = &state.program.groups[group].name;
+        let (order, living) = (state.program.groups[group].order, state.program.groups[group].living);
         let entities = order.map(|order| order.entities).or(living.map(|living| living.entities));
         let generations = living.map(|living| living.generations);
-        let mut columns = columns_of(track, group);
+        let mut columns = columns_of(state, group);
         columns.retain(|column| Some(*column) != entities && Some(*column) != generations);
-        columns.sort_by_key(|&c| track.program.columns[c].name());
-        let names: Vec<String> = columns.iter().map(|&c| track.program.columns[c].name()).collect();
+        columns.sort_by_key(|&c| state.program.columns[c].name());
+        let names: Vec<String> = columns.iter().map(|&c| state.program.columns[c].name()).collect();
         let salt = xxh3_64(format!("{name}({})", names.join(",")).as_bytes());
         let of_group = (0..rows.div_ceil(ROWS))
             .into_par_iter()
@@ -110,13 +107,13 @@ fn content_hash(track: &Track<'_>) -> u128 {
                     .iter()
                     .map(|&column| {
                         let mut bytes = Vec::new();
-                        append_canonical(track, column, block, &mut bytes);
-                        (track.program.columns[column].scalar.size(), bytes)
+                        append_canonical(state, column, block, &mut bytes);
+                        (state.program.columns[column].scalar.size(), bytes)
                     })
                     .collect();
                 let (mut named, mut lives) = (Vec::new(), Vec::new());
-                entities.into_iter().for_each(|column| append_canonical(track, column, block, &mut named));
-                generations.into_iter().for_each(|column| append_canonical(track, column, block, &mut lives));
+                entities.into_iter().for_each(|column| append_canonical(state, column, block, &mut named));
+                generations.into_iter().for_each(|column| append_canonical(state, column, block, &mut lives));
                 let word = |of: &[u8], at: usize| {
                     let bytes = of.get(4 * at..4 * at + 4)?;
                     Some(u32::from_le_bytes(std::array::from_fn(|byte| bytes[byte])))
@@ -142,9 +139,11 @@ fn content_hash(track: &Track<'_>) -> u128 {
 }
 
 /// Appends a column's `prev` rows, little-endian, NaNs canonical.
-fn append_canonical(track: &Track<'_>, column: ColumnId, rows: RowRange, into: &mut Vec<u8>) {
-    let raw = track.prev_bytes(column, rows);
-    match track.program.columns[column].scalar {
+fn append_canonical(state: &Still<'_>, column: ColumnId, rows: RowRange, into: &mut Vec<u8>) {
+    let scalar = state.program.columns[column].scalar;
+    let size = scalar.size();
+    let raw = &state.column(column)[rows.start as usize * size..rows.end as usize * size];
+    match scalar {
         Scalar::F32 => {
             for bits in bytemuck::cast_slice::<u8, u32>(raw) {
                 let canonical = if f32::from_bits(*bits).is_nan() { 0x7fc0_0000 } else { *bits };

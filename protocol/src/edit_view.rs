@@ -358,7 +358,7 @@ impl Batch<'_, '_> {
                 first_hole: self.array_mut(books.first_hole, 0..blocks + 1),
                 survivors: self.array_mut(books.survivors, 0..blocks + 1),
                 first_birth: self.array_mut(books.first_birth, 0..books.first_birth.len),
-                balance: self.array_mut(books.balance, 0..books.balance.len),
+                balance: self.array_mut(books.balance_of(self.tick), 0..3),
             }
         }
     }
@@ -379,7 +379,7 @@ impl Batch<'_, '_> {
         // SAFETY: balancing is complete. Nobody writes `prev`. All batches of this stage see `next` of these columns as
         // atomics, and nobody else sees it before the stage is complete (verified).
         unsafe {
-            let balance = self.array(books.balance, 0..books.balance.len);
+            let balance = self.array(books.balance_of(self.tick), 0..3);
             PlacedView {
                 balance: Balance { before: balance[0], ends: balance[1], births: balance[2] },
                 ended,
@@ -477,7 +477,7 @@ impl Batch<'_, '_> {
             };
             // SAFETY: the phases before are complete; what names entities is seen as atomics.
             let (balance, entities, generations) = unsafe {
-                let balance: &[u32] = self.array(books.balance, 0..books.balance.len);
+                let balance: &[u32] = self.array(books.balance_of(self.tick), 0..3);
                 (balance, self.next_names(living.entities), self.next_names(living.generations))
             };
             let rows = self.track().memory.words(names.rows);

@@ -40,7 +40,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId};
+use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId, Tick};
 use crate::layout::{Arena, Place, Words, capacity};
 use crate::limits::BLOCKS;
 use crate::program::{Column, Domain, Program, Span, System, When};
@@ -237,8 +237,8 @@ pub struct LivingPlaces {
     pub survivors: Place<u32>,
     /// Place: the number of the first birth of each batch of each list, and of births in all.
     pub first_birth: Place<u32>,
-    /// Place: see [`Balance`].
-    pub balance: Place<u32>,
+    /// Place: see [`Balance`]; for even and odd ticks.
+    pub balances: [Place<u32>; 2],
 }
 
 /// What a frame does to the number of rows.
@@ -287,8 +287,14 @@ impl LivingPlaces {
             first_hole: arena.place(blocks as usize + 1),
             survivors: arena.place(blocks as usize + 1),
             first_birth: arena.place(births as usize + 1),
-            balance: arena.place(3),
+            balances: [arena.place(3), arena.place(3)],
         }
+    }
+
+    /// What a tick does to the number of rows.
+    #[inline]
+    pub fn balance_of(&self, tick: Tick) -> Place<u32> {
+        self.balances[(tick.0 & 1) as usize]
     }
 
     /// The rows of a block.

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Id, Tick};
 use crate::layout::{HEADER_BYTES, Layout};
 use crate::memory::Memory;
+use crate::outputs::SIGNAL_PANELS;
 use crate::program::{Origin, Program};
 
 /// The first eight bytes of every segment.
 pub const MAGIC: [u8; 8] = *b"DIPTYCH\0";
 /// The version of the header; a reader that does not know it refuses.
-pub const HEADER_VERSION: u32 = 1;
+pub const HEADER_VERSION: u32 = 2;
 
 /// The fixed part. Little-endian.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
@@ -53,9 +54,12 @@ pub struct Description {
     pub groups: Vec<DescribedGroup>,
     /// The columns, in the order of the record's panels.
     pub columns: Vec<DescribedColumn>,
-    /// The signals. Of the state that tick t made those of panel t mod 2 are valid.
+    /// The signals. Of the state that tick t made those of panel t mod 3 are valid.
     #[serde(default)]
     pub signals: Vec<DescribedSignal>,
+    /// The folder of the run's checkpoints, if it writes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<String>,
 }
 
 /// A group, described.
@@ -92,21 +96,26 @@ pub struct DescribedSignal {
     pub name: String,
     /// Its type, as NumPy spells it.
     pub dtype: String,
-    /// Where its value stands after even and after odd ticks, in bytes from the segment's start.
-    pub panels: [usize; 2],
+    /// Where its value stands after the ticks that 3 divides, after those one later, and two, in bytes from the segment's
+    /// start.
+    pub panels: [usize; SIGNAL_PANELS],
 }
+
+/// The longest path that a description holds.
+const PATH_MAX: usize = 4096;
 
 /// Bytes that are set aside for the description: a bound that depends on the program alone.
 pub fn description_room(program: &Program) -> usize {
     let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 144).sum();
     let columns: usize =
         program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160).sum();
-    let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 96).sum();
-    (512 + 6 * program.scenario.len() + groups + columns + signals).next_multiple_of(crate::limits::ARRAY_ALIGN)
+    let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 128).sum();
+    (512 + 6 * PATH_MAX + 6 * program.scenario.len() + groups + columns + signals)
+        .next_multiple_of(crate::limits::ARRAY_ALIGN)
 }
 
 /// Describes a program's layout.
-pub fn describe(program: &Program, layout: &Layout) -> Description {
+pub fn describe(program: &Program, layout: &Layout, checkpoints: Option<&str>) -> Description {
     Description {
         scenario: program.scenario.clone(),
         program_hash: format!("{:032x}", program.hash()),
@@ -140,12 +149,13 @@ pub fn describe(program: &Program, layout: &Layout) -> Description {
                 panels: layout.outputs.signals.map(|panel| panel.offset + id.index() * size_of::<u64>()),
             })
             .collect(),
+        checkpoints: checkpoints.filter(|path| path.len() <= PATH_MAX).map(str::to_string),
     }
 }
 
 /// Writes header and description into fresh memory, before anybody attaches.
-pub fn write(memory: &Memory, program: &Program, layout: &Layout) {
-    let text = serde_json::to_vec(&describe(program, layout)).unwrap_or_default();
+pub fn write(memory: &Memory, program: &Program, layout: &Layout, checkpoints: Option<&str>) {
+    let text = serde_json::to_vec(&describe(program, layout, checkpoints)).unwrap_or_default();
     let text = &text[..text.len().min(layout.description.len)];
     let header = Header {
         magic: MAGIC,

@@ -136,6 +136,8 @@ pub struct Control {
     pub horizon: Words<u32>,
     /// Not 0: nothing runs after this tick, whatever the horizon says. Written by that tick's commit.
     pub stop_at: Words<u32>,
+    /// Not 0: the state of this tick is being looked at, and nobody begins the tick after the next.
+    pub held: Words<u32>,
     /// Not 0: leave.
     pub halt: Words<u32>,
     /// The last complete tick.
@@ -237,6 +239,7 @@ impl Layout {
         let control = Control {
             horizon: arena.words(LINE / 4),
             stop_at: arena.words(LINE / 4),
+            held: arena.words(LINE / 4),
             halt: arena.words(LINE / 4),
             published: arena.words(LINE / 4),
             reissues: arena.words(LINE / 4),

@@ -4,8 +4,8 @@
 //! - *Partials*: a few words a (reduction, block of rows), written by the batch that has the block, read by the commit.
 //! - *Tallies* and *picks* of quantiles: how many rows of a batch have each value of a digit, and what is known of the key of
 //!   the wanted row when a digit is found. See [`crate::reduction`].
-//! - *Signals*: two panels, for even and odd ticks, as the frame record has: the commit of tick t writes its own,
-//!   while everybody reads that of tick t - 1.
+//! - *Signals*: three panels, which ticks take in turn: the commit of tick t writes its own, while everybody reads that of
+//!   tick t - 1; and those of t - 2, which the state t - 1 was made of, stay as long as t is not published.
 //! - *Ring*: the signals of the states that a record is due for. The coordinator empties it; it lets workers run only
 //!   as far as the ring has room, so that nobody waits inside a frame and nothing is lost.
 //!
@@ -19,6 +19,9 @@ use crate::program::Program;
 use crate::reduction::DIGIT_VALUES;
 use crate::table::Table;
 
+/// Panels of signals.
+pub const SIGNAL_PANELS: usize = 3;
+
 /// Where outputs stand in the segment.
 #[derive(Clone, Debug)]
 pub struct OutputPlaces {
@@ -26,8 +29,8 @@ pub struct OutputPlaces {
     pub partials: Table<ReductionId, Words<u64>>,
     /// Of each reduction, what it needs if it is a quantile.
     pub selections: Table<ReductionId, Option<SelectionPlaces>>,
-    /// The signals of even and of odd ticks, the bits of each in the low end.
-    pub signals: [Place<u64>; 2],
+    /// The signals of ticks, in turn, the bits of each in the low end: see [`Self::signals_of`].
+    pub signals: [Place<u64>; SIGNAL_PANELS],
     /// What each reduction of the last finished state came to, the bits of an `f64`. For people alone.
     pub reduced: Words<u64>,
     /// Of each ensure, the first tick that it failed in; 0 if none.
@@ -70,13 +73,19 @@ impl OutputPlaces {
                 .map(|it| arena.words(it.how.partial_words() * blocks(program.groups[it.group].rows)))
                 .collect(),
             selections: program.reductions.ids().map(|id| SelectionPlaces::new(program, id, arena)).collect(),
-            signals: [arena.place(signals), arena.place(signals)],
+            signals: std::array::from_fn(|_| arena.place(signals)),
             reduced: arena.words(program.reduced().count()),
             failed: arena.words(program.outputs.ensures.len()),
             ring: arena.words(if due.step == 0 { 0 } else { RECORD_RING as usize * slot_words(signals) }),
             due,
             commands: CommandPlaces::new(program, arena),
         }
+    }
+
+    /// The signals of the state that a tick makes.
+    #[inline]
+    pub fn signals_of(&self, tick: Tick) -> Place<u64> {
+        self.signals[tick.0 as usize % SIGNAL_PANELS]
     }
 
     /// Where a state's slot begins in the ring, in words.

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::header::{self, DescribedColumn, Description, Header, HeaderError};
+use crate::outputs::SIGNAL_PANELS;
 use crate::segment;
 
 /// Why a segment cannot be read.
@@ -117,7 +118,7 @@ pub struct Signals {
 
 impl Reader {
     /// Copies the signals of the last complete state. Checked as a column is: the panel of tick t is written again by the
-    /// commit of t + 2, when t + 1 is published.
+    /// commit of t + 3, when t + 2 is published.
     pub fn signals(&self) -> Result<Signals, ReadError> {
         let published = self.header.published_offset as usize;
         for _ in 0..RETRIES {
@@ -125,7 +126,7 @@ impl Reader {
             if tick == 0 {
                 return Err(ReadError::TooEarly);
             }
-            let panel = (tick & 1) as usize;
+            let panel = tick as usize % SIGNAL_PANELS;
             let bits: Option<Vec<u64>> = (self.description.signals.iter())
                 .map(|signal| {
                     let start = signal.panels[panel];

@@ -32,9 +32,9 @@ impl Batch<'_, '_> {
     /// nothing, all are 0.
     #[inline]
     pub fn signals(&self) -> &[u64] {
-        let place = self.track().layout.outputs.signals[((self.tick.0 - 1) & 1) as usize];
+        let place = self.track().layout.outputs.signals_of(Tick(self.tick.0 - 1));
         // SAFETY: the panel of the tick before was written by that tick's commit, and is written again by the commit of
-        // the tick after this one. What it holds before set-up is what a new segment has, zeros.
+        // a later tick. What it holds before set-up is what a new segment has, zeros.
         unsafe { self.track().memory.read(place, 0..place.len) }
     }
 
@@ -174,7 +174,7 @@ impl Batch<'_, '_> {
         match &self.track().layout.edits.books[group] {
             Some(books) if self.tick != Tick::SETUP => {
                 // SAFETY: the phase that balances is complete, and comes again a tick later.
-                let words = unsafe { self.array(books.balance, 0..books.balance.len) };
+                let words = unsafe { self.array(books.balance_of(self.tick), 0..3) };
                 Balance { before: words[0], ends: words[1], births: words[2] }
             }
             _ => Balance::default(),
@@ -188,9 +188,9 @@ impl Batch<'_, '_> {
     pub fn set_signals(&self, bits: &[u64]) {
         assert_eq!(self.program().steps[self.step].work, Work::Commit, "another step's batch writes signals");
         let (memory, outputs) = (self.track().memory, &self.track().layout.outputs);
-        let place = outputs.signals[(self.tick.0 & 1) as usize];
-        // SAFETY: the one batch of the commit writes this panel; who read it did so two ticks ago, or a tick ago, and that
-        // tick is over. No other slice of it lives.
+        let place = outputs.signals_of(self.tick);
+        // SAFETY: the one batch of the commit writes this panel; who read it did so ticks ago, and these
+        // are over. No other slice of it lives.
         unsafe { memory.write(place, 0..place.len) }.copy_from_slice(bits);
         let state = state_of(self.tick);
         if outputs.due.due(state) {
@@ -266,7 +266,7 @@ impl Track<'_> {
 
     fn signals_of(&self, tick: Tick) -> &[u64] {
         assert!(Board::new(self.memory, self.layout).halted().is_some(), "signals are read while workers run");
-        let place = self.layout.outputs.signals[(tick.0 & 1) as usize];
+        let place = self.layout.outputs.signals_of(tick);
         // SAFETY: workers have been told to leave, and the coordinator comes here when they have left and been reaped;
         // without workers nobody writes.
         unsafe { self.memory.read(place, 0..place.len) }

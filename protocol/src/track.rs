@@ -68,6 +68,15 @@ impl<'m> Track<'m> {
         }
     }
 
+    /// Copies the record of a tick that is published, and no other after the one behind it; false if there is none.
+    pub fn at(&mut self, tick: Tick) -> bool {
+        let words = self.record_words(tick);
+        self.record.load(|i| words[i].load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        let published = self.published();
+        tick <= published && published <= tick.next() && self.record.tick == tick
+    }
+
     /// Copies a published record; false if it was rewritten meanwhile.
     fn copy_record(&mut self, tick: Tick) -> bool {
         let words = self.record_words(tick);

@@ -168,7 +168,7 @@ pub const SUM: SignalId = SignalId(2);
 
 /// Records go to this folder.
 pub fn recording(folder: &Path) -> Options {
-    Options { records: Some(Records { folder: folder.into(), overwrite: false }), ..Options::default() }
+    Options { records: Some(Records::new(folder, false)), ..Options::default() }
 }
 
 /// A record's text.

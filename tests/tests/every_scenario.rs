@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use diptych::Program;
-use diptych::coordinator::{Edition, Options, Records, Swap};
+use diptych::coordinator::{Checkpoints, Edition, Options, Origin, Plan as When, Records, Swap, checkpoints};
 use diptych_protocol::adopt::Plan;
 use diptych_protocol::message::Backend;
 use diptych_tests::kills::{Kills, Random};
@@ -39,7 +39,7 @@ fn every_scenario_gives_the_same_bits_by_every_back_end_and_number_of_workers() 
             for &workers in counts {
                 for outputs in [false, true] {
                     let folder = tempfile::tempdir().unwrap();
-                    let kept = Records { folder: folder.path().into(), overwrite: false };
+                    let kept = Records::new(folder.path(), false);
                     let options = Options { backend, records: outputs.then_some(kept), ..Options::default() };
                     let outcome =
                         run_with(&program, workers, BINARY, options).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -99,7 +99,7 @@ fn every_scenario_goes_on_as_itself_at_any_frame() {
         assert!(plan.signals.iter().all(|(id, before)| *before == Some(id)), "{name}");
         let end = |workers, swaps: Vec<Swap>| {
             let folder = tempfile::tempdir().unwrap();
-            let kept = Records { folder: folder.path().into(), overwrite: false };
+            let kept = Records::new(folder.path(), false);
             let outcome =
                 run_with(&program, workers, BINARY, Options { records: Some(kept), swaps, ..Options::default() });
             let outcome = outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -113,6 +113,47 @@ fn every_scenario_goes_on_as_itself_at_any_frame() {
             let happened = frames.iter().filter(|frame| **frame < expected.2).count();
             assert_eq!((found.4, &found.3), (happened, &expected.3), "{name} at {frames:?}");
             assert_eq!((found.0, &found.1, found.2), (expected.0, &expected.1, expected.2), "{name} at {frames:?}");
+        }
+    }
+}
+
+/// Each checkpoint of a run is a state that it goes on from to the same end, records included, at another number of workers and
+/// by another back end.
+#[test]
+fn every_scenario_goes_on_from_each_checkpoint_to_the_same_bits() {
+    for name in names() {
+        let program = small(&name);
+        let folder = tempfile::tempdir().unwrap();
+        let (records_of, kept) = (folder.path().join("records"), folder.path().join("checkpoints"));
+        let end = |workers, options: Options| {
+            let outcome = run_with(&program, workers, BINARY, options).unwrap_or_else(|e| panic!("{name}: {e}"));
+            (outcome.digest, outcome.state.signal_bits(), outcome.frames, outcome.stopped, records(&records_of))
+        };
+        let checkpointed = |frames, resumed| Checkpoints {
+            folder: kept.clone(),
+            plan: When { frames: Some(frames), seconds: None, keep: 100 },
+            overwrite: false,
+            resumed,
+        };
+        let fresh = Some(Records::new(&records_of, false));
+        let expected =
+            end(2, Options { records: fresh, checkpoints: Some(checkpointed(1, false)), ..Options::default() });
+        let all = checkpoints(&kept).unwrap();
+        assert_eq!(all.len() as u32, expected.2, "{name}: a checkpoint a frame");
+        for (at, (frame, path)) in all.into_iter().enumerate().rev() {
+            let origin = Origin::read(&path).unwrap_or_else(|e| panic!("{name}, frame {frame}: {e}"));
+            assert_eq!(origin.frame(), frame);
+            let run = &origin.checkpoint().unwrap().1.description.run;
+            let files = Records { resumed: run.cursors.clone(), ..Records::new(&records_of, false) };
+            let options = Options {
+                backend: BACKENDS[at % 2],
+                records: (!run.cursors.is_empty()).then_some(files),
+                checkpoints: Some(checkpointed(2, true)),
+                origin: Some(origin),
+                ..Options::default()
+            };
+            let workers = [3, 0, 1][at % 3];
+            assert_eq!(end(workers, options), expected, "{name}, from frame {frame}, {workers} workers");
         }
     }
 }

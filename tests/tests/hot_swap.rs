@@ -312,7 +312,7 @@ fn kills_while_a_swap_is_prepared_change_nothing() {
 }
 
 fn recording(folder: &Path, options: Options) -> Options {
-    Options { records: Some(Records { folder: folder.into(), overwrite: false }), ..options }
+    Options { records: Some(Records::new(folder, false)), ..options }
 }
 
 #[test]

@@ -10,6 +10,7 @@ const UNSAFE: [&str; 20] = [
     "protocol/src/memory.rs",
     "protocol/src/adopt_view.rs",
     "protocol/src/state_view.rs",
+    "protocol/src/still.rs",
     "protocol/src/view.rs",
     "protocol/src/kd_view.rs",
     "protocol/src/grid_view.rs",

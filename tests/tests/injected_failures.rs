@@ -202,7 +202,7 @@ fn a_disk_that_is_full_at_a_frame_ends_the_run_with_whole_records() {
     let run = |workers: u16, full: &[u32]| {
         let folder = tempfile::tempdir().unwrap();
         let injections = full.iter().map(|frame| Injection::new(Failure::Full, Tick::after_frames(*frame))).collect();
-        let records = Some(Records { folder: folder.path().into(), overwrite: false });
+        let records = Some(Records::new(folder.path(), false));
         let outcome = run_with(&program, workers, BINARY, Options { injections, records, ..Options::default() });
         (outcome, record(folder.path()))
     };

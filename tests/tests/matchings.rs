@@ -207,7 +207,7 @@ fn matchings_give_the_same_bits_by_every_back_end_at_any_number_of_workers_and_u
 #[test]
 fn partners_are_not_shown_to_readers_from_outside() {
     let program = everything();
-    let described = describe(&program, &Layout::new(&program, 1));
+    let described = describe(&program, &Layout::new(&program, 1), None);
     let partners: Vec<_> = described.columns.iter().filter(|column| column.panels.is_empty()).collect();
     let names: Vec<&str> = partners.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["hunt", "hunt", "date", "stray", "stray"]);

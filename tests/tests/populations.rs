@@ -135,7 +135,7 @@ fn wolves_sheep_and_grass_are_as_many_as_mesas_and_turn_when_they_do() {
         let mut program = shipped("wolf-sheep.dip", &sets, 250);
         program.seed = seed;
         let folder = tempfile::tempdir().unwrap();
-        let records = Some(Records { folder: folder.path().into(), overwrite: false });
+        let records = Some(Records::new(folder.path(), false));
         run_with(&program, 0, BINARY, Options { records, ..Options::default() }).unwrap();
         let text = std::fs::read_to_string(folder.path().join("wolf-sheep.csv")).unwrap();
         let rows = rows(&text);

@@ -16,7 +16,7 @@ use diptych_tests::{kill, run_with, segments_of};
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
 fn over(folder: &Path) -> Options {
-    Options { records: Some(Records { folder: folder.into(), overwrite: true }), ..Options::default() }
+    Options { records: Some(Records::new(folder, true)), ..Options::default() }
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_file_that_exists_is_not_written_over_unless_told() {
     }
     run_with(&program, 1, BINARY, over(folder.path())).unwrap();
     assert_eq!(frames_of(&text(folder.path(), "old.csv")), [0, 1, 2, 3]);
-    let blocked = Records { folder: folder.path().join("old.csv"), overwrite: true };
+    let blocked = Records::new(folder.path().join("old.csv"), true);
     let options = Options { records: Some(blocked), ..Options::default() };
     assert!(matches!(run_with(&program, 1, BINARY, options), Err(RunError::Record(RecordError::Make { .. }))));
 }

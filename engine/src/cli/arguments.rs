@@ -32,6 +32,11 @@ pub(super) enum Command {
     /// Run a scenario (`run FILE --help` shows its parameters)
     #[command(disable_help_flag = true)]
     Run(Run),
+    /// Go on with a run from its checkpoints (`run --checkpoints DIR` writes them), to the same bits
+    ///
+    /// Its records, checkpoints and journal are written on from where they were. With --at, --set, --seed or --scenario it is
+    /// a run of its own, which begins with that state, and writes what it is told to.
+    Resume(Resume),
     /// Run again what a journal tells (`run --journal FILE` writes one), and compare the end
     ///
     /// Exits with 1 if it ends in another state.
@@ -78,11 +83,9 @@ pub(super) struct Workers {
     pub(super) workers: Option<u16>,
 }
 
+// How a run is run, and what it leaves: nothing of it changes a result.
 #[derive(Args)]
-pub(super) struct Run {
-    /// The scenario
-    pub(super) file: Option<PathBuf>,
-
+pub(super) struct Going {
     #[command(flatten)]
     pub(super) workers: Workers,
 
@@ -90,18 +93,11 @@ pub(super) struct Run {
     #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
     pub(super) backend: BackendName,
 
-    /// Frames to run, instead of the scenario's
-    #[arg(long, value_name = "N")]
-    pub(super) frames: Option<u32>,
-
-    #[command(flatten)]
-    pub(super) given: Given,
-
     /// The folder that records are written to, instead of the current one
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
-    /// Write over records, and a journal, that exist
+    /// Write over records, a journal and checkpoints that exist
     #[arg(long)]
     pub(super) force: bool,
 
@@ -109,9 +105,8 @@ pub(super) struct Run {
     #[arg(long, conflicts_with = "out")]
     pub(super) no_outputs: bool,
 
-    /// Look at the file while it runs, and go on with what it becomes
-    #[arg(long, requires = "file")]
-    pub(super) watch: bool,
+    #[command(flatten)]
+    pub(super) checkpoints: Checkpointing,
 
     /// Set inputs while it runs, by the lines of a file, a pipe, or of stdin (`-`): `[@FRAME] NAME = VALUE`
     #[arg(long, value_name = "FILE")]
@@ -142,10 +137,77 @@ pub(super) struct Run {
     /// No progress bar
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+// When states are written to files, and how many are kept.
+#[derive(Args)]
+pub(super) struct Checkpointing {
+    /// Write checkpoints to this folder, for `resume`: now and then, and of the last state, whichever way the run ends
+    #[arg(long = "checkpoints", value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
+
+    /// Write one each so many frames (`1000`), or about so many seconds (`90s`) [default: 60s]
+    #[arg(long = "checkpoint-every", value_name = "N", value_parser = every)]
+    pub(super) every: Option<Every>,
+
+    /// Keep so many, the last ones [default: 3]
+    #[arg(long = "checkpoint-keep", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) keep: Option<u32>,
+}
+
+/// How often a checkpoint is written.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Every {
+    Frames(u32),
+    Seconds(f64),
+}
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// The scenario
+    pub(super) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) given: Given,
+
+    /// Frames to run, instead of the scenario's
+    #[arg(long, value_name = "N")]
+    pub(super) frames: Option<u32>,
+
+    #[command(flatten)]
+    pub(super) going: Going,
+
+    /// Look at the file while it runs, and go on with what it becomes
+    #[arg(long, requires = "file")]
+    pub(super) watch: bool,
 
     /// Print help; with FILE, also the scenario's parameters
     #[arg(long, short)]
     pub(super) help: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Resume {
+    /// The folder of a run's checkpoints: the last one is meant. Or a checkpoint
+    pub(super) from: PathBuf,
+
+    /// The state to go on from, instead of the last one: run again from the checkpoint before it
+    #[arg(long, value_name = "FRAME")]
+    pub(super) at: Option<u32>,
+
+    /// Frames to run, counted from the beginning, instead of the run's
+    #[arg(long, value_name = "N")]
+    pub(super) frames: Option<u32>,
+
+    /// Go on with this scenario, instead of the run's: what means the same is kept
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) given: Given,
+
+    #[command(flatten)]
+    pub(super) going: Going,
 }
 
 #[derive(Args)]
@@ -284,6 +346,16 @@ fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.trim().into(), value.trim().into())),
         _ => Err("write NAME=VALUE, as in --set n=1_000_000".into()),
+    }
+}
+
+fn every(text: &str) -> Result<Every, String> {
+    let wrong = || "write a number of frames, 1 or more, or of seconds, as in 90s".to_string();
+    match text.strip_suffix('s') {
+        Some(seconds) => {
+            seconds.parse().ok().filter(|it| (0.0..=1e9).contains(it)).map(Every::Seconds).ok_or_else(wrong)
+        }
+        None => text.replace('_', "").parse().ok().filter(|it| *it > 0).map(Every::Frames).ok_or_else(wrong),
     }
 }
 

@@ -4,10 +4,13 @@
 mod arguments;
 mod check;
 mod doctor;
+mod ending;
 mod explain;
+mod going;
 mod lines;
 mod list;
 mod replay;
+mod resume;
 mod run;
 mod scenario;
 mod summary;
@@ -60,6 +63,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
+        Command::Resume(arguments) => resume::resume(&arguments, registry),
         Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Replay;
-use super::run::{failed, finish, possible, sweep};
+use super::ending::{failed, finish};
+use super::going::{possible, sweep};
 use super::{FAILED, WRONG, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
@@ -34,7 +35,7 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
         backend: arguments.backend.into(),
         signals: true,
         data: first.data,
-        records: arguments.out.clone().map(|folder| Records { folder, overwrite: arguments.force }),
+        records: arguments.out.clone().map(|folder| Records::new(folder, arguments.force)),
         swaps,
         commands,
         ..Options::default()
@@ -87,7 +88,12 @@ fn programs(recorded: &Recorded, registry: &Registry) -> Result<(Compiled, Vec<S
     Ok((first, swaps.collect::<Result<_, ExitCode>>()?))
 }
 
-fn program(recorded: &Recorded, text: &Text, frames: u32, registry: &Registry) -> Result<Compiled, ExitCode> {
+pub(super) fn program(
+    recorded: &Recorded,
+    text: &Text,
+    frames: u32,
+    registry: &Registry,
+) -> Result<Compiled, ExitCode> {
     let (source, mut settings) = (text.source(), text.settings());
     settings.frames = Some(frames);
     let compiled = compile::compile(&source, &settings, &Catalog(registry));

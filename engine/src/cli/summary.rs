@@ -3,7 +3,7 @@
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
-use crate::coordinator::{Outcome, Stopped};
+use crate::coordinator::{Checkpointed, Outcome, Stopped};
 use crate::journal::ENGINE;
 use crate::shown;
 
@@ -32,6 +32,8 @@ struct Machine<'a> {
     batches_by_worker: &'a [u64],
     not_injected: Vec<String>,
     swaps: Vec<Swap>,
+    resumed_from: Option<u32>,
+    checkpoints: Option<Checkpoints>,
     shm_bytes: u64,
     peak_rss_bytes: u64,
 }
@@ -44,6 +46,19 @@ struct Ensure<'a> {
     failed_at: Option<u32>,
 }
 
+/// What became of checkpoints.
+#[derive(Serialize)]
+struct Checkpoints {
+    written: u32,
+    bytes: u64,
+    wall_s: f64,
+    cpu_s: f64,
+    copies: u32,
+    copy_s: f64,
+    last_frame: Option<u32>,
+    last_file: Option<String>,
+}
+
 /// A program that the run went on with.
 #[derive(Serialize)]
 struct Swap {
@@ -53,7 +68,8 @@ struct Swap {
 }
 
 fn frames_per_s(outcome: &Outcome) -> f64 {
-    if outcome.wall_s > 0.0 { f64::from(outcome.frames) / outcome.wall_s } else { 0.0 }
+    let frames = outcome.frames - outcome.resumed.unwrap_or(0).min(outcome.frames);
+    if outcome.wall_s > 0.0 { f64::from(frames) / outcome.wall_s } else { 0.0 }
 }
 
 /// One JSON object.
@@ -93,10 +109,33 @@ pub(super) fn json(outcome: &Outcome) -> String {
                 pause_s: swapped.pause.as_secs_f64(),
             })
             .collect(),
+        resumed_from: outcome.resumed,
+        checkpoints: outcome.checkpoints.as_ref().map(|told| Checkpoints {
+            written: told.written,
+            bytes: told.bytes,
+            wall_s: told.seconds,
+            cpu_s: told.cpu,
+            copies: told.copies,
+            copy_s: told.copying,
+            last_frame: told.last.as_ref().map(|(frame, _)| *frame),
+            last_file: told.last.as_ref().map(|(_, path)| path.display().to_string()),
+        }),
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
     };
     serde_json::to_string(&summary).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
+}
+
+fn kept(told: &Checkpointed) -> String {
+    let mut text =
+        format!("\nkept     {} checkpoints, {} in {:.2} s", told.written, HumanBytes(told.bytes), told.seconds);
+    if told.copies > 0 {
+        text += &format!("; workers waited for {} copies, {:.1} ms", told.copies, told.copying * 1e3);
+    }
+    if let Some((frame, path)) = &told.last {
+        text += &format!("; the last is that of frame {frame}: {}", path.display());
+    }
+    text
 }
 
 /// A few lines.
@@ -143,6 +182,12 @@ pub(super) fn text(outcome: &Outcome) -> String {
     for swapped in &outcome.swaps {
         let pause = swapped.pause.as_secs_f64() * 1e3;
         text += &format!("\nswap     another program from frame {} on (pause {pause:.1} ms)", swapped.frame);
+    }
+    if let Some(frame) = outcome.resumed {
+        text += &format!("\nresumed  from frame {frame}");
+    }
+    if let Some(told) = &outcome.checkpoints {
+        text += &kept(told);
     }
     if outcome.worker_deaths > 0 {
         text += &format!(

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use diptych_workers::kernel::Registry;
 
-use super::run::Aside;
+use super::going::Aside;
 use super::scenario;
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled, Settings};

@@ -6,7 +6,7 @@ use diptych_protocol::message::Backend;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Why;
-use super::{INTERRUPTED, WRONG, fail, run, scenario};
+use super::{INTERRUPTED, WRONG, ending, fail, scenario};
 use crate::coordinator::{self, Options, Stopped};
 use crate::source::Source;
 
@@ -29,7 +29,7 @@ pub(super) fn why(arguments: &Why, registry: &Registry, inside: Option<&Source>)
     };
     let outcome = match coordinator::run(&compiled.program, registry, options) {
         Ok(outcome) => outcome,
-        Err(error) => return run::failed(&error),
+        Err(error) => return ending::failed(&error),
     };
     if outcome.stopped == Stopped::Interrupted {
         return ExitCode::from(INTERRUPTED);

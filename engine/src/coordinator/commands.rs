@@ -55,6 +55,8 @@ pub(super) struct Commands {
     /// How many ticks workers are let on ahead, and since when.
     ahead: u32,
     since: Instant,
+    /// The state that the run went on from: what lines say of states through it is part of it.
+    from: Option<Tick>,
     /// What has become of commands, to be told.
     told: Vec<Told>,
 }
@@ -67,16 +69,25 @@ impl Commands {
         given: &[Command],
         lines: Option<Receiver<String>>,
         through: Tick,
+        from: Option<u32>,
     ) -> Result<Self, Refused> {
         let (waiting, told) = (VecDeque::new(), Vec::new());
-        let mut all = Self { waiting, sent: 0, lines, ahead: 1, since: Instant::now(), told };
+        let mut all = Self { waiting, sent: 0, lines, ahead: 1, since: Instant::now(), from: from.map(tick_of), told };
         for command in given {
+            if all.is_over(command.frame) {
+                continue;
+            }
             if tick_of(command.frame) <= through {
                 resolve(program, command)?;
             }
             all.put(command.clone());
         }
         Ok(all)
+    }
+
+    /// Whether a state is part of what the run went on from.
+    fn is_over(&self, frame: u32) -> bool {
+        self.from.is_some_and(|from| tick_of(frame) <= from)
     }
 
     fn put(&mut self, command: Command) {
@@ -125,7 +136,8 @@ impl Commands {
             }
             match read(program, text, allowed) {
                 Ok(command) => self.put(command),
-                Err(why) => self.told.push(Err(rejected(published, text.into(), &why))),
+                Err(Unread::Past(frame, _)) if self.is_over(frame) => {}
+                Err(why) => self.told.push(Err(rejected(published, text.into(), &why.to_string()))),
             }
         }
     }
@@ -213,24 +225,36 @@ pub fn value(program: &Program, name: &str, text: &str) -> Result<Value, String>
     number.ok_or_else(|| format!("input `{name}` is `{}`, and `{text}` is none", input.ty.scalar.name()))
 }
 
+/// Why a line sets nothing.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    /// Its state is made, or being made.
+    #[error("state {0} is past, or on its way: the next one that can have it is {1}")]
+    Past(u32, u32),
+    #[error("{0}")]
+    Wrong(String),
+}
+
 /// Reads `[@FRAME] NAME = VALUE`.
-fn read(program: &Program, text: &str, allowed: Tick) -> Result<Command, String> {
+fn read(program: &Program, text: &str, allowed: Tick) -> Result<Command, Unread> {
+    const FORM: &str = "write [@FRAME] NAME = VALUE";
+    let wrong = |why: &str| Unread::Wrong(why.into());
     let next = allowed.next().frames_done();
     let (frame, rest) = match text.strip_prefix('@') {
         None => (None, text),
         Some(rest) => {
-            let (frame, rest) = rest.split_once(char::is_whitespace).ok_or("write [@FRAME] NAME = VALUE")?;
-            let frame = frame.replace('_', "").parse::<u32>().map_err(|_| format!("`{frame}` is no frame"))?;
-            (Some(frame), rest)
+            let (frame, rest) = rest.split_once(char::is_whitespace).ok_or_else(|| wrong(FORM))?;
+            let number = frame.replace('_', "").parse::<u32>();
+            (Some(number.map_err(|_| wrong(&format!("`{frame}` is no frame")))?), rest)
         }
     };
-    let (name, said) = rest.split_once('=').ok_or("write [@FRAME] NAME = VALUE")?;
+    let (name, said) = rest.split_once('=').ok_or_else(|| wrong(FORM))?;
     let (name, said) = (name.trim(), said.trim());
-    let value = value(program, name, said)?;
+    let value = value(program, name, said).map_err(Unread::Wrong)?;
     let command = Command { frame: frame.unwrap_or(next), input: name.into(), value };
     if command.frame < next {
-        return Err(format!("state {} is past, or on its way: the next one that can have it is {next}", command.frame));
+        return Err(Unread::Past(command.frame, next));
     }
-    resolve(program, &command).map_err(|refused| refused.to_string())?;
+    resolve(program, &command).map_err(|refused| Unread::Wrong(refused.to_string()))?;
     Ok(command)
 }

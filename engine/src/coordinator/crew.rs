@@ -67,7 +67,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Launches workers, which may run as far as set-up. Must be called from a thread that lives as long as the run.
+    /// Launches workers, which may run as far as set-up, or as the state that is there. Must be called from a thread that lives as long as the run.
     pub(super) fn launch(
         number: u32,
         site: Arc<Site>,
@@ -86,7 +86,7 @@ impl Crew {
             bell,
             watch: Watch::new(options.deadline),
         };
-        crew.allow(Tick::SETUP);
+        crew.allow(crew.site.board().published().max(Tick::SETUP));
         for worker in 0..crew.site.layout.workers {
             let process = crew.start(Life { crew: number, worker: WorkerId(worker), number: 0 }, options)?;
             crew.processes.push(process);

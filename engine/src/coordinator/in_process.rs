@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use diptych_protocol::blame::Blame;
@@ -10,6 +11,7 @@ use diptych_protocol::id::Tick;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
 
+use super::checkpoints::{Keeper, Wake};
 use super::commands::Commands;
 use super::crew::Tally;
 use super::outcome::{Figures, Stopped, peak_rss};
@@ -27,21 +29,26 @@ pub(super) fn run(
     options: &mut Options,
     recorder: &mut Recorder,
     commands: &mut Commands,
+    (keeper, signals): (&mut Keeper, Option<&Signals>),
 ) -> Result<Figures, RunError> {
+    let this = thread::current();
+    let wake: Wake = Arc::new(move || this.unpark());
     let pool = swap::pool()?;
     let interrupted = AtomicBool::new(false);
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
     let mut editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let (mut coming, mut swaps): (Option<Next>, Vec<Swapped>) = (None, Vec::new());
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:
     // progress is told between slices of frames.
     let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
     let begun = Instant::now();
-    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    let from = site.board().published();
+    commands.seal(&site.track(), from, from);
     options.tell_commands(&site.program, commands)?;
-    pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
+    if from < Tick::SETUP {
+        pool.install(|| machine.tick(&mut site.track(), Tick::SETUP)).map_err(|blame| failed(&site.program, blame))?;
+    }
     let setup_s = begun.elapsed().as_secs_f64();
-    let mut tick = Tick::SETUP;
+    let mut tick = from.max(Tick::SETUP);
     recorder.drain(&site.track(), tick)?;
     let begun = Instant::now();
     let last = |site: &Site| Tick::after_frames(site.program.frames);
@@ -61,20 +68,30 @@ pub(super) fn run(
                     }
                     swaps.push(swapped);
                     commands.swap(tick);
+                    keeper.swap(tick);
                 }
                 Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
                 Err(_) => {}
             }
             continue;
         }
+        if keeper.wants() {
+            keeper.set_due(tick);
+        }
+        keeper.look(site, tick, &wake, || recorder.beside(options.journal.as_ref()))?;
         let slice = Instant::now();
-        let signals = signals.as_ref();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
         let mut track = site.track();
         // Here a tick begins when the one before has been published.
         commands.seal(&track, tick, tick);
         options.tell_commands(&site.program, commands)?;
         let room = recorder.room(&site.layout).min(commands.room(tick, tick)).min(last(site)).min(due);
+        if keeper.room() <= tick {
+            thread::park_timeout(PROGRESS_EVERY);
+            interrupted.store(signals.is_some_and(Signals::caught), Ordering::Relaxed);
+            continue;
+        }
+        let room = room.min(keeper.room());
         tick = pool
             .install(|| {
                 let (mut tick, board) = (tick, site.board());
@@ -114,10 +131,10 @@ fn go_on(
 ) -> Result<Swapped, RunError> {
     let since = Instant::now();
     let begun = recorder.begin(&edition.program)?;
-    let (kernels, threads) = ((registry, options.backend), (site.layout.workers, swap::pool()?));
+    let (kernels, threads) = ((registry, options.backend), (&site.setting, swap::pool()?));
     let prepared = swap::prepare(edition, &site.program, kernels, threads, &AtomicBool::new(false))?;
     site.board().halt(Halt::End);
-    let tick = swap::adopt(&prepared, site)?;
+    let tick = swap::adopt(&prepared, &site.latest().still())?;
     let signals = prepared.site.track().adopted_signals(tick);
     recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun)?;
     *site = Arc::clone(&prepared.site);

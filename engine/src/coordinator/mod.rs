@@ -1,12 +1,14 @@
 //! The coordinator: lays out memory, launches workers, publishes the horizon, supervises, and ends cleanly.
 //! It computes no bit of a frame.
 
+mod checkpoints;
 mod commands;
 mod crew;
 mod deaths;
 mod in_process;
 mod inject;
 mod launch;
+mod origin;
 mod outcome;
 mod pulse;
 mod record;
@@ -20,6 +22,7 @@ use std::sync::mpsc::Receiver;
 
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
+use diptych_protocol::checkpoint::Run as Beside;
 use diptych_protocol::data::DataError;
 use diptych_protocol::id::{Tick, WorkerId};
 use diptych_protocol::inject::Injection;
@@ -30,13 +33,18 @@ use diptych_protocol::segment::SegmentError;
 use diptych_workers::kernel::Registry;
 
 use crate::journal::{Journal, JournalError};
+use crate::signals::Signals;
 
+use checkpoints::Keeper;
 use commands::Commands;
 use inject::Disk;
 use record::Recorder;
-use site::Site;
+use site::{Setting, Site};
 
+pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
 pub use commands::{Command, Rejected, Told, value};
+pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
+pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
@@ -59,6 +67,10 @@ pub struct Options {
     pub lines: Option<Receiver<String>>,
     /// Told what became of each command.
     pub on_command: Option<OnCommand>,
+    /// The state to go on from; without one the run begins, with set-up.
+    pub origin: Option<Origin>,
+    /// Where checkpoints are written, and when; without it none is.
+    pub checkpoints: Option<Checkpoints>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -128,6 +140,9 @@ pub enum RunError {
     /// A record cannot be written.
     #[error("{0}")]
     Record(#[from] RecordError),
+    /// Checkpoints cannot be written.
+    #[error("{0}")]
+    Checkpoints(#[from] CheckpointsError),
     /// The journal cannot be written.
     #[error("{0}")]
     Journal(#[from] JournalError),
@@ -188,39 +203,72 @@ impl Options {
     }
 }
 
+/// What a run does beside its frames, as a checkpoint tells it.
+fn beside(program: &Program, options: &Options, origin: Option<&Origin>) -> Beside {
+    let records = options.records.as_ref().and_then(|records| checkpoints::everywhere(&records.folder));
+    let journal = options.journal.as_ref().and_then(|journal| checkpoints::everywhere(journal.path()));
+    let parents = origin.map_or_else(Vec::new, |origin| origin.parents(program));
+    Beside { records, journal, parents, ..Beside::default() }
+}
+
 /// Runs a program to its last frame, or until it is told to stop.
 pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Result<Outcome, RunError> {
     let workers = workers(options.workers)?;
+    let origin = options.origin.take();
     record::check(program, options.records.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));
     }
-    let writes = options.records.is_some() && !program.outputs.records.is_empty();
-    inject::check(program, &options, workers, writes)?;
+    let records = options.records.is_some() && !program.outputs.records.is_empty();
+    inject::check(program, &options, workers, records || options.checkpoints.is_some())?;
     let disk = Disk::new(&options.injections);
-    let site = Site::new(program.clone(), &std::mem::take(&mut options.data), workers)?;
+    let from = origin.as_ref().map(Origin::frame);
+    let run = beside(program, &options, origin.as_ref());
+    let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
+    let checkpoints = options.checkpoints.as_ref().and_then(|it| checkpoints::everywhere(&it.folder));
+    let setting = Setting { workers, checkpoints };
+    let begun = origin.as_ref().filter(|_| options.journal.is_some()).map(Origin::told);
+    let mut site = match origin {
+        Some(origin) => {
+            let (site, other) = origin.site(program, registry, &mut options, &setting)?;
+            if let (Some(other), Some(told)) = (other, &mut options.on_swap) {
+                told(Ok(&other));
+            }
+            site
+        }
+        None => {
+            let data = std::mem::take(&mut options.data);
+            Arc::new(Site::new(program.clone(), Some(&data), &setting)?)
+        }
+    };
     if let Some(journal) = &mut options.journal {
-        journal.run(&site.program)?;
+        journal.run(&site.program, begun)?;
     }
     let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
     let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
-    let mut commands = Commands::new(&site.program, &given, lines, through)?;
-    let mut recorder = Recorder::open(&site.program, options.records.take(), disk.clone())?;
-    let mut site = Arc::new(site);
+    let mut commands = Commands::new(&site.program, &given, lines, through, from)?;
+    let mut recorder = Recorder::open(&site.program, options.records.take(), from, disk.clone())?;
+    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let saved = (&mut keeper, signals.as_ref());
     let figures = match workers {
-        0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
-        _ => supervise::run(&mut site, registry, &mut options, &mut recorder, &mut commands),
+        0 => in_process::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),
+        _ => supervise::run(&mut site, registry, &mut options, &mut recorder, &mut commands, saved),
     };
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
-    let recorded = recorder.finish(&mut site.track());
+    let recorded = recorder.drain(&site.track(), site.board().published());
+    let insists = || signals.as_ref().is_some_and(Signals::insisted);
+    let kept = keeper.finish(&site, insists, || recorder.beside(options.journal.as_ref()));
+    let recorded = recorded.and(recorder.finish(&mut site.track()));
     let figures = figures?;
     recorded?;
+    kept?;
     commands.over(site.latest().record().tick);
     options.tell_commands(&site.program, &mut commands)?;
     let not_injected = inject::left(&options.injections, figures.tally.injected, &disk);
-    let outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
+    let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
+    (outcome.resumed, outcome.checkpoints) = (from, keeper.told());
     if let Some(journal) = &mut options.journal {
         journal.end(outcome.frames, outcome.stopped, outcome.digest.state)?;
     }

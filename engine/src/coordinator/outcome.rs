@@ -10,9 +10,11 @@ use diptych_protocol::id::{GroupId, Id, RowRange, SignalId};
 use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Origin, Program};
+use diptych_protocol::still::Still;
 use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Value};
 
+use super::checkpoints::Checkpointed;
 use super::crew::Tally;
 use super::site::Site;
 use super::swap::Swapped;
@@ -84,6 +86,10 @@ pub struct Outcome {
     pub peak_rss_bytes: u64,
     /// The programs that it went on with.
     pub swaps: Vec<Swapped>,
+    /// The frame that it went on from, if it did not begin.
+    pub resumed: Option<u32>,
+    /// What became of its checkpoints, if it wrote any.
+    pub checkpoints: Option<Checkpointed>,
     /// The hashes of the last state.
     pub digest: Digest,
     /// What had to hold, and whether it did.
@@ -102,7 +108,7 @@ impl Outcome {
     ) -> Self {
         let (tick, agents, digest) = {
             let track = state.track();
-            (track.record().tick, state.agents(), digest(&track))
+            (track.record().tick, state.agents(), digest(&track.still()))
         };
         let (frames, ensures) = (tick.frames_done(), state.ensures());
         let stopped = if ensures.iter().any(|ensure| ensure.failed.is_some()) {
@@ -126,6 +132,8 @@ impl Outcome {
             not_injected,
             peak_rss_bytes: figures.tally.peak_rss_bytes,
             swaps: figures.swaps,
+            resumed: None,
+            checkpoints: None,
             digest,
             ensures,
             state,
@@ -158,6 +166,11 @@ impl State {
 
     fn board(&self) -> Board<'_> {
         self.0.board()
+    }
+
+    /// The state, as slices.
+    pub(super) fn still(&self) -> Still<'_> {
+        self.track().still()
     }
 
     /// The bits of each signal, by their ids.

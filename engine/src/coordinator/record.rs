@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use diptych_protocol::checkpoint::Cursor;
 use diptych_protocol::id::{Id, SignalId, Tick};
 use diptych_protocol::layout::Layout;
 use diptych_protocol::outputs::state_of;
@@ -14,6 +15,7 @@ use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
 use super::inject::Disk;
+use crate::journal::Journal;
 use crate::shown::Shown;
 
 /// Where records are written.
@@ -23,6 +25,15 @@ pub struct Records {
     pub folder: PathBuf,
     /// Whether files that exist are written over.
     pub overwrite: bool,
+    /// Of a run that is resumed: its files, which are cut back to where they were, and written on.
+    pub resumed: Vec<Cursor>,
+}
+
+impl Records {
+    /// Of a run that begins.
+    pub fn new(folder: impl Into<PathBuf>, overwrite: bool) -> Self {
+        Self { folder: folder.into(), overwrite, resumed: Vec::new() }
+    }
 }
 
 /// Why a record is not written, or not to its end.
@@ -48,6 +59,17 @@ pub enum RecordError {
         rows: u64,
         /// Why no more.
         source: io::Error,
+    },
+    /// It was begun before the run was resumed, and is not what it was then.
+    #[error(
+        "cannot go on with the record {}: {why}; say --out DIR to begin new records there, or --no-outputs",
+        path.display()
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
     },
     /// The ring does not hold a state that it should.
     #[error("state {0} is missing where records are taken from: a fault of diptych; please report it")]
@@ -87,8 +109,10 @@ struct Sheet {
 /// Whether every record can be written without writing over anything.
 pub(super) fn check(program: &Program, records: Option<&Records>) -> Result<(), RecordError> {
     let Some(records) = records.filter(|records| !records.overwrite) else { return Ok(()) };
-    let paths = program.outputs.records.iter().map(|record| records.folder.join(&record.path));
-    paths.into_iter().find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
+    let resumed = |record: &Record| records.resumed.iter().any(|cursor| cursor.record == record.path);
+    let begun = program.outputs.records.iter().filter(|record| !resumed(record));
+    let mut paths = begun.map(|record| records.folder.join(&record.path));
+    paths.find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
 }
 
 /// The files of the program that a run goes on with: those that it begins.
@@ -109,10 +133,23 @@ impl Drop for Begun {
 
 impl Recorder {
     /// Makes the files, with their header lines. Without records there is nothing to do, and no bound to how far
-    /// workers may run.
-    pub(super) fn open(program: &Program, records: Option<Records>, disk: Disk) -> Result<Self, RecordError> {
+    /// workers may run. A run that goes on from a frame begins new ones with it, or goes on with those that it had.
+    pub(super) fn open(
+        program: &Program,
+        records: Option<Records>,
+        from: Option<u32>,
+        disk: Disk,
+    ) -> Result<Self, RecordError> {
         let (sheets, made) = (Vec::new(), BTreeSet::new());
         let mut recorder = Self { records, disk, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
+        recorder.next = from.unwrap_or(0);
+        if let Some(cursors) = recorder.records.as_mut().map(|records| std::mem::take(&mut records.resumed)) {
+            recorder.next += u32::from(!cursors.is_empty());
+            for cursor in &cursors {
+                recorder.made.insert(cursor.file.clone().into());
+                recorder.sheets.push(Sheet::reopen(cursor, recorder.disk.clone())?);
+            }
+        }
         let begun = recorder.begin(program)?;
         recorder.go_on(program, begun);
         Ok(recorder)
@@ -224,6 +261,14 @@ impl Recorder {
         self.flush(result)
     }
 
+    /// How far the files are, of the states that have been taken out of the ring; and the files, with the journal: they belong
+    /// to a checkpoint.
+    pub(super) fn beside(&mut self, journal: Option<&Journal>) -> (Vec<Cursor>, Vec<File>) {
+        let cursors = self.sheets.iter_mut().filter_map(Sheet::cursor).collect();
+        let files = self.sheets.iter().map(|sheet| sheet.writer.get_ref()).chain(journal.map(Journal::file));
+        (cursors, files.filter_map(|file| file.try_clone().ok()).collect())
+    }
+
     fn flush(&mut self, result: Result<(), RecordError>) -> Result<(), RecordError> {
         self.sheets.iter_mut().fold(result, |result, sheet| result.and(sheet.flush()))
     }
@@ -272,6 +317,38 @@ impl Sheet {
         let (every, columns) = (record.every, Vec::new());
         let disk = disk.clone();
         Ok(Self { record: known, path, every, columns, writer, given: 0, written: 0, last: None, broken: false, disk })
+    }
+
+    /// A file that was begun by this run before it was resumed: cut back to where it was then.
+    fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
+        let path = PathBuf::from(&cursor.file);
+        let gone = |why: String| RecordError::Gone { path: PathBuf::from(&cursor.file), why };
+        let mut file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
+        let found = file.metadata().map_err(|e| gone(e.to_string()))?.len();
+        if found < cursor.bytes {
+            return Err(gone(format!("it has {found} bytes, and had {} then", cursor.bytes)));
+        }
+        let cut = file.set_len(cursor.bytes).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(|e| gone(e.to_string()))?;
+        Ok(Self {
+            record: (cursor.record.clone(), cursor.columns.clone()),
+            path,
+            disk,
+            every: 1,
+            columns: Vec::new(),
+            writer: csv::Writer::from_writer(file),
+            given: cursor.rows,
+            written: cursor.rows,
+            last: cursor.last,
+            broken: false,
+        })
+    }
+
+    /// Where it is now; nothing of what is no file.
+    fn cursor(&mut self) -> Option<Cursor> {
+        let (bytes, path) = (self.writer.get_ref().stream_position().ok()?, std::path::absolute(&self.path).ok()?);
+        let (record, columns) = self.record.clone();
+        Some(Cursor { record, file: path.to_str()?.into(), columns, bytes, rows: self.written, last: self.last })
     }
 
     fn row(&mut self, program: &Program, state: u32, bits: &[u64], text: &mut String) -> Result<(), RecordError> {

@@ -15,20 +15,31 @@ pub(super) struct Site {
     pub(super) program: Program,
     pub(super) layout: Layout,
     pub(super) segment: Segment,
+    pub(super) setting: Setting,
+}
+
+/// What a site is beside its program.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    /// How many workers there is room for.
+    pub(super) workers: u16,
+    /// The folder of the run's checkpoints: whoever finds the memory of a run that is gone can tell how to go on from it.
+    pub(super) checkpoints: Option<String>,
 }
 
 impl Site {
-    /// Verifies a program, lays it out, and takes memory for it. `data` are the columns of files that it is made from.
-    pub(super) fn new(program: Program, data: &[Vec<u8>], workers: u16) -> Result<Self, RunError> {
+    /// Verifies a program, lays it out, and takes memory for it. `data` are the columns of files that it is made from: not
+    /// needed where it is not set up.
+    pub(super) fn new(program: Program, data: Option<&[Vec<u8>]>, setting: &Setting) -> Result<Self, RunError> {
         within("a number of frames of", program.frames.into(), FRAMES_MAX.into())?;
         verify::verify(&program)
             .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;
-        data::check(&program, data)?;
-        let layout = Layout::new(&program, workers);
+        data.map_or(Ok(()), |data| data::check(&program, data))?;
+        let layout = Layout::new(&program, setting.workers);
         let segment = Segment::create(layout.bytes)?;
-        header::write(segment.memory(), &program, &layout);
-        data::write(segment.memory(), &layout, data);
-        Ok(Self { program, layout, segment })
+        header::write(segment.memory(), &program, &layout, setting.checkpoints.as_deref());
+        data::write(segment.memory(), &layout, data.unwrap_or_default());
+        Ok(Self { program, layout, segment, setting: setting.clone() })
     }
 
     /// The shared words.

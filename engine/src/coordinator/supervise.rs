@@ -12,6 +12,7 @@ use diptych_protocol::id::Tick;
 use diptych_protocol::program::{Domain, Program, Work};
 use diptych_workers::kernel::Registry;
 
+use super::checkpoints::{Keeper, Wake};
 use super::commands::Commands;
 use super::crew::{Crew, Tally};
 use super::launch::Event;
@@ -32,12 +33,16 @@ pub(super) fn run(
     options: &mut Options,
     recorder: &mut Recorder,
     commands: &mut Commands,
+    (keeper, signals): (&mut Keeper, Option<&Signals>),
 ) -> Result<Figures, RunError> {
     let (send, receive) = unbounded();
-    let signals = options.signals.then(Signals::catch).transpose().map_err(RunError::Workers)?;
+    let look = send.clone();
+    // It only fails where nobody supervises any more.
+    let wake: Wake = Arc::new(move || drop(look.send(Event::Look)));
     let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
     let begun = Instant::now();
-    commands.seal(&site.track(), Tick::NONE, Tick::NONE);
+    let from = site.board().published();
+    commands.seal(&site.track(), from, from);
     options.tell_commands(&site.program, commands)?;
     let crew = Crew::launch(0, Arc::clone(site), options, &send)?;
     let mut supervisor = Supervisor {
@@ -46,6 +51,8 @@ pub(super) fn run(
         options,
         recorder,
         commands,
+        keeper,
+        wake,
         signals,
         crew,
         crews: 1,
@@ -97,7 +104,9 @@ struct Supervisor<'a> {
     options: &'a mut Options,
     recorder: &'a mut Recorder,
     commands: &'a mut Commands,
-    signals: Option<Signals>,
+    keeper: &'a mut Keeper,
+    wake: Wake,
+    signals: Option<&'a Signals>,
     /// its workers,
     crew: Crew,
     /// how many crews there were,
@@ -153,10 +162,10 @@ impl Supervisor<'_> {
             if published >= end {
                 return Ok(goal < last);
             }
-            if self.signals.as_ref().is_some_and(Signals::insisted) {
+            if self.signals.is_some_and(Signals::insisted) {
                 return Ok(true);
             }
-            if told.is_none() && self.signals.as_ref().is_some_and(Signals::caught) {
+            if told.is_none() && self.signals.is_some_and(Signals::caught) {
                 // Workers may have looked at the horizon already and be a tick further on; that tick is theirs to
                 // finish or to leave: only whole ticks are published.
                 told = Some(board.published().next().max(Tick::SETUP));
@@ -166,8 +175,10 @@ impl Supervisor<'_> {
             if due.is_some_and(|due| published >= due) && self.swap()? {
                 continue;
             }
-            // No further than records have room: then no worker waits inside a frame for a file. Nor than a swap.
-            let room = self.recorder.room(&site.layout).min(self.seal(&site, published)?);
+            self.keep(&site, published)?;
+            // No further than records have room: then no worker waits inside a frame for a file. Nor than a swap, or a
+            // state that is to be looked at before its panels are written over.
+            let room = self.recorder.room(&site.layout).min(self.seal(&site, published)?).min(self.keeper.room());
             self.crew.allow(goal.min(room).min(due.unwrap_or(goal)));
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
@@ -191,6 +202,18 @@ impl Supervisor<'_> {
         self.commands.seal(&site.track(), published, allowed);
         self.options.tell_commands(&site.program, self.commands)?;
         Ok(self.commands.room(published, allowed))
+    }
+
+    /// Sees to checkpoints.
+    fn keep(&mut self, site: &Arc<Site>, published: Tick) -> Result<(), RunError> {
+        if published < Tick::SETUP {
+            return Ok(());
+        }
+        if self.keeper.wants() {
+            self.keeper.set_due(self.crew.seal());
+        }
+        let (recorder, journal) = (&mut *self.recorder, self.options.journal.as_ref());
+        Ok(self.keeper.look(site, published, &self.wake, || recorder.beside(journal))?)
     }
 
     fn hear(&mut self, event: Event) -> Result<(), RunError> {
@@ -266,9 +289,8 @@ impl Supervisor<'_> {
         let (old, events, until) = (Arc::clone(self.site), self.events.clone(), Arc::clone(&given_up));
         let (registry, backend) = (self.registry.clone(), self.options.backend);
         let prepare = move || {
-            let workers = old.layout.workers;
             let prepared = swap::pool().and_then(|pool| {
-                swap::prepare(edition, &old.program, (&registry, backend), (workers, pool), &until).map(Box::new)
+                swap::prepare(edition, &old.program, (&registry, backend), (&old.setting, pool), &until).map(Box::new)
             });
             let _ = events.send(Event::Prepared(prepared));
         };
@@ -319,15 +341,17 @@ impl Supervisor<'_> {
         self.crew.measure();
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
-        let tick = swap::adopt(&prepared, &old)?;
+        let tick = swap::adopt(&prepared, &old.latest().still())?;
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
         self.recorder.swap(&old.latest(), (&site.program, &signals), begun)?;
         self.commands.swap(tick);
+        self.keeper.swap(tick);
         self.commands.seal(&site.track(), tick, tick);
         self.options.tell_commands(&site.program, self.commands)?;
         let last = Tick::after_frames(site.program.frames).min(self.commands.room(tick, tick));
-        crew.allow(last.min(self.recorder.room(&site.layout)).min(self.editions.due()).max(tick));
+        let room = self.recorder.room(&site.layout).min(self.keeper.room());
+        crew.allow(last.min(room).min(self.editions.due()).max(tick));
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
         self.crew = crew;

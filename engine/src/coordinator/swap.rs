@@ -1,6 +1,7 @@
 //! Hot swap: a run goes on with another program, from a whole frame on.
 //!
-//! Beside the run the new program is verified, laid out, given memory, and set up ([`prepare`]); then its workers are
+//! Beside the run the new program is verified, laid out, given memory, and, unless it takes over all that it has, set up
+//! ([`prepare`]); then its workers are
 //! launched, and attach. None of that can harm the run: where it fails, nothing has happened but a report. At the frame the
 //! old workers are told to leave and are reaped, every one; the last tick that they *published* is the state that goes on,
 //! and one that they had begun is never seen. What [`Plan`] keeps of that state is brought into the new memory; the new
@@ -25,6 +26,7 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::id::Tick;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::{Program, StageKind};
+use diptych_protocol::still::Still;
 use diptych_workers::float_mode;
 use diptych_workers::in_process::InProcess;
 use diptych_workers::kernel::Registry;
@@ -32,7 +34,7 @@ use rayon::ThreadPool;
 
 pub use report::Report;
 
-use super::site::Site;
+use super::site::{Setting, Site};
 use super::supervise::failed;
 use super::{RunError, cores};
 
@@ -120,30 +122,32 @@ pub(super) fn prepare(
     edition: Edition,
     old: &Program,
     (registry, backend): (&Registry, Backend),
-    (workers, pool): (u16, Arc<ThreadPool>),
+    (setting, pool): (&Setting, Arc<ThreadPool>),
     given_up: &AtomicBool,
 ) -> Result<Prepared, RunError> {
     let Edition { program, data } = edition;
-    let site = Site::new(program, &data, workers)?;
-    let plan = Plan::new(old, &site.program);
+    let plan = Plan::new(old, &program);
+    let whole = plan.is_whole(&program);
+    let site = Site::new(program, (!whole).then_some(&data[..]), setting)?;
     let machine = pool.install(|| InProcess::new(&site.program, registry, backend))?;
-    let mut track = site.track();
-    track.set_up_for(&plan);
-    let first = |kind| matches!(kind, StageKind::Setup | StageKind::Edit) && !given_up.load(Ordering::Relaxed);
-    pool.install(|| machine.stages(&track, Tick::SETUP, first)).map_err(|blame| failed(&site.program, blame))?;
-    drop(track);
+    if !whole {
+        let mut track = site.track();
+        track.set_up_for(&plan);
+        let first = |kind| matches!(kind, StageKind::Setup | StageKind::Edit) && !given_up.load(Ordering::Relaxed);
+        pool.install(|| machine.stages(&track, Tick::SETUP, first)).map_err(|blame| failed(&site.program, blame))?;
+    }
     site.board().publish(Tick::SETUP);
     let report = Report::new(old, &site.program, &plan);
     Ok(Prepared { site: Arc::new(site), plan, report, machine, pool })
 }
 
-/// Brings the last state of a site whose workers are gone into what is prepared, and publishes it there.
-pub(super) fn adopt(prepared: &Prepared, old: &Site) -> Result<Tick, RunError> {
+/// Brings a state into what is prepared, and publishes it there.
+pub(super) fn adopt(prepared: &Prepared, state: &Still<'_>) -> Result<Tick, RunError> {
     let Prepared { site, plan, machine, pool, .. } = prepared;
     let mut track = site.track();
     let finish = |kind| matches!(kind, StageKind::Reduce | StageKind::Commit);
     let tick: Result<Tick, Box<Blame>> = pool.install(|| {
-        let tick = track.adopt(&old.latest(), plan);
+        let tick = track.adopt(state, plan);
         machine.stages(&track, tick, finish).map(|()| tick)
     });
     let tick = tick.map_err(|blame| failed(&site.program, blame))?;

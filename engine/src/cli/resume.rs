@@ -1,0 +1,280 @@
+//! `diptych resume`: a run goes on from a checkpoint, or another one branches off there.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use diptych_workers::kernel::Registry;
+
+use super::arguments::{Going, Resume};
+use super::ending::{ended, failed};
+use super::going::{Start, go, possible, sweep};
+use super::{WRONG, fail, replay, scenario};
+use crate::Program;
+use crate::compile::{self, Compiled, Settings};
+use crate::coordinator::{
+    self, Checkpoint, Checkpoints, Command, Edition, Options, Origin, Outcome, Records, RunError, Stopped, Swap,
+};
+use crate::journal::{self, Journal, JournalError};
+use crate::source::{self, Source};
+
+pub(super) fn resume(arguments: &Resume, registry: &Registry) -> ExitCode {
+    match resumed(arguments, registry) {
+        Ok(result) => ended(&arguments.going, arguments.kept(), result),
+        Err(code) => code,
+    }
+}
+
+impl Resume {
+    /// Whether it goes on with another program.
+    fn is_other(&self) -> bool {
+        self.scenario.is_some() || !self.given.sets.is_empty() || self.given.seed.is_some()
+    }
+
+    /// Whether it is the same run that goes on.
+    fn is_same(&self) -> bool {
+        self.at.is_none() && !self.is_other()
+    }
+
+    /// Where its checkpoints are.
+    fn kept(&self) -> Option<&Path> {
+        let own = || if self.from.is_file() { self.from.parent() } else { Some(&*self.from) };
+        self.going.checkpoints.folder.as_deref().or_else(|| own().filter(|_| self.is_same()))
+    }
+}
+
+fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, RunError>, ExitCode> {
+    possible(arguments.going.backend)?;
+    let path = choose(arguments)?;
+    let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
+    sweep();
+    let known = Known::of(&origin, arguments, registry)?;
+    if arguments.is_same() {
+        return Ok(continued(arguments, registry, origin, known));
+    }
+    let (origin, frames) = match arguments.at {
+        Some(at) if at > origin.frame() => run_to(arguments, registry, origin, known, at)?,
+        _ => {
+            let frames = origin.program().frames;
+            (origin, frames)
+        }
+    };
+    let compiled = match arguments.is_other() {
+        true => branch(arguments, registry, origin.program(), frames)?,
+        false => same(arguments, origin.program(), frames),
+    };
+    Ok(branched(arguments, registry, origin, &compiled))
+}
+
+/// The checkpoint that is meant.
+fn choose(arguments: &Resume) -> Result<PathBuf, ExitCode> {
+    if arguments.from.is_file() {
+        return Ok(arguments.from.clone());
+    }
+    let folder = &arguments.from;
+    let found = coordinator::checkpoints(folder)
+        .map_err(|error| fail(WRONG, format_args!("cannot look for checkpoints in {}: {error}", folder.display())))?;
+    let before = |frame: u32| arguments.at.is_none_or(|at| frame <= at);
+    let meant = found.iter().rev().find(|(frame, _)| before(*frame)).map(|(_, path)| path.clone());
+    meant.ok_or_else(|| match (found.first(), arguments.at) {
+        (Some((first, _)), Some(at)) => fail(
+            WRONG,
+            format_args!("{}: no checkpoint is of frame {at} or before it; the first is of {first}", folder.display()),
+        ),
+        _ => fail(WRONG, format_args!("{}: there is no checkpoint in it", folder.display())),
+    })
+}
+
+/// Says why a checkpoint is not gone on from, and offers the one before it.
+fn refused(path: &Path, why: &str) -> ExitCode {
+    let code = fail(WRONG, format_args!("{}: {why}", path.display()));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let before = coordinator::checkpoints(folder).unwrap_or_default();
+    let before = before.iter().rev().find(|(_, other)| other.file_name() < path.file_name());
+    if let Some((frame, other)) = before {
+        eprintln!("note: the one before it is of frame {frame}: diptych resume {}", other.display());
+    }
+    code
+}
+
+/// What is known of a run behind its checkpoint: what its journal says.
+#[derive(Default)]
+struct Known {
+    journal: Option<PathBuf>,
+    swaps: Vec<Swap>,
+    commands: Vec<Command>,
+}
+
+impl Known {
+    fn of(origin: &Origin, arguments: &Resume, registry: &Registry) -> Result<Self, ExitCode> {
+        let run = origin.checkpoint().map(|(_, checkpoint)| &checkpoint.description.run);
+        let Some(path) = run.and_then(|run| run.journal.as_ref()).map(PathBuf::from) else {
+            return Ok(Self::default());
+        };
+        if arguments.going.journal.is_some() {
+            return Ok(Self::default());
+        }
+        let recorded = journal::read(&path).map_err(|error| {
+            fail(WRONG, format_args!("the run has a journal, but {error}; say --journal FILE to begin another one"))
+        })?;
+        let (frame, hash) = (origin.frame(), format!("{:032x}", origin.program().hash()));
+        // A swap at the checkpoint's frame has happened if the state is of its program.
+        let behind = (recorded.swaps.iter())
+            .rposition(|(at, text)| *at < frame || *at == frame && text.program == hash)
+            .map_or(0, |last| last + 1);
+        let mut swaps = Vec::new();
+        for (at, text) in &recorded.swaps[behind..] {
+            let compiled = replay::program(&recorded, text, text.frames, registry)?;
+            swaps.push(Swap { frame: *at, edition: Edition { program: compiled.program, data: compiled.data } });
+        }
+        let mut commands = Vec::new();
+        for (at, input, text) in recorded.commands.iter().filter(|(at, ..)| *at > frame) {
+            let swap = swaps.iter().rev().find(|swap| swap.frame < *at);
+            let program = swap.map_or(origin.program(), |swap| &swap.edition.program);
+            let value = coordinator::value(program, input, text);
+            let value = value.map_err(|why| fail(WRONG, format_args!("{}: {why}", path.display())))?;
+            commands.push(Command { frame: *at, input: input.clone(), value });
+        }
+        Ok(Self { journal: Some(path), swaps, commands })
+    }
+}
+
+/// The same run.
+fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Known) -> Result<Outcome, RunError> {
+    let going = &arguments.going;
+    let Some((path, Checkpoint { description, program, .. })) = origin.checkpoint() else {
+        unreachable!("it was read from one")
+    };
+    let run = &description.run;
+    let mut program = program.clone();
+    program.frames = arguments.frames.unwrap_or(program.frames);
+    let records = match (&going.out, &run.records) {
+        _ if going.no_outputs => None,
+        (Some(out), _) => Some(Records::new(out, going.force)),
+        (None, Some(folder)) => Some(Records { resumed: run.cursors.clone(), ..Records::new(folder, going.force) }),
+        (None, None) => None,
+    };
+    let folder = match &going.checkpoints.folder {
+        Some(folder) => folder.clone(),
+        None => path.parent().unwrap_or(Path::new(".")).to_path_buf(),
+    };
+    let checkpoints = Checkpoints {
+        folder,
+        plan: going.checkpoints.plan(Some(run.plan)),
+        overwrite: going.force,
+        resumed: going.checkpoints.folder.is_none(),
+    };
+    let journal = match (&going.journal, &known.journal) {
+        (Some(path), _) => Some(Journal::create(path, going.force)?),
+        (None, Some(path)) => Some(Journal::resume(path)?),
+        (None, None) => None,
+    };
+    go(
+        going,
+        registry,
+        Start {
+            program: &program,
+            data: Vec::new(),
+            workers: None,
+            origin: Some(origin),
+            records,
+            checkpoints: Some(checkpoints),
+            journal,
+            swaps: known.swaps,
+            commands: known.commands,
+            watched: None,
+        },
+    )
+}
+
+/// Runs to a frame, and writes nothing. Gives the state, and how many frames the run has in all.
+fn run_to(
+    arguments: &Resume,
+    registry: &Registry,
+    origin: Origin,
+    known: Known,
+    at: u32,
+) -> Result<(Origin, u32), ExitCode> {
+    let mut program = origin.program().clone();
+    let mut swaps = known.swaps;
+    swaps.retain(|swap| swap.frame <= at);
+    let frames = swaps.last().map_or(program.frames, |swap| swap.edition.program.frames);
+    program.frames = at;
+    swaps.iter_mut().for_each(|swap| swap.edition.program.frames = at);
+    let options = Options {
+        workers: arguments.going.workers.workers,
+        backend: arguments.going.backend.into(),
+        signals: true,
+        origin: Some(origin),
+        swaps,
+        commands: known.commands,
+        ..Options::default()
+    };
+    let outcome = coordinator::run(&program, registry, options).map_err(|error| failed(&error))?;
+    match outcome.frames == at {
+        true => Ok((Origin::of(outcome.state), frames)),
+        false if outcome.stopped == Stopped::Interrupted => Err(ExitCode::from(super::INTERRUPTED)),
+        false => Err(fail(WRONG, format_args!("the run ends at frame {}, before frame {at}", outcome.frames))),
+    }
+}
+
+/// The program that made a state.
+fn same(arguments: &Resume, program: &Program, frames: u32) -> Compiled {
+    let mut program = program.clone();
+    program.frames = arguments.frames.unwrap_or(frames);
+    Compiled { program, data: Vec::new(), warnings: Vec::new(), workers: None }
+}
+
+/// Another program: of the same text, or of another one, with what the run was told and what is told now.
+fn branch(arguments: &Resume, registry: &Registry, before: &Program, frames: u32) -> Result<Compiled, ExitCode> {
+    let text = before.sources.values().next().cloned().unwrap_or(Source { path: String::new(), text: String::new() });
+    let source = match &arguments.scenario {
+        Some(file) => source::read(file).map_err(|error| fail(WRONG, error))?,
+        None => text.clone(),
+    };
+    let mut sets: Vec<(String, String)> = Vec::new();
+    // What the run was told, where the new text has it, too: not what its text said by itself.
+    let names = |source: &Source| compile::params(source).map(|(params, _)| params).unwrap_or_default();
+    let (said, there) = (names(&text), names(&source));
+    for (name, value) in &before.params {
+        let value = value.to_string();
+        let by_itself = said.iter().any(|it| it.name == *name && it.default == value);
+        let set_now = arguments.given.sets.iter().any(|(now, _)| now == name);
+        if !by_itself && !set_now && there.iter().any(|it| it.name == *name) {
+            sets.push((name.clone(), value));
+        }
+    }
+    sets.extend(arguments.given.sets.iter().cloned());
+    let seed = Some(arguments.given.seed.unwrap_or(before.seed));
+    let frames = arguments.frames.or_else(|| arguments.scenario.is_none().then_some(frames));
+    let settings = Settings { sets, seed, frames };
+    let compiled = compile::compile(&source, &settings, &crate::catalog::Catalog(registry));
+    scenario::shown(&source, compiled)
+}
+
+/// A run of its own, which begins with a state.
+fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &Compiled) -> Result<Outcome, RunError> {
+    let going: &Going = &arguments.going;
+    let journal = going.journal.as_ref().map(|path| Journal::create(path, going.force)).transpose();
+    let journal: Option<Journal> = journal.map_err(|error: JournalError| RunError::from(error))?;
+    go(
+        going,
+        registry,
+        Start {
+            program: &compiled.program,
+            data: compiled.data.clone(),
+            workers: compiled.workers,
+            origin: Some(origin),
+            records: going.out.as_ref().map(|folder| Records::new(folder, going.force)),
+            checkpoints: going.checkpoints.folder.clone().map(|folder| Checkpoints {
+                folder,
+                plan: going.checkpoints.plan(None),
+                overwrite: going.force,
+                resumed: false,
+            }),
+            journal,
+            swaps: Vec::new(),
+            commands: Vec::new(),
+            watched: None,
+        },
+    )
+}

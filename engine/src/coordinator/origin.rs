@@ -1,0 +1,114 @@
+//! What a run goes on from, if it does not begin: a state that a run was in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Parent};
+use diptych_protocol::digest::digest;
+use diptych_protocol::program::Program;
+use diptych_protocol::still::Still;
+use diptych_workers::kernel::Registry;
+
+use super::checkpoints::everywhere;
+use super::outcome::State;
+use super::site::{Setting, Site};
+use super::swap::{self, Edition, Swapped};
+use super::{Options, RunError};
+use crate::journal::From;
+
+/// A state to go on from: with its program, to the same bits, or with another, as a hot swap does.
+pub struct Origin(Source);
+
+enum Source {
+    Checkpoint(PathBuf, Box<Checkpoint>),
+    State(State),
+}
+
+impl Origin {
+    /// Reads a checkpoint, every byte of which is checked.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        Ok(Self(Source::Checkpoint(path.into(), Box::new(Checkpoint::read(path)?))))
+    }
+
+    /// The last state of another run.
+    pub fn of(state: State) -> Self {
+        Self(Source::State(state))
+    }
+
+    /// The checkpoint, if it is one.
+    pub fn checkpoint(&self) -> Option<(&Path, &Checkpoint)> {
+        match &self.0 {
+            Source::Checkpoint(path, checkpoint) => Some((path, checkpoint)),
+            Source::State(_) => None,
+        }
+    }
+
+    fn still(&self) -> Still<'_> {
+        match &self.0 {
+            Source::Checkpoint(_, checkpoint) => checkpoint.still(),
+            Source::State(state) => state.still(),
+        }
+    }
+
+    /// The program that made the state.
+    pub fn program(&self) -> &Program {
+        match &self.0 {
+            Source::Checkpoint(_, checkpoint) => &checkpoint.program,
+            Source::State(state) => state.program(),
+        }
+    }
+
+    /// How many frames were complete.
+    pub fn frame(&self) -> u32 {
+        self.still().tick().frames_done()
+    }
+
+    /// As a journal tells it.
+    pub(super) fn told(&self) -> From {
+        let path = self.checkpoint().and_then(|(path, _)| everywhere(path));
+        From { frame: self.frame(), state: format!("{:032x}", digest(&self.still()).state), checkpoint: path }
+    }
+
+    /// The runs that a run of this program branched off.
+    pub(super) fn parents(&self, program: &Program) -> Vec<Parent> {
+        let mut parents = Vec::new();
+        if let Some((_, checkpoint)) = self.checkpoint() {
+            parents.extend(checkpoint.description.run.parents.iter().cloned());
+        }
+        let before = self.program();
+        if before.hash() != program.hash() {
+            parents.push(Parent {
+                frame: self.frame(),
+                program_hash: format!("{:032x}", before.hash()),
+                seed: before.seed,
+                params: before.params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            });
+        }
+        parents
+    }
+
+    /// Gives a program memory, and this state: the next tick can begin. If it is another program, it is told what was kept.
+    pub(super) fn site(
+        self,
+        program: &Program,
+        registry: &Registry,
+        options: &mut Options,
+        setting: &Setting,
+    ) -> Result<(Arc<Site>, Option<Swapped>), RunError> {
+        let since = Instant::now();
+        let edition = Edition { program: program.clone(), data: std::mem::take(&mut options.data) };
+        let (kernels, threads) = ((registry, options.backend), (setting, swap::pool()?));
+        let still = self.still();
+        let prepared = swap::prepare(edition, still.program(), kernels, threads, &AtomicBool::new(false))?;
+        let tick = swap::adopt(&prepared, &still)?;
+        let other = (program.hash() != still.program().hash()).then(|| Swapped {
+            frame: tick.frames_done(),
+            program_hash: program.hash(),
+            report: prepared.report.clone(),
+            pause: since.elapsed(),
+        });
+        Ok((prepared.site, other))
+    }
+}
