@@ -8,6 +8,7 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
 
+use super::RunError;
 use super::checkpoints::Checkpoints;
 use super::commands::{Command, Commands, Told};
 use super::nan::NanFound;
@@ -16,7 +17,6 @@ use super::pulse::Deadline;
 use super::record::Records;
 use super::swap::{Edition, Swap, Swapped};
 use super::write_errors::WriteErrors;
-use super::RunError;
 use crate::journal::{Journal, JournalError};
 
 /// How to run a program. Nothing here changes a result, but for what inputs are set to, and the programs that it

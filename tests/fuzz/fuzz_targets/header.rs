@@ -22,7 +22,7 @@ fn write_seeds() {
             continue;
         }
         let segment = Segment::create(layout.bytes).expect("there is room for a seed");
-        header::write(segment.memory(), program, &layout);
+        header::write(segment.memory(), program, &layout, None);
         let bytes = std::fs::read(path(segment.name())).expect("a segment can be read");
         seed(&folder, &format!("header-{at}"), &bytes);
     }

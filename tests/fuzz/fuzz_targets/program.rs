@@ -24,7 +24,7 @@ fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
     }
     for workers in [1, 3] {
         let layout = Layout::new(&program, workers);
-        let text = serde_json::to_vec(&describe(&program, &layout)).expect("plain data");
+        let text = serde_json::to_vec(&describe(&program, &layout, None)).expect("plain data");
         assert!(text.len() <= layout.description.len, "the description has {} bytes too few", text.len());
     }
 });
