@@ -257,4 +257,9 @@ fn a_state_is_sought_and_another_run_branches_off() {
     let journal = town.path("own");
     let own = run(&["resume", &kept, "--seed", "9", "--frames", "170", "--journal", &journal]);
     assert_eq!(own["resumed_from"], 150);
+    let replayed = run(&["replay", &journal]);
+    assert_eq!((&replayed["state_hash"], &replayed["resumed_from"]), (&own["state_hash"], &own["resumed_from"]));
+    let sought = town.path("sought");
+    run(&["resume", &kept, "--at", "97", "--journal", &sought]);
+    refused(&["replay", &sought], 2, &["the run began with the state of frame 97, which no checkpoint has"]);
 }

@@ -10,8 +10,8 @@ use super::going::{possible, sweep};
 use super::{FAILED, WRONG, aside, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
-use crate::coordinator::{self, Command, Edition, Options, Records, Swap};
-use crate::journal::{self, ENGINE, Recorded, Text};
+use crate::coordinator::{self, Command, Edition, Options, Origin, Records, Swap};
+use crate::journal::{self, ENGINE, From, Recorded, Text};
 
 pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
     let recorded = match journal::read(&arguments.journal) {
@@ -29,8 +29,13 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
         Ok(commands) => commands,
         Err(why) => return fail(WRONG, format_args!("{}: {why}", arguments.journal.display())),
     };
+    let origin = match recorded.from.as_ref().map(origin).transpose() {
+        Ok(origin) => origin,
+        Err(why) => return fail(WRONG, format_args!("{}: {why}", arguments.journal.display())),
+    };
     sweep();
     let options = Options {
+        origin,
         workers: arguments.workers.workers.or(first.workers),
         backend: arguments.backend.into(),
         signals: true,
@@ -61,6 +66,18 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
     let engines =
         if recorded.engine == ENGINE { String::new() } else { format!(" (it was written by {})", recorded.engine) };
     fail(FAILED, format_args!("the journal{engines} ended at frame {frames} in the state {state}; this run in {found}"))
+}
+
+/// The state that the run went on from.
+fn origin(from: &From) -> Result<Origin, String> {
+    let Some(path) = &from.checkpoint else {
+        return Err(format!("the run began with the state of frame {}, which no checkpoint has", from.frame));
+    };
+    let origin = Origin::read(path.as_ref()).map_err(|error| format!("the run began with {path}: {error}"))?;
+    match format!("{:032x}", origin.digest().state) == from.state {
+        true => Ok(origin),
+        false => Err(format!("the run began with {path}, which holds another state now")),
+    }
 }
 
 /// What inputs were set to. A state is made by the program that ran before a swap.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Parent};
-use diptych_protocol::digest::digest;
+use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::program::Program;
 use diptych_protocol::still::Still;
 use diptych_workers::kernel::Registry;
@@ -75,11 +75,16 @@ impl Origin {
         self.still().tick().frames_done()
     }
 
+    /// The hashes of the state.
+    pub fn digest(&self) -> Digest {
+        digest(&self.still())
+    }
+
     /// What there was before a run of this program; for its journal, if it writes one.
     pub(super) fn past(&self, program: &Program, journaled: bool) -> Past {
         let from = journaled.then(|| From {
             frame: self.frame(),
-            state: format!("{:032x}", digest(&self.still()).state),
+            state: format!("{:032x}", self.digest().state),
             checkpoint: self.checkpoint().and_then(|(path, _)| everywhere(path)),
         });
         Past { frame: self.frame(), from, parents: self.parents(program) }
