@@ -99,11 +99,13 @@ fn the_coordinators_death_takes_its_workers_and_the_next_start_sweeps() {
     kill(pid, Signal::KILL);
     assert!(wait_until(SECOND, || workers.iter().all(|&w| !lives(w))), "a worker outlives its coordinator");
     child.wait().unwrap();
-    assert_eq!(segments_of(pid).len(), 1, "nobody could have swept yet");
+    // Unless another run has been started meanwhile, on the same machine by the same user: then that one has swept.
+    let left = segments_of(pid).len() == 1;
     let next = command(BINARY, &["run", "scenarios/drift.dip", "--set", "n=100", "--frames", "1", "--workers", "1"]);
     assert!(next.status.success());
     assert!(segments_of(pid).is_empty(), "the next start left a dead run's segment");
-    assert!(String::from_utf8_lossy(&next.stderr).contains("left by a run that was killed"));
+    let told = String::from_utf8_lossy(&next.stderr);
+    assert!(!left || told.contains("left by a run of colliding-particles that was killed at frame "), "{told}");
 }
 
 #[test]
@@ -208,7 +210,6 @@ fn dies_with_its_workers(mut child: Child, name: &str, what: &str) {
     kill(pid, Signal::KILL);
     child.wait().unwrap();
     assert!(wait_until(SECOND, || with_word(&word).is_empty()), "{what}: a worker outlives its coordinator");
-    assert!(!segments_of(pid).is_empty(), "{what}: nobody could have swept yet");
     assert!(command(BINARY, &["doctor"]).status.success());
     assert!(segments_of(pid).is_empty(), "{what}: the next start left a dead run's segment");
 }
