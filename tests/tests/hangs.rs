@@ -70,6 +70,7 @@ fn a_worker_that_is_stopped_before_it_has_attached_is_replaced() {
     let quiet = run_with(&program, 2, BINARY, Options::default()).unwrap();
     for (swap, stopped) in [(false, 0..1), (false, 0..2), (true, 2..3), (true, 2..4)] {
         let edition = Edition { program: program.clone(), data: Vec::new() };
+        let alone = !swap && stopped.len() == 1;
         let mut launched = 0;
         let options = Options {
             deadline: Deadline(Some(Duration::from_millis(500))),
@@ -84,7 +85,8 @@ fn a_worker_that_is_stopped_before_it_has_attached_is_replaced() {
         };
         let outcome = run_with(&program, 2, BINARY, options).unwrap();
         assert_eq!(outcome.digest, quiet.digest);
-        assert!(outcome.worker_deaths >= 1, "nobody was stopped, {swap}");
+        // Where the other one could run it all by itself, it may have before anybody looked.
+        assert!(alone || outcome.worker_deaths >= 1, "nobody was stopped, {swap}");
     }
 }
 
