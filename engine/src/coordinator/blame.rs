@@ -5,6 +5,8 @@
 //! and of what the frame itself had made of the row the fresh values that the rule reads are complete. They are read when
 //! everybody has left.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Halt;
 use diptych_protocol::body::{At, Op};
@@ -28,7 +30,9 @@ const SHOWN_MAX: usize = 12;
 /// on who ran what; so the batches before it are run again, in this process: each can be, complete or not. Everybody else has
 /// left.
 pub(super) fn first(site: &Site, registry: &Registry, backend: Backend, seen: Box<Blame>) -> Box<Blame> {
-    before(site, registry, backend, &seen).unwrap_or(seen)
+    // What another process has written into the run's memory may make anything of it: then what was seen has to do.
+    let before = catch_unwind(AssertUnwindSafe(|| before(site, registry, backend, &seen)));
+    before.ok().flatten().unwrap_or(seen)
 }
 
 fn before(site: &Site, registry: &Registry, backend: Backend, seen: &Blame) -> Option<Box<Blame>> {

@@ -274,10 +274,21 @@ impl Keeper {
         insists: impl Fn() -> bool,
         beside: impl FnOnce() -> (Vec<Cursor>, Vec<File>),
     ) -> Result<(), CheckpointsError> {
-        if let Some(writing) = self.writing.take() {
+        // One that fails is no reason not to try the last one.
+        let begun = self.writing.take().map_or(Ok(()), |writing| {
             writing.hold.wanted.store(true, Ordering::Release);
-            self.take_in(writing)?;
-        }
+            self.take_in(writing)
+        });
+        let last = self.last_state(site, insists, beside);
+        begun.and(last)
+    }
+
+    fn last_state(
+        &mut self,
+        site: &Site,
+        insists: impl Fn() -> bool,
+        beside: impl FnOnce() -> (Vec<Cursor>, Vec<File>),
+    ) -> Result<(), CheckpointsError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let mut track = site.track();
         // What is damaged is told by whoever looks at the state.

@@ -208,6 +208,10 @@ impl Supervisor<'_> {
     fn fault(&mut self) -> RunError {
         self.crew.measure();
         self.crew.leave();
+        // A blame is explained from the state: not where that is rubbish.
+        if let Err(damaged) = self.site.track().latest() {
+            return damaged.into();
+        }
         match self.crew.blame() {
             Some(seen) => {
                 let first = blame::first(self.site, self.registry, self.options.backend, Box::new(seen));
