@@ -41,7 +41,7 @@ pub enum DataError {
 
 /// The hash that stands in [`Data::content`].
 pub fn content(bytes: &[u8]) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(bytes)
+    twox_hash::XxHash3_128::oneshot(bytes)
 }
 
 /// Whether the values, little-endian, a column an item, are those that the program was made for.

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128, xxh3_128_with_seed};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use crate::body::Op;
 use crate::id::{ColumnId, GroupId, Id, RowRange, SignalId};
@@ -45,15 +45,15 @@ fn columns_of(state: &Still<'_>, group: GroupId) -> Vec<ColumnId> {
 }
 
 fn state_hash(state: &Still<'_>) -> u128 {
-    let mut root = Xxh3::new();
-    root.update(&state.tick().0.to_le_bytes());
+    let mut root = XxHash3_128::new();
+    root.write(&state.tick().0.to_le_bytes());
     for group in lasting_groups(state) {
         let rows = state.rows(group);
-        root.update(state.program.groups[group].name.as_bytes());
-        root.update(&rows.to_le_bytes());
+        root.write(state.program.groups[group].name.as_bytes());
+        root.write(&rows.to_le_bytes());
         for column in columns_of(state, group) {
-            root.update(state.program.columns[column].name().as_bytes());
-            root.update(state.program.columns[column].scalar.name().as_bytes());
+            root.write(state.program.columns[column].name().as_bytes());
+            root.write(state.program.columns[column].scalar.name().as_bytes());
             let rows = values(state.program, column, rows);
             let leaves: Vec<u128> = (0..rows.div_ceil(HASH_BLOCK_ROWS))
                 .into_par_iter()
@@ -62,20 +62,20 @@ fn state_hash(state: &Still<'_>) -> u128 {
                     let rows = RowRange::new(start, rows.min(start + HASH_BLOCK_ROWS));
                     let mut bytes = Vec::new();
                     append_canonical(state, column, rows, &mut bytes);
-                    xxh3_128(&bytes)
+                    XxHash3_128::oneshot(&bytes)
                 })
                 .collect();
-            leaves.iter().for_each(|leaf| root.update(&leaf.to_le_bytes()));
+            leaves.iter().for_each(|leaf| root.write(&leaf.to_le_bytes()));
         }
     }
     let signals = state.signals();
     for id in kept_signals(state.program) {
         let signal = &state.program.signals[id];
-        root.update(signal.name.as_bytes());
-        root.update(signal.ty.scalar.name().as_bytes());
-        root.update(&Value::from_bits(signal.ty.scalar, signals[id.index()]).bits().to_le_bytes());
+        root.write(signal.name.as_bytes());
+        root.write(signal.ty.scalar.name().as_bytes());
+        root.write(&Value::from_bits(signal.ty.scalar, signals[id.index()]).bits().to_le_bytes());
     }
-    root.digest128()
+    root.finish_128()
 }
 
 /// The signals that decide those of the next state, in their order.
@@ -98,7 +98,7 @@ fn content_hash(state: &Still<'_>) -> u128 {
         columns.retain(|column| Some(*column) != entities && Some(*column) != generations);
         columns.sort_by_key(|&c| state.program.columns[c].name());
         let names: Vec<String> = columns.iter().map(|&c| state.program.columns[c].name()).collect();
-        let salt = xxh3_64(format!("{name}({})", names.join(",")).as_bytes());
+        let salt = XxHash3_64::oneshot(format!("{name}({})", names.join(",")).as_bytes());
         let of_group = (0..rows.div_ceil(ROWS))
             .into_par_iter()
             .map(|block| {
@@ -128,7 +128,7 @@ fn content_hash(state: &Still<'_>) -> u128 {
                     // The entity: its index is the row unless rows move; its generation is 0 unless they come and go.
                     let index = word(&named, at).unwrap_or(block.start + at as u32);
                     let entity = u64::from(index) << 32 | u64::from(word(&lives, at).unwrap_or(0));
-                    sum = sum.wrapping_add(xxh3_128_with_seed(&row, salt ^ entity));
+                    sum = sum.wrapping_add(XxHash3_128::oneshot_with_seed(salt ^ entity, &row));
                 }
                 sum
             })

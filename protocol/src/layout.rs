@@ -306,7 +306,7 @@ impl Layout {
         for word in &arena.trail {
             trail.extend_from_slice(&word.to_le_bytes());
         }
-        let hash = xxhash_rust::xxh3::xxh3_64(&trail);
+        let hash = twox_hash::XxHash3_64::oneshot(&trail);
         Layout {
             bytes,
             workers,

@@ -617,7 +617,7 @@ impl Program {
         bare.outputs.inputs.iter_mut().for_each(|(_, input)| input.span = Span::default());
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
-        xxhash_rust::xxh3::xxh3_128(&bare.to_bytes())
+        twox_hash::XxHash3_128::oneshot(&bare.to_bytes())
     }
 
     /// The canonical bytes: field by field in declaration order, little-endian, floats by their bits.

@@ -53,7 +53,7 @@ impl Address {
 /// The number of a call's place: the low 32 bits of XXH3-64 of its symbolic path, such as `particles/Position/0`
 /// (group, component, ordinal of the draw in that initialiser). Nothing unrelated changes it.
 pub fn site(path: &str) -> u32 {
-    xxhash_rust::xxh3::xxh3_64(path.as_bytes()) as u32
+    twox_hash::XxHash3_64::oneshot(path.as_bytes()) as u32
 }
 
 /// A number in `0 <= u < 1` of 24 bits, from a lane of a block.

@@ -1,10 +1,11 @@
 //! A state as the bytes of a file.
 
 use std::borrow::Cow;
+use std::hash::Hasher;
 use std::io::{self, Write};
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use twox_hash::XxHash3_64;
 
 use super::{
     ALIGN, BLOCK, DescribedColumn, DescribedGroup, DescribedSignal, Description, HEAD_BYTES, Head, MAGIC, Run, Stretch,
@@ -181,7 +182,7 @@ impl Head {
 
     /// The checksum of the page.
     pub(super) fn checksum(&self) -> u64 {
-        xxh3_64(&Head { sum: 0, ..*self }.page())
+        XxHash3_64::oneshot(&Head { sum: 0, ..*self }.page())
     }
 }
 
@@ -198,7 +199,7 @@ pub struct Sealed {
 #[derive(Default)]
 pub struct Sums {
     done: Vec<u64>,
-    block: Xxh3,
+    block: XxHash3_64,
     filled: usize,
 }
 
@@ -213,7 +214,7 @@ impl Sums {
     pub fn add(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BLOCK - self.filled));
-            self.block.update(now);
+            self.block.write(now);
             self.filled += now.len();
             bytes = later;
             if self.filled == BLOCK {
@@ -223,8 +224,8 @@ impl Sums {
     }
 
     fn close(&mut self) {
-        self.done.push(self.block.digest());
-        self.block.reset();
+        self.done.push(self.block.finish());
+        self.block = XxHash3_64::new();
         self.filled = 0;
     }
 
@@ -234,7 +235,7 @@ impl Sums {
             self.close();
         }
         let table: Vec<u8> = self.done.into_iter().flat_map(u64::to_le_bytes).collect();
-        let mut head = Head { sum_of_sums: xxh3_64(&table), ..head };
+        let mut head = Head { sum_of_sums: XxHash3_64::oneshot(&table), ..head };
         head.sum = head.checksum();
         Sealed { head: head.page(), sums: table }
     }

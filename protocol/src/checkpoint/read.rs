@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::{ALIGN, BLOCK, CheckpointError, Description, HEAD_BYTES, HOPS, Head, MAGIC, Stretch, VERSION, migrate};
 use crate::edits::Balance;
@@ -229,14 +229,14 @@ fn stretch(all: &[u8], at: Stretch) -> Result<&[u8], CheckpointError> {
 
 fn check_sums(all: &[u8], head: &Head) -> Result<(), CheckpointError> {
     let table = stretch(all, head.sums)?;
-    if xxh3_64(table) != head.sum_of_sums {
+    if XxHash3_64::oneshot(table) != head.sum_of_sums {
         return Err(CheckpointError::Damaged("its checksums".into()));
     }
     let body =
         stretch(all, Stretch { offset: HEAD_BYTES as u64, bytes: head.sums.offset.saturating_sub(HEAD_BYTES as u64) })?;
     let wrong = (body.par_chunks(BLOCK).enumerate()).find_first(|(number, block)| {
         let sum = table.get(8 * number..8 * number + 8).and_then(|sum| sum.try_into().ok());
-        sum.map(u64::from_le_bytes) != Some(xxh3_64(block))
+        sum.map(u64::from_le_bytes) != Some(XxHash3_64::oneshot(block))
     });
     match wrong {
         None => Ok(()),

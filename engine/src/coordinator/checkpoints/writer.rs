@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use diptych_protocol::checkpoint::{BLOCK, HEAD_BYTES, Head, Image, Run, Sums};
+use diptych_protocol::checkpoint::{HEAD_BYTES, Head, Image, Run, Sums};
 use diptych_protocol::id::Tick;
 use diptych_protocol::still::{Lease, Still};
 use diptych_protocol::track::Damaged;
@@ -19,6 +19,9 @@ use super::folder::{begun_of, path_of};
 use crate::coordinator::inject::Disk;
 use crate::coordinator::site::Site;
 use crate::journal::ENGINE;
+
+/// Bytes that are written at a time: few enough to be in the cache still when their checksum is made.
+const AT_ONCE: usize = 128 << 10;
 
 /// What both sides know of the panels that are being written from.
 #[derive(Default)]
@@ -160,10 +163,10 @@ impl Out {
                 if stop() {
                     return Ok(false);
                 }
-                let block = &piece[self.byte..piece.len().min(self.byte + BLOCK)];
-                self.sums.add(block);
-                self.file.write_all(block)?;
-                self.byte += block.len();
+                let bytes = &piece[self.byte..piece.len().min(self.byte + AT_ONCE)];
+                self.sums.add(bytes);
+                self.file.write_all(bytes)?;
+                self.byte += bytes.len();
             }
             self.file.write_all(self.sums.add_padding(piece.len()))?;
             (self.piece, self.byte) = (self.piece + 1, 0);
