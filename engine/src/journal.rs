@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::Settings;
 use crate::coordinator::{Command, Rejected, Stopped, Told};
-use crate::line_file::LineFile;
+use crate::line_file::{LineFile, lock};
 use crate::shown::Shown;
 
 /// Which engine, and which version of it.
@@ -203,6 +203,7 @@ impl Journal {
             io::ErrorKind::AlreadyExists => JournalError::Exists(path.into()),
             _ => JournalError::Refused { what: "make", path: path.into(), source },
         })?;
+        lock(&file).map_err(|source| JournalError::Refused { what: "make", path: path.into(), source })?;
         Ok(Self { path: path.into(), file: LineFile::new(file), bare: !overwrite, resumed: false, known: Vec::new() })
     }
 
@@ -210,10 +211,10 @@ impl Journal {
     /// that was cut off, and an end, are cut away.
     pub fn resume(path: &Path) -> Result<Self, JournalError> {
         let refused = |what| move |source| JournalError::Refused { what, path: path.into(), source };
-        let all = std::fs::read_to_string(path).map_err(refused("read"))?;
+        let all = whole_lines(path)?;
         parse(path, &all)?;
         let (mut known, mut bytes) = (Vec::new(), 0);
-        for line in all.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        for line in all.split_inclusive('\n') {
             match serde_json::from_str(line) {
                 Ok(Entry::End { .. }) | Err(_) => break,
                 Ok(entry) => known.push(entry),
@@ -221,7 +222,8 @@ impl Journal {
             bytes += line.len() as u64;
         }
         let file = File::options().write(true).open(path).map_err(refused("write"))?;
-        let file = LineFile::resume(file, known.len() as u64, bytes).map_err(refused("write"))?;
+        lock(&file).map_err(refused("write"))?;
+        let file = LineFile::at(file, known.len() as u64, bytes);
         Ok(Self { path: path.into(), file, bare: false, resumed: true, known })
     }
 
@@ -248,10 +250,13 @@ impl Journal {
         Ok(())
     }
 
-    /// How the run begins; of one that is resumed that is known.
+    /// How the run begins; of one that is resumed that is known, and what is cut away goes now.
     pub fn run(&mut self, program: &Program, from: Option<From>) -> Result<(), JournalError> {
         match self.resumed {
-            true => Ok(()),
+            true => {
+                let refused = |source| JournalError::Refused { what: "write", path: self.path.clone(), source };
+                self.file.cut().map_err(refused)
+            }
             false => self.write(&Entry::Run { engine: ENGINE.into(), from, text: Text::of(program) }),
         }
     }
@@ -301,9 +306,15 @@ pub struct Recorded {
 
 /// Reads a journal. A last line that was cut off while it was written is left out.
 pub fn read(path: &Path) -> Result<Recorded, JournalError> {
-    let all = std::fs::read_to_string(path);
-    let all = all.map_err(|source| JournalError::Refused { what: "read", path: path.into(), source })?;
-    parse(path, &all)
+    parse(path, &whole_lines(path)?)
+}
+
+/// The lines of a journal, without a last one that was cut off.
+fn whole_lines(path: &Path) -> Result<String, JournalError> {
+    let refused = |source| JournalError::Refused { what: "read", path: path.into(), source };
+    let mut all = std::fs::read(path).map_err(refused)?;
+    all.truncate(all.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+    String::from_utf8(all).map_err(|error| refused(io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
 fn parse(path: &Path, all: &str) -> Result<Recorded, JournalError> {

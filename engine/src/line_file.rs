@@ -3,6 +3,32 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+/// How long it is waited for a file that another process has locked.
+const LOCK_MAX: Duration = Duration::from_millis(500);
+
+/// Locks a file for this process: only one at a time writes it. What is no file cannot be locked.
+pub(crate) fn lock(file: &File) -> io::Result<()> {
+    if !file.metadata()?.is_file() {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            // Of a run that was just killed, a worker that is being started may have it still.
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_MAX => thread::sleep(Duration::from_millis(20)),
+            Err(Errno::WOULDBLOCK) => return Err(io::Error::new(ErrorKind::ResourceBusy, "another run writes it")),
+            Err(Errno::INTR) => {}
+            // A file system that knows no locks.
+            Ok(()) | Err(_) => return Ok(()),
+        }
+    }
+}
 
 /// A file that lines are appended to.
 pub(crate) struct LineFile {
@@ -21,11 +47,15 @@ impl LineFile {
         Self { file, pending: Vec::new(), ends: Vec::new(), lines: 0, bytes: 0 }
     }
 
-    /// Goes on with a file that was longer once: it is cut to so many bytes, which are so many whole lines.
-    pub(crate) fn resume(mut file: File, lines: u64, bytes: u64) -> io::Result<Self> {
-        file.set_len(bytes)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Self { lines, bytes, ..Self::new(file) })
+    /// Of a file whose first bytes, so many, are so many whole lines.
+    pub(crate) fn at(file: File, lines: u64, bytes: u64) -> Self {
+        Self { lines, bytes, ..Self::new(file) }
+    }
+
+    /// Cuts the file behind its last whole line, and goes on from there.
+    pub(crate) fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.bytes)?;
+        self.file.seek(SeekFrom::Start(self.bytes)).map(|_| ())
     }
 
     /// The file.

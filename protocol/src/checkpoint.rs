@@ -148,14 +148,23 @@ pub struct DescribedSignal {
 pub struct Run {
     /// The folder that its records are written to; nothing if none is.
     pub records: Option<String>,
-    /// Its records' files: where each ended.
-    pub cursors: Vec<Cursor>,
+    /// Its records' files.
+    pub written: Written,
     /// Its journal.
     pub journal: Option<String>,
     /// When it writes checkpoints.
     pub plan: Plan,
     /// The runs that it branched off, the first one first.
     pub parents: Vec<Parent>,
+}
+
+/// The files of a run's records, when the state was complete.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Written {
+    /// How far those were that go on.
+    pub cursors: Vec<Cursor>,
+    /// All that the run had made, those that had ended among them.
+    pub made: Vec<String>,
 }
 
 /// How far a record's file had been written when the state was complete.

@@ -144,10 +144,10 @@ fn every_scenario_goes_on_from_each_checkpoint_to_the_same_bits() {
             let origin = Origin::read(&path).unwrap_or_else(|e| panic!("{name}, frame {frame}: {e}"));
             assert_eq!(origin.frame(), frame);
             let run = &origin.checkpoint().unwrap().1.description.run;
-            let files = Records { resumed: run.cursors.clone(), ..Records::new(&records_of, false) };
+            let files = Records { resumed: Some(run.written.clone()), ..Records::new(&records_of, false) };
             let options = Options {
                 backend: BACKENDS[at % 2],
-                records: (!run.cursors.is_empty()).then_some(files),
+                records: (!run.written.cursors.is_empty()).then_some(files),
                 checkpoints: Some(checkpointed(2, true)),
                 origin: Some(origin),
                 ..Options::default()

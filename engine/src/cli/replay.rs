@@ -10,7 +10,7 @@ use super::going::{possible, sweep};
 use super::{FAILED, WRONG, aside, fail, scenario};
 use crate::catalog::Catalog;
 use crate::compile::{self, Compiled};
-use crate::coordinator::{self, Command, Edition, Options, Origin, Records, Swap};
+use crate::coordinator::{self, Command, Edition, Options, Origin, Records, Stopped, Swap};
 use crate::journal::{self, ENGINE, From, Recorded, Text};
 
 pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
@@ -56,8 +56,11 @@ pub(super) fn replay(arguments: &Replay, registry: &Registry) -> ExitCode {
         ));
         return code;
     };
-    if outcome.frames != frames {
+    if outcome.stopped == Stopped::Interrupted {
         return code;
+    }
+    if outcome.frames != frames {
+        return fail(FAILED, format_args!("the journal ended at frame {frames}; this run at {}", outcome.frames));
     }
     let found = format!("{:032x}", outcome.digest.state);
     if found == state {
@@ -94,9 +97,10 @@ fn commands(recorded: &Recorded, first: &Compiled, swaps: &[Swap]) -> Result<Vec
 /// The programs of a journal: the one that it began with, and those that it went on with.
 fn programs(recorded: &Recorded, registry: &Registry) -> Result<(Compiled, Vec<Swap>), ExitCode> {
     let last = recorded.swaps.len();
-    // A run may have ended before its last frame: told to, or since a state was what it was to go on until.
+    // A run may have ended before its last frame, told to, or since a state was what it was to go on until; or behind it, when
+    // it was resumed for longer.
     let frames = |text: &Text, at: usize| match &recorded.end {
-        Some((frames, _)) if at == last => text.frames.min(*frames),
+        Some((frames, _)) if at == last => *frames,
         _ => text.frames,
     };
     let first = program(recorded, &recorded.text, frames(&recorded.text, 0), registry)?;

@@ -37,8 +37,8 @@ impl Resume {
 
     /// Where its checkpoints are.
     fn kept(&self) -> Option<&Path> {
-        let own = || if self.from.is_file() { self.from.parent() } else { Some(&*self.from) };
-        self.going.checkpoints.folder.as_deref().or_else(|| own().filter(|_| self.is_same()))
+        let own = || if self.from.is_file() { folder_of(&self.from) } else { &*self.from };
+        self.going.checkpoints.folder.as_deref().or_else(|| self.is_same().then(own))
     }
 }
 
@@ -48,6 +48,15 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
     let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
     sweep();
     let known = Known::of(&origin, arguments, registry)?;
+    if let Some(frames) = arguments.frames.filter(|frames| *frames < arguments.at.unwrap_or(origin.frame())) {
+        let there = arguments.at.unwrap_or(origin.frame());
+        return Err(fail(
+            WRONG,
+            format_args!(
+                "the run is at frame {there}, behind its last frame, {frames}; an earlier state is --at FRAME"
+            ),
+        ));
+    }
     if arguments.is_same() {
         return Ok(continued(arguments, registry, origin, known));
     }
@@ -84,10 +93,15 @@ fn choose(arguments: &Resume) -> Result<PathBuf, ExitCode> {
     })
 }
 
+/// The folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// Says why a checkpoint is not gone on from, and offers the one before it.
 fn refused(path: &Path, why: &str) -> ExitCode {
     let code = fail(WRONG, format_args!("{}: {why}", path.display()));
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let before = coordinator::checkpoints(folder).unwrap_or_default();
     let before = before.iter().rev().find(|(_, other)| other.file_name() < path.file_name());
     if let Some((frame, other)) = before {
@@ -111,12 +125,15 @@ impl Known {
         let Some(path) = run.and_then(|run| run.journal.as_ref()).map(PathBuf::from) else {
             return Ok(Self::default());
         };
-        if arguments.going.journal.is_some() {
-            return Ok(Self::default());
-        }
-        let recorded = journal::read(&path).map_err(|error| {
-            fail(WRONG, format_args!("the run has a journal, but {error}; say --journal FILE to begin another one"))
-        })?;
+        let recorded = match journal::read(&path) {
+            Ok(recorded) => recorded,
+            // What it said of states to come is not known: whoever begins another one knows.
+            Err(_) if arguments.going.journal.is_some() => return Ok(Self::default()),
+            Err(error) => {
+                let remedy = "say --journal FILE to begin another one";
+                return Err(fail(WRONG, format_args!("the run has a journal, but {error}; {remedy}")));
+            }
+        };
         let (frame, hash) = (origin.frame(), format!("{:032x}", origin.program().hash()));
         // A swap at the checkpoint's frame has happened if the state is of its program.
         let behind = (recorded.swaps.iter())
@@ -152,12 +169,14 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     let records = match (&going.out, &run.records) {
         _ if going.no_outputs => None,
         (Some(out), _) => Some(Records::new(out, going.force)),
-        (None, Some(folder)) => Some(Records { resumed: run.cursors.clone(), ..Records::new(folder, going.force) }),
+        (None, Some(folder)) => {
+            Some(Records { resumed: Some(run.written.clone()), ..Records::new(folder, going.force) })
+        }
         (None, None) => None,
     };
     let folder = match &going.checkpoints.folder {
         Some(folder) => folder.clone(),
-        None => path.parent().unwrap_or(Path::new(".")).to_path_buf(),
+        None => folder_of(path).to_path_buf(),
     };
     let checkpoints = Checkpoints {
         folder,

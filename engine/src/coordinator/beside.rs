@@ -1,6 +1,8 @@
 //! What a run does beside its frames: it hears commands and signals, and writes records and checkpoints. Each says how far workers
 //! may run ([`Beside::room`]), so that nobody waits inside a frame.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use diptych_protocol::checkpoint::Run;
@@ -8,7 +10,7 @@ use diptych_protocol::id::Tick;
 use diptych_protocol::inject::Injection;
 use diptych_protocol::program::Program;
 
-use super::checkpoints::{Keeper, Wake, everywhere};
+use super::checkpoints::{CheckpointsError, Keeper, Wake};
 use super::commands::Commands;
 use super::inject::{self, Disk};
 use super::origin::Past;
@@ -32,19 +34,21 @@ impl Beside {
     pub(super) fn open(program: &Program, options: &mut Options, past: Option<Past>) -> Result<Self, RunError> {
         let (from, disk) = (past.as_ref().map(|past| past.frame), Disk::new(&options.injections));
         let run = Run {
-            records: options.records.as_ref().and_then(|records| everywhere(&records.folder)),
-            journal: options.journal.as_ref().and_then(|journal| everywhere(journal.path())),
+            records: options.records.as_ref().map(|records| named(&records.folder, options)).transpose()?,
+            journal: options.journal.as_ref().map(|journal| named(journal.path(), options)).transpose()?,
             parents: past.as_ref().map_or_else(Vec::new, |past| past.parents.clone()),
             ..Run::default()
         };
-        options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
         let through = options.swaps.first().map_or(Tick(u32::MAX), |swap| Tick::after_frames(swap.frame));
         let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
         let commands = Commands::new(program, &given, lines, through, from)?;
-        let keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
+        let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
         let recorder = Recorder::open(program, options.records.take(), from, disk.clone())?;
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
+        // Nothing else can keep it from beginning: now what is in its way goes.
+        keeper.begin()?;
+        options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
         Ok(Self { commands, recorder, keeper, signals, disk, from })
     }
 
@@ -88,6 +92,12 @@ impl Beside {
         wake: &Wake,
         options: &mut Options,
     ) -> Result<(), RunError> {
+        // What was set in the state that a checkpoint is of is told before: the journal has it then.
+        self.commands.over(published);
+        options.tell_commands(&site.program, &mut self.commands)?;
+        if options.journal.is_none() {
+            self.keeper.forget_journal();
+        }
         let recorder = &self.recorder;
         let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
@@ -101,7 +111,10 @@ impl Beside {
 
     /// Nobody runs any more: writes what is left, the last state among it.
     pub(super) fn over(&mut self, site: &Site, options: &mut Options) -> Result<(), RunError> {
-        let drained = self.drain(site, site.board().published(), options);
+        let published = site.board().published();
+        let drained = self.drain(site, published, options);
+        self.commands.over(published);
+        let told = options.tell_commands(&site.program, &mut self.commands);
         let (recorder, signals) = (&self.recorder, &self.signals);
         let insists = || signals.as_ref().is_some_and(Signals::insisted);
         let kept = self.keeper.finish(site, insists, || recorder.beside(options.journal.as_ref()));
@@ -110,17 +123,29 @@ impl Beside {
         let recorded = self.recorder.finish(&mut site.track(), &mut options.write_errors);
         drained?;
         recorded?;
-        Ok(kept?)
-    }
-
-    /// Tells what became of the last commands.
-    pub(super) fn tell_last(&mut self, site: &Site, options: &mut Options) -> Result<(), RunError> {
-        self.commands.over(site.latest().record().tick);
-        options.tell_commands(&site.program, &mut self.commands)
+        kept?;
+        told
     }
 
     /// The failures that were asked for and did not come about.
     pub(super) fn not_injected(&self, options: &Options, figures: &Figures) -> Vec<Injection> {
         inject::left(&options.injections, figures.tally.injected, &self.disk)
     }
+}
+
+/// A path as it is called from anywhere; nothing if it cannot be written down.
+pub(super) fn everywhere(path: &Path) -> Option<String> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    std::path::absolute(path).ok()?.to_str().map(str::to_string)
+}
+
+/// The same for whoever resumes the run.
+fn named(path: &Path, options: &Options) -> Result<String, CheckpointsError> {
+    let refused = |path: &Path| CheckpointsError::Refused {
+        what: "write down in a checkpoint the name of",
+        path: path.into(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, "it is not UTF-8"),
+    };
+    let name = everywhere(path);
+    if options.checkpoints.is_some() { name.ok_or_else(|| refused(path)) } else { Ok(name.unwrap_or_default()) }
 }

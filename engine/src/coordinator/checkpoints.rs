@@ -13,19 +13,20 @@ mod writer;
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use diptych_protocol::checkpoint::{Cursor, Plan, Run};
+use diptych_protocol::checkpoint::{Plan, Run, Written};
 use diptych_protocol::id::Tick;
+use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::track::Damaged;
 
 use folder::Folder;
 pub use folder::checkpoints;
-use writer::{Hold, Task, Written};
+use writer::{Done, Hold, Task};
 
 use super::inject::Disk;
 use super::site::Site;
@@ -127,7 +128,7 @@ pub(super) struct Keeper {
 struct Writing {
     tick: Tick,
     hold: Arc<Hold>,
-    thread: JoinHandle<io::Result<Written>>,
+    thread: JoinHandle<io::Result<Done>>,
 }
 
 impl Keeper {
@@ -155,12 +156,22 @@ impl Keeper {
         Ok(keeper)
     }
 
+    /// The run begins: what is in its way goes.
+    pub(super) fn begin(&mut self) -> Result<(), CheckpointsError> {
+        self.folder.as_mut().map_or(Ok(()), Folder::clear)
+    }
+
+    /// The run goes on without its journal.
+    pub(super) fn forget_journal(&mut self) {
+        self.run.journal = None;
+    }
+
     /// The next state that is due, after one.
     fn plan(&mut self, after: Tick) {
         let every = self.run.plan.frames.filter(|_| self.folder.is_some());
         self.due = every.map(|every| {
             let frames = if after == Tick::NONE { 0 } else { after.frames_done() };
-            Tick::after_frames((frames / every + 1).saturating_mul(every))
+            Tick::after_frames((frames / every + 1).saturating_mul(every).min(FRAMES_MAX))
         });
     }
 
@@ -195,7 +206,7 @@ impl Keeper {
         site: &Arc<Site>,
         published: Tick,
         wake: &Wake,
-        beside: impl FnOnce() -> (Vec<Cursor>, Vec<File>),
+        beside: impl FnOnce() -> io::Result<(Written, Vec<File>)>,
     ) -> Result<(), CheckpointsError> {
         if let Some(writing) = self.writing.take_if(|writing| writing.thread.is_finished()) {
             self.take_in(writing)?;
@@ -208,10 +219,10 @@ impl Keeper {
             return Ok(());
         }
         let Some(tick) = self.due.take_if(|due| *due <= published) else { return Ok(()) };
-        (self.run.cursors, self.since) = (Vec::new(), Instant::now());
-        let (cursors, first) = beside();
-        self.run.cursors = cursors;
+        self.since = Instant::now();
         self.plan(tick);
+        let (written, first) = beside().map_err(|source| self.failed(tick, source))?;
+        self.run.written = written;
         let folder = self.folder.as_ref().map(|folder| folder.path().to_path_buf()).unwrap_or_default();
         let task = Task { folder, run: self.run.clone(), first, disk: self.disk.clone() };
         let (hold, site, wake) = (Arc::<Hold>::default(), Arc::clone(site), Arc::clone(wake));
@@ -251,7 +262,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn took(&mut self, written: Written) {
+    fn took(&mut self, written: Done) {
         let frame = written.tick.frames_done();
         if let Some(folder) = &mut self.folder {
             folder.keep(frame, self.run.plan.keep);
@@ -272,7 +283,7 @@ impl Keeper {
         &mut self,
         site: &Site,
         insists: impl Fn() -> bool,
-        beside: impl FnOnce() -> (Vec<Cursor>, Vec<File>),
+        beside: impl FnOnce() -> io::Result<(Written, Vec<File>)>,
     ) -> Result<(), CheckpointsError> {
         // One that fails is no reason not to try the last one.
         let begun = self.writing.take().map_or(Ok(()), |writing| {
@@ -287,7 +298,7 @@ impl Keeper {
         &mut self,
         site: &Site,
         insists: impl Fn() -> bool,
-        beside: impl FnOnce() -> (Vec<Cursor>, Vec<File>),
+        beside: impl FnOnce() -> io::Result<(Written, Vec<File>)>,
     ) -> Result<(), CheckpointsError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let mut track = site.track();
@@ -296,8 +307,8 @@ impl Keeper {
         if tick < Tick::SETUP || tick == self.last && self.due != Some(tick) || insists() {
             return Ok(());
         }
-        let (cursors, first) = beside();
-        let run = Run { cursors, ..self.run.clone() };
+        let (written, first) = beside().map_err(|source| self.failed(tick, source))?;
+        let run = Run { written, ..self.run.clone() };
         let task = Task { folder: folder.path().to_path_buf(), run, first, disk: self.disk.clone() };
         let written = writer::alone(&track.still(), &task, insists).map_err(|source| self.failed(tick, source))?;
         written.into_iter().for_each(|written| self.took(written));
@@ -318,9 +329,4 @@ impl Drop for Keeper {
             let _ = writing.thread.join();
         }
     }
-}
-
-/// The folder as it is called from anywhere.
-pub(super) fn everywhere(path: &Path) -> Option<String> {
-    std::path::absolute(path).ok()?.to_str().map(str::to_string)
 }

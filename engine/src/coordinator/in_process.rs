@@ -59,7 +59,8 @@ pub(super) fn run(
             coming.take_if(|next| next.frame.is_none_or(|at| at <= tick.frames_done()))
         {
             let swapped = go_on(site, edition, (registry, &mut machine), options, &mut beside.recorder);
-            if let Some(told) = &mut options.on_swap {
+            let fatal = swapped.is_err() && (frame.is_some() || site.board().halted().is_some());
+            if let Some(told) = options.on_swap.as_mut().filter(|_| !fatal) {
                 told(swapped.as_ref());
             }
             match swapped {
@@ -70,7 +71,7 @@ pub(super) fn run(
                     beside.keeper.swap(tick);
                     nans.swap();
                 }
-                Err(error) if frame.is_some() || site.board().halted().is_some() => return Err(error),
+                Err(error) if fatal => return Err(error),
                 Err(_) => {}
             }
             continue;
@@ -141,9 +142,12 @@ fn go_on(
     site.track().latest()?;
     let tick = swap::adopt(&prepared, &site.latest().still())?;
     let signals = prepared.site.track().adopted_signals(tick);
-    recorder.swap(&site.latest(), (&prepared.site.program, &signals), begun, &mut options.write_errors)?;
-    *site = Arc::clone(&prepared.site);
+    let old = std::mem::replace(site, Arc::clone(&prepared.site));
     *machine = prepared.machine;
+    let errors = &mut options.write_errors;
+    recorder
+        .swap(&old.latest(), (&site.program, &signals), begun, errors)
+        .inspect_err(|_| site.board().halt(Halt::End))?;
     Ok(Swapped {
         frame: tick.frames_done(),
         program_hash: site.program.hash(),

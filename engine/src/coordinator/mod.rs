@@ -78,7 +78,7 @@ fn check(program: &Program, options: &Options) -> Result<u16, RunError> {
 /// Gives a program memory, and the state that it goes on from, if it does not begin.
 fn make(program: &Program, registry: &Registry, options: &mut Options, workers: u16) -> Result<Arc<Site>, RunError> {
     let folder = options.checkpoints.as_ref().map(|checkpoints| &checkpoints.folder);
-    let setting = Setting { workers, checkpoints: folder.and_then(|folder| checkpoints::everywhere(folder)) };
+    let setting = Setting { workers, checkpoints: folder.and_then(|folder| beside::everywhere(folder)) };
     let Some(origin) = options.origin.take() else {
         let data = std::mem::take(&mut options.data);
         return Ok(Arc::new(Site::new(program.clone(), Some(&data), &setting)?));
@@ -106,7 +106,6 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let figures = figures?;
     over?;
     site.track().latest()?;
-    beside.tell_last(&site, &mut options)?;
     let not_injected = beside.not_injected(&options, &figures);
     let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
     (outcome.resumed, outcome.checkpoints) = (beside.from(), beside.keeper.told());

@@ -11,7 +11,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::still::Still;
 use diptych_workers::kernel::Registry;
 
-use super::checkpoints::everywhere;
+use super::beside::everywhere;
 use super::outcome::State;
 use super::site::{Setting, Site};
 use super::swap::{self, Edition, Swapped};

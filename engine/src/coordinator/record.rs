@@ -4,20 +4,21 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use diptych_protocol::checkpoint::Cursor;
+use diptych_protocol::checkpoint::{Cursor, Written};
 use diptych_protocol::id::{Id, SignalId, Tick};
 use diptych_protocol::layout::Layout;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
 
+use super::beside::everywhere;
 use super::inject::Disk;
 use super::write_errors::WriteErrors;
 use crate::journal::Journal;
-use crate::line_file::LineFile;
+use crate::line_file::{LineFile, lock};
 use crate::shown::Shown;
 
 /// Where records are written.
@@ -27,14 +28,14 @@ pub struct Records {
     pub folder: PathBuf,
     /// Whether files that exist are written over.
     pub overwrite: bool,
-    /// Of a run that is resumed: its files, which are cut back to where they were, and written on.
-    pub resumed: Vec<Cursor>,
+    /// Of a run that is resumed: its files. They are cut back to where they were, and written on.
+    pub resumed: Option<Written>,
 }
 
 impl Records {
     /// Of a run that begins.
     pub fn new(folder: impl Into<PathBuf>, overwrite: bool) -> Self {
-        Self { folder: folder.into(), overwrite, resumed: Vec::new() }
+        Self { folder: folder.into(), overwrite, resumed: None }
     }
 }
 
@@ -114,10 +115,33 @@ struct Sheet {
     full: Option<io::Error>,
 }
 
+fn gone(cursor: &Cursor, why: String) -> RecordError {
+    RecordError::Gone { path: PathBuf::from(&cursor.file), why }
+}
+
+/// The first line of a record's file.
+fn first_line(record: &Record) -> io::Result<Vec<u8>> {
+    let mut fields = csv::Writer::from_writer(Vec::new());
+    fields.write_record(["frame", "time"].into_iter().chain(names(record).map(String::as_str)))?;
+    fields.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+/// Whether a file begins as that of a record does.
+fn begins_alike(path: &Path, record: &Record) -> bool {
+    let first = || -> io::Result<bool> {
+        let line = first_line(record)?;
+        let mut there = vec![0; line.len()];
+        File::open(path)?.read_exact(&mut there)?;
+        Ok(there == line)
+    };
+    path.is_file() && first().unwrap_or(false)
+}
+
 /// Whether every record can be written without writing over anything.
 pub(super) fn check(program: &Program, records: Option<&Records>) -> Result<(), RecordError> {
     let Some(records) = records.filter(|records| !records.overwrite) else { return Ok(()) };
-    let resumed = |record: &Record| records.resumed.iter().any(|cursor| cursor.record == record.path);
+    let cursors = || records.resumed.iter().flat_map(|written| &written.cursors);
+    let resumed = |record: &Record| cursors().any(|cursor| cursor.record == record.path);
     let begun = program.outputs.records.iter().filter(|record| !resumed(record));
     let mut paths = begun.map(|record| records.folder.join(&record.path));
     paths.find(|path| path.symlink_metadata().is_ok()).map_or(Ok(()), |path| Err(RecordError::Exists(path)))
@@ -151,11 +175,15 @@ impl Recorder {
         let (sheets, made) = (Vec::new(), BTreeSet::new());
         let mut recorder = Self { records, disk, sheets, made, next: 0, bits: Vec::new(), text: String::new() };
         recorder.next = from.unwrap_or(0);
-        if let Some(cursors) = recorder.records.as_mut().map(|records| std::mem::take(&mut records.resumed)) {
-            recorder.next += u32::from(!cursors.is_empty());
-            for cursor in &cursors {
-                recorder.made.insert(cursor.file.clone().into());
-                recorder.sheets.push(Sheet::reopen(cursor, recorder.disk.clone())?);
+        if let Some(written) = recorder.records.as_ref().and_then(|records| records.resumed.clone()) {
+            recorder.next += u32::from(!written.cursors.is_empty());
+            recorder.made.extend(written.made.iter().map(PathBuf::from));
+            // All of them are looked at before any is cut.
+            let disk = &recorder.disk;
+            let sheets = written.cursors.iter().map(|cursor| Sheet::reopen(cursor, disk.clone()));
+            recorder.sheets = sheets.collect::<Result<_, _>>()?;
+            for (sheet, cursor) in recorder.sheets.iter_mut().zip(&written.cursors).filter(|(_, it)| !it.lost) {
+                sheet.file.cut().map_err(|error| gone(cursor, error.to_string()))?;
             }
         }
         let begun = recorder.begin(program)?;
@@ -172,7 +200,7 @@ impl Recorder {
         for record in &program.outputs.records {
             let sheet = match self.going_on(record) {
                 Some(_) => None,
-                None => Some(Sheet::open(record, self.free(program, records, record), records.overwrite, &self.disk)?),
+                None => Some(Sheet::open(record, self.free(program, records, record), records, &self.disk)?),
             };
             begun.sheets.push(sheet);
         }
@@ -277,10 +305,13 @@ impl Recorder {
 
     /// How far the files are, of the states that have been taken out of the ring; and the files, with the journal: they belong
     /// to a checkpoint.
-    pub(super) fn beside(&self, journal: Option<&Journal>) -> (Vec<Cursor>, Vec<File>) {
+    pub(super) fn beside(&self, journal: Option<&Journal>) -> io::Result<(Written, Vec<File>)> {
         let cursors = self.sheets.iter().filter_map(Sheet::cursor).collect();
+        let made = self.made.iter().filter_map(|path| everywhere(path)).collect();
         let files = self.sheets.iter().map(|sheet| sheet.file.file()).chain(journal.map(Journal::file));
-        (cursors, files.filter_map(|file| file.try_clone().ok()).collect())
+        // What is no file cannot be brought to the disk.
+        let files = files.filter(|file| file.metadata().is_ok_and(|about| about.is_file())).map(File::try_clone);
+        Ok((Written { cursors, made }, files.collect::<io::Result<_>>()?))
     }
 
     fn flush(&mut self, result: Result<(), RecordError>, errors: &mut WriteErrors) -> Result<(), RecordError> {
@@ -306,21 +337,27 @@ fn names(record: &Record) -> impl Iterator<Item = &String> {
 }
 
 impl Sheet {
-    fn open(record: &Record, path: PathBuf, overwrite: bool, disk: &Disk) -> Result<Self, RecordError> {
+    fn open(record: &Record, path: PathBuf, records: &Records, disk: &Disk) -> Result<Self, RecordError> {
         let refused = |source: io::Error| RecordError::Make { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             std::fs::create_dir_all(folder).map_err(&refused)?;
         }
+        // A run that is resumed comes again to files that it had begun behind the state that it goes on from.
+        let overwrite = records.overwrite || records.resumed.is_some() && begins_alike(&path, record);
         let mut how = OpenOptions::new();
         how.write(true);
         let file = match overwrite {
-            true => how.create(true).truncate(true).open(&path),
+            true => how.create(true).truncate(false).open(&path),
             false => how.create_new(true).open(&path),
         };
         let file = file.map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
             _ => refused(source),
         })?;
+        lock(&file).map_err(&refused)?;
+        if overwrite && file.metadata().is_ok_and(|about| about.is_file()) {
+            file.set_len(0).map_err(&refused)?;
+        }
         let known = (record.path.clone(), names(record).cloned().collect());
         let (every, file, disk) = (record.every, LineFile::new(file), disk.clone());
         let (columns, line) = (Vec::new(), Vec::new());
@@ -336,38 +373,32 @@ impl Sheet {
     }
 
     fn header(&mut self, record: &Record) -> Result<(), RecordError> {
-        let mut fields = csv::Writer::from_writer(Vec::new());
-        let all = ["frame", "time"].into_iter().chain(names(record).map(String::as_str));
-        fields.write_record(all).map_err(|error| self.refused(error.into()))?;
-        self.line = fields.into_inner().map_err(|error| self.refused(error.into_error()))?;
+        self.line = first_line(record).map_err(|error| self.refused(error))?;
         self.file.push(&self.line);
         self.flush()
     }
 
-    /// A file that was begun by this run before it was resumed: cut back to where it was then.
+    /// A file that this run had begun before it was resumed: as it is now, to be cut back to where it was then.
     fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
-        let path = PathBuf::from(&cursor.file);
-        let gone = |why: String| RecordError::Gone { path: PathBuf::from(&cursor.file), why };
-        let file = File::options().write(true).open(&path).map_err(|e| gone(e.to_string()))?;
-        let found = file.metadata().map_err(|e| gone(e.to_string()))?.len();
-        if found < cursor.bytes {
-            return Err(gone(format!("it has {found} bytes, and had {} then", cursor.bytes)));
-        }
-        // What could not be written to the end then is left as it is.
-        let file = match cursor.lost {
-            true => LineFile::new(file),
-            false => LineFile::resume(file, cursor.lines, cursor.bytes).map_err(|e| gone(e.to_string()))?,
+        let open = || -> Result<File, String> {
+            let file = File::options().write(true).open(&cursor.file).map_err(|error| error.to_string())?;
+            let found = file.metadata().map_err(|error| error.to_string())?.len();
+            if found < cursor.bytes {
+                return Err(format!("it has {found} bytes, and had {} then", cursor.bytes));
+            }
+            lock(&file).map_err(|error| error.to_string())?;
+            Ok(file)
         };
-        let (record, columns) = (cursor.record.clone(), Vec::new());
-        let (record, line) = ((record, cursor.columns.clone()), Vec::new());
+        let file = open().map_err(|why| gone(cursor, why))?;
         Ok(Self {
-            record,
-            path,
+            record: (cursor.record.clone(), cursor.columns.clone()),
+            path: PathBuf::from(&cursor.file),
             every: 1,
-            columns,
-            file,
-            line,
+            columns: Vec::new(),
+            file: LineFile::at(file, cursor.lines, cursor.bytes),
+            line: Vec::new(),
             last: cursor.last,
+            // What could not be written to the end then is left as it is.
             broken: cursor.lost,
             disk,
             full: None,
@@ -377,7 +408,7 @@ impl Sheet {
     /// Where it is now; nothing of what is no file.
     fn cursor(&self) -> Option<Cursor> {
         let (lines, bytes) = (self.file.lines(), self.file.bytes()?);
-        let file = std::path::absolute(&self.path).ok()?.to_str()?.to_string();
+        let file = everywhere(&self.path)?;
         let (record, columns) = self.record.clone();
         Some(Cursor { record, file, columns, bytes, lines, last: self.last, lost: self.broken })
     }

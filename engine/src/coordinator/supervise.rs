@@ -364,6 +364,8 @@ impl Supervisor<'_> {
         self.nans.swap();
         let site = &prepared.site;
         let signals = site.track().adopted_signals(tick);
+        // Before anything can fail: the files are those of the new program from here on.
+        *self.site = Arc::clone(site);
         let errors = &mut self.options.write_errors;
         self.beside.recorder.swap(&old.latest(), (&site.program, &signals), begun, errors)?;
         self.beside.commands.swap(tick);
@@ -374,7 +376,6 @@ impl Supervisor<'_> {
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
         self.crew = crew;
-        *self.site = Arc::clone(site);
         let swapped = Swapped {
             frame: tick.frames_done(),
             program_hash: site.program.hash(),

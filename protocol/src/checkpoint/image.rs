@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::hash::Hasher;
-use std::io::{self, Write};
 
 use rayon::prelude::*;
 use twox_hash::XxHash3_64;
@@ -154,21 +153,6 @@ impl<'s> Image<'s> {
     /// The head, without checksums.
     pub fn head(&self) -> Head {
         self.head
-    }
-
-    /// Writes all of it, a piece after the other, to whatever can be written to.
-    pub fn write(&self, to: &mut (impl Write + io::Seek)) -> io::Result<()> {
-        let mut sums = Sums::default();
-        to.write_all(&[0; HEAD_BYTES])?;
-        for piece in &self.pieces {
-            sums.add(piece);
-            to.write_all(piece)?;
-            to.write_all(sums.add_padding(piece.len()))?;
-        }
-        let sealed = sums.seal(self.head);
-        to.write_all(&sealed.sums)?;
-        to.seek(io::SeekFrom::Start(0))?;
-        to.write_all(&sealed.head)
     }
 }
 

@@ -3,11 +3,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use super::CheckpointsError;
 
@@ -17,8 +12,6 @@ const SUFFIX: &str = ".checkpoint";
 const BEGUN: &str = ".checkpoint.begun";
 /// Held locked by the run that writes there.
 const LOCK: &str = ".lock";
-/// How long it is waited for.
-const LOCK_MAX: Duration = Duration::from_millis(500);
 
 /// The file of a state.
 pub(super) fn path_of(folder: &Path, frame: u32) -> PathBuf {
@@ -52,6 +45,8 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Those that are kept, the last one last.
     kept: Vec<(u32, PathBuf)>,
+    /// Those in the way of the run, when it begins.
+    gone: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -64,17 +59,10 @@ impl Folder {
         fs::create_dir_all(path).map_err(refused("make"))?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
         let lock = lock.map_err(refused("write to"))?;
-        let begun = Instant::now();
-        loop {
-            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                // Of a run that was just killed, a worker that is being started may have it still.
-                Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_MAX => thread::sleep(Duration::from_millis(20)),
-                Err(Errno::WOULDBLOCK) => return Err(CheckpointsError::Taken(path.into())),
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(refused("lock")(e.into())),
-            }
-        }
+        crate::line_file::lock(&lock).map_err(|error| match error.kind() {
+            io::ErrorKind::ResourceBusy => CheckpointsError::Taken(path.into()),
+            _ => refused("lock")(error),
+        })?;
         let found = checkpoints(path).map_err(refused("look into"))?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for (frame, file) in found {
@@ -89,8 +77,14 @@ impl Folder {
                 gone.push(entry.path());
             }
         }
-        gone.iter().try_for_each(fs::remove_file).map_err(refused("remove old checkpoints of"))?;
-        Ok(Self { path: path.into(), kept, _lock: lock })
+        Ok(Self { path: path.into(), kept, gone, _lock: lock })
+    }
+
+    /// Removes what is in the way: nothing else can keep the run from beginning any more.
+    pub(super) fn clear(&mut self) -> Result<(), CheckpointsError> {
+        let refused =
+            |source| CheckpointsError::Refused { what: "remove old checkpoints of", path: self.path.clone(), source };
+        self.gone.drain(..).try_for_each(fs::remove_file).map_err(refused)
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -34,7 +34,7 @@ pub(super) struct Hold {
 
 /// A checkpoint that has been written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
+pub(super) struct Done {
     pub(super) tick: Tick,
     pub(super) bytes: u64,
     /// Bytes that were copied since workers waited for their panels, and how long that took.
@@ -55,7 +55,7 @@ pub(super) struct Task {
 }
 
 /// Writes the state that is held, and lets go of it as soon as nothing of it is needed any more, which `tell` is called for.
-pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &dyn Fn()) -> io::Result<Written> {
+pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &dyn Fn()) -> io::Result<Done> {
     let (since, cpu) = (Instant::now(), cpu());
     let mut track = site.track();
     let there = track.at(tick);
@@ -93,11 +93,11 @@ pub(super) fn beside(site: &Site, tick: Tick, task: &Task, hold: &Hold, tell: &d
         out.write(&rest, || false)?;
     }
     let bytes = out.finish(task)?;
-    Ok(Written { tick, bytes, copied, copying, took: since.elapsed(), cpu: cpu_since(cpu) })
+    Ok(Done { tick, bytes, copied, copying, took: since.elapsed(), cpu: cpu_since(cpu) })
 }
 
 /// Writes a state that nobody goes on from; nothing comes of it if it is told to stop.
-pub(super) fn alone(state: &Still<'_>, task: &Task, stop: impl Fn() -> bool) -> io::Result<Option<Written>> {
+pub(super) fn alone(state: &Still<'_>, task: &Task, stop: impl Fn() -> bool) -> io::Result<Option<Done>> {
     let (since, cpu) = (Instant::now(), cpu());
     let image = Image::new(state, ENGINE, &task.run);
     let mut out = Out::create(task, state.tick(), &image)?;
@@ -105,7 +105,7 @@ pub(super) fn alone(state: &Still<'_>, task: &Task, stop: impl Fn() -> bool) -> 
         return Ok(None);
     }
     let bytes = out.finish(task)?;
-    Ok(Some(Written {
+    Ok(Some(Done {
         tick: state.tick(),
         bytes,
         copied: 0,
