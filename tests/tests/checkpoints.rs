@@ -284,6 +284,50 @@ fn a_checkpoint_at_a_swap_is_of_the_program_that_goes_on() {
     }
 }
 
+/// A swap that is known begins and ends files; a run that is resumed before it comes to them again, and to those that had ended.
+#[test]
+fn files_that_a_swap_begins_and_ends_are_those_of_an_undisturbed_run() {
+    let other = TOWN.replace("{ wealth, slow, born,", "{ wealth, twice = wealth * 2, born,");
+    let (first, second) = (town(30), program(&other, &[], 30));
+    let swaps = || {
+        let swap =
+            |frame, program: &Program| Swap { frame, edition: Edition { program: program.clone(), data: Vec::new() } };
+        vec![swap(8, &second), swap(16, &first)]
+    };
+    let files = |folder: &Path| -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = (std::fs::read_dir(folder).unwrap().flatten())
+            .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+            .collect();
+        all.sort();
+        all
+    };
+    let quiet = tempfile::tempdir().unwrap();
+    let records = Some(Records::new(quiet.path(), false));
+    let expected = run_with(&first, 1, BINARY, Options { swaps: swaps(), records, ..Options::default() }).unwrap();
+    let expected_files = files(quiet.path());
+    assert_eq!(expected_files.len(), 3, "town.csv, town.2.csv and town.3.csv");
+    let folder = tempfile::tempdir().unwrap();
+    let (written, states) = (folder.path().join("r"), folder.path().join("c"));
+    let options = Options {
+        swaps: swaps(),
+        records: Some(Records::new(&written, false)),
+        checkpoints: Some(kept(&states, 4, 9)),
+        ..Options::default()
+    };
+    run_with(&first, 2, BINARY, options).unwrap();
+    for (frame, path) in checkpoints(&states).unwrap().into_iter().rev() {
+        let origin = Origin::read(&path).unwrap();
+        let run = &origin.checkpoint().unwrap().1.description.run;
+        let records = Some(Records { resumed: Some(run.written.clone()), ..Records::new(&written, false) });
+        let program = origin.program().clone();
+        let swaps = swaps().into_iter().filter(|swap| swap.frame > frame).collect();
+        let options = Options { swaps, records, origin: Some(origin), ..Options::default() };
+        let outcome = run_with(&program, [0, 2][frame as usize / 4 % 2], BINARY, options).unwrap();
+        assert_eq!(outcome.digest, expected.digest, "from frame {frame}");
+        assert_eq!(files(&written), expected_files, "from frame {frame}");
+    }
+}
+
 /// A rule that fails at frame 9: the state before it is kept, and a better text goes on from it.
 #[test]
 fn the_last_good_state_of_a_run_that_fails_is_kept() {

@@ -232,6 +232,126 @@ fn what_cannot_be_gone_on_from_is_told_and_the_one_before_it_offered() {
     refused(&["resume", &before, "--workers", "0"], 2, &["cannot go on with the record ", "it has 6 bytes, and had "]);
     std::fs::remove_file(town.folder.path().join("journal")).unwrap();
     refused(&["resume", &before], 2, &["the run has a journal", "--journal FILE"]);
+    refused(
+        &["resume", &before, "--journal", &town.path("new"), "--frames", "60"],
+        2,
+        &["is at frame 120", "--at FRAME"],
+    );
+    // Nobody who was refused has taken anything away.
+    assert_eq!(checkpoints(Path::new(&kept)).unwrap().len(), 3);
+}
+
+fn run_in(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).current_dir(folder).env_remove("DIPTYCH_WORKERS").output().unwrap()
+}
+
+fn done(output: &Output) -> serde_json::Value {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    summary(output)
+}
+
+/// Without `--out`, by relative names, from within the folder, as often as it takes, for longer than was said at first.
+#[test]
+fn a_run_in_its_own_folder_goes_on_there() {
+    let (quiet, town) = (Town::new(), Town::new());
+    let json = ["--summary", "json", "--workers", "1"];
+    let commands = ["--commands", "commands"];
+    let whole = ["run", "town.dip", "--frames", "200"];
+    let expected = done(&run_in(quiet.folder.path(), &[&whole[..], &commands, &json].concat()));
+    let begin =
+        ["run", "town.dip", "--frames", "70", "--checkpoints", "kept", "--checkpoint-every", "30", "--journal", "j"];
+    done(&run_in(town.folder.path(), &[&begin[..], &commands, &json].concat()));
+    let inside = town.folder.path().join("kept");
+    let output = run_in(&inside, &[&["resume", "frame-0000000060.checkpoint", "--frames", "130"][..], &json].concat());
+    assert_eq!(done(&output)["resumed_from"], 60);
+    let found = done(&run_in(town.folder.path(), &[&["resume", "kept", "--frames", "200"][..], &json].concat()));
+    assert_eq!((&found["state_hash"], &found["frames"]), (&expected["state_hash"], &expected["frames"]));
+    assert_eq!(town.read("town.csv"), quiet.read("town.csv"));
+    let replayed = done(&run_in(town.folder.path(), &[&["replay", "j"][..], &json].concat()));
+    assert_eq!((&replayed["state_hash"], &replayed["frames"]), (&expected["state_hash"], &expected["frames"]));
+}
+
+/// What was set in the very state of a checkpoint, and behind it, is known from the journal alone.
+#[test]
+fn what_was_set_is_known_from_the_journal_alone() {
+    let lines = "@60 rate = 0.7\n@80 rate = 0.2\n";
+    let (quiet, town) = (Town::new(), Town::new());
+    let json = ["--summary", "json", "--workers", "2"];
+    for it in [&quiet, &town] {
+        std::fs::write(it.folder.path().join("commands"), lines).unwrap();
+    }
+    let run = ["run", "town.dip", "--commands", "commands", "--journal", "j", "--checkpoints", "kept"];
+    let every = ["--checkpoint-every", "60", "--no-outputs", "--frames"];
+    let expected = done(&run_in(quiet.folder.path(), &[&run[..], &every, &["130"], &json].concat()));
+    done(&run_in(town.folder.path(), &[&run[..], &every, &["90"], &json].concat()));
+    let first = "kept/frame-0000000060.checkpoint";
+    // With a journal of its own, too: the old one is read, and a branch of it is replayed from the checkpoint.
+    let own = ["resume", first, "--frames", "130", "--journal", "own", "--checkpoints", "other"];
+    for (arguments, journal) in [(&own[..], "own"), (&["resume", first, "--frames", "130"], "j")] {
+        let found = done(&run_in(town.folder.path(), &[arguments, &json].concat()));
+        assert_eq!(found["state_hash"], expected["state_hash"], "{journal}");
+        let replayed = done(&run_in(town.folder.path(), &[&["replay", journal][..], &json].concat()));
+        assert_eq!(replayed["state_hash"], expected["state_hash"], "{journal}");
+    }
+    let told = |town: &Town| town.read("j").lines().filter(|line| line.contains("\"command\"")).count();
+    assert_eq!((told(&town), told(&quiet)), (2, 2));
+}
+
+/// A journal that is cut off anywhere, within a character too, is one without its last line.
+#[test]
+fn a_journal_that_is_cut_off_is_gone_on_with() {
+    let town = Town::new();
+    let json = ["--summary", "json", "--workers", "0", "--no-outputs"];
+    let run =
+        ["run", "town.dip", "--frames", "70", "--checkpoints", "kept", "--checkpoint-every", "30", "--journal", "j"];
+    done(&run_in(town.folder.path(), &[&run[..], &json].concat()));
+    let mut journal = std::fs::read(town.folder.path().join("j")).unwrap();
+    journal.extend("{\"rejected\":{\"frame\":7,\"line\":\"\u{e4}".as_bytes().iter().take(39));
+    journal.push(0xc3);
+    std::fs::write(town.folder.path().join("j"), journal).unwrap();
+    let first = ["resume", "kept/frame-0000000060.checkpoint", "--frames", "80"];
+    done(&run_in(town.folder.path(), &[&first[..], &json].concat()));
+    assert_eq!(done(&run_in(town.folder.path(), &["replay", "j", "--summary", "json"]))["frames"], 80);
+}
+
+/// Two runs never write the same files: the one that comes later is told.
+#[test]
+fn a_run_is_not_resumed_while_it_runs() {
+    let town = Town::new();
+    let mut arguments = town.arguments(false, "1");
+    arguments.extend(["--frames".into(), "100000000".into()]);
+    let child = start(&strings(&arguments));
+    assert!(wait_until(SECOND * 20, || town.begun()), "no checkpoint");
+    let kept = town.path("kept");
+    refused(&["resume", &kept, "--journal", &town.path("other")], 2, &["another run writes its checkpoints to "]);
+    let elsewhere = ["resume", &kept, "--journal", &town.path("third"), "--checkpoints", &town.path("else")];
+    refused(&elsewhere, 2, &["cannot go on with the record ", "another run writes it"]);
+    kill(child.id(), Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A journal into a pipe, a checkpoint that is never due: neither is in the way.
+#[test]
+fn what_is_no_file_is_not_brought_to_the_disk() {
+    let town = Town::new();
+    let run = [
+        "run",
+        "town.dip",
+        "--frames",
+        "40",
+        "--no-outputs",
+        "--journal",
+        "/dev/stderr",
+        "--force",
+        "--checkpoints",
+        "kept",
+    ];
+    for every in ["20", "4294967295"] {
+        let output = run_in(town.folder.path(), &[&run[..], &["--checkpoint-every", every]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(checkpoints(&town.folder.path().join("kept")).unwrap().last().unwrap().0, 40);
+    }
 }
 
 /// `--at` is the state itself, `--set` a run of its own.
