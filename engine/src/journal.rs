@@ -21,9 +21,8 @@ use diptych_protocol::program::{Program, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::compile::Settings;
-use crate::coordinator::{Command, Rejected, Stopped, Told};
+use crate::coordinator::{Command, Rejected, Stopped, Told, shown};
 use crate::line_file::{LineFile, lock};
-use crate::shown::Shown;
 
 /// Which engine, and which version of it.
 pub const ENGINE: &str = concat!("diptych ", env!("CARGO_PKG_VERSION"));
@@ -269,11 +268,9 @@ impl Journal {
     /// What became of a command.
     pub fn command(&mut self, program: &Program, told: &Told) -> Result<(), JournalError> {
         self.write(&match told {
-            Ok(Command { frame, input, value }) => {
-                let known = program.outputs.inputs.values().find(|known| known.name == *input);
-                let shown = known.map(|known| Shown { enums: &program.enums, ty: known.ty, bits: value.bits() });
-                let value = shown.map_or_else(|| value.to_string(), |shown| shown.to_string());
-                Entry::Command { frame: *frame, input: input.clone(), value }
+            Ok(command) => {
+                let Command { frame, input, .. } = command.clone();
+                Entry::Command { frame, input, value: shown(program, command) }
             }
             Err(Rejected { frame, line, why }) => {
                 Entry::Rejected { frame: *frame, line: line.clone(), why: why.clone() }

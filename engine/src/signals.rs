@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals as Incoming};
@@ -14,6 +15,9 @@ pub(crate) fn outlive_file_limits() {
     // Without a handler the run ends where it would have been told why.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
+
+/// What comes so soon after the first one is the same request: a terminal, a shell and a batch system may each send one.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A catch that lasts until it is dropped.
 pub(crate) struct Signals {
@@ -28,8 +32,11 @@ impl Signals {
         let (count, handle) = (Arc::new(AtomicU32::new(0)), incoming.handle());
         let counted = Arc::clone(&count);
         thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut first: Option<Instant> = None;
             for _ in incoming.forever() {
-                counted.fetch_add(1, Ordering::Release);
+                if first.get_or_insert_with(Instant::now).elapsed() >= AGAIN || counted.load(Ordering::Acquire) == 0 {
+                    counted.fetch_add(1, Ordering::Release);
+                }
             }
         })?;
         Ok(Self { count, handle })

@@ -150,12 +150,26 @@ pub struct Run {
     pub records: Option<String>,
     /// Its records' files.
     pub written: Written,
+    /// What inputs are to be set to in states to come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// Its journal.
     pub journal: Option<String>,
     /// When it writes checkpoints.
     pub plan: Plan,
     /// The runs that it branched off, the first one first.
     pub parents: Vec<Parent>,
+}
+
+/// What an input is to be set to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The first state that is to have it.
+    pub frame: u32,
+    /// The input.
+    pub input: String,
+    /// The value, as a person writes it.
+    pub value: String,
 }
 
 /// The files of a run's records, when the state was complete.

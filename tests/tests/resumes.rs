@@ -250,6 +250,46 @@ fn done(output: &Output) -> serde_json::Value {
     summary(output)
 }
 
+fn refused_in(town: &Town, arguments: &[&str], told: &[&str]) {
+    let output = run_in(town.folder.path(), arguments);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+    told.iter().for_each(|part| assert!(text.contains(part), "{arguments:?}: {part:?} is not in {text}"));
+}
+
+/// A record that cannot be written: the run stops, and goes on from the last state in which nothing is missing. One that the run
+/// goes on without stays so, and is told again.
+#[test]
+fn a_full_disk_leaves_no_hole_in_a_record() {
+    let quiet = Town::new();
+    let json = ["--summary", "json", "--workers", "1"];
+    done(&run_in(quiet.folder.path(), &[&["run", "town.dip", "--frames", "120"][..], &json].concat()));
+    for (policy, whole) in [("stop", true), ("go-on", false)] {
+        let town = Town::new();
+        let run = ["run", "town.dip", "--frames", "120", "--checkpoints", "kept", "--checkpoint-every", "20"];
+        let full = ["--inject", "full@49", "--on-write-error", policy];
+        let output = run_in(town.folder.path(), &[&run[..], &full, &json].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        let resumed = run_in(town.folder.path(), &[&["resume", "kept"][..], &json].concat());
+        assert_eq!(resumed.status.code(), Some(if whole { 0 } else { 3 }), "{policy}");
+        assert_eq!(summary(&resumed)["lost"].as_array().unwrap().len(), usize::from(!whole), "{policy}");
+        assert_eq!(town.read("town.csv") == quiet.read("town.csv"), whole, "{policy}");
+    }
+}
+
+/// Commands for states to come wait in the checkpoint, too: nobody has to say them again.
+#[test]
+fn what_is_to_be_set_in_states_to_come_is_kept() {
+    let (quiet, town) = (Town::new(), Town::new());
+    let json = ["--summary", "json", "--workers", "1", "--no-outputs"];
+    let commands = ["--commands", "commands"];
+    let expected = done(&run_in(quiet.folder.path(), &[&["run", "town.dip"][..], &commands, &json].concat()));
+    let run = ["run", "town.dip", "--frames", "300", "--checkpoints", "kept"];
+    done(&run_in(town.folder.path(), &[&run[..], &commands, &json].concat()));
+    let found = done(&run_in(town.folder.path(), &[&["resume", "kept", "--frames", "1500"][..], &json].concat()));
+    assert_eq!((&found["state_hash"], &found["frames"]), (&expected["state_hash"], &expected["frames"]));
+}
+
 /// Without `--out`, by relative names, from within the folder, as often as it takes, for longer than was said at first.
 #[test]
 fn a_run_in_its_own_folder_goes_on_there() {
@@ -262,7 +302,10 @@ fn a_run_in_its_own_folder_goes_on_there() {
         ["run", "town.dip", "--frames", "70", "--checkpoints", "kept", "--checkpoint-every", "30", "--journal", "j"];
     done(&run_in(town.folder.path(), &[&begin[..], &commands, &json].concat()));
     let inside = town.folder.path().join("kept");
-    let output = run_in(&inside, &[&["resume", "frame-0000000060.checkpoint", "--frames", "130"][..], &json].concat());
+    let output = run_in(
+        &inside,
+        &[&["resume", "frame-0000000060.checkpoint", "--frames", "130", "--force"][..], &json].concat(),
+    );
     assert_eq!(done(&output)["resumed_from"], 60);
     let found = done(&run_in(town.folder.path(), &[&["resume", "kept", "--frames", "200"][..], &json].concat()));
     assert_eq!((&found["state_hash"], &found["frames"]), (&expected["state_hash"], &expected["frames"]));
@@ -286,8 +329,9 @@ fn what_was_set_is_known_from_the_journal_alone() {
     done(&run_in(town.folder.path(), &[&run[..], &every, &["90"], &json].concat()));
     let first = "kept/frame-0000000060.checkpoint";
     // With a journal of its own, too: the old one is read, and a branch of it is replayed from the checkpoint.
-    let own = ["resume", first, "--frames", "130", "--journal", "own", "--checkpoints", "other"];
-    for (arguments, journal) in [(&own[..], "own"), (&["resume", first, "--frames", "130"], "j")] {
+    refused_in(&town, &["resume", first], &["there is a later state, of frame 90", "--at 60", "--force"]);
+    let own = ["resume", first, "--frames", "130", "--journal", "own", "--checkpoints", "other", "--force"];
+    for (arguments, journal) in [(&own[..], "own"), (&["resume", first, "--frames", "130", "--force"], "j")] {
         let found = done(&run_in(town.folder.path(), &[arguments, &json].concat()));
         assert_eq!(found["state_hash"], expected["state_hash"], "{journal}");
         let replayed = done(&run_in(town.folder.path(), &[&["replay", journal][..], &json].concat()));
@@ -309,7 +353,7 @@ fn a_journal_that_is_cut_off_is_gone_on_with() {
     journal.extend("{\"rejected\":{\"frame\":7,\"line\":\"\u{e4}".as_bytes().iter().take(39));
     journal.push(0xc3);
     std::fs::write(town.folder.path().join("j"), journal).unwrap();
-    let first = ["resume", "kept/frame-0000000060.checkpoint", "--frames", "80"];
+    let first = ["resume", "kept/frame-0000000060.checkpoint", "--frames", "80", "--force"];
     done(&run_in(town.folder.path(), &[&first[..], &json].concat()));
     assert_eq!(done(&run_in(town.folder.path(), &["replay", "j", "--summary", "json"]))["frames"], 80);
 }

@@ -15,7 +15,7 @@ pub(super) fn ended(going: &Going, kept: Option<&Path>, result: Result<Outcome, 
         Err(error) => {
             let code = failed(&error);
             if let Some(folder) = kept.filter(|_| began(&error)) {
-                offer(folder);
+                offer(folder, matches!(error, RunError::Fault(..) | RunError::Full(..)));
             }
             code
         }
@@ -38,10 +38,13 @@ fn began(error: &RunError) -> bool {
 }
 
 /// Says how to go on with a run that did not come to its end.
-fn offer(folder: &Path) {
+fn offer(folder: &Path, again: bool) {
     if let Some((frame, _)) = coordinator::checkpoints(folder).ok().and_then(|mut all| all.pop()) {
         let folder = folder.display();
-        aside(format_args!("note: its state at frame {frame} is kept; go on from it: diptych resume {folder}\n"));
+        let mended = if again { " --scenario FILE, with a text that does better" } else { "" };
+        aside(format_args!(
+            "note: its state at frame {frame} is kept; go on from it: diptych resume {folder}{mended}\n"
+        ));
     }
 }
 
@@ -101,6 +104,12 @@ pub(super) fn finish(as_text: Summary, outcome: &Outcome) -> ExitCode {
             let messages = outcome.ensures.iter().filter_map(|ensure| ensure.message.as_deref());
             fail(FAILED, messages.collect::<Vec<_>>().join("\nerror: "))
         }
-        Stopped::Interrupted => ExitCode::from(INTERRUPTED),
+        Stopped::Interrupted => {
+            let last = outcome.checkpoints.as_ref().map(|told| told.last.as_ref().map(|(frame, _)| *frame));
+            if last.is_some_and(|last| last != Some(outcome.frames)) {
+                aside(format_args!("note: told to stop twice, it has not kept its last state\n"));
+            }
+            ExitCode::from(INTERRUPTED)
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use diptych_protocol::nan::NanPolicy;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Replay;
@@ -119,6 +120,10 @@ pub(super) fn program(
 ) -> Result<Compiled, ExitCode> {
     let (source, mut settings) = (text.source(), text.settings());
     settings.frames = Some(frames);
+    // It came to its end: with this policy, or one that it was resumed with. None of them changes a bit.
+    if recorded.end.is_some() {
+        settings.nan = Some(NanPolicy::Warn);
+    }
     let compiled = compile::compile(&source, &settings, &Catalog(registry));
     let compiled = compiled.map_err(|errors| scenario::wrong(&source, &errors))?;
     let now = Text::of(&compiled.program);

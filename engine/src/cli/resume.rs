@@ -57,7 +57,12 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
             ),
         ));
     }
+    if let Some(at) = arguments.at.filter(|at| *at < origin.frame()) {
+        let there = origin.frame();
+        return Err(fail(WRONG, format_args!("{} is the state of frame {there}, behind frame {at}", path.display())));
+    }
     if arguments.is_same() {
+        is_last(arguments, &path, origin.frame())?;
         return Ok(continued(arguments, registry, origin, known));
     }
     let (origin, frames) = match arguments.at {
@@ -67,6 +72,15 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
             (origin, frames)
         }
     };
+    if let Some(folder) = arguments.going.checkpoints.folder.as_ref().filter(|it| same_place(it, folder_of(&path))) {
+        return Err(fail(
+            WRONG,
+            format_args!(
+                "{} has the checkpoints of the run that it branches off: name another folder",
+                folder.display()
+            ),
+        ));
+    }
     let compiled = match arguments.is_other() {
         true => branch(arguments, registry, origin.program(), frames)?,
         false => same(arguments, origin.program(), frames),
@@ -91,6 +105,23 @@ fn choose(arguments: &Resume) -> Result<PathBuf, ExitCode> {
         ),
         _ => fail(WRONG, format_args!("{}: there is no checkpoint in it", folder.display())),
     })
+}
+
+/// A run goes on from its last state: going back takes what is behind with it, and is said.
+fn is_last(arguments: &Resume, path: &Path, frame: u32) -> Result<(), ExitCode> {
+    let folder = folder_of(path);
+    let later = coordinator::checkpoints(folder).unwrap_or_default().pop().filter(|(last, _)| *last > frame);
+    match later {
+        Some((last, file)) if !arguments.going.force && Checkpoint::read(&file).is_ok() => Err(fail(
+            WRONG,
+            format_args!(
+                "there is a later state, of frame {last}: `resume {folder}` goes on from it, `--at {frame}` from this one as a \
+                 run of its own; to go back, say --force: later checkpoints are removed, and records cut",
+                folder = folder.display()
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The folder of a file.
@@ -121,14 +152,17 @@ struct Known {
 
 impl Known {
     fn of(origin: &Origin, arguments: &Resume, registry: &Registry) -> Result<Self, ExitCode> {
-        let run = origin.checkpoint().map(|(_, checkpoint)| &checkpoint.description.run);
-        let Some(path) = run.and_then(|run| run.journal.as_ref()).map(PathBuf::from) else {
-            return Ok(Self::default());
-        };
+        let Some((_, checkpoint)) = origin.checkpoint() else { return Ok(Self::default()) };
+        let run = &checkpoint.description.run;
+        let mut known = Self::default();
+        for waiting in &run.waiting {
+            known.command(origin, waiting.frame, &waiting.input, &waiting.value)?;
+        }
+        let Some(path) = run.journal.as_ref().map(PathBuf::from) else { return Ok(known) };
         let recorded = match journal::read(&path) {
             Ok(recorded) => recorded,
             // What it said of states to come is not known: whoever begins another one knows.
-            Err(_) if arguments.going.journal.is_some() => return Ok(Self::default()),
+            Err(_) if arguments.going.journal.is_some() => return Ok(known),
             Err(error) => {
                 let remedy = "say --journal FILE to begin another one";
                 return Err(fail(WRONG, format_args!("the run has a journal, but {error}; {remedy}")));
@@ -139,20 +173,29 @@ impl Known {
         let behind = (recorded.swaps.iter())
             .rposition(|(at, text)| *at < frame || *at == frame && text.program == hash)
             .map_or(0, |last| last + 1);
-        let mut swaps = Vec::new();
         for (at, text) in &recorded.swaps[behind..] {
             let compiled = replay::program(&recorded, text, text.frames, registry)?;
-            swaps.push(Swap { frame: *at, edition: Edition { program: compiled.program, data: compiled.data } });
+            let edition = Edition { program: compiled.program, data: compiled.data };
+            known.swaps.push(Swap { frame: *at, edition });
         }
-        let mut commands = Vec::new();
         for (at, input, text) in recorded.commands.iter().filter(|(at, ..)| *at > frame) {
-            let swap = swaps.iter().rev().find(|swap| swap.frame < *at);
-            let program = swap.map_or(origin.program(), |swap| &swap.edition.program);
-            let value = coordinator::value(program, input, text);
-            let value = value.map_err(|why| fail(WRONG, format_args!("{}: {why}", path.display())))?;
-            commands.push(Command { frame: *at, input: input.clone(), value });
+            known.command(origin, *at, input, text)?;
         }
-        Ok(Self { journal: Some(path), swaps, commands })
+        known.journal = Some(path);
+        Ok(known)
+    }
+
+    /// Takes in what an input is to be set to: once, however often that is told.
+    fn command(&mut self, origin: &Origin, frame: u32, input: &str, text: &str) -> Result<(), ExitCode> {
+        let swap = self.swaps.iter().rev().find(|swap| swap.frame < frame);
+        let program = swap.map_or(origin.program(), |swap| &swap.edition.program);
+        let value = coordinator::value(program, input, text)
+            .map_err(|why| fail(WRONG, format_args!("the run was to set {input} to {text} in state {frame}: {why}")))?;
+        let command = Command { frame, input: input.into(), value };
+        if !self.commands.contains(&command) {
+            self.commands.push(command);
+        }
+        Ok(())
     }
 }
 
@@ -272,6 +315,11 @@ fn branch(arguments: &Resume, registry: &Registry, before: &Program, frames: u32
     let settings = Settings { sets, seed, frames, nan };
     let compiled = compile::compile(&source, &settings, &crate::catalog::Catalog(registry));
     scenario::shown(&source, compiled)
+}
+
+/// Whether two paths are the same place.
+fn same_place(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// A run of its own, which begins with a state.

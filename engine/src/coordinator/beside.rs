@@ -27,6 +27,8 @@ pub(super) struct Beside {
     pub(super) signals: Option<Signals>,
     disk: Disk,
     from: Option<u32>,
+    /// The run ends since a record could not be written.
+    missing: bool,
 }
 
 impl Beside {
@@ -44,12 +46,13 @@ impl Beside {
         let commands = Commands::new(program, &given, lines, through, from)?;
         let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
         let recorder = Recorder::open(program, options.records.take(), from, disk.clone())?;
+        recorder.lost().for_each(|why| options.write_errors.go_on_without(&why));
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        Ok(Self { commands, recorder, keeper, signals, disk, from })
+        Ok(Self { commands, recorder, keeper, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -69,7 +72,9 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
-        Ok(self.recorder.drain(&site.track(), published, &mut options.write_errors)?)
+        let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors);
+        self.missing |= drained.is_err();
+        Ok(drained?)
     }
 
     /// Sends the commands of ticks that nobody may have begun.
@@ -98,6 +103,7 @@ impl Beside {
         if options.journal.is_none() {
             self.keeper.forget_journal();
         }
+        self.keeper.set_waiting(self.commands.waiting(&site.program));
         let recorder = &self.recorder;
         let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
@@ -115,9 +121,12 @@ impl Beside {
         let drained = self.drain(site, published, options);
         self.commands.over(published);
         let told = options.tell_commands(&site.program, &mut self.commands);
+        self.keeper.set_waiting(self.commands.waiting(&site.program));
         let (recorder, signals) = (&self.recorder, &self.signals);
         let insists = || signals.as_ref().is_some_and(Signals::insisted);
-        let kept = self.keeper.finish(site, insists, || recorder.beside(options.journal.as_ref()));
+        // Where the run stops since a record could not be written, the checkpoints before are those that nothing is missing in.
+        let leave_it = self.missing && self.keeper.has_one();
+        let kept = self.keeper.finish(site, || leave_it || insists(), || recorder.beside(options.journal.as_ref()));
         let kept = options.write_errors.weigh(kept);
         // Behind the checkpoint: a row that only says where the run ended is no part of it.
         let recorded = self.recorder.finish(&mut site.track(), &mut options.write_errors);

@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use diptych_protocol::checkpoint::{Plan, Run, Written};
+use diptych_protocol::checkpoint::{Plan, Run, Waiting, Written};
 use diptych_protocol::id::Tick;
 use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::track::Damaged;
@@ -159,6 +159,16 @@ impl Keeper {
     /// The run begins: what is in its way goes.
     pub(super) fn begin(&mut self) -> Result<(), CheckpointsError> {
         self.folder.as_mut().map_or(Ok(()), Folder::clear)
+    }
+
+    /// What inputs are to be set to in states to come.
+    pub(super) fn set_waiting(&mut self, waiting: Vec<Waiting>) {
+        self.run.waiting = waiting;
+    }
+
+    /// Whether there is one.
+    pub(super) fn has_one(&self) -> bool {
+        self.told.last.is_some()
     }
 
     /// The run goes on without its journal.

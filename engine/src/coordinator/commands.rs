@@ -9,12 +9,15 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use diptych_protocol::checkpoint::Waiting;
 use diptych_protocol::commands::{self, Input, Refused};
 use diptych_protocol::id::{InputId, Tick};
 use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::track::Track;
 use diptych_protocol::types::{Scalar, Sort, Value};
+
+use crate::shown::Shown;
 
 /// About so long workers run before they are let on again, while commands can come.
 const AHEAD: Duration = Duration::from_millis(20);
@@ -93,6 +96,11 @@ impl Commands {
     fn put(&mut self, command: Command) {
         let tick = tick_of(command.frame);
         let at = self.waiting.partition_point(|(known, _)| *known <= tick);
+        // Whoever resumes a run may say again what waits already.
+        let known = self.waiting.range(..at).rev().find(|(_, known)| known.input == command.input);
+        if self.from.is_some() && known.is_some_and(|(_, known)| *known == command) {
+            return;
+        }
         self.waiting.insert(at, (tick, command));
     }
 
@@ -158,6 +166,15 @@ impl Commands {
         self.sent = 0;
     }
 
+    /// What waits for states to come, as people write it.
+    pub(super) fn waiting(&self, program: &Program) -> Vec<Waiting> {
+        let told = |(_, command): &(Tick, Command)| {
+            let value = shown(program, command);
+            Waiting { frame: command.frame, input: command.input.clone(), value }
+        };
+        self.waiting.iter().map(told).collect()
+    }
+
     /// What has become of commands since it was asked last.
     pub(super) fn told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
@@ -197,6 +214,13 @@ fn find<'p>(program: &'p Program, name: &str) -> Result<(InputId, &'p Input), Re
 fn resolve(program: &Program, command: &Command) -> Result<(InputId, u64), Refused> {
     let (id, input) = find(program, &command.input)?;
     Ok((id, input.bits(program, command.value)?))
+}
+
+/// What an input is set to, as a person writes it.
+pub(crate) fn shown(program: &Program, command: &Command) -> String {
+    let known = program.outputs.inputs.values().find(|known| known.name == command.input);
+    let shown = known.map(|known| Shown { enums: &program.enums, ty: known.ty, bits: command.value.bits() });
+    shown.map_or_else(|| command.value.to_string(), |shown| shown.to_string())
 }
 
 /// A value of an input, as a person writes it: a number, `true` or `false`, a variant.

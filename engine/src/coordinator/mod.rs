@@ -34,6 +34,7 @@ use beside::Beside;
 use site::{Setting, Site};
 
 pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
+pub(crate) use commands::shown;
 pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
 pub use error::RunError;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use diptych_protocol::checkpoint::{Cursor, Written};
@@ -207,6 +208,17 @@ impl Recorder {
         Ok(begun)
     }
 
+    /// Why files are not complete that the run had gone on without before it was resumed.
+    pub(super) fn lost(&self) -> impl Iterator<Item = String> {
+        let lost = self.sheets.iter().filter(|sheet| sheet.broken);
+        lost.map(|sheet| {
+            let path = sheet.path.display();
+            format!(
+                "the record {path} could not be written to the end before the run was resumed, and is left as it is"
+            )
+        })
+    }
+
     fn going_on(&self, record: &Record) -> Option<usize> {
         let same = |sheet: &Sheet| sheet.record.0 == record.path && sheet.record.1.iter().eq(names(record));
         self.sheets.iter().position(same)
@@ -381,12 +393,19 @@ impl Sheet {
     /// A file that this run had begun before it was resumed: as it is now, to be cut back to where it was then.
     fn reopen(cursor: &Cursor, disk: Disk) -> Result<Self, RecordError> {
         let open = || -> Result<File, String> {
-            let file = File::options().write(true).open(&cursor.file).map_err(|error| error.to_string())?;
+            let file = File::options().read(true).write(true).open(&cursor.file).map_err(|error| error.to_string())?;
             let found = file.metadata().map_err(|error| error.to_string())?.len();
             if found < cursor.bytes {
                 return Err(format!("it has {found} bytes, and had {} then", cursor.bytes));
             }
             lock(&file).map_err(|error| error.to_string())?;
+            let mut last = [b'\n'];
+            if !cursor.lost && cursor.bytes > 0 {
+                file.read_exact_at(&mut last, cursor.bytes - 1).map_err(|error| error.to_string())?;
+            }
+            if last != [b'\n'] {
+                return Err("it has been changed: where it ended then no line ends now".into());
+            }
             Ok(file)
         };
         let file = open().map_err(|why| gone(cursor, why))?;

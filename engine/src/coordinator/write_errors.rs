@@ -34,15 +34,19 @@ impl WriteErrors {
     pub(super) fn weigh<E: Display>(&mut self, written: Result<(), E>) -> Result<(), E> {
         match written {
             Err(error) if self.policy == OnWriteError::GoOn => {
-                let error = error.to_string();
-                if let Some(told) = &mut self.told {
-                    told(&error);
-                }
-                self.lost.push(error);
+                self.go_on_without(&error.to_string());
                 Ok(())
             }
             written => written,
         }
+    }
+
+    /// A file that the run goes on without, whatever it does otherwise.
+    pub(super) fn go_on_without(&mut self, why: &str) {
+        if let Some(told) = &mut self.told {
+            told(why);
+        }
+        self.lost.push(why.into());
     }
 
     /// Why files are not complete, one text each.
