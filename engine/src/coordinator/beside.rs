@@ -97,16 +97,23 @@ impl Beside {
         wake: &Wake,
         options: &mut Options,
     ) -> Result<(), RunError> {
-        // What was set in the state that a checkpoint is of is told before: the journal has it then.
-        self.commands.over(published);
-        options.tell_commands(&site.program, &mut self.commands)?;
-        if options.journal.is_none() {
-            self.keeper.forget_journal();
+        if self.keeper.is_due(published) {
+            self.settle(site, published, options)?;
         }
-        self.keeper.set_waiting(self.commands.waiting(&site.program));
         let recorder = &self.recorder;
         let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
+    }
+
+    /// What was set in a state is told before there is a checkpoint of it, so that the journal has it; what waits is kept in it.
+    fn settle(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
+        self.commands.over(published);
+        self.keeper.set_waiting(self.commands.waiting(&site.program));
+        let told = options.tell_commands(&site.program, &mut self.commands);
+        if options.journal.is_none() {
+            self.keeper.forget_journal();
+        }
+        told
     }
 
     /// The last tick that workers may run, who are allowed to run so far already.
@@ -119,9 +126,7 @@ impl Beside {
     pub(super) fn over(&mut self, site: &Site, options: &mut Options) -> Result<(), RunError> {
         let published = site.board().published();
         let drained = self.drain(site, published, options);
-        self.commands.over(published);
-        let told = options.tell_commands(&site.program, &mut self.commands);
-        self.keeper.set_waiting(self.commands.waiting(&site.program));
+        let told = self.settle(site, published, options);
         let (recorder, signals) = (&self.recorder, &self.signals);
         let insists = || signals.as_ref().is_some_and(Signals::insisted);
         // Where the run stops since a record could not be written, the checkpoints before are those that nothing is missing in.

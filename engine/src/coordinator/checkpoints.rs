@@ -166,6 +166,11 @@ impl Keeper {
         self.run.waiting = waiting;
     }
 
+    /// Whether one is to be begun, now or when the one before it is written.
+    pub(super) fn is_due(&self, published: Tick) -> bool {
+        self.due.is_some_and(|due| due <= published)
+    }
+
     /// Whether there is one.
     pub(super) fn has_one(&self) -> bool {
         self.told.last.is_some()
