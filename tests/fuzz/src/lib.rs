@@ -23,7 +23,8 @@ pub fn programs() -> Vec<Program> {
         let source = Source { path: path.display().to_string(), text: std::fs::read_to_string(path).ok()? };
         // Smaller, where a scenario has such a parameter.
         let small = ["n", "side", "width"].map(|name| vec![(name.to_string(), "64".to_string())]);
-        let tries = small.into_iter().chain([Vec::new()]).map(|sets| Settings { sets, seed: None, frames: Some(3) });
+        let tries =
+            small.into_iter().chain([Vec::new()]).map(|sets| Settings { sets, seed: None, frames: Some(3), nan: None });
         let mut program = tries.into_iter().find_map(|it| compile(&source, &it, &Catalog(&registry)).ok())?.program;
         program.sources.iter_mut().for_each(|(_, source)| source.text.clear());
         program.fields.clear();
