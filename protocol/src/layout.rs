@@ -338,9 +338,10 @@ impl Layout {
     }
 }
 
-/// How many batches a step has when its group has so many rows.
+/// How many batches a step has when its group has so many rows. Batches of no rows are refused by the verifier, which asks this,
+/// too: there they count as batches of one.
 pub fn batches_of_rows(rows: u32, batch_rows: u32) -> u32 {
-    rows.div_ceil(batch_rows)
+    rows.div_ceil(batch_rows.max(1))
 }
 
 /// The most batches a step can have.
@@ -355,5 +356,17 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
         Domain::Births(group) => edits::list_batches(program, group),
         Domain::Ranks { matching, side } => program.match_shape(matching, side).chunks,
         Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The verifier counts the batches of programs that it is about to refuse.
+    #[test]
+    fn batches_of_no_rows_are_counted_and_end() {
+        assert_eq!([batches_of_rows(0, 64), batches_of_rows(1, 64), batches_of_rows(129, 64)], [0, 1, 3]);
+        assert_eq!(batches_of_rows(5, 0), 5);
     }
 }
