@@ -22,7 +22,7 @@ use crate::coordinator::{
     self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Plan, Progress, Records, Rejected, RunError, Swap,
     Swapped, WriteErrors,
 };
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 
 /// Whether this processor can run a back end; if not, says so, and with which code to exit.
 pub(super) fn possible(backend: BackendName) -> Result<(), ExitCode> {
@@ -94,6 +94,19 @@ impl Checkpointing {
             Some(Every::Seconds(seconds)) => (None, Some(seconds)),
         };
         Plan { frames, seconds, keep: self.keep.unwrap_or(before.keep) }
+    }
+}
+
+impl Going {
+    /// The checkpoints of a run that begins.
+    pub(super) fn begun_checkpoints(&self) -> Option<Checkpoints> {
+        let folder = self.checkpoints.folder.clone()?;
+        Some(Checkpoints { folder, plan: self.checkpoints.plan(None), overwrite: self.force, resumed: false })
+    }
+
+    /// The journal that is said to be begun.
+    pub(super) fn begun_journal(&self) -> Result<Option<Journal>, JournalError> {
+        self.journal.as_ref().map(|path| Journal::create(path, self.force)).transpose()
     }
 }
 

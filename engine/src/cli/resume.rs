@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use diptych_workers::kernel::Registry;
 
-use super::arguments::{Going, Resume};
+use super::arguments::Resume;
 use super::ending::{ended, failed};
 use super::going::{Start, go, possible, sweep};
 use super::{WRONG, aside, fail, replay, scenario};
@@ -14,7 +14,7 @@ use crate::compile::{self, Compiled, Settings};
 use crate::coordinator::{
     self, Checkpoint, Checkpoints, Command, Edition, Options, Origin, Outcome, Records, RunError, Stopped, Swap,
 };
-use crate::journal::{self, Journal, JournalError};
+use crate::journal::{self, Journal};
 use crate::source::{self, Source};
 
 pub(super) fn resume(arguments: &Resume, registry: &Registry) -> ExitCode {
@@ -227,10 +227,9 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
         overwrite: going.force,
         resumed: going.checkpoints.folder.is_none(),
     };
-    let journal = match (&going.journal, &known.journal) {
-        (Some(path), _) => Some(Journal::create(path, going.force)?),
+    let journal = match (going.begun_journal()?, &known.journal) {
         (None, Some(path)) => Some(Journal::resume(path)?),
-        (None, None) => None,
+        (begun, _) => begun,
     };
     go(
         going,
@@ -324,9 +323,7 @@ fn same_place(a: &Path, b: &Path) -> bool {
 
 /// A run of its own, which begins with a state.
 fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &Compiled) -> Result<Outcome, RunError> {
-    let going: &Going = &arguments.going;
-    let journal = going.journal.as_ref().map(|path| Journal::create(path, going.force)).transpose();
-    let journal: Option<Journal> = journal.map_err(|error: JournalError| RunError::from(error))?;
+    let going = &arguments.going;
     go(
         going,
         registry,
@@ -336,13 +333,8 @@ fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &
             workers: compiled.workers,
             origin: Some(origin),
             records: going.out.as_ref().map(|folder| Records::new(folder, going.force)),
-            checkpoints: going.checkpoints.folder.clone().map(|folder| Checkpoints {
-                folder,
-                plan: going.checkpoints.plan(None),
-                overwrite: going.force,
-                resumed: false,
-            }),
-            journal,
+            checkpoints: going.begun_checkpoints(),
+            journal: going.begun_journal()?,
             swaps: Vec::new(),
             commands: Vec::new(),
             watched: None,

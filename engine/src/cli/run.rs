@@ -9,8 +9,7 @@ use super::ending::ended;
 use super::going::{Start, go, possible, sweep};
 use super::{fail, say, scenario};
 use crate::compile::{self, Compiled, ParamDoc};
-use crate::coordinator::{Checkpoints, Outcome, Records, RunError};
-use crate::journal::Journal;
+use crate::coordinator::{Outcome, Records, RunError};
 use crate::source::Source;
 
 pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>) -> ExitCode {
@@ -52,13 +51,8 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
             workers: compiled.workers,
             origin: None,
             records: (!going.no_outputs).then(|| Records::new(going.out.clone().unwrap_or_default(), going.force)),
-            checkpoints: going.checkpoints.folder.clone().map(|folder| Checkpoints {
-                folder,
-                plan: going.checkpoints.plan(None),
-                overwrite: going.force,
-                resumed: false,
-            }),
-            journal: going.journal.as_ref().map(|path| Journal::create(path, going.force)).transpose()?,
+            checkpoints: going.begun_checkpoints(),
+            journal: going.begun_journal()?,
             swaps: Vec::new(),
             commands: Vec::new(),
             watched: watched.map(|file| (file, compiled, scenario::settings(&arguments.given, arguments.frames))),
