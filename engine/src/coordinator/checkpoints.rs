@@ -171,6 +171,11 @@ impl Keeper {
         self.due.is_some_and(|due| due <= published)
     }
 
+    /// Whether there are any.
+    pub(super) fn keeps(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// Whether one is being written.
     pub(super) fn is_writing(&self) -> bool {
         self.writing.is_some()
