@@ -100,7 +100,7 @@ pub(super) struct Going {
     #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
     pub(super) backend: BackendName,
 
-    /// The folder that records are written to, instead of the current one
+    /// Make this folder the run's: what it was (run.json), its text, and its records, which are written to the current one else
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
@@ -153,7 +153,8 @@ pub(super) struct Going {
 // When states are written to files, and how many are kept.
 #[derive(Args)]
 pub(super) struct Checkpointing {
-    /// Write checkpoints to this folder, for `resume`: now and then, and of the last state, whichever way the run ends
+    /// Write checkpoints to this folder, for `resume`: now and then, and of the last state, whichever way the run ends. With
+    /// --out and one of the following [default: OUT/checkpoints]
     #[arg(long = "checkpoints", value_name = "DIR")]
     pub(super) folder: Option<PathBuf>,
 
@@ -199,7 +200,7 @@ pub(super) struct Run {
 
 #[derive(Args)]
 pub(super) struct Resume {
-    /// The folder of a run's checkpoints: the last one is meant. Or a checkpoint
+    /// The folder of a run (--out), or of its checkpoints: the last one is meant. Or a checkpoint
     pub(super) from: PathBuf,
 
     /// The state to go on from, instead of the last one: run again from the checkpoint before it

@@ -7,6 +7,7 @@ use super::arguments::{Going, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, aside, fail, say, summary};
 use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped};
 use crate::journal::JournalError;
+use crate::run_directory::RunDirectoryError;
 
 /// Of a run from the command line, whose checkpoints are in this folder.
 pub(super) fn ended(going: &Going, kept: Option<&Path>, result: Result<Outcome, RunError>) -> ExitCode {
@@ -57,9 +58,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Checkpoints(CheckpointsError::Refused { source, .. }) => code_of_refusal(source),
         RunError::Checkpoints(_) => WRONG,
         RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
+        RunError::Directory(RunDirectoryError::Refused { source, .. }) => code_of_refusal(source),
         RunError::Kernel(_)
         | RunError::Limit { .. }
         | RunError::Data(_)
+        | RunError::Directory(_)
         | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,

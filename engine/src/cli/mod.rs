@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod directory;
 mod doctor;
 mod ending;
 mod explain;
@@ -66,7 +67,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     };
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
-        Command::Resume(arguments) => resume::resume(&arguments, registry),
+        Command::Resume(arguments) => resume::resume(arguments, registry),
         Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),

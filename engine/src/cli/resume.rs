@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use diptych_workers::kernel::Registry;
 
 use super::arguments::Resume;
+use super::directory::{self, Directory};
 use super::ending::{ended, failed};
 use super::going::{Start, go, possible, sweep};
 use super::{WRONG, aside, fail, replay, scenario};
@@ -17,9 +18,13 @@ use crate::coordinator::{
 use crate::journal::{self, Journal};
 use crate::source::{self, Source};
 
-pub(super) fn resume(arguments: &Resume, registry: &Registry) -> ExitCode {
-    match resumed(arguments, registry) {
-        Ok(result) => ended(&arguments.going, arguments.kept(), result),
+pub(super) fn resume(mut arguments: Resume, registry: &Registry) -> ExitCode {
+    arguments.from = match directory::checkpoints_of(&arguments.from) {
+        Ok(from) => from,
+        Err(error) => return fail(WRONG, error),
+    };
+    match resumed(&arguments, registry) {
+        Ok(result) => ended(&arguments.going, arguments.kept().as_deref(), result),
         Err(code) => code,
     }
 }
@@ -36,9 +41,9 @@ impl Resume {
     }
 
     /// Where its checkpoints are.
-    fn kept(&self) -> Option<&Path> {
-        let own = || if self.from.is_file() { folder_of(&self.from) } else { &*self.from };
-        self.going.checkpoints.folder.as_deref().or_else(|| self.is_same().then(own))
+    fn kept(&self) -> Option<PathBuf> {
+        let own = || if self.from.is_file() { folder_of(&self.from).into() } else { self.from.clone() };
+        self.going.kept().or_else(|| self.is_same().then(own))
     }
 }
 
@@ -72,7 +77,7 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
             (origin, frames)
         }
     };
-    if let Some(folder) = arguments.going.checkpoints.folder.as_ref().filter(|it| same_place(it, folder_of(&path))) {
+    if let Some(folder) = arguments.going.kept().filter(|it| same_place(it, folder_of(&path))) {
         return Err(fail(
             WRONG,
             format_args!(
@@ -217,15 +222,17 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
         }
         (None, None) => None,
     };
-    let folder = match &going.checkpoints.folder {
-        Some(folder) => folder.clone(),
-        None => folder_of(path).to_path_buf(),
+    let folder = going.kept().unwrap_or_else(|| folder_of(path).to_path_buf());
+    let directory = match (&going.out, &run.records) {
+        (Some(_), _) => going.directory(&arguments.given, &program, Some(&origin), (Some(&folder), false))?,
+        (None, Some(records)) => Directory::resumed(going, records.as_ref(), folder_of(path), origin.told())?,
+        (None, None) => None,
     };
     let checkpoints = Checkpoints {
         folder,
         plan: going.checkpoints.plan(Some(run.plan)),
         overwrite: going.force,
-        resumed: going.checkpoints.folder.is_none(),
+        resumed: going.kept().is_none(),
     };
     let journal = match (going.begun_journal()?, &known.journal) {
         (None, Some(path)) => Some(Journal::resume(path)?),
@@ -242,6 +249,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
             records,
             checkpoints: Some(checkpoints),
             journal,
+            directory,
             swaps: known.swaps,
             commands: known.commands,
             watched: None,
@@ -324,6 +332,8 @@ fn same_place(a: &Path, b: &Path) -> bool {
 /// A run of its own, which begins with a state.
 fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &Compiled) -> Result<Outcome, RunError> {
     let going = &arguments.going;
+    let directory =
+        going.directory(&arguments.given, &compiled.program, Some(&origin), (going.kept().as_deref(), false))?;
     go(
         going,
         registry,
@@ -335,6 +345,7 @@ fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &
             records: going.out.as_ref().map(|folder| Records::new(folder, going.force)),
             checkpoints: going.begun_checkpoints(),
             journal: going.begun_journal()?,
+            directory,
             swaps: Vec::new(),
             commands: Vec::new(),
             watched: None,

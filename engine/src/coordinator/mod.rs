@@ -39,7 +39,7 @@ pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
 pub use error::RunError;
 pub use nan::NanFound;
-pub use options::{OnCommand, OnNan, OnSwap, Options, Progress};
+pub use options::{OnBegin, OnCommand, OnNan, OnSwap, Options, Progress};
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
@@ -97,6 +97,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let past = options.origin.as_ref().map(|origin| origin.past(program, options.journal.is_some()));
     let mut site = make(program, registry, &mut options, workers)?;
     let mut beside = Beside::open(&site.program, &mut options, past)?;
+    options.on_begin.take().map_or(Ok(()), |begin| begin(&site.program, workers))?;
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut beside),
         _ => supervise::run(&mut site, registry, &mut options, &mut beside),

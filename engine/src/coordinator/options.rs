@@ -34,6 +34,8 @@ pub struct Options {
     pub commands: Vec<Command>,
     /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
     pub lines: Option<Receiver<String>>,
+    /// Told when all that could keep the run from beginning is known not to: it begins now, with so many workers.
+    pub on_begin: Option<OnBegin>,
     /// Told what became of each command.
     pub on_command: Option<OnCommand>,
     /// The state to go on from; without one the run begins, with set-up.
@@ -69,6 +71,9 @@ pub struct Options {
     /// Where it is written down what the run was, and went on with.
     pub journal: Option<Journal>,
 }
+
+/// Is told that a run begins: its program, and how many workers it has.
+pub type OnBegin = Box<dyn FnOnce(&Program, u16) -> Result<(), RunError>>;
 
 /// Is told of a value that is no number.
 pub type OnNan = Box<dyn FnMut(&NanFound)>;
