@@ -11,6 +11,7 @@ pub mod codes;
 pub mod compile;
 pub mod coordinator;
 pub mod diagnostic;
+pub mod diff;
 pub mod explain;
 pub mod guide;
 pub mod hashes;

@@ -156,16 +156,21 @@ impl Tree {
                 })
                 .collect()
         });
-        let signal = |id: SignalId| {
-            let scalar = program.signals[id].ty.scalar;
-            Value::from_bits(scalar, state.signals()[id.index()]).bits()
-        };
         Self {
             tick: state.tick(),
             rows: groups.iter().map(|group| state.rows(*group)).collect(),
             blocks: blocks.collect(),
-            signals: kept_signals(program).into_iter().map(signal).collect(),
+            signals: Self::signals_of(state),
         }
+    }
+
+    /// The bits of the signals of a state that decide those of the next one.
+    pub fn signals_of(state: &Still<'_>) -> Vec<u64> {
+        let signal = |id: SignalId| {
+            let scalar = state.program.signals[id].ty.scalar;
+            Value::from_bits(scalar, state.signals()[id.index()]).bits()
+        };
+        kept_signals(state.program).into_iter().map(signal).collect()
     }
 }
 

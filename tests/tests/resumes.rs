@@ -368,11 +368,7 @@ fn a_run_is_not_resumed_while_it_runs() {
     assert!(wait_until(SECOND * 20, || town.begun()), "no checkpoint");
     let kept = town.path("kept");
     // By force: it has written a later one meanwhile.
-    refused(
-        &["resume", &kept, "--force", "--journal", &town.path("other")],
-        2,
-        &["another run writes its checkpoints to "],
-    );
+    refused(&["resume", &kept, "--force", "--journal", &town.path("other")], 2, &["another run writes to "]);
     let elsewhere = ["resume", &kept, "--force", "--journal", &town.path("third"), "--checkpoints", &town.path("else")];
     refused(&elsewhere, 2, &["cannot go on with the record ", "another run writes it"]);
     kill(child.id(), Signal::INT);

@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done; 1 the run failed, or an `ensure` did; 2 the scenario or the arguments are
 //! wrong; 3 the machine cannot hold the run, or its records; 130 ended by a signal after a whole frame.
 
+mod again;
 mod arguments;
 mod check;
 mod directory;

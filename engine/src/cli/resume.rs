@@ -5,17 +5,16 @@ use std::process::ExitCode;
 
 use diptych_workers::kernel::Registry;
 
+use super::again::{Again, Known};
 use super::arguments::Resume;
 use super::directory::{self, Directory};
-use super::ending::{ended, failed};
+use super::ending::ended;
 use super::going::{Start, go, possible, sweep};
-use super::{WRONG, aside, fail, replay, scenario};
+use super::{WRONG, aside, fail, scenario};
 use crate::Program;
 use crate::compile::{self, Compiled, Settings};
-use crate::coordinator::{
-    self, Checkpoint, Checkpoints, Command, Edition, Options, Origin, Outcome, Records, RunError, Stopped, Swap,
-};
-use crate::journal::{self, Journal};
+use crate::coordinator::{self, Checkpoint, Checkpoints, Origin, Outcome, Records, RunError};
+use crate::journal::Journal;
 use crate::source::{self, Source};
 
 pub(super) fn resume(mut arguments: Resume, registry: &Registry) -> ExitCode {
@@ -52,7 +51,7 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
     let path = choose(arguments)?;
     let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
     sweep();
-    let known = Known::of(&origin, arguments, registry)?;
+    let known = Known::of(&origin, arguments.going.journal.is_some(), registry)?;
     if let Some(frames) = arguments.frames.filter(|frames| *frames < arguments.at.unwrap_or(origin.frame())) {
         let there = arguments.at.unwrap_or(origin.frame());
         return Err(fail(
@@ -71,7 +70,12 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
         return Ok(continued(arguments, registry, origin, known));
     }
     let (origin, frames) = match arguments.at {
-        Some(at) if at > origin.frame() => run_to(arguments, registry, origin, known, at)?,
+        Some(at) if at > origin.frame() => {
+            let again = Again::from(origin, known, registry);
+            let again = again.by(arguments.going.workers.workers, arguments.going.backend.into());
+            let (state, frames) = again.run_to(at)?;
+            (Origin::of(state), frames)
+        }
         _ => {
             let frames = origin.program().frames;
             (origin, frames)
@@ -147,63 +151,6 @@ fn refused(path: &Path, why: &str) -> ExitCode {
     code
 }
 
-/// What is known of a run behind its checkpoint: what its journal says.
-#[derive(Default)]
-struct Known {
-    journal: Option<PathBuf>,
-    swaps: Vec<Swap>,
-    commands: Vec<Command>,
-}
-
-impl Known {
-    fn of(origin: &Origin, arguments: &Resume, registry: &Registry) -> Result<Self, ExitCode> {
-        let Some((_, checkpoint)) = origin.checkpoint() else { return Ok(Self::default()) };
-        let run = &checkpoint.description.run;
-        let mut known = Self::default();
-        for waiting in &run.waiting {
-            known.command(origin, waiting.frame, &waiting.input, &waiting.value)?;
-        }
-        let Some(path) = run.journal.as_ref().map(PathBuf::from) else { return Ok(known) };
-        let recorded = match journal::read(&path) {
-            Ok(recorded) => recorded,
-            // What it said of states to come is not known: whoever begins another one knows.
-            Err(_) if arguments.going.journal.is_some() => return Ok(known),
-            Err(error) => {
-                let remedy = "say --journal FILE to begin another one";
-                return Err(fail(WRONG, format_args!("the run has a journal, but {error}; {remedy}")));
-            }
-        };
-        let (frame, hash) = (origin.frame(), format!("{:032x}", origin.program().hash()));
-        // A swap at the checkpoint's frame has happened if the state is of its program.
-        let behind = (recorded.swaps.iter())
-            .rposition(|(at, text)| *at < frame || *at == frame && text.program == hash)
-            .map_or(0, |last| last + 1);
-        for (at, text) in &recorded.swaps[behind..] {
-            let compiled = replay::program(&recorded, text, text.frames, registry)?;
-            let edition = Edition { program: compiled.program, data: compiled.data };
-            known.swaps.push(Swap { frame: *at, edition });
-        }
-        for (at, input, text) in recorded.commands.iter().filter(|(at, ..)| *at > frame) {
-            known.command(origin, *at, input, text)?;
-        }
-        known.journal = Some(path);
-        Ok(known)
-    }
-
-    /// Takes in what an input is to be set to: once, however often that is told.
-    fn command(&mut self, origin: &Origin, frame: u32, input: &str, text: &str) -> Result<(), ExitCode> {
-        let swap = self.swaps.iter().rev().find(|swap| swap.frame < frame);
-        let program = swap.map_or(origin.program(), |swap| &swap.edition.program);
-        let value = coordinator::value(program, input, text)
-            .map_err(|why| fail(WRONG, format_args!("the run was to set {input} to {text} in state {frame}: {why}")))?;
-        let command = Command { frame, input: input.into(), value };
-        if !self.commands.contains(&command) {
-            self.commands.push(command);
-        }
-        Ok(())
-    }
-}
-
 /// The same run.
 fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Known) -> Result<Outcome, RunError> {
     let going = &arguments.going;
@@ -255,37 +202,6 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
             watched: None,
         },
     )
-}
-
-/// Runs to a frame, and writes nothing. Gives the state, and how many frames the run has in all.
-fn run_to(
-    arguments: &Resume,
-    registry: &Registry,
-    origin: Origin,
-    known: Known,
-    at: u32,
-) -> Result<(Origin, u32), ExitCode> {
-    let mut program = origin.program().clone();
-    let mut swaps = known.swaps;
-    swaps.retain(|swap| swap.frame <= at);
-    let frames = swaps.last().map_or(program.frames, |swap| swap.edition.program.frames);
-    program.frames = at;
-    swaps.iter_mut().for_each(|swap| swap.edition.program.frames = at);
-    let options = Options {
-        workers: arguments.going.workers.workers,
-        backend: arguments.going.backend.into(),
-        signals: true,
-        origin: Some(origin),
-        swaps,
-        commands: known.commands,
-        ..Options::default()
-    };
-    let outcome = coordinator::run(&program, registry, options).map_err(|error| failed(&error))?;
-    match outcome.frames == at {
-        true => Ok((Origin::of(outcome.state), frames)),
-        false if outcome.stopped == Stopped::Interrupted => Err(ExitCode::from(super::INTERRUPTED)),
-        false => Err(fail(WRONG, format_args!("the run ends at frame {}, before frame {at}", outcome.frames))),
-    }
 }
 
 /// The program that made a state.

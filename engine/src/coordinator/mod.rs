@@ -37,6 +37,7 @@ pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
 pub(crate) use commands::shown;
 pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
+pub use diptych_protocol::message::Backend;
 pub use error::RunError;
 pub use nan::NanFound;
 pub use options::{OnBegin, OnCommand, OnNan, OnSwap, Options, Progress};

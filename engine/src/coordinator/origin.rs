@@ -55,7 +55,8 @@ impl Origin {
         }
     }
 
-    fn still(&self) -> Still<'_> {
+    /// The state, as slices.
+    pub fn still(&self) -> Still<'_> {
         match &self.0 {
             Source::Checkpoint(_, checkpoint) => checkpoint.still(),
             Source::State(state) => state.still(),
