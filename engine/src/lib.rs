@@ -24,6 +24,7 @@ pub mod order;
 pub mod resolve;
 pub mod run_directory;
 pub mod schedule;
+pub mod sheets;
 pub mod shown;
 mod signals;
 pub mod source;
