@@ -11,7 +11,7 @@ use diptych_protocol::id::{ColumnId, GroupId, RowRange};
 use diptych_protocol::limits::HASH_BLOCK_ROWS;
 use diptych_protocol::program::{Code, Program};
 use diptych_protocol::still::Still;
-use diptych_protocol::tree::{GroupShape, Named, Shape, Tree, block_hash, kept_columns, lasting_groups};
+use diptych_protocol::tree::{GroupShape, Named, Shape, Tree, canonical_block, hash_of, kept_columns, lasting_groups};
 use diptych_protocol::types::{Scalar, Value};
 use rayon::prelude::*;
 
@@ -65,19 +65,12 @@ impl ColumnDifference {
 }
 
 impl Difference {
-    fn is_none(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
         self.rows.is_empty()
             && self.alone.iter().all(Vec::is_empty)
             && self.columns.is_empty()
             && self.signals.is_empty()
-    }
-
-    /// How many rows differ in any column: nothing where only hashes are known.
-    pub fn rows_at_least(&self) -> Option<u32> {
-        self.columns
-            .iter()
-            .map(|column| column.rows.as_ref().map(|rows| rows.count))
-            .try_fold(0, |most, count| Some(count?.max(most)))
     }
 }
 
@@ -201,11 +194,16 @@ fn signals_that_differ(shapes: [&Shape; 2], bits: [&[u64]; 2]) -> Vec<(String, [
         .collect()
 }
 
-/// A value of a column's bytes.
-fn value(scalar: Scalar, bytes: &[u8], row: u32) -> Value {
+/// The bits of a value of a column's bytes, as they are.
+pub fn bits(scalar: Scalar, bytes: &[u8], row: u32) -> u64 {
     let (size, mut word) = (scalar.size(), [0; 8]);
     word[..size].copy_from_slice(&bytes[row as usize * size..(row as usize + 1) * size]);
-    Value::from_bits(scalar, u64::from_le_bytes(word))
+    u64::from_le_bytes(word)
+}
+
+/// A value of a column's bytes.
+pub fn value(scalar: Scalar, of: &[u8], row: u32) -> Value {
+    Value::from_bits(scalar, bits(scalar, of, row))
 }
 
 /// The blocks that differ, how many rows do, and the first of them.
@@ -230,7 +228,7 @@ fn rows(scalar: Scalar, [a, b]: [&[u8]; 2]) -> (Vec<u32>, u32, Option<u32>) {
 }
 
 /// Which entity a row is, and which of its lives. What lists names by other numbers than rows has the row itself.
-fn entity(state: &Still<'_>, group: GroupId, column: ColumnId, row: u32) -> (u32, u32) {
+pub fn entity(state: &Still<'_>, group: GroupId, column: ColumnId, row: u32) -> (u32, u32) {
     let program = state.program();
     let of = &program.groups[group];
     if of.living.is_some_and(|living| living.directory == column) {
@@ -282,25 +280,26 @@ fn ordered(bits: u64, sign: u32) -> i64 {
 }
 
 /// The row and the bit of a block that is to be turned over for the block to have this hash, if one is enough: what a single
-/// flipped bit was, of which only the hash is known.
+/// flipped bit was, of which only the hash is known. It is tried with each: a second or two for a block of 64 KiB.
 pub fn flipped(scalar: Scalar, block: &[u8], hash: u128) -> Option<(u32, u32)> {
-    let size = scalar.size();
-    let bits = (8 * block.len()) as u32;
-    // Words, so that values are aligned.
-    let words: Vec<u64> =
-        block.chunks(8).map(|chunk| chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))).collect();
-    let found = (0..bits).into_par_iter().map_init(
-        || words.clone(),
-        |words, bit| {
-            words[bit as usize / 64] ^= 1 << (bit % 64);
-            let found = block_hash(scalar, &bytemuck::cast_slice(words)[..block.len()]) == hash;
-            words[bit as usize / 64] ^= 1 << (bit % 64);
-            found.then_some(bit)
+    let (size, hashed) = (scalar.size(), canonical_block(scalar, block));
+    let width = 8 * size as u32;
+    let rows = 0..(block.len() / size) as u32;
+    let found = rows.into_par_iter().map_init(
+        || hashed.clone(),
+        |hashed, row| {
+            let place = row as usize * size..(row as usize + 1) * size;
+            let found = (0..width).find(|bit| {
+                let turned = Value::from_bits(scalar, bits(scalar, block, row) ^ 1 << bit).bits();
+                hashed[place.clone()].copy_from_slice(&turned.to_le_bytes()[..size]);
+                hash_of(hashed) == hash
+            });
+            let whole = value(scalar, block, row).bits();
+            hashed[place].copy_from_slice(&whole.to_le_bytes()[..size]);
+            found.map(|bit| (row, bit))
         },
     );
-    let bit = found.find_map_any(|bit| bit)?;
-    let width = 8 * size as u32;
-    Some((bit / width, bit % width))
+    found.find_map_any(|found| found)
 }
 
 #[cfg(test)]
@@ -325,17 +324,16 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_found_by_the_hash_of_its_block_alone() {
+        let hash = |scalar, block: &[u8]| hash_of(&canonical_block(scalar, block));
         let mut values: Vec<f32> = (0..1000u32).map(|at| at as f32 * 0.37).collect();
         let whole: Vec<u8> = bytemuck::cast_slice(&values).to_vec();
         values[317] = f32::from_bits(values[317].to_bits() ^ 1 << 13);
-        let hash = block_hash(Scalar::F32, bytemuck::cast_slice(&values));
-        assert_eq!(flipped(Scalar::F32, &whole, hash), Some((317, 13)));
+        assert_eq!(flipped(Scalar::F32, &whole, hash(Scalar::F32, bytemuck::cast_slice(&values))), Some((317, 13)));
         values[2] += 1.0;
-        let hash = block_hash(Scalar::F32, bytemuck::cast_slice(&values));
-        assert_eq!(flipped(Scalar::F32, &whole, hash), None);
+        assert_eq!(flipped(Scalar::F32, &whole, hash(Scalar::F32, bytemuck::cast_slice(&values))), None);
         let bytes: Vec<u8> = (0..77).collect();
         let mut other = bytes.clone();
         other[76] ^= 128;
-        assert_eq!(flipped(Scalar::U8, &bytes, block_hash(Scalar::U8, &other)), Some((76, 7)));
+        assert_eq!(flipped(Scalar::U8, &bytes, hash(Scalar::U8, &other)), Some((76, 7)));
     }
 }

@@ -13,6 +13,8 @@
 //! A piece is written at once: of a run that was killed the file has whole states, and what is behind the last whole piece is no part
 //! of it. So a run that is resumed needs no cursor: it cuts the file behind the state that it goes on from, or the last one before it.
 
+mod keeper;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -23,6 +25,8 @@ use diptych_protocol::id::Tick;
 use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::tree::{Shape, Tree};
 use twox_hash::XxHash3_64;
+
+pub use keeper::HashKeeper;
 
 use crate::line_file::lock;
 
@@ -120,11 +124,6 @@ impl HashWriter {
     /// The last state that it has.
     pub fn last(&self) -> Option<u32> {
         self.last
-    }
-
-    /// The file.
-    pub fn file(&self) -> &File {
-        &self.file
     }
 
     /// Adds the tree of a state. If it cannot be written what has got into the file of it is taken back.

@@ -274,6 +274,7 @@ impl RunDirectory {
                 about.resumed.push(Resumed { frame, at: now() });
                 (about.status, about.error, about.summary, about.ended) = (Status::Running, None, None, None);
                 (about.state_hash, about.content_hash) = (None, None);
+                about.hashes_every = plan.hashes_every;
                 about
             }
             None => {

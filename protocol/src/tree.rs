@@ -152,7 +152,7 @@ impl Tree {
                         RowRange::new(start, rows.min(start + HASH_BLOCK_ROWS)),
                         &mut bytes,
                     );
-                    XxHash3_128::oneshot(&bytes)
+                    hash_of(&bytes)
                 })
                 .collect()
         });
@@ -174,16 +174,16 @@ impl Tree {
     }
 }
 
-/// The hash of a block of values, as the tree has it: little-endian bytes, aligned as the values are.
-pub fn block_hash(scalar: Scalar, raw: &[u8]) -> u128 {
-    match scalar.is_float() {
-        true => {
-            let mut bytes = Vec::with_capacity(raw.len());
-            canonical(scalar, raw, &mut bytes);
-            XxHash3_128::oneshot(&bytes)
-        }
-        false => XxHash3_128::oneshot(raw),
-    }
+/// A block of values as it is hashed: little-endian, NaNs canonical. The bytes are aligned as the values are.
+pub fn canonical_block(scalar: Scalar, raw: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    canonical(scalar, raw, &mut bytes);
+    bytes
+}
+
+/// The hash of a block, as the tree has it.
+pub fn hash_of(canonical: &[u8]) -> u128 {
+    XxHash3_128::oneshot(canonical)
 }
 
 /// Appends a column's `prev` rows, little-endian, NaNs canonical.

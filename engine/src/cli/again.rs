@@ -1,5 +1,6 @@
 //! States of a run, made again: from a checkpoint, or from its beginning, with all that is known to have happened to it.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use super::{INTERRUPTED, WRONG, fail, replay, scenario};
 use crate::Program;
 use crate::catalog::Catalog;
 use crate::compile;
-use crate::coordinator::{self, Backend, Command, Edition, Options, Origin, State, Stopped, Swap};
+use crate::coordinator::{self, Backend, Command, Edition, Options, Origin, State, Stopped, Swap, ViewError, Viewer};
 use crate::journal::{self, Text};
 use crate::run_directory::About;
 
@@ -164,18 +165,28 @@ impl<'r> Again<'r> {
         Self { workers, backend, ..self }
     }
 
-    /// What it runs.
-    pub(super) fn program(&self) -> &Program {
-        &self.program
-    }
-
-    /// The frame that it is at; nothing before set-up.
-    pub(super) fn frame(&self) -> Option<u32> {
-        self.origin.as_ref().map(Origin::frame)
-    }
-
-    /// Runs on to a frame at which it is not yet, and writes nothing. Gives the state, and how many frames the run has in all.
+    /// Runs on to a frame, and writes nothing. Gives the state, and how many frames the run has in all.
     pub(super) fn run_to(self, frame: u32) -> Result<(State, u32), ExitCode> {
+        self.run(frame, Vec::new())
+    }
+
+    /// Looks at states, ascending, none before the one that it is in; and goes on from the last of them.
+    pub(super) fn visit(
+        self,
+        frames: &[u32],
+        look: impl FnMut(&Still<'_>) -> Result<(), ViewError> + 'static,
+    ) -> Result<Self, ExitCode> {
+        let Some(last) = frames.last().copied() else { return Ok(self) };
+        let (registry, mut known, workers, backend) = (self.registry, self.known.clone(), self.workers, self.backend);
+        let visitor = Visitor { frames: frames.iter().copied().collect(), look };
+        let (state, _) = self.run(last, vec![Box::new(visitor)])?;
+        // A swap comes behind the state of its frame.
+        known.swaps.retain(|swap| swap.frame >= last);
+        known.commands.retain(|command| command.frame > last);
+        Ok(Self::from(Origin::of(state), known, registry).by(workers, backend))
+    }
+
+    fn run(self, frame: u32, viewers: Vec<Box<dyn Viewer>>) -> Result<(State, u32), ExitCode> {
         let Self { registry, mut program, data, origin, known, workers, backend } = self;
         let mut swaps = known.swaps;
         swaps.retain(|swap| swap.frame <= frame);
@@ -190,6 +201,7 @@ impl<'r> Again<'r> {
             origin,
             swaps,
             commands: known.commands,
+            viewers,
             ..Options::default()
         };
         let outcome = coordinator::run(&program, registry, options).map_err(|error| failed(&error))?;
@@ -199,27 +211,23 @@ impl<'r> Again<'r> {
             false => Err(fail(WRONG, format_args!("the run ends at frame {}, before frame {frame}", outcome.frames))),
         }
     }
+}
 
-    /// Looks at states, ascending, from the one on that it is in.
-    pub(super) fn visit(
-        mut self,
-        frames: impl IntoIterator<Item = u32>,
-        mut look: impl FnMut(&Still<'_>) -> Result<(), ExitCode>,
-    ) -> Result<(), ExitCode> {
-        for frame in frames {
-            if self.frame() != Some(frame) {
-                let (registry, known, workers, backend) =
-                    (self.registry, self.known.clone(), self.workers, self.backend);
-                let (state, _) = self.run_to(frame)?;
-                let mut next = Self::from(Origin::of(state), known, registry).by(workers, backend);
-                next.known.swaps.retain(|swap| swap.frame >= frame);
-                next.known.commands.retain(|command| command.frame > frame);
-                self = next;
-            }
-            if let Some(origin) = &self.origin {
-                look(&origin.still())?;
-            }
+/// Looks at some states.
+struct Visitor<L> {
+    frames: VecDeque<u32>,
+    look: L,
+}
+
+impl<L: FnMut(&Still<'_>) -> Result<(), ViewError>> Viewer for Visitor<L> {
+    fn due(&self) -> Option<u32> {
+        self.frames.front().copied()
+    }
+
+    fn look(&mut self, still: &Still<'_>, _: bool) -> Result<(), ViewError> {
+        match self.frames.pop_front_if(|frame| *frame == still.tick().frames_done()) {
+            Some(_) => (self.look)(still),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

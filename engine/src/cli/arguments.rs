@@ -56,6 +56,11 @@ pub(super) enum Command {
     ///
     /// Each line is a part: its value, what it is, where it is written. Parts of a part stand further in.
     Why(Why),
+    /// Compare two runs: the first frame, column, block and row that differ, both values, and the rule that wrote them
+    ///
+    /// What both have kept is compared: hash trees of states (`run --out DIR --hashes K`), and states (`--checkpoint-every N`). Where
+    /// more is to be known the runs are made again in this process. Exits with 0 if nothing differs, else with 1.
+    Diff(Diff),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -104,7 +109,11 @@ pub(super) struct Going {
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
-    /// Write over records, a journal and checkpoints that exist
+    /// Keep the hash trees of every so-manieth state, the first and the last one, in OUT/hashes.bin: what `diff` compares
+    #[arg(long, value_name = "K", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) hashes: Option<u32>,
+
+    /// Write over a run's folder, records, a journal and checkpoints that exist
     #[arg(long)]
     pub(super) force: bool,
 
@@ -310,6 +319,23 @@ pub(super) struct Why {
     /// The most lines to show of each
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(super) lines: usize,
+}
+
+#[derive(Args)]
+pub(super) struct Diff {
+    /// A run's directory (--out), a folder of checkpoints, or a checkpoint
+    pub(super) a: PathBuf,
+
+    /// The other one
+    pub(super) b: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Compare what was kept, and make nothing again
+    #[arg(long)]
+    pub(super) no_repeat: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

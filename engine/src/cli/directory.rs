@@ -9,9 +9,10 @@ use diptych_protocol::message::Backend;
 use super::arguments::{Given, Going};
 use super::summary;
 use crate::Program;
-use crate::coordinator::{OnBegin, Origin, Outcome, RunError, Stopped};
+use crate::coordinator::{OnBegin, Origin, Outcome, RunError, Stopped, Viewer};
+use crate::hashes::HashKeeper;
 use crate::journal::From;
-use crate::run_directory::{About, CHECKPOINTS, Ending, Plan, RunDirectory, RunDirectoryError, Status};
+use crate::run_directory::{About, CHECKPOINTS, Ending, HASHES, Plan, RunDirectory, RunDirectoryError, Status};
 
 /// A run's directory, and what is written in it when the run begins.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ impl Going {
 
     fn planned(&self, live: bool) -> Plan {
         let backend = Backend::from(self.backend).name().to_string();
-        Plan { backend, live: live || self.commands.is_some(), ..Plan::default() }
+        Plan { backend, live: live || self.commands.is_some(), hashes_every: self.hashes, ..Plan::default() }
     }
 }
 
@@ -73,7 +74,20 @@ impl Directory {
             return Ok(None);
         }
         let directory = Rc::new(RefCell::new(RunDirectory::resume(records)?));
-        Ok(Some(Self { directory, plan: Plan { from: Some((from, false)), ..going.planned(false) } }))
+        let mut plan = Plan { from: Some((from, false)), ..going.planned(false) };
+        plan.hashes_every = plan.hashes_every.or(about.hashes_every);
+        Ok(Some(Self { directory, plan }))
+    }
+
+    /// Who writes there what is made of whole states.
+    pub(super) fn viewers(&self, overwrite: bool) -> Vec<Box<dyn Viewer>> {
+        let directory = self.directory.borrow();
+        let (path, from) = (directory.path().join(HASHES), self.plan.from.as_ref().map_or(0, |(from, _)| from.frame));
+        let keeper = self.plan.hashes_every.map(|every| match directory.about() {
+            Some(_) => HashKeeper::resumed(path, every, from),
+            None => HashKeeper::new(path, every, from, overwrite),
+        });
+        keeper.into_iter().map(|keeper| Box::new(keeper) as Box<dyn Viewer>).collect()
     }
 
     /// Writes that the run begins, when it does.

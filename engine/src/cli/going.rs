@@ -135,6 +135,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         origin: start.origin,
         checkpoints: start.checkpoints,
         records: start.records,
+        viewers: start.directory.as_ref().map_or_else(Vec::new, |directory| directory.viewers(going.force)),
         write_errors: WriteErrors::new(
             going.on_write_error.into(),
             Some(Box::new(move |why| lost.say(&format!("error: {why}\nnote: the run goes on without that file\n")))),

@@ -4,6 +4,7 @@
 mod again;
 mod arguments;
 mod check;
+mod diff;
 mod directory;
 mod doctor;
 mod ending;
@@ -73,6 +74,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
+        Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     };

@@ -17,13 +17,15 @@ use super::origin::Past;
 use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
 use super::site::Site;
-use super::takers::Takers;
+use super::takers::{Taker, Takers};
+use super::viewers::Viewing;
 use super::{Options, RunError, allowance};
 use crate::signals::Signals;
 
 pub(super) struct Beside {
     pub(super) commands: Commands,
     pub(super) recorder: Recorder,
+    viewers: Vec<Viewing>,
     pub(super) keeper: Keeper,
     takers: Takers,
     pub(super) signals: Option<Signals>,
@@ -51,12 +53,13 @@ impl Beside {
         let beside = (options.backend, disk.clone(), takers.bell());
         let recorder = Recorder::open(program, options.records.take(), from, beside)?;
         recorder.lost().iter().for_each(|why| options.write_errors.go_on_without(why));
+        let viewers = options.viewers.drain(..).map(Viewing::new).collect();
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        Ok(Self { commands, recorder, keeper, takers, signals, disk, from, missing: false })
+        Ok(Self { commands, recorder, viewers, keeper, takers, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -76,7 +79,9 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
-        let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors);
+        let seen = self.viewers.iter_mut().map(|viewer| options.write_errors.weigh(viewer.settle(false)));
+        let seen = seen.fold(Ok(()), Result::and);
+        let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors).and(seen);
         self.missing |= drained.is_err();
         Ok(drained?)
     }
@@ -100,7 +105,7 @@ impl Beside {
 
     /// Has those who take states take the one that is held; false if none is.
     pub(super) fn take(&mut self, site: &Site) -> Result<bool, RunError> {
-        self.takers.take(self.recorder.takers_mut(), site)
+        self.takers.take(all_mut(&mut self.recorder, &mut self.viewers), site)
     }
 
     /// Holds a state for those who take it, begins a checkpoint that is due, and takes in one that is written.
@@ -111,8 +116,8 @@ impl Beside {
         wake: &Wake,
         options: &mut Options,
     ) -> Result<(), RunError> {
-        self.takers.hold(self.recorder.takers_mut(), site, published)?;
-        if Takers::is_due(self.recorder.takers(), published) && !self.keeper.is_writing() {
+        self.takers.hold(all_mut(&mut self.recorder, &mut self.viewers), site, published)?;
+        if Takers::is_due(all(&self.recorder, &self.viewers), published) && !self.keeper.is_writing() {
             // First they: what they write belongs to the checkpoint.
             return Ok(());
         }
@@ -141,13 +146,13 @@ impl Beside {
     /// The last tick that workers may run, who are allowed to run so far already.
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
-        let takers = self.takers.room(self.recorder.takers());
+        let takers = self.takers.room(all(&self.recorder, &self.viewers));
         self.recorder.room(&site.layout).min(commands).min(self.keeper.room()).min(takers)
     }
 
     /// Whether a thread that looks at states must do something before the next tick can begin.
     pub(super) fn waits(&self, tick: Tick) -> bool {
-        self.keeper.room().min(self.takers.room(self.recorder.takers())) <= tick
+        self.keeper.room().min(self.takers.room(all(&self.recorder, &self.viewers))) <= tick
     }
 
     /// The run goes on with another program, which has taken over the state of this tick.
@@ -184,7 +189,9 @@ impl Beside {
         let mut track = site.track();
         let errors = &mut options.write_errors;
         let taken = match track.latest() {
-            Ok(tick) if tick >= Tick::SETUP => Takers::finish(self.recorder.takers_mut(), &track.still(), errors),
+            Ok(tick) if tick >= Tick::SETUP => {
+                Takers::finish(all_mut(&mut self.recorder, &mut self.viewers), &track.still(), errors)
+            }
             // What is damaged is told by whoever looks at the state.
             _ => Ok(()),
         };
@@ -200,6 +207,16 @@ impl Beside {
     pub(super) fn not_injected(&self, options: &Options, figures: &Figures) -> Vec<Injection> {
         inject::left(&options.injections, figures.tally.injected, &self.disk)
     }
+}
+
+/// All who take whole states.
+fn all<'t>(recorder: &'t Recorder, viewers: &'t [Viewing]) -> impl Iterator<Item = &'t dyn Taker> {
+    recorder.takers().chain(viewers.iter().map(|viewer| viewer as &dyn Taker))
+}
+
+/// The same, to take.
+fn all_mut<'t>(recorder: &'t mut Recorder, viewers: &'t mut [Viewing]) -> impl Iterator<Item = &'t mut dyn Taker> {
+    recorder.takers_mut().chain(viewers.iter_mut().map(|viewer| viewer as &mut dyn Taker))
 }
 
 /// A path as it is called from anywhere; nothing if it cannot be written down.

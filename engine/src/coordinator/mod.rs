@@ -22,6 +22,7 @@ mod site;
 mod supervise;
 mod swap;
 mod takers;
+mod viewers;
 mod write_errors;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use records::{OnSlow, RecordError, Records, Skipped};
 pub use swap::{Edition, Report, Swap, Swapped};
+pub use viewers::{ViewError, Viewer};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 
 /// How many cores this process may use.

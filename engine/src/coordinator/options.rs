@@ -16,6 +16,7 @@ use super::origin::Origin;
 use super::pulse::Deadline;
 use super::records::Records;
 use super::swap::{Edition, Swap, Swapped};
+use super::viewers::Viewer;
 use super::write_errors::WriteErrors;
 use crate::journal::{Journal, JournalError};
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub checkpoints: Option<Checkpoints>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
+    /// Who looks at whole states while it goes on.
+    pub viewers: Vec<Box<dyn Viewer>>,
     /// What to do when a file can be written no further.
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
