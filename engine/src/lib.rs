@@ -13,6 +13,7 @@ pub mod coordinator;
 pub mod diagnostic;
 pub mod diff;
 pub mod explain;
+pub mod export;
 pub mod guide;
 pub mod hashes;
 pub mod indexes;

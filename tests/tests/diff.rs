@@ -22,9 +22,9 @@ const TOWN: &str = "scenario town\nparam late: f64 = 0\nparam n: u32 = 500\nrun 
     component Position = vec2\ncomponent Wealth = f64\ncomponent Feels = Mood\n\
     group people[n, max 4_000] { position Position = uniform(space), Wealth = uniform(0, 1), Feels = Calm }\n\
     system move for people owns Position { Position = wrap(Position + polar(uniform(0, TAU), 0.2)) }\n\
-    system earn for people owns Wealth, Feels {\n    Wealth += uniform(0, 1)\n    \
-    if frame >= 12 and late > 0 and row == 77 { Wealth += late }\n    \
-    if Wealth > 20 { Feels = Cross }\n    \
+    system earn for people owns Wealth, Feels {\n    let mut more: f64 = uniform(0, 1)\n    \
+    if frame >= 12 and row == 77 { more += late }\n    \
+    Wealth += more\n    if fresh Wealth > 20 { Feels = Cross }\n    \
     if chance(0.02) { spawn people { Position = fresh Position, Wealth = 0.5, Feels = Calm } }\n    \
     if chance(0.02) { despawn self }\n}\n\
     signal wealth = mean(people: Wealth)\nsignal slow = lag(wealth, 5)\n";

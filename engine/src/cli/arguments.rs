@@ -61,6 +61,10 @@ pub(super) enum Command {
     /// What both have kept is compared: hash trees of states (`run --out DIR --hashes K`), and states (`--checkpoint-every N`). Where
     /// more is to be known the runs are made again in this process. Exits with 0 if nothing differs, else with 1.
     Diff(Diff),
+    /// Write states of a run as files for others: for ParaView, or as tables
+    ///
+    /// One file a state and group. States between those that were kept are made again in this process.
+    Export(Export),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -336,6 +340,57 @@ pub(super) struct Diff {
     /// Compare what was kept, and make nothing again
     #[arg(long)]
     pub(super) no_repeat: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// A run's directory (--out), a folder of checkpoints, or a checkpoint
+    #[arg(id = "RUN")]
+    pub(super) from_run: PathBuf,
+
+    /// The first frame
+    #[arg(long, value_name = "FRAME", default_value_t = 0)]
+    pub(super) from: u32,
+
+    /// The last frame [default: the run's last one]
+    #[arg(long, value_name = "FRAME")]
+    pub(super) to: Option<u32>,
+
+    /// Every so-manieth frame, from the first one on [default: those whose states were kept]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) every: Option<u32>,
+
+    /// As what
+    #[arg(long, value_enum, default_value_t = ExportFormat::Vtp)]
+    pub(super) format: ExportFormat,
+
+    /// A group; may be given several times [default: all that can be written so]
+    #[arg(long = "group", value_name = "NAME")]
+    pub(super) groups: Vec<String>,
+
+    /// Components, as in --columns Velocity,Health [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
+
+    /// The folder that files are written to
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Write over files that exist
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// For ParaView: points as .vtp, the cells of a grid as .vti, and a .pvd that lists them with their times
+    Vtp,
+    /// Apache Parquet
+    Parquet,
+    /// Comma-separated values
+    Csv,
+    /// A JSON object a line
+    Ndjson,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

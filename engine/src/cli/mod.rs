@@ -9,6 +9,7 @@ mod directory;
 mod doctor;
 mod ending;
 mod explain;
+mod export;
 mod going;
 mod lines;
 mod list;
@@ -75,6 +76,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
+        Command::Export(arguments) => export::export(&arguments, registry),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     };
