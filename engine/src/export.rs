@@ -86,7 +86,8 @@ struct Component {
 /// The components of a group that a scenario has, in their order.
 fn components(program: &Program, group: GroupId) -> Vec<Component> {
     let mut all: Vec<Component> = Vec::new();
-    let columns = program.columns.iter().filter(|(id, it)| it.group == group && it.is_kept() && !program.names_entities(*id));
+    let columns =
+        program.columns.iter().filter(|(id, it)| it.group == group && it.is_kept() && !program.names_entities(*id));
     for (id, column) in columns {
         match all.iter_mut().find(|it| it.name == column.component) {
             Some(component) => component.lanes.push(id),

@@ -80,16 +80,16 @@ fn runs_of_different_worker_counts_do_not_differ() {
         ["0", "1", "3"].map(|workers| place.run("town.dip", workers, &[&kept[..], &["--workers", workers]].concat()));
     assert!(ended.iter().all(|it| it["state_hash"] == ended[0]["state_hash"]));
     let files = ["0", "1", "3"].map(|workers| std::fs::read(place.at(workers).join("hashes.bin")).unwrap());
-    assert!(files.iter().all(|file| *file == files[0]));
+    assert!(files.iter().all(|file| *file == files[0]), "hash trees differ");
     for (a, b) in [("0", "1"), ("1", "3"), ("3", "3")] {
         let output = place.diff(a, b, &[]);
         assert_eq!(output.status.code(), Some(0), "{}", told(&output));
         let text = told(&output);
         assert!(text.contains("programs  the same") && text.ends_with("the same  nothing differs\n"), "{text}");
         // States 0, 3 .. 39 and 40, those of 24, 32 and 40 by their values.
-        assert!(text.contains("17 states, of frames 0 to 40 (14 by hash trees, 3 by their values)"), "{text}");
+        assert!(text.contains("16 states, of frames 0 to 40 (13 by hash trees, 3 by their values)"), "{text}");
         let found: Value = serde_json::from_slice(&place.diff(a, b, &["--json"]).stdout).unwrap();
-        assert_eq!((&found["same"], &found["compared"]["states"]), (&true.into(), &17.into()));
+        assert_eq!((&found["same"], &found["compared"]["states"]), (&true.into(), &16.into()));
     }
     // Folders of checkpoints, and single ones, too.
     let one = place.path("1/checkpoints/frame-0000000032.checkpoint");
@@ -311,7 +311,8 @@ fn hash_trees_of_a_run_that_was_killed_and_resumed_are_those_of_an_undisturbed_o
         run.wait().unwrap();
         let output = command(BINARY, &["resume", &out, "--workers", "1"]);
         assert!(output.status.success(), "{}", told(&output));
-        assert_eq!(std::fs::read(place.at("cut/hashes.bin")).unwrap(), whole, "round {round}");
+        let cut = std::fs::read(place.at("cut/hashes.bin")).unwrap();
+        assert!(cut == whole, "round {round}: {} bytes, {} of an undisturbed run", cut.len(), whole.len());
         assert!(place.diff("whole", "cut", &["--no-repeat"]).status.success());
     }
 }

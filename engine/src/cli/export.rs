@@ -54,7 +54,10 @@ fn exported(arguments: &Export, registry: &Registry) -> Result<usize, ExitCode> 
             (None, Some(about)) => Again::from_start(&side.path, about, registry)?,
             (None, None) => {
                 let first = side.checkpoints.keys().next().copied().unwrap_or(0);
-                return Err(fail(WRONG, format_args!("{}: the first state that was kept is that of frame {first}", side.path.display())));
+                return Err(fail(
+                    WRONG,
+                    format_args!("{}: the first state that was kept is that of frame {first}", side.path.display()),
+                ));
             }
         };
         let to = Rc::clone(&exporter);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use diptych_protocol::checkpoint::Run;
 use diptych_protocol::id::Tick;
 use diptych_protocol::inject::Injection;
+use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::Program;
 
 use super::checkpoints::{CheckpointsError, Keeper, Wake};
@@ -25,9 +26,10 @@ use crate::signals::Signals;
 pub(super) struct Beside {
     pub(super) commands: Commands,
     pub(super) recorder: Recorder,
-    viewers: Vec<Viewing>,
     pub(super) keeper: Keeper,
     takers: Takers,
+    /// Those who take states beside records.
+    others: Vec<Box<dyn Taker>>,
     pub(super) signals: Option<Signals>,
     disk: Disk,
     from: Option<u32>,
@@ -53,13 +55,14 @@ impl Beside {
         let beside = (options.backend, disk.clone(), takers.bell());
         let recorder = Recorder::open(program, options.records.take(), from, beside)?;
         recorder.lost().iter().for_each(|why| options.write_errors.go_on_without(why));
-        let viewers = options.viewers.drain(..).map(Viewing::new).collect();
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        Ok(Self { commands, recorder, viewers, keeper, takers, signals, disk, from, missing: false })
+        let viewers = options.viewers.drain(..);
+        let others = viewers.map(|viewer| Box::new(Viewing::new(viewer)) as Box<dyn Taker>).collect();
+        Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -79,9 +82,10 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
-        let seen = self.viewers.iter_mut().map(|viewer| options.write_errors.weigh(viewer.settle(false)));
-        let seen = seen.fold(Ok(()), Result::and);
-        let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors).and(seen);
+        let errors = &mut options.write_errors;
+        let drained = self.recorder.drain(&site.track(), published, errors);
+        let others = self.others.iter_mut();
+        let drained = others.fold(drained, |result, other| result.and(errors.weigh(other.settle(false))));
         self.missing |= drained.is_err();
         Ok(drained?)
     }
@@ -105,7 +109,7 @@ impl Beside {
 
     /// Has those who take states take the one that is held; false if none is.
     pub(super) fn take(&mut self, site: &Site) -> Result<bool, RunError> {
-        self.takers.take(all_mut(&mut self.recorder, &mut self.viewers), site)
+        self.takers.take(all(&mut self.recorder, &mut self.others), site)
     }
 
     /// Holds a state for those who take it, begins a checkpoint that is due, and takes in one that is written.
@@ -116,24 +120,24 @@ impl Beside {
         wake: &Wake,
         options: &mut Options,
     ) -> Result<(), RunError> {
-        self.takers.hold(all_mut(&mut self.recorder, &mut self.viewers), site, published)?;
-        if Takers::is_due(all(&self.recorder, &self.viewers), published) && !self.keeper.is_writing() {
-            // First they: what they write belongs to the checkpoint.
-            return Ok(());
-        }
-        if self.keeper.is_due(published) && !self.keeper.is_writing() {
+        self.takers.hold(all(&mut self.recorder, &mut self.others), site, published)?;
+        // First they: what they write belongs to the checkpoint, and only one may hold a state.
+        let turn = !Takers::is_due(self.all(), published);
+        if turn && self.keeper.is_due(published) {
             self.settle(site, published, options)?;
         }
         let recorder = &self.recorder;
-        let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
+        let kept = self.keeper.look(site, (published, turn), wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
     }
 
     /// What was set in a state is told before there is a checkpoint of it, so that the journal has it; what waits is kept in it.
     fn settle(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
-        let recorded = self.recorder.settle(&mut options.write_errors);
-        self.missing |= recorded.is_err();
-        recorded?;
+        if self.keeper.keeps() {
+            let recorded = self.recorder.settle(&mut options.write_errors);
+            self.missing |= recorded.is_err();
+            recorded?;
+        }
         self.commands.over(published);
         self.keeper.set_waiting(self.commands.waiting(&site.program));
         let told = options.tell_commands(&site.program, &mut self.commands);
@@ -146,13 +150,17 @@ impl Beside {
     /// The last tick that workers may run, who are allowed to run so far already.
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
-        let takers = self.takers.room(all(&self.recorder, &self.viewers));
+        let takers = self.takers.room(self.all());
         self.recorder.room(&site.layout).min(commands).min(self.keeper.room()).min(takers)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Taker> {
+        self.recorder.takers().chain(self.others.iter().map(|other| &**other))
     }
 
     /// Whether a thread that looks at states must do something before the next tick can begin.
     pub(super) fn waits(&self, tick: Tick) -> bool {
-        self.keeper.room().min(self.takers.room(all(&self.recorder, &self.viewers))) <= tick
+        self.keeper.room().min(self.takers.room(self.all())) <= tick
     }
 
     /// The run goes on with another program, which has taken over the state of this tick.
@@ -164,6 +172,11 @@ impl Beside {
         options: &mut Options,
     ) -> Result<(), RunError> {
         self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
+        let (state, errors) = (state_of(tick), &mut options.write_errors);
+        let others = self.others.iter_mut();
+        others.fold(Ok(()), |result, other| {
+            result.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)))
+        })?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
         Ok(())
@@ -190,7 +203,7 @@ impl Beside {
         let errors = &mut options.write_errors;
         let taken = match track.latest() {
             Ok(tick) if tick >= Tick::SETUP => {
-                Takers::finish(all_mut(&mut self.recorder, &mut self.viewers), &track.still(), errors)
+                Takers::finish(all(&mut self.recorder, &mut self.others), &track.still(), errors)
             }
             // What is damaged is told by whoever looks at the state.
             _ => Ok(()),
@@ -209,14 +222,9 @@ impl Beside {
     }
 }
 
-/// All who take whole states.
-fn all<'t>(recorder: &'t Recorder, viewers: &'t [Viewing]) -> impl Iterator<Item = &'t dyn Taker> {
-    recorder.takers().chain(viewers.iter().map(|viewer| viewer as &dyn Taker))
-}
-
-/// The same, to take.
-fn all_mut<'t>(recorder: &'t mut Recorder, viewers: &'t mut [Viewing]) -> impl Iterator<Item = &'t mut dyn Taker> {
-    recorder.takers_mut().chain(viewers.iter_mut().map(|viewer| viewer as &mut dyn Taker))
+/// All who take states.
+fn all<'b>(recorder: &'b mut Recorder, others: &'b mut [Box<dyn Taker>]) -> impl Iterator<Item = &'b mut dyn Taker> {
+    recorder.takers_mut().chain(others.iter_mut().map(|other| &mut **other as &mut dyn Taker))
 }
 
 /// A path as it is called from anywhere; nothing if it cannot be written down.

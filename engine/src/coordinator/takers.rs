@@ -44,8 +44,8 @@ pub(super) trait Taker {
     /// What has gone wrong since it was last asked; `all`: when all is written that it has taken.
     fn settle(&mut self, all: bool) -> Result<(), RecordError>;
 
-    /// The run goes on with another program from this state on.
-    fn swap(&mut self, program: &Program, state: u32) -> Result<(), RecordError>;
+    /// The run goes on with another program from this state on, which the old one has left as it is here.
+    fn swap(&mut self, old: &Still<'_>, new: &Program, state: u32) -> Result<(), RecordError>;
 }
 
 /// Who takes, and of which state.

@@ -78,7 +78,7 @@ impl Taker for Viewing {
         self.error.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn swap(&mut self, _: &Program, _: u32) -> Result<(), RecordError> {
+    fn swap(&mut self, _: &Still<'_>, _: &Program, _: u32) -> Result<(), RecordError> {
         // Each state says which program made it.
         Ok(())
     }

@@ -103,11 +103,6 @@ impl RowRecord {
     pub(super) fn skipped(&self) -> Option<Skipped> {
         (self.skipped > 0).then(|| Skipped { path: self.path.clone(), states: self.skipped })
     }
-
-    /// It is only in the way of the next attempt.
-    pub(super) fn remove(&self) {
-        let _ = self.post.ask(|writing| writing.file.remove());
-    }
 }
 
 /// The state that is due next, if all before `from` are over.
@@ -181,7 +176,7 @@ impl Taker for RowRecord {
         error.map_or(Ok(()), Err)
     }
 
-    fn swap(&mut self, _: &Program, _: u32) -> Result<(), RecordError> {
+    fn swap(&mut self, _: &Still<'_>, _: &Program, _: u32) -> Result<(), RecordError> {
         // The recorder says what becomes of it.
         Ok(())
     }

@@ -107,6 +107,7 @@ pub(super) fn sound() -> Program {
             span,
         }],
         inputs: Default::default(),
+        extracts: Default::default(),
         graph: Vec::new(),
     };
     let batch_rows = p.inverse_shape(InverseId(0)).batch_rows;

@@ -11,6 +11,7 @@ use crate::program::{
     Domain, Ensure, Extract, Input, Living, Order, Outputs, Program, Record, Recorded, Reduce, Reduction, Signal, Span,
     Stage, StageKind, Step, When, Work,
 };
+use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
 
@@ -59,6 +60,7 @@ fn with_outputs() -> Program {
         until: Some(HOLDS),
         records: vec![record("a.csv"), record("b.csv")],
         inputs: [input].into_iter().collect(),
+        extracts: Table::default(),
         graph: vec![Node {
             kind: NodeKind::Signal,
             name: "mean".into(),
