@@ -112,11 +112,19 @@ fn words<'s>(still: &Still<'s>, column: ColumnId, rows: u32) -> &'s [u32] {
     &bytemuck::cast_slice(still.column(column))[..rows as usize]
 }
 
+/// Of which group, and which state, a file of a series is.
+fn named(file: &str) -> Option<(&str, u32)> {
+    let (name, extension) = file.rsplit_once('.')?;
+    let (group, frame) = name.rsplit_once('-')?;
+    let whole = ["vtp", "vti"].contains(&extension) && frame.len() == 10;
+    Some((group, frame.parse().ok().filter(|_| whole)?))
+}
+
 /// Writes states, one by one.
 pub struct Exporter {
     selection: Selection,
-    /// The files of each series, by their states: the time, and the file's name.
-    series: BTreeMap<String, BTreeMap<u32, (f64, String)>>,
+    /// The files of each group's series, by their states.
+    series: BTreeMap<String, BTreeMap<u32, String>>,
     /// Files that were written.
     files: usize,
 }
@@ -127,6 +135,21 @@ impl Exporter {
         let folder = &selection.folder;
         fs::create_dir_all(folder).map_err(|source| ExportError::Write { path: folder.clone(), source })?;
         Ok(Self { selection, series: BTreeMap::new(), files: 0 })
+    }
+
+    /// Goes on with the series of a run that is resumed after so many frames: of what is there, states for which `kept` is false, and
+    /// those behind, go.
+    fn resume(&mut self, frames: u32, kept: impl Fn(u32) -> bool) -> io::Result<()> {
+        for entry in fs::read_dir(&self.selection.folder)? {
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().map(str::to_string) else { continue };
+            let Some((group, frame)) = named(&name) else { continue };
+            match frame <= frames && kept(frame) {
+                true => drop(self.series.entry(group.into()).or_default().insert(frame, name)),
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        Ok(())
     }
 
     /// How many files were written.
@@ -186,11 +209,10 @@ impl Exporter {
             }
             self.files += 1;
             if self.selection.format == Format::Vtk {
-                // Where time is cyclic its series goes on.
                 let series = self.series.entry(of.name.clone()).or_default();
-                series.insert(frame, (f64::from(frame) * program.dt, name));
+                series.insert(frame, name);
                 let path = self.selection.folder.join(format!("{}.pvd", of.name));
-                vtk::series(&path, series.values()).map_err(|source| ExportError::Write { path, source })?;
+                vtk::series(&path, program.dt, series).map_err(|source| ExportError::Write { path, source })?;
             }
         }
         Ok(())
@@ -210,22 +232,47 @@ impl Exporter {
     }
 }
 
-/// Writes every so-manieth state of a run while it goes on, and the last one.
-pub struct Exporting {
-    exporter: Exporter,
+/// Writes every so-manieth state of a run for ParaView while it goes on, the first and the last one.
+pub struct Snapshots {
+    /// What is written, and with what, once it has begun.
+    selection: Selection,
+    exporter: Option<Exporter>,
     every: u32,
     due: Option<u32>,
+    /// The run is resumed at a frame, and the series goes on.
+    resumed: Option<u32>,
     last: Option<u32>,
 }
 
-impl Exporting {
-    /// From a state on.
-    pub fn new(exporter: Exporter, every: u32, from: u32) -> Self {
-        Self { exporter, every: every.max(1), due: Some(from), last: None }
+impl Snapshots {
+    /// From a state on; of a run that is `resumed` there, with the series that there is.
+    pub fn new(folder: PathBuf, every: u32, (from, resumed): (u32, bool), overwrite: bool) -> Self {
+        let (groups, components, every) = (Vec::new(), Vec::new(), every.max(1));
+        let overwrite = overwrite || resumed;
+        let resumed = (resumed && folder.exists()).then_some(from);
+        let due = if resumed.is_some() { from.checked_next_multiple_of(every) } else { Some(from) };
+        let selection = Selection { folder, format: Format::Vtk, groups, components, overwrite };
+        Self { selection, exporter: None, every, due, resumed, last: None }
+    }
+
+    fn exporter(&mut self) -> Result<&mut Exporter, ExportError> {
+        let exporter = match self.exporter.take() {
+            Some(exporter) => exporter,
+            None => {
+                let mut exporter = Exporter::new(self.selection.clone())?;
+                let every = self.every;
+                if let Some(frames) = self.resumed {
+                    let refused = |source| ExportError::Write { path: self.selection.folder.clone(), source };
+                    exporter.resume(frames, |frame| frame.is_multiple_of(every)).map_err(refused)?;
+                }
+                exporter
+            }
+        };
+        Ok(self.exporter.insert(exporter))
     }
 }
 
-impl Viewer for Exporting {
+impl Viewer for Snapshots {
     fn due(&self) -> Option<u32> {
         self.due
     }
@@ -233,7 +280,7 @@ impl Viewer for Exporting {
     fn look(&mut self, still: &Still<'_>, _: bool) -> Result<(), ViewError> {
         let state = still.tick().frames_done();
         if self.last != Some(state) {
-            self.exporter.write(still)?;
+            self.exporter()?.write(still)?;
             self.last = Some(state);
         }
         self.due = state.checked_add(1).and_then(|next| next.checked_next_multiple_of(self.every));

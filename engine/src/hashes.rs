@@ -107,12 +107,15 @@ impl HashWriter {
         Ok(writer)
     }
 
-    /// Goes on with the file of a run that is resumed after so many frames.
-    pub fn resume(path: &Path, frames: u32) -> Result<Self, HashesError> {
+    /// Goes on with the file of a run that is resumed after so many frames, and keeps every so-manieth state: a last one that only says
+    /// where the run had ended goes.
+    pub fn resume(path: &Path, frames: u32, every: u32) -> Result<Self, HashesError> {
         let known = Hashes::read(path)?;
         let file = File::options().write(true).open(path).map_err(refused("write", path))?;
         lock(&file).map_err(refused("write", path))?;
-        let last = known.states.range(..=frames).next_back();
+        let first = known.states.keys().next().copied();
+        let due = |state: u32| Some(state) == first || state.is_multiple_of(every);
+        let last = known.states.range(..=frames).rev().find(|(state, _)| due(**state));
         let (bytes, shape) = match last {
             Some((_, found)) => (found.end, known.shapes.get(found.shape).cloned()),
             None => (HEAD, None),
@@ -363,11 +366,11 @@ mod tests {
         assert!(seen.is_sorted() && seen.first() == Some(&0) && seen.last() == Some(&3), "{seen:?}");
         // A run that is resumed goes on behind the state that it goes on from.
         std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
-        let mut writer = HashWriter::resume(&path, 15).unwrap();
+        let mut writer = HashWriter::resume(&path, 15, 10).unwrap();
         assert_eq!(writer.last(), Some(10));
         writer.write(&shape(3), &tree_of(3, 20)).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole);
-        let mut writer = HashWriter::resume(&path, 9).unwrap();
+        let mut writer = HashWriter::resume(&path, 25, 15).unwrap();
         writer.write(&shape(2), &tree_of(2, 10)).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole[..std::fs::metadata(&path).unwrap().len() as usize]);
         std::fs::remove_file(&path).unwrap();

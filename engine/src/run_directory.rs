@@ -6,12 +6,14 @@
 //! | `scenario.dip` | the text as it was run |
 //! | `checkpoints/` | its checkpoints, if they were asked for and no other folder was named |
 //! | `hashes.bin` | the hash trees of its states, if they were asked for: [`hashes`](crate::hashes) |
+//! | `vtp/` | states for ParaView, if they were asked for: [`export`](crate::export) |
 //! | | records and pictures, under the paths that the scenario gives them |
 //!
 //! `run.json` is there as soon as the run begins, with the status `running`; it is written anew, under another name that then
 //! becomes its own, when the run has come to its end, whichever that is. Where the run is killed it says `running` for ever: nobody
 //! holds the directory's lock any more.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ pub const SCENARIO: &str = "scenario.dip";
 pub const CHECKPOINTS: &str = "checkpoints";
 /// Where the hash trees of its states go.
 pub const HASHES: &str = "hashes.bin";
+/// Where states for ParaView go.
+pub const VTP: &str = "vtp";
 
 /// How far a run is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -79,8 +83,8 @@ pub struct About {
     pub program_hash: String,
     /// The engine that ran it.
     pub engine: String,
-    /// All its parameters, in the scenario's order, as `--set` takes them.
-    pub params: Vec<(String, String)>,
+    /// All its parameters, as `--set` takes them.
+    pub params: BTreeMap<String, String>,
     /// The seed of its draws.
     pub seed: u64,
     /// The frames that it was to run.
@@ -89,7 +93,7 @@ pub struct About {
     pub dt: f64,
     /// What was to become of values that are no numbers.
     pub nan: NanPolicy,
-    /// The columns that it read from files, with a hash of what they held.
+    /// The columns that it read from files, in order, with a hash of what each held.
     pub data: Vec<(String, String)>,
     /// The state that it went on from, if it did not begin.
     pub from: Option<From>,
@@ -103,7 +107,9 @@ pub struct About {
     pub command: Vec<String>,
     /// and where.
     pub working_directory: String,
-    /// What repeats it, to the same bits; nothing if it was changed from outside, and no journal tells how.
+    /// Whether it was open to changes from outside: commands, other texts.
+    pub live: bool,
+    /// What repeats it, to the same bits; nothing if it was open to changes, and no journal tells of them.
     pub repeat: Option<String>,
     /// When it began, in UTC,
     pub began: String,
@@ -117,8 +123,10 @@ pub struct About {
     pub checkpoints: Option<String>,
     /// Its journal, if it writes one.
     pub journal: Option<String>,
-    /// The hash trees of how many states are kept: of each so-manieth.
+    /// Of which states hash trees are kept: of every so-manieth, the first and the last one.
     pub hashes_every: Option<u32>,
+    /// Which states are written for ParaView, likewise.
+    pub vtp_every: Option<u32>,
     /// The hash of the last state, 32 hexadecimal digits,
     pub state_hash: Option<String>,
     /// and that of what its rows say.
@@ -197,8 +205,10 @@ pub struct Plan {
     pub journal: Option<PathBuf>,
     /// Whether it can be changed from outside.
     pub live: bool,
-    /// The hash trees of which states are kept.
+    /// The hash trees of which states are kept,
     pub hashes_every: Option<u32>,
+    /// and which are written for ParaView.
+    pub vtp_every: Option<u32>,
 }
 
 /// How a run ended.
@@ -274,7 +284,8 @@ impl RunDirectory {
                 about.resumed.push(Resumed { frame, at: now() });
                 (about.status, about.error, about.summary, about.ended) = (Status::Running, None, None, None);
                 (about.state_hash, about.content_hash) = (None, None);
-                about.hashes_every = plan.hashes_every;
+                about.live |= plan.live;
+                (about.hashes_every, about.vtp_every) = (plan.hashes_every, plan.vtp_every);
                 about
             }
             None => {
@@ -378,6 +389,7 @@ impl About {
             machine: Machine::here(),
             command: std::env::args().collect(),
             working_directory: folder.unwrap_or_default(),
+            live: plan.live,
             repeat: None,
             began: now(),
             ended: None,
@@ -386,6 +398,7 @@ impl About {
             checkpoints: plan.checkpoints.as_deref().map(|folder| within(directory, folder)),
             journal: plan.journal.as_deref().map(|file| within(directory, file)),
             hashes_every: plan.hashes_every,
+            vtp_every: plan.vtp_every,
             state_hash: None,
             content_hash: None,
             summary: None,
@@ -418,8 +431,14 @@ impl About {
     pub fn text(&self, directory: &Path) -> Result<(Source, Settings), RunDirectoryError> {
         let path = directory.join(SCENARIO);
         let text = fs::read_to_string(&path).map_err(refused("read", &path))?;
-        let (sets, seed, frames) = (self.params.clone(), Some(self.seed), Some(self.frames));
+        let (seed, frames) = (Some(self.seed), Some(self.frames));
+        let sets = self.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         Ok((Source { path: self.path.clone(), text }, Settings { sets, seed, frames, nan: Some(self.nan) }))
+    }
+
+    /// Whether all that decides its states is known: then they can be made again.
+    pub fn is_known(&self) -> bool {
+        !self.live || self.journal.is_some()
     }
 
     /// A file or folder that it names, if it names one.
@@ -435,7 +454,7 @@ impl About {
             words.extend(["replay".into(), absolute(&journal)]);
             return Some(spelled(&words));
         }
-        if plan.live {
+        if self.live {
             return None;
         }
         let text = absolute(&directory.join(SCENARIO));

@@ -60,7 +60,7 @@ fn a_run_directory_has_what_is_needed_to_repeat_the_run_and_to_cite_it() {
     let (told, about) = (summary(&output), place.about("a run"));
     assert_eq!(about["status"], "done", "{about}");
     assert_eq!((&about["scenario"], &about["seed"], &about["frames"]), (&"town".into(), &9.into(), &41.into()));
-    assert_eq!(about["params"], serde_json::json!([["n", "300"], ["pace", "0.25"]]));
+    assert_eq!(about["params"], serde_json::json!({ "n": "300", "pace": "0.25" }));
     for key in ["program_hash", "engine", "state_hash", "content_hash", "workers", "backend"] {
         assert_eq!(about[key], told[key], "{key}");
     }

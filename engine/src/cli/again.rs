@@ -13,6 +13,7 @@ use crate::Program;
 use crate::catalog::Catalog;
 use crate::compile;
 use crate::coordinator::{self, Backend, Command, Edition, Options, Origin, State, Stopped, Swap, ViewError, Viewer};
+use crate::diff::side::Side;
 use crate::journal::{self, Text};
 use crate::run_directory::About;
 
@@ -101,8 +102,25 @@ impl<'r> Again<'r> {
         Ok(Self::from(origin, known, registry))
     }
 
+    /// From a checkpoint, or from the beginning, of a run that may have a directory.
+    pub(super) fn of(side: &Side, checkpoint: Option<&Path>, registry: &'r Registry) -> Result<Self, ExitCode> {
+        let path = side.path.display();
+        if side.about.as_ref().is_some_and(|about| !about.is_known()) {
+            let why = "it was open to commands or other texts, and no journal tells what came of that (--journal)";
+            return Err(fail(WRONG, format_args!("{path}: its states cannot be made again: {why}")));
+        }
+        match (checkpoint, &side.about, side.checkpoints.keys().next()) {
+            (Some(checkpoint), ..) => Self::from_checkpoint(checkpoint, registry),
+            (None, Some(about), _) => Self::from_start(&side.path, about, registry),
+            (None, None, first) => {
+                let first = first.copied().unwrap_or(0);
+                Err(fail(WRONG, format_args!("{path}: the first state that was kept is that of frame {first}")))
+            }
+        }
+    }
+
     /// From the beginning, by what its directory says.
-    pub(super) fn from_start(directory: &Path, about: &About, registry: &'r Registry) -> Result<Self, ExitCode> {
+    fn from_start(directory: &Path, about: &About, registry: &'r Registry) -> Result<Self, ExitCode> {
         if let Some(from) = &about.from {
             let begun = match &from.checkpoint {
                 Some(path) => Self::from_checkpoint(path.as_ref(), registry)?,

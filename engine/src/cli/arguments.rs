@@ -117,6 +117,10 @@ pub(super) struct Going {
     #[arg(long, value_name = "K", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) hashes: Option<u32>,
 
+    /// Write every so-manieth state, the first and the last one for ParaView to OUT/vtp. The run waits for it
+    #[arg(long, value_name = "K", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) vtp: Option<u32>,
+
     /// Write over a run's folder, records, a journal and checkpoints that exist
     #[arg(long)]
     pub(super) force: bool,

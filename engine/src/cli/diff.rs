@@ -180,14 +180,7 @@ fn ends(sides: &[Side; 2], report: &mut Report) {
 /// A run that is made again: from its last state up to a frame at which both were the same, or from its beginning.
 fn again<'r>(side: &Side, last_same: Option<u32>, registry: &'r Registry) -> Result<Again<'r>, ExitCode> {
     let before = last_same.and_then(|same| side.checkpoints.range(..=same).next_back());
-    match (before, &side.about) {
-        (Some((_, path)), _) => Again::from_checkpoint(path, registry),
-        (None, Some(about)) => Again::from_start(&side.path, about, registry),
-        (None, None) => {
-            let path = side.path.display();
-            Err(fail(WRONG, format_args!("{path}: there is no state before, and no run directory to begin with")))
-        }
-    }
+    Again::of(side, before.map(|(_, path)| path.as_path()), registry)
 }
 
 /// The programs are the same: what do they compute?
@@ -294,7 +287,11 @@ fn sought(sides: &[Side; 2], report: &mut Report, registry: &Registry) -> Result
             if let Some(difference) = diff::states(&a.still(), &b.still()) {
                 report.made += at as u32;
                 report.last_same = frames[at].checked_sub(1);
-                report.first = Some(First::new(difference, Basis::Made));
+                if let Some(kept) = report.first.replace(First::new(difference, Basis::Made))
+                    && kept.difference.frame > frames[at]
+                {
+                    report.spread.insert(0, kept.difference);
+                }
                 report.program = Some(a.program().clone());
             }
             return Ok(());

@@ -10,9 +10,10 @@ use super::arguments::{Given, Going};
 use super::summary;
 use crate::Program;
 use crate::coordinator::{OnBegin, Origin, Outcome, RunError, Stopped, Viewer};
+use crate::export::Snapshots;
 use crate::hashes::HashKeeper;
 use crate::journal::From;
-use crate::run_directory::{About, CHECKPOINTS, Ending, HASHES, Plan, RunDirectory, RunDirectoryError, Status};
+use crate::run_directory::{About, CHECKPOINTS, Ending, HASHES, Plan, RunDirectory, RunDirectoryError, Status, VTP};
 
 /// A run's directory, and what is written in it when the run begins.
 #[derive(Clone)]
@@ -52,7 +53,13 @@ impl Going {
 
     fn planned(&self, live: bool) -> Plan {
         let backend = Backend::from(self.backend).name().to_string();
-        Plan { backend, live: live || self.commands.is_some(), hashes_every: self.hashes, ..Plan::default() }
+        Plan {
+            backend,
+            live: live || self.commands.is_some(),
+            hashes_every: self.hashes,
+            vtp_every: self.vtp,
+            ..Plan::default()
+        }
     }
 }
 
@@ -76,18 +83,26 @@ impl Directory {
         let directory = Rc::new(RefCell::new(RunDirectory::resume(records)?));
         let mut plan = Plan { from: Some((from, false)), ..going.planned(false) };
         plan.hashes_every = plan.hashes_every.or(about.hashes_every);
+        plan.vtp_every = plan.vtp_every.or(about.vtp_every);
         Ok(Some(Self { directory, plan }))
     }
 
     /// Who writes there what is made of whole states.
     pub(super) fn viewers(&self, overwrite: bool) -> Vec<Box<dyn Viewer>> {
         let directory = self.directory.borrow();
-        let (path, from) = (directory.path().join(HASHES), self.plan.from.as_ref().map_or(0, |(from, _)| from.frame));
-        let keeper = self.plan.hashes_every.map(|every| match directory.about() {
-            Some(_) => HashKeeper::resumed(path, every, from),
-            None => HashKeeper::new(path, every, from, overwrite),
-        });
-        keeper.into_iter().map(|keeper| Box::new(keeper) as Box<dyn Viewer>).collect()
+        let (path, resumed) = (directory.path(), directory.about().is_some());
+        let from = self.plan.from.as_ref().map_or(0, |(from, _)| from.frame);
+        let mut viewers: Vec<Box<dyn Viewer>> = Vec::new();
+        if let Some(every) = self.plan.hashes_every {
+            viewers.push(Box::new(match resumed {
+                true => HashKeeper::resumed(path.join(HASHES), every, from),
+                false => HashKeeper::new(path.join(HASHES), every, from, overwrite),
+            }));
+        }
+        if let Some(every) = self.plan.vtp_every {
+            viewers.push(Box::new(Snapshots::new(path.join(VTP), every, (from, resumed), overwrite)));
+        }
+        viewers
     }
 
     /// Writes that the run begins, when it does.

@@ -49,16 +49,10 @@ fn exported(arguments: &Export, registry: &Registry) -> Result<usize, ExitCode> 
     let exporter = Exporter::new(selection).map_err(|error| fail(WRONG, error))?;
     let exporter = Rc::new(RefCell::new(exporter));
     for (begin, frames) in stretches(&side, &frames) {
-        let again = match (&begin, &side.about) {
-            (Some(path), _) => Again::from_checkpoint(path, registry)?,
-            (None, Some(about)) => Again::from_start(&side.path, about, registry)?,
-            (None, None) => {
-                let first = side.checkpoints.keys().next().copied().unwrap_or(0);
-                return Err(fail(
-                    WRONG,
-                    format_args!("{}: the first state that was kept is that of frame {first}", side.path.display()),
-                ));
-            }
+        let kept = |path: &PathBuf| frames.iter().all(|frame| side.checkpoints.get(frame) == Some(path));
+        let again = match &begin {
+            Some(path) if kept(path) => Again::from_checkpoint(path, registry)?,
+            begin => Again::of(&side, begin.as_deref(), registry)?,
         };
         let to = Rc::clone(&exporter);
         again.visit(&frames, move |still| Ok(to.borrow_mut().write(still)?))?;

@@ -101,7 +101,7 @@ impl Side {
             program_hash: about.program_hash.clone(),
             engine: about.engine.clone(),
             seed: about.seed,
-            params: about.params.clone(),
+            params: about.params.clone().into_iter().collect(),
             text: Some(about.text(path)?.0.text),
             data: about.data.clone(),
         };

@@ -4,6 +4,7 @@
 //! Vectors of two have a third lane of zeros, as ParaView wants them. Variants of an enum and truth values are `UInt8`; the names of
 //! the variants stand in the field `COMPONENT names`. The arrays `entity id` and `entity generation` say whose rows they are.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -192,12 +193,13 @@ fn placed(raster: &Raster, space: &Space) -> ([f32; 3], [f32; 3]) {
     (origin, spacing)
 }
 
-/// Writes the list of a series: at each moment the one before or this one is there, whole.
-pub(super) fn series<'f>(path: &Path, files: impl Iterator<Item = &'f (f64, String)>) -> io::Result<()> {
+/// Writes the list of a series: at each moment the one before or this one is there, whole. Where time is cyclic the series goes on.
+pub(super) fn series(path: &Path, dt: f64, files: &BTreeMap<u32, String>) -> io::Result<()> {
     let mut xml = String::from(
         "<?xml version=\"1.0\"?>\n<VTKFile type=\"Collection\" version=\"1.0\" byte_order=\"LittleEndian\">\n<Collection>\n",
     );
-    for (time, file) in files {
+    for (frame, file) in files {
+        let time = f64::from(*frame) * dt;
         let _ = writeln!(xml, "<DataSet timestep=\"{time}\" part=\"0\" file=\"{}\"/>", escaped(file));
     }
     xml.push_str("</Collection>\n</VTKFile>\n");

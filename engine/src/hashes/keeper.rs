@@ -27,14 +27,19 @@ impl HashKeeper {
 
     /// Of a run that is resumed at a frame: what is behind that is cut off, and it goes on with its file, if there is one.
     pub fn resumed(path: PathBuf, every: u32, at: u32) -> Self {
-        let resumed = path.exists().then_some(at);
-        Self { resumed, ..Self::new(path, every, at, true) }
+        match path.exists() {
+            true => {
+                let due = at.checked_next_multiple_of(every.max(1));
+                Self { resumed: Some(at), due, ..Self::new(path, every, at, true) }
+            }
+            false => Self::new(path, every, at, true),
+        }
     }
 
     fn writer(&mut self) -> Result<&mut HashWriter, HashesError> {
         let writer = match (self.writer.take(), self.resumed) {
             (Some(writer), _) => writer,
-            (None, Some(at)) => HashWriter::resume(&self.path, at)?,
+            (None, Some(at)) => HashWriter::resume(&self.path, at, self.every)?,
             (None, None) => HashWriter::create(&self.path, self.overwrite)?,
         };
         Ok(self.writer.insert(writer))
