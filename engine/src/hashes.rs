@@ -370,6 +370,7 @@ mod tests {
         assert_eq!(writer.last(), Some(10));
         writer.write(&shape(3), &tree_of(3, 20)).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole);
+        drop(writer);
         let mut writer = HashWriter::resume(&path, 25, 15).unwrap();
         writer.write(&shape(2), &tree_of(2, 10)).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole[..std::fs::metadata(&path).unwrap().len() as usize]);

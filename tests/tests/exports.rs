@@ -8,15 +8,16 @@ use diptych_tests::{command, summary};
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
 const TOWN: &str = "scenario town\nrun { frames = 30, dt = 0.5, seed = 4 }\nspace torus (0, 0) .. (30, 30)\nenum Mood { Calm, Cross }\n\
+    input gift: f64 = 0 in 0 .. 9\n\
     component Position = vec2\ncomponent Wealth = f64\ncomponent Feels = Mood\ncomponent Grass = f32\n\
     group people[100, max 900] { position Position = uniform(space), Wealth = uniform(0, 1), Feels = Calm }\n\
     group banks[3] { Wealth = row }\n\
     grid soil[4, 3] { Grass = 1 }\n\
     system move for people owns Position { Position = wrap(Position + polar(uniform(0, TAU), 0.2)) }\n\
-    system earn for people owns Wealth, Feels {\n    Wealth += uniform(0, 1)\n    if fresh Wealth > 4 { Feels = Cross }\n    \
+    system earn for people owns Wealth, Feels {\n    Wealth += uniform(0, 1) + gift\n    if fresh Wealth > 4 { Feels = Cross }\n    \
     if chance(0.05) { spawn people { Position = fresh Position, Wealth = 0.5, Feels = Calm } }\n    \
     if chance(0.05) { despawn self }\n}\n\
-    system grow for soil owns Grass { Grass = Grass * 1.5 }\n\
+    system grow for soil owns Grass { Grass = Grass * 2 }\n\
     signal wealth = sum(people: Wealth)\nsignal n = count(people)\nsignal grass = sum(soil: Grass)\n\
     record every 1 to \"town.csv\" { n, wealth, grass }\n";
 
@@ -88,7 +89,7 @@ fn an_exported_state_is_that_of_its_frame_whether_it_was_kept_or_not() {
         assert!(people.iter().all(|row| row[0] == frame.to_string() && row[1] == (0.5 * frame as f64).to_string()));
         assert!(people.iter().all(|row| ["Calm", "Cross"].contains(&row[7].as_str())));
         let soil = rows(&place.at(&format!("bare csv/soil-{frame:010}.csv")));
-        assert_eq!((soil.len(), &soil[5][3]), (12, &1.5f32.powi(frame as i32).to_string()), "frame {frame}");
+        assert_eq!((soil.len(), &soil[5][3]), (12, &2f32.powi(frame as i32).to_string()), "frame {frame}");
     }
     for name in all {
         let read = |run: &str| std::fs::read(place.at(&format!("{run} csv")).join(&name)).unwrap();
@@ -142,4 +143,51 @@ fn what_cannot_be_exported_is_told_and_nothing_is_written_over() {
     let output = place.export("r/checkpoints", "early", &["--from", "5", "--every", "1"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(told(&output).contains("the first state that was kept is that of frame 10"), "{}", told(&output));
+}
+
+#[test]
+fn snapshots_of_a_run_are_what_is_exported_of_it_also_where_it_was_resumed() {
+    let place = Place::new();
+    let kept = ["--vtp", "7", "--checkpoint-every", "10"];
+    place.run("whole", &kept);
+    let frames = [0, 7, 14, 21, 28, 30].map(|frame| format!("people-{frame:010}.vtp"));
+    let people = |folder: &Path| -> Vec<String> {
+        names(folder).into_iter().filter(|name| name.starts_with("people-")).collect()
+    };
+    assert_eq!(people(&place.at("whole/vtp")), frames);
+    assert!(place.export("whole", "out", &["--every", "7", "--to", "28"]).status.success());
+    for name in &frames[..5] {
+        let read = |folder: &str| std::fs::read(place.at(folder).join(name)).unwrap();
+        assert!(read("whole/vtp") == read("out"), "{name}");
+    }
+    // It has ended at frame 20, and goes on: what only said where it had ended is no part of the series.
+    place.run("cut", &[&kept[..], &["--frames", "20"]].concat());
+    assert_eq!(people(&place.at("cut/vtp")).last().unwrap(), "people-0000000020.vtp");
+    let output = command(BINARY, &["resume", &place.path("cut"), "--frames", "30"]);
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(people(&place.at("cut/vtp")), frames);
+    for name in names(&place.at("whole/vtp")) {
+        let read = |run: &str| std::fs::read(place.at(run).join("vtp").join(&name)).unwrap();
+        assert!(read("whole") == read("cut"), "{name}");
+    }
+}
+
+#[test]
+fn states_of_a_run_that_was_changed_from_outside_are_made_again_by_its_journal_alone() {
+    let place = Place::new();
+    std::fs::write(place.at("commands"), "@5 gift = 2\n@20 gift = 0\n").unwrap();
+    let (commands, journal) = (place.path("commands"), place.path("journal"));
+    place.run("live", &["--commands", &commands]);
+    place.run("told", &["--commands", &commands, "--journal", &journal]);
+    let asked = ["--format", "csv", "--group", "people", "--from", "9", "--to", "29", "--every", "10"];
+    let output = place.export("live", "live csv", &asked);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told(&output).contains("its states cannot be made again"), "{}", told(&output));
+    assert!(place.export("told", "told csv", &asked).status.success());
+    let record = rows(&place.at("told/town.csv"));
+    for frame in [9, 19, 29] {
+        let people = rows(&place.at(&format!("told csv/people-{frame:010}.csv")));
+        let sum = people.iter().map(|row| row[6].parse::<f64>().unwrap()).sum::<f64>();
+        assert!((sum - record[frame][3].parse::<f64>().unwrap()).abs() < 1e-9, "frame {frame}");
+    }
 }

@@ -204,6 +204,14 @@ fn a_run_directory_is_resumed_by_its_name() {
     assert!(about["repeat"].as_str().unwrap().ends_with("--frames 60"), "{about}");
     let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
     assert_eq!(read("cut/tables/town.csv"), read("whole/tables/town.csv"));
+    // Wherever it has been moved to.
+    place.run("there", &["--frames", "30", "--checkpoint-every", "10"]);
+    std::fs::rename(place.path("there"), place.path("here")).unwrap();
+    let output = command(BINARY, &["resume", &place.path("here"), "--frames", "60", "--summary", "json"]);
+    assert_eq!(summary(&output)["state_hash"], whole["state_hash"], "{}", told(&output));
+    assert_eq!(place.about("here")["status"], "done");
+    assert!(!place.0.path().join("there").exists());
+    assert_eq!(read("here/tables/town.csv"), read("whole/tables/town.csv"));
     // Without states there is nothing to go on from.
     let output = command(BINARY, &["resume", &place.path("whole")]);
     assert_eq!(output.status.code(), Some(2));

@@ -289,6 +289,7 @@ fn sought(sides: &[Side; 2], report: &mut Report, registry: &Registry) -> Result
                 report.last_same = frames[at].checked_sub(1);
                 if let Some(kept) = report.first.replace(First::new(difference, Basis::Made))
                     && kept.difference.frame > frames[at]
+                    && !kept.difference.is_none()
                 {
                     report.spread.insert(0, kept.difference);
                 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use diptych_protocol::checkpoint::Run;
 use diptych_protocol::message::Backend;
 
 use super::arguments::{Given, Going};
@@ -130,6 +131,30 @@ impl Directory {
         };
         self.directory.borrow_mut().ended(ending)
     }
+}
+
+/// A run as its checkpoint tells it, with its records where they are now: its directory may have been moved since, with all that is
+/// in it.
+pub(super) fn where_it_is(run: &Run, kept: &Path) -> Run {
+    let mut run = run.clone();
+    let kept = std::path::absolute(kept).unwrap_or_else(|_| kept.into());
+    let (Some(old), Some(here)) = (run.records.clone(), kept.parent()) else { return run };
+    let own =
+        About::read(here).is_ok_and(|about| About::named(here, about.checkpoints.as_ref()).as_ref() == Some(&kept));
+    if !own || Path::new(&old) == here {
+        return run;
+    }
+    let moved = |path: &mut String| {
+        if let Some(now) =
+            Path::new(path).strip_prefix(&old).ok().and_then(|below| here.join(below).to_str().map(str::to_string))
+        {
+            *path = now;
+        }
+    };
+    run.written.cursors.iter_mut().for_each(|cursor| moved(&mut cursor.file));
+    run.written.made.iter_mut().for_each(moved);
+    run.records = here.to_str().map_or(run.records, |here| Some(here.into()));
+    run
 }
 
 /// The folder of the checkpoints that are meant: that of a run directory, or the folder itself.

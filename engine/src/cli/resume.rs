@@ -157,7 +157,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     let Some((path, Checkpoint { description, program, .. })) = origin.checkpoint() else {
         unreachable!("it was read from one")
     };
-    let run = &description.run;
+    let run = &directory::where_it_is(&description.run, folder_of(path));
     let mut program = program.clone();
     program.frames = arguments.frames.unwrap_or(program.frames);
     program.nan = arguments.given.nan.map_or(program.nan, Into::into);
