@@ -134,7 +134,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         data: start.data,
         origin: start.origin,
         checkpoints: start.checkpoints,
-        records: start.records,
+        records: start.records.map(|it| Records { on_slow: going.on_slow_output.into(), ..it }),
         viewers: start.directory.as_ref().map_or_else(Vec::new, |directory| directory.viewers(going.force)),
         write_errors: WriteErrors::new(
             going.on_write_error.into(),
