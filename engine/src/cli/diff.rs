@@ -23,6 +23,8 @@ use diptych_workers::kernel::Registry;
 use super::again::Again;
 use super::arguments::Diff;
 use super::{WRONG, aside, fail, say};
+use crate::catalog::Catalog;
+use crate::compile;
 use crate::coordinator::State;
 use crate::diff::side::{Side, SideError};
 use crate::diff::{self, Difference};
@@ -86,7 +88,7 @@ fn compared(sides: [Side; 2], arguments: &Diff, registry: &Registry) -> Result<R
     if let Some(first) = &report.first
         && report.program.is_none()
     {
-        report.program = sides.iter().find_map(|side| program_of(side, first.difference.frame));
+        report.program = sides.iter().find_map(|side| program_of(side, first.difference.frame, registry));
     }
     Ok(report)
 }
@@ -321,8 +323,12 @@ fn trees<'r>(run: Again<'r>, frames: &[u32]) -> Result<(Trees, Again<'r>), ExitC
     Ok((all.take(), run))
 }
 
-/// A program of one of the two, for the names of rules.
-fn program_of(side: &Side, frame: u32) -> Option<Program> {
-    let path = side.checkpoints.range(frame..).next().or_else(|| side.checkpoints.iter().next_back())?.1;
-    Checkpoint::read(path).ok().map(|checkpoint| checkpoint.program)
+/// A program of one of the two, for the names of rules: of a state that was kept, or of its text.
+fn program_of(side: &Side, frame: u32, registry: &Registry) -> Option<Program> {
+    let kept = side.checkpoints.range(frame..).next().or_else(|| side.checkpoints.iter().next_back());
+    if let Some((_, path)) = kept {
+        return Checkpoint::read(path).ok().map(|checkpoint| checkpoint.program);
+    }
+    let (source, settings) = side.about.as_ref()?.text(&side.path).ok()?;
+    compile::compile(&source, &settings, &Catalog(registry)).ok().map(|compiled| compiled.program)
 }
