@@ -12,9 +12,10 @@ use rustix::io::Errno;
 /// How long it is waited for a file that another process has locked.
 const LOCK_MAX: Duration = Duration::from_millis(500);
 
-/// Locks a file for this process: only one at a time writes it. What is no file cannot be locked.
+/// Locks a file, or a folder, for this process: only one at a time writes it. What is neither cannot be locked.
 pub(crate) fn lock(file: &File) -> io::Result<()> {
-    if !file.metadata()?.is_file() {
+    let about = file.metadata()?;
+    if !about.is_file() && !about.is_dir() {
         return Ok(());
     }
     let begun = Instant::now();

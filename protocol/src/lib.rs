@@ -56,6 +56,7 @@ pub mod summary;
 pub mod table;
 pub mod ticket;
 pub mod track;
+pub mod tree;
 pub mod types;
 pub mod values;
 pub mod verify;

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use diptych::Program;
 use diptych::coordinator::{
     Checkpoint, CheckpointError, Checkpoints, CheckpointsError, Edition, Options, Origin, Outcome, Plan, Records,
-    RunError, Stopped, Swap, checkpoints,
+    RunError, Stopped, Swap, ViewError, Viewer, checkpoints,
 };
 use diptych_protocol::checkpoint::{HEAD_BYTES, Head, Sums};
-use diptych_protocol::digest::digest;
+use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::message::Backend;
+use diptych_protocol::still::Still;
 use diptych_tests::kills::Random;
 use diptych_tests::{program, run_with};
 
@@ -162,6 +163,47 @@ fn a_checkpoint_is_the_state_of_its_frame_however_fast_the_run_goes_on() {
             let there = run_with(&shorter, 0, BINARY, Options::default()).unwrap();
             assert_eq!(digest(&still), there.digest, "frame {frame}, {workers} workers");
             assert_eq!(still.signals(), there.state.signal_bits(), "frame {frame}, {workers} workers");
+        }
+    }
+}
+
+/// Looks at each state, and keeps its hashes.
+struct Everything(Arc<Mutex<Vec<(u32, Digest)>>>, u32);
+
+impl Viewer for Everything {
+    fn due(&self) -> Option<u32> {
+        Some(self.1)
+    }
+
+    fn look(&mut self, still: &Still<'_>, _: bool) -> Result<(), ViewError> {
+        let frame = still.tick().frames_done();
+        if frame == self.1 {
+            self.0.lock().unwrap().push((frame, digest(still)));
+            self.1 += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Both hold a state, and only one can at a time: neither misses one, or sees another one.
+#[test]
+fn whoever_looks_at_states_and_checkpoints_of_them_do_not_get_in_each_others_way() {
+    let text = "scenario steps\ncomponent X = u32\ngroup points[40_000] { X = row }\n\
+        system step for points owns X { X += 1 }\n";
+    let frames = 60;
+    let program = program(text, &[], frames);
+    for workers in [0, 1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let viewers: Vec<Box<dyn Viewer>> = vec![Box::new(Everything(Arc::clone(&seen), 0))];
+        let options = Options { viewers, checkpoints: Some(kept(folder.path(), 1, 100)), ..Options::default() };
+        let outcome = run_with(&program, workers, BINARY, options).unwrap();
+        assert_eq!(outcome.checkpoints.unwrap().written, frames, "{workers} workers");
+        let seen = seen.lock().unwrap();
+        assert!(seen.iter().map(|(frame, _)| *frame).eq(0..=frames), "{workers} workers");
+        for (frame, path) in checkpoints(folder.path()).unwrap() {
+            let kept = digest(&Checkpoint::read(&path).unwrap().still());
+            assert_eq!(kept, seen[frame as usize].1, "frame {frame}, {workers} workers");
         }
     }
 }

@@ -251,7 +251,7 @@ fn a_user_without_rights_is_told_which_file_cannot_be_made() {
     let sized = ["--frames", "30", "--workers", "2"];
     for (arguments, file) in [
         (&["run", "talk.dip"][..], "cannot make many.csv: Permission denied"),
-        (&["run", "talk.dip", "--out", "below/it"], "cannot make below/it/many.csv: Permission denied"),
+        (&["run", "talk.dip", "--out", "below/it"], "cannot make below/it: Permission denied"),
         (&["run", "drift.dip", "--journal", "j"], "cannot make j: Permission denied"),
     ] {
         let Some(output) = of_nobody(folder.path(), &[arguments, &sized[..]].concat(), "true") else { return };
@@ -287,7 +287,7 @@ fn a_folder_or_another_run_in_the_way_of_a_record_is_told_and_nothing_is_lost() 
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(2)], "{} {}", told(&both[0]), told(&both[1]));
     let refused = both.iter().find(|output| !output.status.success()).unwrap();
-    assert!(told(refused).contains("exists"), "{}", told(refused));
+    assert!(["exists", "another run writes to"].iter().any(|it| told(refused).contains(it)), "{}", told(refused));
     let both = folder.path().join("both");
     assert_eq!((read(&both, "many.csv").lines().count(), read(&both, "few.csv").lines().count()), (4002, 102));
 }

@@ -380,13 +380,9 @@ fn a_run_is_not_resumed_while_it_runs() {
     assert!(wait_until(SECOND * 20, || town.begun()), "no checkpoint");
     let kept = town.path("kept");
     // By force: it has written a later one meanwhile.
-    refused(
-        &["resume", &kept, "--force", "--journal", &town.path("other")],
-        2,
-        &["another run writes its checkpoints to "],
-    );
+    refused(&["resume", &kept, "--force", "--journal", &town.path("other")], 2, &["another run writes to "]);
     let elsewhere = ["resume", &kept, "--force", "--journal", &town.path("third"), "--checkpoints", &town.path("else")];
-    refused(&elsewhere, 2, &["cannot go on with the record ", "another run writes it"]);
+    refused(&elsewhere, 2, &["another run writes to "]);
     kill(child.id(), Signal::INT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));

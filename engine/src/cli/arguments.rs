@@ -56,6 +56,15 @@ pub(super) enum Command {
     ///
     /// Each line is a part: its value, what it is, where it is written. Parts of a part stand further in.
     Why(Why),
+    /// Compare two runs: the first frame, column, block and row that differ, both values, and the rule that wrote them
+    ///
+    /// What both have kept is compared: hash trees of states (`run --out DIR --hashes K`), and states (`--checkpoint-every N`). Where
+    /// more is to be known the runs are made again in this process. Exits with 0 if nothing differs, else with 1.
+    Diff(Diff),
+    /// Write states of a run as files for others: for ParaView, or as tables
+    ///
+    /// One file a state and group. States between those that were kept are made again in this process.
+    Export(Export),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -100,11 +109,19 @@ pub(super) struct Going {
     #[arg(long, value_enum, default_value_t = BackendName::Compiled)]
     pub(super) backend: BackendName,
 
-    /// The folder that records are written to, instead of the current one
+    /// Make this folder the run's: what it was (run.json), its text, and its records, which are written to the current one else
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
-    /// Write over records, a journal and checkpoints that exist
+    /// Keep the hash trees of every so-manieth state, the first and the last one, in OUT/hashes.bin: what `diff` compares
+    #[arg(long, value_name = "K", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) hashes: Option<u32>,
+
+    /// Write every so-manieth state, the first and the last one for ParaView to OUT/vtp. The run waits for it
+    #[arg(long, value_name = "K", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) vtp: Option<u32>,
+
+    /// Write over a run's folder, records, a journal and checkpoints that exist
     #[arg(long)]
     pub(super) force: bool,
 
@@ -157,7 +174,8 @@ pub(super) struct Going {
 // When states are written to files, and how many are kept.
 #[derive(Args)]
 pub(super) struct Checkpointing {
-    /// Write checkpoints to this folder, for `resume`: now and then, and of the last state, whichever way the run ends
+    /// Write checkpoints to this folder, for `resume`: now and then, and of the last state, whichever way the run ends. With
+    /// --out and one of the following [default: OUT/checkpoints]
     #[arg(long = "checkpoints", value_name = "DIR")]
     pub(super) folder: Option<PathBuf>,
 
@@ -203,7 +221,7 @@ pub(super) struct Run {
 
 #[derive(Args)]
 pub(super) struct Resume {
-    /// The folder of a run's checkpoints: the last one is meant. Or a checkpoint
+    /// The folder of a run (--out), or of its checkpoints: the last one is meant. Or a checkpoint
     pub(super) from: PathBuf,
 
     /// The state to go on from, instead of the last one: run again from the checkpoint before it
@@ -313,6 +331,74 @@ pub(super) struct Why {
     /// The most lines to show of each
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(super) lines: usize,
+}
+
+#[derive(Args)]
+pub(super) struct Diff {
+    /// A run's directory (--out), a folder of checkpoints, or a checkpoint
+    pub(super) a: PathBuf,
+
+    /// The other one
+    pub(super) b: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Compare what was kept, and make nothing again
+    #[arg(long)]
+    pub(super) no_repeat: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// A run's directory (--out), a folder of checkpoints, or a checkpoint
+    #[arg(id = "RUN")]
+    pub(super) from_run: PathBuf,
+
+    /// The first frame
+    #[arg(long, value_name = "FRAME", default_value_t = 0)]
+    pub(super) from: u32,
+
+    /// The last frame [default: the run's last one]
+    #[arg(long, value_name = "FRAME")]
+    pub(super) to: Option<u32>,
+
+    /// Every so-manieth frame, from the first one on [default: those whose states were kept]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) every: Option<u32>,
+
+    /// As what
+    #[arg(long, value_enum, default_value_t = ExportFormat::Vtp)]
+    pub(super) format: ExportFormat,
+
+    /// A group; may be given several times [default: all that can be written so]
+    #[arg(long = "group", value_name = "NAME")]
+    pub(super) groups: Vec<String>,
+
+    /// Components, as in --columns Velocity,Health [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
+
+    /// The folder that files are written to
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Write over files that exist
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// For ParaView: points as .vtp, the cells of a grid as .vti, and a .pvd that lists them with their times
+    Vtp,
+    /// Apache Parquet
+    Parquet,
+    /// Comma-separated values
+    Csv,
+    /// A JSON object a line
+    Ndjson,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

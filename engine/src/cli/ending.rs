@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use super::arguments::{Going, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, aside, fail, say, summary};
-use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped};
+use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped, ViewError};
 use crate::journal::JournalError;
+use crate::run_directory::RunDirectoryError;
 
 /// Of a run from the command line, whose checkpoints are in this folder.
 pub(super) fn ended(going: &Going, kept: Option<&Path>, result: Result<Outcome, RunError>) -> ExitCode {
@@ -31,7 +32,7 @@ fn began(error: &RunError) -> bool {
             | RunError::Workers(_)
             | RunError::Damaged(_)
             | RunError::Machine(_)
-            | RunError::Record(RecordError::Write { .. })
+            | RunError::Record(RecordError::Write { .. } | RecordError::View(_))
             | RunError::Checkpoints(CheckpointsError::Write { .. })
             | RunError::Journal(JournalError::Refused { what: "write", .. })
     )
@@ -57,9 +58,11 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Checkpoints(CheckpointsError::Refused { source, .. }) => code_of_refusal(source),
         RunError::Checkpoints(_) => WRONG,
         RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
+        RunError::Directory(RunDirectoryError::Refused { source, .. }) => code_of_refusal(source),
         RunError::Kernel(_)
         | RunError::Limit { .. }
         | RunError::Data(_)
+        | RunError::Directory(_)
         | RunError::Injection { .. }
         | RunError::Command(_)
         | RunError::Journal(_) => WRONG,
@@ -75,7 +78,8 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
 /// A disk that is full is the machine's fault, a file in the way the caller's.
 fn code_of(error: &RecordError) -> u8 {
     match error {
-        RecordError::Write { .. } => TOO_BIG,
+        RecordError::Write { .. } | RecordError::View(ViewError::Write { .. }) => TOO_BIG,
+        RecordError::View(ViewError::Other(_)) => WRONG,
         RecordError::Make { source, .. } => code_of_refusal(source),
         RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Extract(_) => WRONG,
         RecordError::Missing(_) => FAILED,

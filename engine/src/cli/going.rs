@@ -13,6 +13,7 @@ use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::arguments::{BackendName, Checkpointing, Every, Going};
+use super::directory::Directory;
 use super::lines::lines;
 use super::watch::watch;
 use super::{WRONG, aside, fail};
@@ -68,6 +69,8 @@ pub(super) struct Start<'a> {
     pub(super) records: Option<Records>,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) journal: Option<Journal>,
+    /// What is written of it.
+    pub(super) directory: Option<Directory>,
     /// What is known of it beforehand.
     pub(super) swaps: Vec<Swap>,
     pub(super) commands: Vec<Command>,
@@ -76,15 +79,6 @@ pub(super) struct Start<'a> {
 }
 
 impl Checkpointing {
-    /// Whether it makes sense together. A run that is resumed has a folder.
-    pub(super) fn sense(&self, resumed: bool) -> Result<(), &'static str> {
-        match self.folder.is_none() && !resumed && (self.every.is_some() || self.keep.is_some()) {
-            true => Err("checkpoints of how many frames or seconds there are to be is said, and not where: say \
-                         --checkpoints DIR"),
-            false => Ok(()),
-        }
-    }
-
     /// When they are written; what is not said is as it was.
     pub(super) fn plan(&self, before: Option<Plan>) -> Plan {
         let before = before.unwrap_or_default();
@@ -98,9 +92,19 @@ impl Checkpointing {
 }
 
 impl Going {
+    /// Whether what is said of checkpoints makes sense together. (A run that is resumed has a folder.)
+    pub(super) fn sense(&self) -> Result<(), &'static str> {
+        let asked = self.checkpoints.every.is_some() || self.checkpoints.keep.is_some();
+        match asked && self.kept().is_none() {
+            true => Err("checkpoints of how many frames or seconds there are to be is said, and not where: say \
+                         --checkpoints DIR, or --out DIR"),
+            false => Ok(()),
+        }
+    }
+
     /// The checkpoints of a run that begins.
     pub(super) fn begun_checkpoints(&self) -> Option<Checkpoints> {
-        let folder = self.checkpoints.folder.clone()?;
+        let folder = self.kept()?;
         Some(Checkpoints { folder, plan: self.checkpoints.plan(None), overwrite: self.force, resumed: false })
     }
 
@@ -131,6 +135,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         origin: start.origin,
         checkpoints: start.checkpoints,
         records: start.records.map(|it| Records { on_slow: going.on_slow_output.into(), ..it }),
+        viewers: start.directory.as_ref().map_or_else(Vec::new, |directory| directory.viewers(going.force)),
         write_errors: WriteErrors::new(
             going.on_write_error.into(),
             Some(Box::new(move |why| lost.say(&format!("error: {why}\nnote: the run goes on without that file\n")))),
@@ -140,6 +145,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         commands: start.commands,
         editions,
         lines,
+        on_begin: start.directory.as_ref().map(Directory::on_begin),
         on_command: Some(Box::new(move |told| beside.say(&commanded(told)))),
         on_nan: Some(Box::new(move |found| near.say(&format!("warning: values that are no numbers in {found}\n")))),
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
@@ -147,9 +153,15 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         injections: going.injections.clone(),
         ..Options::default()
     };
-    let result = coordinator::run(start.program, registry, options);
+    let mut result = coordinator::run(start.program, registry, options);
     if let Some(bar) = bar {
         bar.finish_and_clear();
+    }
+    let written = start.directory.map_or(Ok(()), |directory| directory.ended(&result));
+    if let (Err(error), Ok(outcome)) = (written, &mut result) {
+        // What the run came to is told all the same.
+        super::aside(format_args!("error: {error}\n"));
+        outcome.lost.push(error.to_string());
     }
     result
 }

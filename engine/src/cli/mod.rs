@@ -1,11 +1,15 @@
 //! The command line. Exit codes: 0 done; 1 the run failed, or an `ensure` did; 2 the scenario or the arguments are
 //! wrong; 3 the machine cannot hold the run, or its records; 130 ended by a signal after a whole frame.
 
+mod again;
 mod arguments;
 mod check;
+mod diff;
+mod directory;
 mod doctor;
 mod ending;
 mod explain;
+mod export;
 mod going;
 mod lines;
 mod list;
@@ -66,11 +70,13 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
     };
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, registry, inside),
-        Command::Resume(arguments) => resume::resume(&arguments, registry),
+        Command::Resume(arguments) => resume::resume(arguments, registry),
         Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
+        Command::Diff(arguments) => diff::diff(&arguments, registry),
+        Command::Export(arguments) => export::export(&arguments, registry),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     };

@@ -5,21 +5,25 @@ use std::process::ExitCode;
 
 use diptych_workers::kernel::Registry;
 
+use super::again::{Again, Known};
 use super::arguments::Resume;
-use super::ending::{ended, failed};
+use super::directory::{self, Directory};
+use super::ending::ended;
 use super::going::{Start, go, possible, sweep};
-use super::{WRONG, aside, fail, replay, scenario};
+use super::{WRONG, aside, fail, scenario};
 use crate::Program;
 use crate::compile::{self, Compiled, Settings};
-use crate::coordinator::{
-    self, Checkpoint, Checkpoints, Command, Edition, Options, Origin, Outcome, Records, RunError, Stopped, Swap,
-};
-use crate::journal::{self, Journal};
+use crate::coordinator::{self, Checkpoint, Checkpoints, Origin, Outcome, Records, RunError};
+use crate::journal::Journal;
 use crate::source::{self, Source};
 
-pub(super) fn resume(arguments: &Resume, registry: &Registry) -> ExitCode {
-    match resumed(arguments, registry) {
-        Ok(result) => ended(&arguments.going, arguments.kept(), result),
+pub(super) fn resume(mut arguments: Resume, registry: &Registry) -> ExitCode {
+    arguments.from = match directory::checkpoints_of(&arguments.from) {
+        Ok(from) => from,
+        Err(error) => return fail(WRONG, error),
+    };
+    match resumed(&arguments, registry) {
+        Ok(result) => ended(&arguments.going, arguments.kept().as_deref(), result),
         Err(code) => code,
     }
 }
@@ -36,9 +40,9 @@ impl Resume {
     }
 
     /// Where its checkpoints are.
-    fn kept(&self) -> Option<&Path> {
-        let own = || if self.from.is_file() { folder_of(&self.from) } else { &*self.from };
-        self.going.checkpoints.folder.as_deref().or_else(|| self.is_same().then(own))
+    fn kept(&self) -> Option<PathBuf> {
+        let own = || if self.from.is_file() { folder_of(&self.from).into() } else { self.from.clone() };
+        self.going.kept().or_else(|| self.is_same().then(own))
     }
 }
 
@@ -47,7 +51,7 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
     let path = choose(arguments)?;
     let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
     sweep();
-    let known = Known::of(&origin, arguments, registry)?;
+    let known = Known::of(&origin, arguments.going.journal.is_some(), registry)?;
     if let Some(frames) = arguments.frames.filter(|frames| *frames < arguments.at.unwrap_or(origin.frame())) {
         let there = arguments.at.unwrap_or(origin.frame());
         return Err(fail(
@@ -66,13 +70,18 @@ fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, Ru
         return Ok(continued(arguments, registry, origin, known));
     }
     let (origin, frames) = match arguments.at {
-        Some(at) if at > origin.frame() => run_to(arguments, registry, origin, known, at)?,
+        Some(at) if at > origin.frame() => {
+            let again = Again::from(origin, known, registry);
+            let again = again.by(arguments.going.workers.workers, arguments.going.backend.into());
+            let (state, frames) = again.run_to(at)?;
+            (Origin::of(state), frames)
+        }
         _ => {
             let frames = origin.program().frames;
             (origin, frames)
         }
     };
-    if let Some(folder) = arguments.going.checkpoints.folder.as_ref().filter(|it| same_place(it, folder_of(&path))) {
+    if let Some(folder) = arguments.going.kept().filter(|it| same_place(it, folder_of(&path))) {
         return Err(fail(
             WRONG,
             format_args!(
@@ -142,70 +151,13 @@ fn refused(path: &Path, why: &str) -> ExitCode {
     code
 }
 
-/// What is known of a run behind its checkpoint: what its journal says.
-#[derive(Default)]
-struct Known {
-    journal: Option<PathBuf>,
-    swaps: Vec<Swap>,
-    commands: Vec<Command>,
-}
-
-impl Known {
-    fn of(origin: &Origin, arguments: &Resume, registry: &Registry) -> Result<Self, ExitCode> {
-        let Some((_, checkpoint)) = origin.checkpoint() else { return Ok(Self::default()) };
-        let run = &checkpoint.description.run;
-        let mut known = Self::default();
-        for waiting in &run.waiting {
-            known.command(origin, waiting.frame, &waiting.input, &waiting.value)?;
-        }
-        let Some(path) = run.journal.as_ref().map(PathBuf::from) else { return Ok(known) };
-        let recorded = match journal::read(&path) {
-            Ok(recorded) => recorded,
-            // What it said of states to come is not known: whoever begins another one knows.
-            Err(_) if arguments.going.journal.is_some() => return Ok(known),
-            Err(error) => {
-                let remedy = "say --journal FILE to begin another one";
-                return Err(fail(WRONG, format_args!("the run has a journal, but {error}; {remedy}")));
-            }
-        };
-        let (frame, hash) = (origin.frame(), format!("{:032x}", origin.program().hash()));
-        // A swap at the checkpoint's frame has happened if the state is of its program.
-        let behind = (recorded.swaps.iter())
-            .rposition(|(at, text)| *at < frame || *at == frame && text.program == hash)
-            .map_or(0, |last| last + 1);
-        for (at, text) in &recorded.swaps[behind..] {
-            let compiled = replay::program(&recorded, text, text.frames, registry)?;
-            let edition = Edition { program: compiled.program, data: compiled.data };
-            known.swaps.push(Swap { frame: *at, edition });
-        }
-        for (at, input, text) in recorded.commands.iter().filter(|(at, ..)| *at > frame) {
-            known.command(origin, *at, input, text)?;
-        }
-        known.journal = Some(path);
-        Ok(known)
-    }
-
-    /// Takes in what an input is to be set to: once, however often that is told.
-    fn command(&mut self, origin: &Origin, frame: u32, input: &str, text: &str) -> Result<(), ExitCode> {
-        let swap = self.swaps.iter().rev().find(|swap| swap.frame < frame);
-        let program = swap.map_or(origin.program(), |swap| &swap.edition.program);
-        let value = coordinator::value(program, input, text)
-            .map_err(|why| fail(WRONG, format_args!("the run was to set {input} to {text} in state {frame}: {why}")))?;
-        let command = Command { frame, input: input.into(), value };
-        if !self.commands.contains(&command) {
-            self.commands.push(command);
-        }
-        Ok(())
-    }
-}
-
 /// The same run.
 fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Known) -> Result<Outcome, RunError> {
     let going = &arguments.going;
     let Some((path, Checkpoint { description, program, .. })) = origin.checkpoint() else {
         unreachable!("it was read from one")
     };
-    let run = &description.run;
+    let run = &directory::where_it_is(&description.run, folder_of(path));
     let mut program = program.clone();
     program.frames = arguments.frames.unwrap_or(program.frames);
     program.nan = arguments.given.nan.map_or(program.nan, Into::into);
@@ -217,15 +169,17 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
         }
         (None, None) => None,
     };
-    let folder = match &going.checkpoints.folder {
-        Some(folder) => folder.clone(),
-        None => folder_of(path).to_path_buf(),
+    let folder = going.kept().unwrap_or_else(|| folder_of(path).to_path_buf());
+    let directory = match (&going.out, &run.records) {
+        (Some(_), _) => going.directory(&arguments.given, &program, Some(&origin), (Some(&folder), false))?,
+        (None, Some(records)) => Directory::resumed(going, records.as_ref(), folder_of(path), origin.told())?,
+        (None, None) => None,
     };
     let checkpoints = Checkpoints {
         folder,
         plan: going.checkpoints.plan(Some(run.plan)),
         overwrite: going.force,
-        resumed: going.checkpoints.folder.is_none(),
+        resumed: going.kept().is_none(),
     };
     let journal = match (going.begun_journal()?, &known.journal) {
         (None, Some(path)) => Some(Journal::resume(path)?),
@@ -242,42 +196,12 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
             records,
             checkpoints: Some(checkpoints),
             journal,
+            directory,
             swaps: known.swaps,
             commands: known.commands,
             watched: None,
         },
     )
-}
-
-/// Runs to a frame, and writes nothing. Gives the state, and how many frames the run has in all.
-fn run_to(
-    arguments: &Resume,
-    registry: &Registry,
-    origin: Origin,
-    known: Known,
-    at: u32,
-) -> Result<(Origin, u32), ExitCode> {
-    let mut program = origin.program().clone();
-    let mut swaps = known.swaps;
-    swaps.retain(|swap| swap.frame <= at);
-    let frames = swaps.last().map_or(program.frames, |swap| swap.edition.program.frames);
-    program.frames = at;
-    swaps.iter_mut().for_each(|swap| swap.edition.program.frames = at);
-    let options = Options {
-        workers: arguments.going.workers.workers,
-        backend: arguments.going.backend.into(),
-        signals: true,
-        origin: Some(origin),
-        swaps,
-        commands: known.commands,
-        ..Options::default()
-    };
-    let outcome = coordinator::run(&program, registry, options).map_err(|error| failed(&error))?;
-    match outcome.frames == at {
-        true => Ok((Origin::of(outcome.state), frames)),
-        false if outcome.stopped == Stopped::Interrupted => Err(ExitCode::from(super::INTERRUPTED)),
-        false => Err(fail(WRONG, format_args!("the run ends at frame {}, before frame {at}", outcome.frames))),
-    }
 }
 
 /// The program that made a state.
@@ -324,6 +248,8 @@ fn same_place(a: &Path, b: &Path) -> bool {
 /// A run of its own, which begins with a state.
 fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &Compiled) -> Result<Outcome, RunError> {
     let going = &arguments.going;
+    let directory =
+        going.directory(&arguments.given, &compiled.program, Some(&origin), (going.kept().as_deref(), false))?;
     go(
         going,
         registry,
@@ -335,6 +261,7 @@ fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &
             records: going.out.as_ref().map(|folder| Records::new(folder, going.force)),
             checkpoints: going.begun_checkpoints(),
             journal: going.begun_journal()?,
+            directory,
             swaps: Vec::new(),
             commands: Vec::new(),
             watched: None,

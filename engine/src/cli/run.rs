@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     if let Err(code) = possible(arguments.going.backend) {
         return code;
     }
-    if let Err(why) = arguments.going.checkpoints.sense(false) {
+    if let Err(why) = arguments.going.sense() {
         return fail(super::WRONG, why);
     }
     let compiled = scenario::compile(&source, &arguments.given, arguments.frames, registry);
@@ -36,12 +36,14 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
     };
     sweep();
     let going = &arguments.going;
-    ended(going, going.checkpoints.folder.as_deref(), coordinate(arguments, registry, &compiled))
+    ended(going, going.kept().as_deref(), coordinate(arguments, registry, &compiled))
 }
 
 fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {
     let going = &arguments.going;
     let watched = arguments.file.clone().filter(|_| arguments.watch);
+    let directory =
+        going.directory(&arguments.given, &compiled.program, None, (going.kept().as_deref(), watched.is_some()))?;
     go(
         going,
         registry,
@@ -53,6 +55,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
             records: (!going.no_outputs).then(|| Records::new(going.out.clone().unwrap_or_default(), going.force)),
             checkpoints: going.begun_checkpoints(),
             journal: going.begun_journal()?,
+            directory,
             swaps: Vec::new(),
             commands: Vec::new(),
             watched: watched.map(|file| (file, compiled, scenario::settings(&arguments.given, arguments.frames))),

@@ -19,6 +19,7 @@ use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
 use super::site::Site;
 use super::takers::{Taker, Takers};
+use super::viewers::Viewing;
 use super::{Options, RunError, allowance};
 use crate::signals::Signals;
 
@@ -59,7 +60,8 @@ impl Beside {
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        let others = Vec::new();
+        let viewers = options.viewers.drain(..);
+        let others = viewers.map(|viewer| Box::new(Viewing::new(viewer)) as Box<dyn Taker>).collect();
         Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
     }
 

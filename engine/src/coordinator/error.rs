@@ -9,6 +9,7 @@ use diptych_protocol::track::Damaged;
 use super::checkpoints::CheckpointsError;
 use super::records::RecordError;
 use crate::journal::JournalError;
+use crate::run_directory::RunDirectoryError;
 
 /// Why a run did not come to its end. Each says whose fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum RunError {
     /// The journal cannot be written.
     #[error("{0}")]
     Journal(#[from] JournalError),
+    /// The run's directory cannot be written, or is another run's.
+    #[error("{0}")]
+    Directory(#[from] RunDirectoryError),
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),

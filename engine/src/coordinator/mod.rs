@@ -22,6 +22,7 @@ mod site;
 mod supervise;
 mod swap;
 mod takers;
+mod viewers;
 mod write_errors;
 
 use std::sync::Arc;
@@ -38,14 +39,16 @@ pub use checkpoints::{Checkpointed, Checkpoints, CheckpointsError, checkpoints};
 pub(crate) use commands::shown;
 pub use commands::{Command, Rejected, Told, value};
 pub use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Plan};
+pub use diptych_protocol::message::Backend;
 pub use error::RunError;
 pub use nan::NanFound;
-pub use options::{OnCommand, OnNan, OnSwap, Options, Progress};
+pub use options::{OnBegin, OnCommand, OnNan, OnSwap, Options, Progress};
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use records::{OnSlow, RecordError, Records, Skipped};
 pub use swap::{Edition, Report, Swap, Swapped};
+pub use viewers::{ViewError, Viewer};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 
 /// How many cores this process may use.
@@ -98,6 +101,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let past = options.origin.as_ref().map(|origin| origin.past(program, options.journal.is_some()));
     let mut site = make(program, registry, &mut options, workers)?;
     let mut beside = Beside::open(&site.program, &mut options, past)?;
+    options.on_begin.take().map_or(Ok(()), |begin| begin(&site.program, workers))?;
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut beside),
         _ => supervise::run(&mut site, registry, &mut options, &mut beside),

@@ -16,6 +16,7 @@ use super::origin::Origin;
 use super::pulse::Deadline;
 use super::records::Records;
 use super::swap::{Edition, Swap, Swapped};
+use super::viewers::Viewer;
 use super::write_errors::WriteErrors;
 use crate::journal::{Journal, JournalError};
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub commands: Vec<Command>,
     /// Lines that say what inputs are set to, as they come: `[@FRAME] NAME = VALUE`.
     pub lines: Option<Receiver<String>>,
+    /// Told when all that could keep the run from beginning is known not to: it begins now, with so many workers.
+    pub on_begin: Option<OnBegin>,
     /// Told what became of each command.
     pub on_command: Option<OnCommand>,
     /// The state to go on from; without one the run begins, with set-up.
@@ -42,6 +45,8 @@ pub struct Options {
     pub checkpoints: Option<Checkpoints>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
+    /// Who looks at whole states while it goes on.
+    pub viewers: Vec<Box<dyn Viewer>>,
     /// What to do when a file can be written no further.
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
@@ -69,6 +74,9 @@ pub struct Options {
     /// Where it is written down what the run was, and went on with.
     pub journal: Option<Journal>,
 }
+
+/// Is told that a run begins: its program, and how many workers it has.
+pub type OnBegin = Box<dyn FnOnce(&Program, u16) -> Result<(), RunError>>;
 
 /// Is told of a value that is no number.
 pub type OnNan = Box<dyn FnMut(&NanFound)>;

@@ -55,7 +55,8 @@ impl Origin {
         }
     }
 
-    fn still(&self) -> Still<'_> {
+    /// The state, as slices.
+    pub fn still(&self) -> Still<'_> {
         match &self.0 {
             Source::Checkpoint(_, checkpoint) => checkpoint.still(),
             Source::State(state) => state.still(),
@@ -82,12 +83,16 @@ impl Origin {
 
     /// What there was before a run of this program; for its journal, if it writes one.
     pub(super) fn past(&self, program: &Program, journaled: bool) -> Past {
-        let from = journaled.then(|| From {
+        Past { frame: self.frame(), from: journaled.then(|| self.told()), parents: self.parents(program) }
+    }
+
+    /// The state, as a journal and a run directory tell it.
+    pub fn told(&self) -> From {
+        From {
             frame: self.frame(),
             state: format!("{:032x}", self.digest().state),
             checkpoint: self.checkpoint().and_then(|(path, _)| everywhere(path)),
-        });
-        Past { frame: self.frame(), from, parents: self.parents(program) }
+        }
     }
 
     /// The runs that a run of this program branched off.

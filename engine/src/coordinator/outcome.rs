@@ -182,7 +182,7 @@ impl State {
     }
 
     /// The state, as slices.
-    pub(super) fn still(&self) -> Still<'_> {
+    pub fn still(&self) -> Still<'_> {
         self.track().still()
     }
 

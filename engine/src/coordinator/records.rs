@@ -20,6 +20,8 @@ use diptych_protocol::checkpoint::Written;
 
 pub(super) use recorder::{Begun, Recorder, check};
 
+use super::viewers::ViewError;
+
 /// Where records are written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Records {
@@ -99,6 +101,9 @@ pub enum RecordError {
         "state {0} is missing where records are taken from: another process has written there, or this is a fault of diptych"
     )]
     Missing(u32),
+    /// Something else that is made of whole states is not.
+    #[error("{0}")]
+    View(#[from] ViewError),
     /// What it takes of rows cannot be computed.
     #[error("{0}")]
     Extract(#[from] AccessError),
