@@ -9,6 +9,7 @@ mod explain;
 mod going;
 mod lines;
 mod list;
+mod plot;
 mod replay;
 mod resume;
 mod run;
@@ -72,6 +73,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
+        Command::Plot(arguments) => plot::plot(&arguments),
         Command::Doctor => doctor::doctor(),
     };
     match UNSAID.get() {
