@@ -22,6 +22,7 @@ pub mod order;
 pub mod plot;
 pub mod resolve;
 pub mod schedule;
+pub mod sheets;
 pub mod shown;
 mod signals;
 pub mod source;
