@@ -19,6 +19,7 @@ pub mod journal;
 mod line_file;
 pub mod lower;
 pub mod order;
+pub mod picture;
 pub mod plot;
 pub mod resolve;
 pub mod schedule;

@@ -391,6 +391,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         records: records.collect(),
         inputs: states::inputs(world),
         extracts: Table::default(),
+        renders: Vec::new(),
         graph,
     };
     (signals.collect(), outputs)

@@ -7,6 +7,7 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::nan::NanPolicy;
 
+use super::pictures::Picturing;
 use super::plot::Plot;
 use crate::coordinator::OnWriteError;
 
@@ -117,6 +118,9 @@ pub(super) struct Going {
     /// Write no records. Results never depend on it
     #[arg(long, conflicts_with = "out")]
     pub(super) no_outputs: bool,
+
+    #[command(flatten)]
+    pub(super) pictures: Picturing,
 
     #[command(flatten)]
     pub(super) checkpoints: Checkpointing,

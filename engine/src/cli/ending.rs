@@ -31,7 +31,7 @@ fn began(error: &RunError) -> bool {
             | RunError::Workers(_)
             | RunError::Damaged(_)
             | RunError::Machine(_)
-            | RunError::Record(RecordError::Write { .. })
+            | RunError::Record(RecordError::Write { .. } | RecordError::Picture { .. })
             | RunError::Checkpoints(CheckpointsError::Write { .. })
             | RunError::Journal(JournalError::Refused { what: "write", .. })
     )
@@ -75,9 +75,9 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
 /// A disk that is full is the machine's fault, a file in the way the caller's.
 fn code_of(error: &RecordError) -> u8 {
     match error {
-        RecordError::Write { .. } => TOO_BIG,
+        RecordError::Write { .. } | RecordError::Picture { .. } => TOO_BIG,
         RecordError::Make { source, .. } => code_of_refusal(source),
-        RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Extract(_) => WRONG,
+        RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Nothing(_) | RecordError::Extract(_) => WRONG,
         RecordError::Missing(_) => FAILED,
     }
 }

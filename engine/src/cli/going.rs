@@ -19,7 +19,7 @@ use super::{WRONG, aside, fail};
 use crate::Program;
 use crate::compile::{Compiled, Settings};
 use crate::coordinator::{
-    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Plan, Progress, Records, Rejected, RunError, Swap,
+    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Pictures, Plan, Progress, Records, Rejected, RunError, Swap,
     Swapped, WriteErrors,
 };
 use crate::journal::{Journal, JournalError};
@@ -66,6 +66,7 @@ pub(super) struct Start<'a> {
     pub(super) workers: Option<u16>,
     pub(super) origin: Option<Origin>,
     pub(super) records: Option<Records>,
+    pub(super) pictures: Option<Pictures>,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) journal: Option<Journal>,
     /// What is known of it beforehand.
@@ -130,6 +131,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         data: start.data,
         origin: start.origin,
         checkpoints: start.checkpoints,
+        pictures: start.pictures,
         records: start.records,
         write_errors: WriteErrors::new(
             going.on_write_error.into(),

@@ -9,6 +9,7 @@ mod explain;
 mod going;
 mod lines;
 mod list;
+mod pictures;
 mod plot;
 mod replay;
 mod resume;

@@ -1,4 +1,4 @@
-//! `diptych plot`: records as curves.
+//! `diptych plot`: records as curves, checkpoints as pictures.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use diptych_protocol::checkpoint::{Checkpoint, CheckpointError};
+use diptych_protocol::message::Backend;
 
 use super::{TOO_BIG, WRONG, fail, say};
+use crate::coordinator::{self, RecordError};
 use crate::drawing::svg;
-use crate::plot::{Choice, Figure, Table, plot as drawn};
+use crate::picture::Painter;
+use crate::plot::{Choice, Figure, Table, TableError, plot as drawn};
 
 /// Rows of a picture, or pixels of one, at most.
 const PIXELS_MAX: usize = 20_000;
 
 #[derive(Args)]
 pub(super) struct Plot {
-    /// The record: .csv, .parquet or .ndjson
+    /// The record: .csv, .parquet or .ndjson; or a checkpoint, or a folder of checkpoints, of which the last one is drawn
     file: PathBuf,
 
     /// The picture: .png or .svg [default: the record's name, as .png, in the current folder]
@@ -74,6 +78,7 @@ pub(super) fn plot(arguments: &Plot) -> ExitCode {
     };
     let table = match Table::read(&arguments.file) {
         Ok(table) => table,
+        Err(TableError::Kind(_)) => return picture(arguments, &out),
         Err(error) => return fail(WRONG, error),
     };
     let chosen = match (Choice { x: arguments.x.clone(), y: arguments.y.clone() }).of(&table) {
@@ -89,7 +94,48 @@ pub(super) fn plot(arguments: &Plot) -> ExitCode {
         return fail(WRONG, message.replace("{}", &sheet.height.to_string()));
     }
     let bytes = if as_svg { svg::svg(&sheet).into_bytes() } else { sheet.painted().png() };
-    match save(&out, &bytes, arguments.force) {
+    saved(&out, &bytes, arguments.force)
+}
+
+/// Draws the state of a checkpoint.
+fn picture(arguments: &Plot, out: &Path) -> ExitCode {
+    let file = match arguments.file.is_dir() {
+        false => arguments.file.clone(),
+        true => match coordinator::checkpoints(&arguments.file).map(|mut all| all.pop()) {
+            Ok(Some((_, file))) => file,
+            _ => return fail(WRONG, format_args!("there is no checkpoint in {}", arguments.file.display())),
+        },
+    };
+    let checkpoint = match Checkpoint::read(&file) {
+        Ok(checkpoint) => checkpoint,
+        Err(CheckpointError::Alien) => return fail(WRONG, TableError::Kind(file.display().to_string())),
+        Err(error) => return fail(WRONG, format_args!("cannot read {}: {error}", file.display())),
+    };
+    let Plot { x: None, y, log: false, .. } = arguments else {
+        return fail(WRONG, "a checkpoint is drawn as a picture: --x, --y and --log are of records");
+    };
+    if !y.is_empty() || out.extension().is_none_or(|it| it != "png") {
+        return fail(WRONG, "a checkpoint is drawn as a picture, as .png; --y is of records");
+    }
+    let program = &checkpoint.program;
+    let scene = program.outputs.renders.first().map(|render| &render.scene);
+    let mut painter = match Painter::new(program, scene, Backend::Compiled) {
+        Ok(Some(painter)) => painter,
+        Ok(None) => return fail(WRONG, RecordError::Nothing(out.into())),
+        Err(error) => return fail(WRONG, error),
+    };
+    let size = match arguments.size {
+        Some((width, Some(height))) => Some([width as u32, height as u32]),
+        Some(_) => return fail(WRONG, "the size of a picture is WIDTHxHEIGHT, as in 800x600"),
+        None => None,
+    };
+    painter = painter.sized(size);
+    let shot = painter.take(&checkpoint.still());
+    saved(out, &painter.look().draw(&shot).png(), arguments.force)
+}
+
+fn saved(out: &Path, bytes: &[u8], force: bool) -> ExitCode {
+    match save(out, bytes, force) {
         Ok(()) => {
             say(format_args!("{}", out.display()));
             ExitCode::SUCCESS
@@ -99,7 +145,7 @@ pub(super) fn plot(arguments: &Plot) -> ExitCode {
 }
 
 /// Writes a picture; over one that exists only if that is said.
-pub(super) fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), ExitCode> {
+fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), ExitCode> {
     let mut open = OpenOptions::new();
     open.write(true).create(true).truncate(true).create_new(!force);
     let file = open.open(path).map_err(|error| match error.kind() {

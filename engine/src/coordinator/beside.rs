@@ -19,7 +19,7 @@ use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
 use super::site::Site;
 use super::takers::{Taker, Takers};
-use super::{Options, RunError, allowance};
+use super::{Options, RunError, allowance, pictures};
 use crate::signals::Signals;
 
 pub(super) struct Beside {
@@ -59,7 +59,8 @@ impl Beside {
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        let others = Vec::new();
+        let bell = || takers.bell();
+        let others = pictures::open(program, options.pictures.take(), from, (options.backend, &bell))?;
         Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
     }
 

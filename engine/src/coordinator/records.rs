@@ -99,6 +99,20 @@ pub enum RecordError {
         "state {0} is missing where records are taken from: another process has written there, or this is a fault of diptych"
     )]
     Missing(u32),
+    /// There is nothing to draw.
+    #[error(
+        "nothing to see on {}: the scenario has no rows with a place or a value that tells them apart; say what by `render`",
+        .0.display()
+    )]
+    Nothing(PathBuf),
+    /// A picture cannot be written.
+    #[error("cannot write the picture {}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// What it takes of rows cannot be computed.
     #[error("{0}")]
     Extract(#[from] AccessError),

@@ -111,18 +111,22 @@ pub fn of_word(name: &str) -> Option<Colour> {
     WORDS.iter().find(|(word, _)| *word == name).map(|(_, colour)| *colour)
 }
 
-/// A colour each for kinds with these names. The first is what the others are not, so it is pale, unless it has a colour by its name.
+/// A colour each for names: their own, else one that no other of them has, as far as there are any.
+pub fn apart<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Colour> {
+    let known: Vec<Option<Colour>> = names.into_iter().map(of_word).collect();
+    let mut free = KINDS.iter().copied().filter(|colour| !known.contains(&Some(*colour)));
+    known.iter().map(|known| known.or_else(|| free.next()).unwrap_or(Colour::LINE)).collect()
+}
+
+/// The same for variants: of three or more the first is what the others are not, so it is pale, unless it has a colour by its name.
 pub fn of_kinds<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Colour> {
     let names: Vec<&str> = names.into_iter().collect();
-    let known: Vec<Option<Colour>> = names.iter().map(|name| of_word(name)).collect();
-    let mut free = KINDS.iter().copied().filter(|colour| !known.contains(&Some(*colour)));
-    let mut next = || free.next().unwrap_or(Colour::LINE);
-    let one = |(at, known): (usize, &Option<Colour>)| match known {
-        Some(colour) => *colour,
-        None if at == 0 && names.len() > 2 => REST,
-        None => next(),
-    };
-    known.iter().enumerate().map(one).collect()
+    match names[..] {
+        [first, ref others @ ..] if others.len() > 1 && of_word(first).is_none() => {
+            std::iter::once(REST).chain(apart(others.iter().copied())).collect()
+        }
+        _ => apart(names),
+    }
 }
 
 /// A way from little to much that is even to the eye.

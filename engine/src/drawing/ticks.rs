@@ -66,11 +66,16 @@ impl Axis {
         if numbers.len() >= 2 {
             return numbers.into_iter().map(|number| (number, written(number, None))).collect();
         }
-        let step = step((self.high - self.low) / most.max(1) as f64);
+        let step = self.step(most);
         let (first, last) = (math::ceil(self.low / step - 1e-9), math::floor(self.high / step + 1e-9));
         let count = ((last - first) as i64).clamp(0, TICKS_MAX);
         let numbers = (0..=count).map(|at| (first + at as f64) * step);
         numbers.map(|number| (number, written(number, Some(step)))).collect()
+    }
+
+    /// How far at most so many round numbers are apart.
+    pub fn step(&self, most: usize) -> f64 {
+        step((self.high - self.low) / most.max(1) as f64)
     }
 
     /// Powers of ten; where there are few, two and five times them as well.

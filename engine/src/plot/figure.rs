@@ -143,13 +143,9 @@ fn upright(curves: &[&Series], logarithmic: bool) -> Axis {
     Axis::over(low, high, logarithmic, true)
 }
 
-/// Colours of curves: one has the first, those of kinds have the colours of their kinds.
+/// Colours of curves: those of kinds have the colours of their kinds.
 fn colours(curves: &[&Series]) -> Vec<Colour> {
-    let names = curves.iter().map(|curve| curve.name());
-    let words: Vec<&str> = names.map(|name| name.rsplit([' ', '.']).next().unwrap_or(name)).collect();
-    let known: Vec<Option<Colour>> = words.iter().map(|word| colour::of_word(word)).collect();
-    let mut free = colour::KINDS.iter().copied().filter(|it| !known.contains(&Some(*it)));
-    known.iter().map(|known| known.or_else(|| free.next()).unwrap_or(Colour::SOFT)).collect()
+    colour::apart(curves.iter().map(|curve| curve.name().rsplit([' ', '.']).next().unwrap_or_default()))
 }
 
 fn legend(panel: &Panel<'_>) -> Vec<Entry> {

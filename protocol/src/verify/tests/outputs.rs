@@ -61,6 +61,7 @@ fn with_outputs() -> Program {
         records: vec![record("a.csv"), record("b.csv")],
         inputs: [input].into_iter().collect(),
         extracts: Table::default(),
+        renders: Vec::new(),
         graph: vec![Node {
             kind: NodeKind::Signal,
             name: "mean".into(),
