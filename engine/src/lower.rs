@@ -162,6 +162,7 @@ pub fn lower(
     });
     let fields = world.fields();
     // The last of all: their bodies are no part of the program's hash.
+    outputs.renders = model.renders.clone();
     outputs.extracts = model.extracts.iter().map(|it| extracts::lower(it, &world, &mut bodies)).collect();
     Program {
         version: PROGRAM_VERSION,

@@ -23,11 +23,11 @@ pub(super) struct Picturing {
 
     /// Draw every so many states: of PNGs each has its number in its name [default: the last state; of an animation so that it
     /// has at most 200 pictures]
-    #[arg(long = "picture-every", value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(id = "picture-every", long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     every: Option<u32>,
 
     /// The size of pictures in pixels: WIDTHxHEIGHT [default: what 640 pixels of the space take]
-    #[arg(long = "picture-size", value_name = "SIZE", value_parser = sides)]
+    #[arg(id = "picture-size", long, value_name = "SIZE", value_parser = sides)]
     size: Option<[u32; 2]>,
 }
 

@@ -157,7 +157,7 @@ impl Ramp {
         match self {
             Ramp::Viridis => VIRIDIS.get_or_init(|| std::array::from_fn(|step| viridis(0.94 * share(step)))),
             Ramp::Pale => PALE.get_or_init(|| {
-                let (from, over, to) = (Colour::hex(0xfa_faf8), Colour::hex(0xb8_cbd6), Colour::hex(0x5f_86a0));
+                let (from, over, to) = (Colour::hex(0xfa_faf8), Colour::hex(0xc6_d5de), Colour::hex(0x7d_9fb5));
                 std::array::from_fn(|step| match share(step) {
                     low if low < 0.5 => from.mix(over, 2.0 * low),
                     high => over.mix(to, 2.0 * high - 1.0),

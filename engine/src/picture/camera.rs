@@ -35,13 +35,14 @@ impl Stretch {
     }
 
     /// What of a space is seen that has edges, or of which it is said; nothing of one that is open.
-    pub(super) fn said(space: &Space, scene: &Scene) -> Option<Self> {
+    pub(super) fn said(space: &Space, scene: &Scene, dimensions: usize) -> Option<Self> {
         let edges = || Self { low: space.lo.map(f64::from), high: space.hi.map(f64::from) };
         let said = match scene.view {
             Some([low, high]) => Some(Self { low, high }),
-            None => (space.edge != Edge::Open).then(edges),
+            // Points may be put elsewhere.
+            None => (space.edge != Edge::Open && usize::from(space.dimensions) == dimensions).then(edges),
         };
-        said.filter(|it| it.makes_sense(space.dimensions.into()))
+        said.filter(|it| it.makes_sense(dimensions))
     }
 
     /// All but a few of some points: a cube that grows in steps, so that what is seen moves seldom while points do.
@@ -52,7 +53,7 @@ impl Stretch {
             let mut all: Vec<f64> = points.iter().step_by(step).map(|point| point[axis]).collect();
             all.retain(|at| at.is_finite());
             all.sort_unstable_by(f64::total_cmp);
-            if let (Some(last), few) = (all.len().checked_sub(1), all.len() / 200) {
+            if let (Some(last), few) = (all.len().checked_sub(1), all.len() / 50) {
                 *ends = [all[few.min(last)], all[last - few.min(last)]];
             }
         }

@@ -73,7 +73,7 @@ impl Look {
 
     /// How wide and how high the area is without cells.
     fn shape(&self) -> [f64; 2] {
-        match (self.space.dimensions, Stretch::said(&self.space, &self.scene)) {
+        match (self.dimensions, Stretch::said(&self.space, &self.scene, self.dimensions)) {
             (1, _) => [1.0, STRIP],
             (2, Some(stretch)) => {
                 // What is much longer than wide is not drawn as thin as that.
@@ -89,7 +89,7 @@ impl Look {
         let layout = self.layout();
         let mut canvas = Canvas::new(layout.size[0], layout.size[1], Colour::WHITE);
         let mut legend = Vec::new();
-        let dimensions = usize::from(self.space.dimensions);
+        let dimensions = self.dimensions;
         let places: Vec<Vec<[f64; 3]>> = (self.layers.iter().zip(&shot.rows))
             .map(|(layer, rows)| if layer.form == Form::Points { points::places(layer, rows, dimensions) } else { Vec::new() })
             .collect();
@@ -108,7 +108,7 @@ impl Look {
                     if deep {
                         wires(&camera, &stretch, layout.unit, true).paint(&mut canvas);
                     }
-                    let radius = layout.fit.map(|fit| (0.34 * fit.cell() as f32).clamp(1.0, 7.0 * layout.unit));
+                    let radius = layout.fit.map(|fit| (0.34 * fit.cell() as f32).clamp(1.4 * layout.unit, 7.0 * layout.unit));
                     let of = (&coloured.colours[..], &places[..]);
                     points::draw(&mut canvas, (layer, rows), of, (&camera, &layout.area), (radius, layout.unit));
                 }
@@ -132,8 +132,8 @@ impl Look {
     }
 
     fn camera(&self, places: &[Vec<[f64; 3]>], layout: &Layout) -> (Camera, Stretch) {
-        let dimensions = usize::from(self.space.dimensions);
-        let said = Stretch::said(&self.space, &self.scene);
+        let dimensions = self.dimensions;
+        let said = Stretch::said(&self.space, &self.scene, dimensions);
         let mut stretch = said.unwrap_or_else(|| Stretch::around(&places.concat(), dimensions));
         if dimensions == 1 {
             (stretch.low[1], stretch.high[1]) = (0.0, 1.0);

@@ -110,3 +110,46 @@ impl<W: Write> Animation<W> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diptych_protocol::program::Scene;
+    use diptych_protocol::space::Space;
+
+    use super::*;
+
+    fn pictures() -> [Canvas; 4] {
+        let first = Canvas::new(64, 40, Colour::WHITE);
+        let mut second = first.clone();
+        (0..10).for_each(|at| second.put(at, 20, Colour::INK));
+        let mut third = second.clone();
+        third.put(3, 5, Colour::INK);
+        third.put(4, 20, Colour::WHITE);
+        [first, second, third.clone(), third]
+    }
+
+    #[test]
+    fn an_animation_shows_each_picture() {
+        let scene = Scene { size: Some([64, 40]), ..Scene::default() };
+        let look = Look { title: String::new(), space: Space::open(2), dimensions: 2, scene, layers: Vec::new() };
+        let mut animation = Animation::new(Vec::new(), &look, 7).unwrap();
+        pictures().iter().for_each(|picture| animation.add(picture).unwrap());
+        let bytes = animation.finish().unwrap();
+        let mut options = gif::DecodeOptions::new();
+        options.set_color_output(gif::ColorOutput::RGBA);
+        let mut decoder = options.read_info(&bytes[..]).unwrap();
+        let mut seen = Canvas::new(64, 40, Colour::hex(0xff_0000));
+        let mut count = 0;
+        while let Some(frame) = decoder.read_next_frame().unwrap() {
+            assert_eq!(frame.delay, 7);
+            for (at, pixel) in frame.buffer.chunks(4).enumerate().filter(|(_, pixel)| pixel[3] > 0) {
+                let (x, y) = (at % usize::from(frame.width), at / usize::from(frame.width));
+                let colour = Colour { r: pixel[0], g: pixel[1], b: pixel[2] };
+                seen.put((x + usize::from(frame.left)) as i64, (y + usize::from(frame.top)) as i64, colour);
+            }
+            assert_eq!(seen, pictures()[count], "picture {count}");
+            count += 1;
+        }
+        assert_eq!(count, 4);
+    }
+}

@@ -2,7 +2,7 @@
 //! another thread.
 
 use diptych_protocol::math;
-use diptych_protocol::program::{Form, PointSize, Program, Scene};
+use diptych_protocol::program::{Form, Layer, PointSize, Program, Scene};
 use diptych_protocol::raster::Raster;
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Scalar, Sort};
@@ -19,6 +19,8 @@ const SAMPLE: usize = 1 << 16;
 pub struct Look {
     pub(super) title: String,
     pub(super) space: Space,
+    /// Of the points: those of the space, unless the scenario puts them elsewhere.
+    pub(super) dimensions: usize,
     pub(super) scene: Scene,
     pub(super) layers: Vec<LayerLook>,
 }
@@ -61,14 +63,14 @@ pub(super) struct Coloured {
 
 impl Look {
     pub(super) fn new(program: &Program, scene: &Scene) -> Self {
+        let lanes = |layer: &Layer| program.outputs.extracts[layer.extract].columns.first().map_or(0, |(_, ty)| ty.lanes);
+        let along = scene.layers.iter().filter(|layer| layer.form == Form::Points).map(lanes).max();
         let points = scene.layers.iter().any(|layer| layer.form == Form::Points);
-        let named = |at: usize| {
-            let extract = &program.outputs.extracts[scene.layers[at].extract];
-            program.groups[extract.group].name.as_str()
-        };
         // Groups that have one colour each have them apart from each other.
-        let own = colour::apart((0..scene.layers.len()).map(named));
-        let layers = scene.layers.iter().enumerate().map(|(at, layer)| {
+        let plain = scene.layers.iter().filter(|layer| layer.colour.is_none());
+        let named = plain.map(|layer| program.groups[program.outputs.extracts[layer.extract].group].name.as_str());
+        let mut own = colour::apart(named).into_iter();
+        let layers = scene.layers.iter().map(|layer| {
             let extract = &program.outputs.extracts[layer.extract];
             let group = &program.groups[extract.group];
             let position = if layer.form == Form::Points { 1 } else { 0 };
@@ -77,7 +79,7 @@ impl Look {
             let faded = |colour: Colour| if pale { colour.mix(Colour::WHITE, 0.45) } else { colour };
             let of = layer.colour.clone().unwrap_or_default();
             let meaning = match coloured.map(|(_, ty)| (ty.sort, ty.scalar, ty.lanes)) {
-                None => Meaning::One(own[at]),
+                None => Meaning::One(own.next().unwrap_or(Colour::SOFT)),
                 Some((Sort::Enum(kinds), _, _)) => {
                     let variants = &program.enums[kinds].variants;
                     let colours = colour::of_kinds(variants.iter().map(String::as_str));
@@ -85,7 +87,7 @@ impl Look {
                 }
                 Some((_, Scalar::Bool, _)) => {
                     let yes = colour::of_word(&of).unwrap_or(colour::KINDS[1]);
-                    let no = if layer.form == Form::Points { colour::REST } else { Colour::hex(0xf3_f3f1) };
+                    let no = Colour::hex(if layer.form == Form::Points { 0x92_999f } else { 0xf3_f3f1 });
                     Meaning::Kinds(vec![(format!("not {of}"), faded(no)), (of.clone(), faded(yes))])
                 }
                 Some(_) => Meaning::Numbers(if pale { Ramp::Pale } else { Ramp::Viridis }),
@@ -99,11 +101,14 @@ impl Look {
                 colour: coloured.map_or(0, |(_, ty)| ty.lanes.into()),
                 size: layer.size,
                 meaning,
-                of,
+                // Of a vector it is the length.
+                of: if coloured.is_some_and(|(_, ty)| ty.lanes > 1) { format!("|{of}|") } else { of },
                 range: layer.range,
             }
         });
-        Self { title: program.scenario.clone(), space: program.space, scene: scene.clone(), layers: layers.collect() }
+        let dimensions = along.unwrap_or(program.space.dimensions).into();
+        let layers = layers.collect();
+        Self { title: program.scenario.clone(), space: program.space, dimensions, scene: scene.clone(), layers }
     }
 
     /// All colours that a picture is made of, for a palette: what is mixed lies between them and white.
@@ -137,6 +142,14 @@ impl LayerLook {
         match &rows.lanes[self.position..self.position + self.colour] {
             [one] => number(one, row),
             lanes => math::sqrt(lanes.iter().map(|lane| number(lane, row)).map(|x| x * x).sum::<f64>()),
+        }
+    }
+
+    /// Where a row goes, if its colour says so: that of a vector in the plane.
+    pub(super) fn way(&self, rows: &Rows, row: usize) -> Option<[f64; 2]> {
+        match &rows.lanes[self.position..self.position + self.colour] {
+            [x, y] if self.position == 2 => Some([number(x, row), number(y, row)]),
+            _ => None,
         }
     }
 

@@ -6,7 +6,7 @@ use diptych_workers::extract::Rows;
 
 use super::camera::{Camera, Seen};
 use super::look::{LayerLook, number};
-use crate::drawing::{Canvas, Colour};
+use crate::drawing::{Canvas, Colour, Shape};
 
 /// Pixels that a point needs to be seen by itself.
 const PIXELS: f64 = 2.0;
@@ -16,6 +16,17 @@ const SHOWN: f32 = 0.88;
 
 /// How pale what is furthest away is.
 const HAZE: f32 = 0.6;
+
+/// The least radius of what has a direction that can be seen.
+const DART: f32 = 2.2;
+
+/// A dart that shows where it goes, about as large as a disc.
+fn dart([x, y]: [f32; 2], radius: f32, [dx, dy]: [f64; 2]) -> Shape {
+    let long = math::sqrt(dx * dx + dy * dy);
+    let (ahead, aside) = ((dx / long) as f32 * radius, (dy / long) as f32 * radius);
+    let corner = |along: f32, across: f32| [x + along * ahead - across * aside, y - along * aside - across * ahead];
+    Shape::polygon(&[corner(1.8, 0.0), corner(-1.2, 0.95), corner(-0.6, 0.0), corner(-1.2, -0.95)])
+}
 
 /// The area that points lie in: its corner, and its size.
 pub(super) struct Area {
@@ -61,7 +72,7 @@ pub(super) fn draw(
     }
     let even = radius.unwrap_or_else(|| {
         let apart = (pixels / seen.len().max(1) as f64).sqrt() as f32;
-        (0.3 * apart).clamp(0.75 * unit, 4.2 * unit)
+        (0.33 * apart).clamp(0.75 * unit, 4.2 * unit)
     });
     let size = |row: usize| match layer.size {
         PointSize::Any if deep => 0.85 * even * seen[row].unit / unit_of(camera),
@@ -73,7 +84,11 @@ pub(super) fn draw(
         let Seen { at, far, .. } = seen[row];
         if area.holds(at) {
             let colour = if deep { colours[row].mix(Colour::WHITE, HAZE * (0.5 + 0.5 * far).clamp(0.0, 1.0)) } else { colours[row] };
-            canvas.disc(at, size(row), colour, SHOWN);
+            let radius = size(row);
+            match layer.way(rows, row).filter(|way| !deep && radius >= DART && way.iter().any(|lane| *lane != 0.0)) {
+                Some(way) => canvas.fill(&dart(at, radius, way), colour, 1.0),
+                None => canvas.disc(at, radius, colour, SHOWN),
+            }
         }
     }
 }

@@ -35,10 +35,10 @@ pub fn telling(program: &mut Program) -> Scene {
         layers.push(layer(program, id, Form::Points, &columns, name, size));
     }
     if layers.is_empty() {
-        // Nothing is anywhere: of the largest group that has something to show, row by row.
-        let shown = others.iter().filter_map(|id| Some((*id, row_component(program, *id)?)));
-        let largest = shown.rev().max_by_key(|(id, _)| program.groups[*id].rows);
-        if let Some((id, (name, ty))) = largest {
+        // Nothing is anywhere: of the first group whose rows are of kinds, else of the first one, row by row.
+        let shown = || others.iter().filter_map(|id| Some((*id, row_component(program, *id)?)));
+        let first = shown().find(|(_, (_, ty))| is_variant(*ty)).or_else(|| shown().next());
+        if let Some((id, (name, ty))) = first {
             let columns = [(name.clone(), ty)];
             layers.push(layer(program, id, Form::Rows, &columns, Some(name), PointSize::Any));
         }
@@ -97,10 +97,12 @@ fn is_plain(ty: Type) -> bool {
     ty.lanes == 1 && ty.sort == Sort::Plain
 }
 
-/// What tells cells apart: a kind, else the first value.
+/// What tells cells apart: a kind, a quantity that changes, else the first value.
 fn cell_component(program: &Program, group: GroupId) -> Option<(String, Type)> {
+    let changes = |name: &str| program.component(group, name).iter().any(|id| program.columns[*id].owner.is_some());
+    let quantity = |name: &str, ty: Type| is_plain(ty) && ty.scalar.is_float() && changes(name);
     let kind = find(program, group, |_, ty| is_variant(ty));
-    kind.or_else(|| find(program, group, |_, ty| is_plain(ty)))
+    kind.or_else(|| find(program, group, quantity)).or_else(|| find(program, group, |_, ty| is_plain(ty)))
 }
 
 /// What tells points apart: a kind, whether something holds, else how they move.

@@ -387,3 +387,92 @@ fn show_map(sheet: &mut Sheet, map: &Series, chosen: &Chosen, frame: &Frame, lay
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drawing::svg;
+
+    fn curve(numbers: Vec<f64>) -> Series {
+        Series::Curve { name: "a".into(), numbers, band: None }
+    }
+
+    fn draw(series: Vec<Series>, rows: usize, logarithmic: bool) -> Canvas {
+        let places = (0..rows).map(|row| row as f64).collect();
+        let chosen = Chosen { along: "frame".into(), places, series };
+        let figure = Figure { title: "t".into(), width: 300, height: None, logarithmic };
+        let sheet = plot(&chosen, &figure);
+        assert!(svg::svg(&sheet).ends_with("</svg>\n"));
+        sheet.painted()
+    }
+
+    #[test]
+    fn odd_series_are_drawn_all_the_same() {
+        let nan = f64::NAN;
+        let odd = [
+            vec![],
+            vec![3.0],
+            vec![nan],
+            vec![5.0; 40],
+            vec![0.0; 40],
+            vec![nan, f64::INFINITY, f64::NEG_INFINITY, nan],
+            vec![1.0, nan, 2.0, nan, 3.0],
+            vec![-1e300, 1e300],
+            vec![1e-300, 2e-300],
+            vec![f64::MIN, f64::MAX],
+            vec![-5.0, -4.0],
+        ];
+        for numbers in odd {
+            for logarithmic in [false, true] {
+                let rows = numbers.len();
+                let strip = Series::Strip { name: "b".into(), kinds: numbers.clone(), words: vec!["A".into(), "B".into()] };
+                let truth = Series::Strip { name: "c".into(), kinds: numbers.clone(), words: Vec::new() };
+                let map = Series::Map { name: "d".into(), lines: vec![numbers.clone(), numbers.clone()] };
+                let band = numbers.iter().map(|it| [it - 1.0, it + 1.0]).collect();
+                let banded = Series::Curve { name: "e".into(), numbers: numbers.clone(), band: Some(band) };
+                draw(vec![curve(numbers.clone()), strip, truth, map, banded], rows, logarithmic);
+            }
+        }
+    }
+
+    #[test]
+    fn a_peak_of_one_row_in_many_is_seen() {
+        let with = |peak: f64| {
+            let mut numbers = vec![1.0; 300_000];
+            numbers[123_456] = peak;
+            numbers[200_000] = 10.0;
+            draw(vec![curve(numbers)], 300_000, false)
+        };
+        let (flat, peak) = (with(1.0), with(9.0));
+        let x = (0..peak.width()).filter(|x| (0..peak.height()).any(|y| peak.at(*x, y) != flat.at(*x, y)));
+        let columns: Vec<usize> = x.collect();
+        assert!(!columns.is_empty() && columns.len() <= 4, "{columns:?}");
+    }
+
+    #[test]
+    fn labels_do_not_lie_over_each_other() {
+        let all = (0..12).map(|at| Series::Curve {
+            name: format!("a_rather_long_name_{at}"),
+            numbers: vec![f64::from(at) * 1e6, 3e7],
+            band: None,
+        });
+        let chosen = Chosen { along: "frame".into(), places: vec![0.0, 1e6], series: all.collect() };
+        let figure = Figure { title: "t".into(), width: 500, height: None, logarithmic: false };
+        let sheet = plot(&chosen, &figure);
+        let mut boxes: Vec<[f32; 4]> = Vec::new();
+        for mark in &sheet.marks {
+            let Mark::Text { at: [x, y], text, size, anchor, .. } = mark else { continue };
+            let wide = font::width(text, *size);
+            let left = match anchor {
+                Anchor::Start => *x,
+                Anchor::Middle => x - 0.5 * wide,
+                Anchor::End => x - wide,
+            };
+            assert!(left >= 0.0 && left + wide <= 500.0, "{text} is cut off");
+            let own = [left, y - font::CAPITAL * size, left + wide, *y];
+            let apart = |it: &[f32; 4]| own[2] <= it[0] || it[2] <= own[0] || own[3] <= it[1] || it[3] <= own[1];
+            assert!(boxes.iter().all(apart), "{text} lies over another");
+            boxes.push(own);
+        }
+    }
+}
