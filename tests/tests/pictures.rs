@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use diptych::Program;
-use diptych::coordinator::{Checkpoints, Options, Picture, Pictures, Plan, checkpoints};
+use diptych::coordinator::{Checkpoints, Options, Origin, Picture, Pictures, Plan, checkpoints};
 use diptych::drawing::Colour;
 use diptych::picture::Painter;
 use diptych_protocol::checkpoint::Checkpoint;
@@ -21,13 +21,15 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// What is drawn of a run.
-fn drawn(program: &Program, workers: u16, backend: Backend, asked: &[(&str, Option<u32>)]) -> BTreeMap<String, Vec<u8>> {
+fn drawn(
+    program: &Program,
+    workers: u16,
+    backend: Backend,
+    asked: &[(&str, Option<u32>)],
+) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
-    let picture = |(path, every): &(&str, Option<u32>)| Picture {
-        path: (*path).into(),
-        every: *every,
-        size: Some([200, 160]),
-    };
+    let picture =
+        |(path, every): &(&str, Option<u32>)| Picture { path: (*path).into(), every: *every, size: Some([200, 160]) };
     let pictures = Pictures {
         folder: folder.path().into(),
         said: true,
@@ -59,13 +61,48 @@ fn the_same_states_are_the_same_bytes_at_any_number_of_workers() {
     let asked = [("all.png", Some(4)), ("all.gif", Some(1))];
     let first = drawn(&program, 0, Backend::Interpreter, &asked);
     let expected = [
-        "all-000000.png", "all-000004.png", "all-000008.png", "all-000012.png", "all.gif", "deep.png",
-        "shown-000000.png", "shown-000005.png", "shown-000010.png", "shown-000012.png", "tanks.png", "way.gif",
+        "all-000000.png",
+        "all-000004.png",
+        "all-000008.png",
+        "all-000012.png",
+        "all.gif",
+        "deep.png",
+        "shown-000000.png",
+        "shown-000005.png",
+        "shown-000010.png",
+        "shown-000012.png",
+        "tanks.png",
+        "way.gif",
     ];
     assert_eq!(first.keys().map(String::as_str).collect::<Vec<_>>(), expected);
     for (workers, backend) in [(0, Backend::Compiled), (1, Backend::Compiled), (3, Backend::Interpreter)] {
         assert!(drawn(&program, workers, backend, &asked) == first, "{workers} workers, {}", backend.name());
     }
+}
+
+#[test]
+fn a_run_that_is_resumed_goes_on_with_its_pictures() {
+    let program = program(SHOWN, &[], 12);
+    let whole = drawn(&program, 0, Backend::Compiled, &[]);
+    let (folder, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let run = |frames: u32, origin: Option<Origin>, resumed: bool| {
+        let pictures = Pictures { folder: folder.path().into(), said: true, resumed, ..Pictures::default() };
+        let checkpoints = Checkpoints { folder: kept.path().into(), plan: Plan::default(), overwrite: false, resumed };
+        let (pictures, checkpoints) = (Some(pictures), Some(checkpoints));
+        let of = Program { frames, ..program.clone() };
+        run_with(&of, 0, BINARY, Options { pictures, checkpoints, origin, ..Options::default() }).unwrap();
+    };
+    run(7, None, false);
+    let (frame, path) = checkpoints(kept.path()).unwrap().pop().unwrap();
+    assert_eq!(frame, 7);
+    run(12, Some(Origin::read(&path).unwrap()), true);
+    let found = files(folder.path());
+    // That of state 7 was the last one once.
+    let same =
+        ["shown-000000.png", "shown-000005.png", "shown-000010.png", "shown-000012.png", "deep.png", "tanks.png"];
+    same.iter().for_each(|name| assert!(found[*name] == whole[*name], "{name}"));
+    assert_eq!(found.len(), whole.len() + 2, "{:?}", found.keys());
+    assert!(found["way.7.gif"].starts_with(b"GIF89a"));
 }
 
 #[test]
@@ -168,12 +205,25 @@ fn records_are_plotted_and_what_is_wrong_is_said() {
         (vec!["--size", "3", "-o", "B"], 2, "write pixels, 64 to"),
     ] {
         let names = [("A", path("a.png")), ("B", path("b.png")), ("C", path("c.bmp"))];
-        let named = |it: &&str| names.iter().find(|(name, _)| name == it).map_or_else(|| it.to_string(), |it| it.1.clone());
+        let named =
+            |it: &&str| names.iter().find(|(name, _)| name == it).map_or_else(|| it.to_string(), |it| it.1.clone());
         let more: Vec<String> = more.iter().map(named).collect();
         let output = plot(&more.iter().map(String::as_str).collect::<Vec<_>>());
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(said), "{text}");
+    }
+    // Of rows what they have in common, from what a run has written.
+    let recorded = SHOWN.split("\nrender").next().unwrap().to_string();
+    let recorded = recorded + "\nrecord every 2 to \"b.parquet\" for boids { Position, Mood }\n";
+    std::fs::write(path("b.dip"), recorded).unwrap();
+    let out = folder.path().to_str().unwrap();
+    let ran = command(BINARY, &["run", &path("b.dip"), "--frames", "8", "--workers", "0", "-q", "--out", out]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(command(BINARY, &["plot", &path("b.parquet"), "-o", &path("b.svg")]).status.success());
+    let svg = std::fs::read_to_string(path("b.svg")).unwrap();
+    for name in ["mean Position.x", "Mood: Calm", "Mood: Wild"] {
+        assert!(svg.contains(&format!(">{name}</text>")), "{name}");
     }
     let nothing = command(BINARY, &["plot", &path("nothing.txt")]);
     assert_eq!(nothing.status.code(), Some(2));

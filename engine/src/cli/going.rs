@@ -19,8 +19,8 @@ use super::{WRONG, aside, fail};
 use crate::Program;
 use crate::compile::{Compiled, Settings};
 use crate::coordinator::{
-    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Pictures, Plan, Progress, Records, Rejected, RunError, Swap,
-    Swapped, WriteErrors,
+    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Pictures, Plan, Progress, Records, Rejected,
+    RunError, Swap, Swapped, WriteErrors,
 };
 use crate::journal::{Journal, JournalError};
 

@@ -65,7 +65,8 @@ impl Going {
         };
         let asked = png.iter().map(|path| named(path, "png")).chain(gif.iter().map(|path| named(path, "gif")));
         // What is asked for on the command line stands where it says, not where records go.
-        let asked = asked.map(|path| Picture { path: std::path::absolute(&path).unwrap_or(path), every: *every, size: *size });
+        let asked =
+            asked.map(|path| Picture { path: std::path::absolute(&path).unwrap_or(path), every: *every, size: *size });
         let asked: Vec<Picture> = asked.collect();
         let (folder, said) = (folder.to_path_buf(), !self.no_outputs);
         let any = !asked.is_empty() || said && !program.outputs.renders.is_empty();

@@ -59,7 +59,11 @@ type Size = (usize, Option<usize>);
 pub(super) fn size(text: &str) -> Result<Size, String> {
     let side = |text: &str| {
         let within = |side: &usize| (64..=PIXELS_MAX).contains(side);
-        text.trim().parse().ok().filter(within).ok_or_else(|| format!("write pixels, 64 to {PIXELS_MAX}: 900 or 900x600"))
+        text.trim()
+            .parse()
+            .ok()
+            .filter(within)
+            .ok_or_else(|| format!("write pixels, 64 to {PIXELS_MAX}: 900 or 900x600"))
     };
     match text.split_once('x') {
         None => Ok((side(text)?, None)),
@@ -149,9 +153,10 @@ fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), ExitCode> {
     let mut open = OpenOptions::new();
     open.write(true).create(true).truncate(true).create_new(!force);
     let file = open.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            fail(WRONG, format_args!("{} exists; say --force to write over it, or --out FILE to write elsewhere", path.display()))
-        }
+        io::ErrorKind::AlreadyExists => fail(
+            WRONG,
+            format_args!("{} exists; say --force to write over it, or --out FILE to write elsewhere", path.display()),
+        ),
         _ => fail(WRONG, format_args!("cannot make {}: {error}", path.display())),
     });
     file?.write_all(bytes).map_err(|error| fail(TOO_BIG, format_args!("cannot write {}: {error}", path.display())))

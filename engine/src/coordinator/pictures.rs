@@ -32,7 +32,7 @@ pub struct Pictures {
     pub folder: PathBuf,
     /// Whether files that exist are written over.
     pub overwrite: bool,
-    /// Of a run that goes on: the pictures of the states before are its own.
+    /// Of a run that goes on: what the scenario says was drawn of the states before is its own.
     pub resumed: bool,
     /// Whether those are drawn that the scenario says.
     pub said: bool,
@@ -71,6 +71,11 @@ impl Pictures {
         });
         said.chain(asked).collect()
     }
+
+    /// Whether the run had drawn a picture before it was resumed.
+    fn goes_on(&self, drawn: &Drawn) -> bool {
+        self.resumed && drawn.said.is_some()
+    }
 }
 
 impl Picture {
@@ -81,9 +86,7 @@ impl Picture {
     /// The file of a state: of several pictures each has its number in its name.
     fn file(&self, state: u32) -> PathBuf {
         match self.every {
-            Some(_) if !self.is_animation() => {
-                self.path.with_file_name(format!("{}-{state:06}.png", self.stem()))
-            }
+            Some(_) if !self.is_animation() => self.path.with_file_name(format!("{}-{state:06}.png", self.stem())),
             _ => self.path.clone(),
         }
     }
@@ -120,8 +123,10 @@ impl Picture {
 
 /// Whether every picture can be written without writing over anything.
 pub(super) fn check(program: &Program, pictures: Option<&Pictures>) -> Result<(), RecordError> {
-    let Some(pictures) = pictures.filter(|it| !it.overwrite && !it.resumed) else { return Ok(()) };
-    let in_the_way = pictures.all(program).iter().find_map(|drawn| drawn.picture.in_the_way());
+    let Some(pictures) = pictures.filter(|it| !it.overwrite) else { return Ok(()) };
+    let all = pictures.all(program);
+    let mut begun = all.iter().filter(|drawn| !pictures.goes_on(drawn));
+    let in_the_way = begun.find_map(|drawn| drawn.picture.in_the_way());
     in_the_way.map_or(Ok(()), |path| Err(RecordError::Exists(path)))
 }
 
@@ -219,7 +224,8 @@ impl Drawer {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| RecordError::Make { path: path.clone(), source })?;
         }
-        if pictures.resumed && drawn.picture.is_animation() {
+        let goes_on = pictures.goes_on(&drawn);
+        if goes_on && drawn.picture.is_animation() {
             // Nobody adds to an animation that is whole: the rest is one of its own.
             drawn.picture.path = path.with_extension(format!("{}.gif", from.unwrap_or(0)));
         }
@@ -227,7 +233,7 @@ impl Drawer {
         let count = step.map_or(1, |step| program.frames / step + 1);
         let easel = Easel {
             picture: drawn.picture.clone(),
-            overwrite: pictures.overwrite || pictures.resumed,
+            overwrite: pictures.overwrite || goes_on,
             delay: (LENGTH / count.max(1)).clamp(DELAYS[0], DELAYS[1]) as u16,
             animation: None,
             error: None,

@@ -119,7 +119,10 @@ impl Canvas {
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_compression(png::Compression::Balanced);
-        #[expect(clippy::expect_used, reason = "a growing buffer cannot fail, and a canvas has a pixel for each place")]
+        #[expect(
+            clippy::expect_used,
+            reason = "a growing buffer cannot fail, and a canvas has a pixel for each place"
+        )]
         encoder.write_header().and_then(|mut writer| writer.write_image_data(&bytes)).expect("a PNG of a canvas");
         file
     }

@@ -49,7 +49,11 @@ fn write(out: &mut String, mark: &Mark) -> std::fmt::Result {
         Mark::Image { at: [x, y], image } => {
             let (width, height) = (image.width(), image.height());
             write!(out, "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"")?;
-            writeln!(out, " style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>", base64(&image.png()))
+            writeln!(
+                out,
+                " style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
+                base64(&image.png())
+            )
         }
     }
 }
@@ -104,7 +108,10 @@ mod tests {
         sheet.text([5.0, 6.0], "a < b & c", 12.0, Anchor::End, Colour::INK);
         let text = svg(&sheet);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[2].starts_with("<polyline points=\"0,1.5 3.25,4.13\" fill=\"none\" stroke=\"#123456\""), "{text}");
+        assert!(
+            lines[2].starts_with("<polyline points=\"0,1.5 3.25,4.13\" fill=\"none\" stroke=\"#123456\""),
+            "{text}"
+        );
         assert!(lines[3].ends_with("text-anchor=\"end\">a &lt; b &amp; c</text>"), "{text}");
     }
 }

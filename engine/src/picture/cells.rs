@@ -51,7 +51,10 @@ impl Fit {
                     let line = skipped + y * wide;
                     for x in column * self.by..((column + 1) * self.by).min(wide) {
                         let Some(colour) = colours.get(line + x) else { continue };
-                        [colour.r, colour.g, colour.b].iter().zip(&mut sum).for_each(|(one, sum)| *sum += usize::from(*one));
+                        [colour.r, colour.g, colour.b]
+                            .iter()
+                            .zip(&mut sum)
+                            .for_each(|(one, sum)| *sum += usize::from(*one));
                         count += 1;
                     }
                 }

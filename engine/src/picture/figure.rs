@@ -91,10 +91,17 @@ impl Look {
         let mut legend = Vec::new();
         let dimensions = self.dimensions;
         let places: Vec<Vec<[f64; 3]>> = (self.layers.iter().zip(&shot.rows))
-            .map(|(layer, rows)| if layer.form == Form::Points { points::places(layer, rows, dimensions) } else { Vec::new() })
+            .map(
+                |(layer, rows)| {
+                    if layer.form == Form::Points { points::places(layer, rows, dimensions) } else { Vec::new() }
+                },
+            )
             .collect();
         let (camera, stretch) = self.camera(&places, &layout);
         let deep = matches!(camera, Camera::Deep { .. });
+        if deep {
+            wires(&camera, &stretch, layout.unit, true).paint(&mut canvas);
+        }
         for ((layer, rows), places) in self.layers.iter().zip(&shot.rows).zip(&places) {
             let coloured = layer.colours(rows);
             match cells_of(layer) {
@@ -105,10 +112,8 @@ impl Look {
                     }
                 }
                 None => {
-                    if deep {
-                        wires(&camera, &stretch, layout.unit, true).paint(&mut canvas);
-                    }
-                    let radius = layout.fit.map(|fit| (0.34 * fit.cell() as f32).clamp(1.4 * layout.unit, 7.0 * layout.unit));
+                    let radius =
+                        layout.fit.map(|fit| (0.34 * fit.cell() as f32).clamp(1.4 * layout.unit, 7.0 * layout.unit));
                     let of = (&coloured.colours[..], &places[..]);
                     points::draw(&mut canvas, (layer, rows), of, (&camera, &layout.area), (radius, layout.unit));
                 }
@@ -188,7 +193,11 @@ impl Look {
             match &layer.meaning {
                 Meaning::One(colour) => {
                     entry(&layer.name, base, 18.0 * unit, Colour::INK);
-                    sheet.marks.push(Mark::Dot { at: [left + 6.0 * unit, middle], radius: 5.0 * unit, colour: *colour });
+                    sheet.marks.push(Mark::Dot {
+                        at: [left + 6.0 * unit, middle],
+                        radius: 5.0 * unit,
+                        colour: *colour,
+                    });
                     base += line;
                 }
                 Meaning::Kinds(kinds) => {

@@ -53,7 +53,8 @@ impl<W: Write> Animation<W> {
     pub fn new(to: W, look: &Look, delay: u16) -> io::Result<Self> {
         let (palette, size) = (palette(look), look.size());
         // The last one is for what stays as it was.
-        let bytes: Vec<u8> = palette.iter().chain([&Colour::WHITE]).flat_map(|colour| [colour.r, colour.g, colour.b]).collect();
+        let bytes: Vec<u8> =
+            palette.iter().chain([&Colour::WHITE]).flat_map(|colour| [colour.r, colour.g, colour.b]).collect();
         let side = |side: usize| {
             u16::try_from(side).map_err(|_| io::Error::other(format!("a GIF has at most {} pixels a side", u16::MAX)))
         };
@@ -64,13 +65,22 @@ impl<W: Write> Animation<W> {
 
     /// Adds a picture.
     pub fn add(&mut self, canvas: &Canvas) -> io::Result<()> {
-        let pixels: Vec<u8> = canvas.pixels().iter().map(|colour| self.place(*colour)).collect();
+        let [width, height] = self.size;
+        let fits = canvas.width() == width && canvas.height() == height;
+        let pixels = match fits {
+            true => self.places(canvas),
+            // Another program shows something of another size.
+            false => {
+                let mut paper = Canvas::new(width, height, Colour::WHITE);
+                paper.paste(canvas, 0, 0);
+                self.places(&paper)
+            }
+        };
         let clear = self.palette.len() as u8;
         let shown: Vec<u8> = match &self.before {
             None => pixels.clone(),
             Some(before) => pixels.iter().zip(before).map(|(now, was)| if now == was { clear } else { *now }).collect(),
         };
-        let [width, height] = self.size;
         let changed = |line: &[u8]| line.iter().any(|place| *place != clear);
         let rows: Vec<usize> =
             shown.chunks(width).enumerate().filter(|(_, line)| changed(line)).map(|(row, _)| row).collect();
@@ -94,6 +104,18 @@ impl<W: Write> Animation<W> {
     /// Writes its end.
     pub fn finish(self) -> io::Result<W> {
         self.encoder.into_inner().map_err(refused)
+    }
+
+    /// The place of each pixel's colour.
+    fn places(&mut self, canvas: &Canvas) -> Vec<u8> {
+        let mut last = (Colour::WHITE, self.place(Colour::WHITE));
+        let mut place = |colour: Colour| {
+            if colour != last.0 {
+                last = (colour, self.place(colour));
+            }
+            last.1
+        };
+        canvas.pixels().iter().map(|colour| place(*colour)).collect()
     }
 
     fn place(&mut self, colour: Colour) -> u8 {

@@ -63,7 +63,8 @@ pub(super) struct Coloured {
 
 impl Look {
     pub(super) fn new(program: &Program, scene: &Scene) -> Self {
-        let lanes = |layer: &Layer| program.outputs.extracts[layer.extract].columns.first().map_or(0, |(_, ty)| ty.lanes);
+        let lanes =
+            |layer: &Layer| program.outputs.extracts[layer.extract].columns.first().map_or(0, |(_, ty)| ty.lanes);
         let along = scene.layers.iter().filter(|layer| layer.form == Form::Points).map(lanes).max();
         let points = scene.layers.iter().any(|layer| layer.form == Form::Points);
         // Groups that have one colour each have them apart from each other.

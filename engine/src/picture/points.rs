@@ -83,7 +83,11 @@ pub(super) fn draw(
     for row in order(&seen, rows, deep) {
         let Seen { at, far, .. } = seen[row];
         if area.holds(at) {
-            let colour = if deep { colours[row].mix(Colour::WHITE, HAZE * (0.5 + 0.5 * far).clamp(0.0, 1.0)) } else { colours[row] };
+            let colour = if deep {
+                colours[row].mix(Colour::WHITE, HAZE * (0.5 + 0.5 * far).clamp(0.0, 1.0))
+            } else {
+                colours[row]
+            };
             let radius = size(row);
             match layer.way(rows, row).filter(|way| !deep && radius >= DART && way.iter().any(|lane| *lane != 0.0)) {
                 Some(way) => canvas.fill(&dart(at, radius, way), colour, 1.0),
@@ -105,7 +109,9 @@ fn unit_of(camera: &Camera) -> f32 {
 fn order(seen: &[Seen], rows: &Rows, deep: bool) -> Vec<usize> {
     let mut all: Vec<usize> = (0..seen.len()).collect();
     if deep {
-        all.sort_unstable_by(|a, b| seen[*b].far.total_cmp(&seen[*a].far).then(rows.entities[*a].cmp(&rows.entities[*b])));
+        all.sort_unstable_by(|a, b| {
+            seen[*b].far.total_cmp(&seen[*a].far).then(rows.entities[*a].cmp(&rows.entities[*b]))
+        });
     } else if !rows.entities.is_sorted() {
         all.sort_unstable_by_key(|row| rows.entities[*row]);
     }

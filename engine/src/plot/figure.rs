@@ -425,7 +425,8 @@ mod tests {
         for numbers in odd {
             for logarithmic in [false, true] {
                 let rows = numbers.len();
-                let strip = Series::Strip { name: "b".into(), kinds: numbers.clone(), words: vec!["A".into(), "B".into()] };
+                let strip =
+                    Series::Strip { name: "b".into(), kinds: numbers.clone(), words: vec!["A".into(), "B".into()] };
                 let truth = Series::Strip { name: "c".into(), kinds: numbers.clone(), words: Vec::new() };
                 let map = Series::Map { name: "d".into(), lines: vec![numbers.clone(), numbers.clone()] };
                 let band = numbers.iter().map(|it| [it - 1.0, it + 1.0]).collect();

@@ -46,11 +46,22 @@ pub struct Chosen {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Series {
-    Curve { name: String, numbers: Vec<f64>, band: Option<Vec<[f64; 2]>> },
+    Curve {
+        name: String,
+        numbers: Vec<f64>,
+        band: Option<Vec<[f64; 2]>>,
+    },
     /// Kinds by their places among `words`; truth values have none.
-    Strip { name: String, kinds: Vec<f64>, words: Vec<String> },
+    Strip {
+        name: String,
+        kinds: Vec<f64>,
+        words: Vec<String>,
+    },
     /// Of an array, an element a line.
-    Map { name: String, lines: Vec<Vec<f64>> },
+    Map {
+        name: String,
+        lines: Vec<Vec<f64>>,
+    },
 }
 
 impl Series {
@@ -113,7 +124,8 @@ impl Choice {
             }
         }
         for (name, elements) in arrays {
-            let lines = elements.iter().map(|column| runs.iter().map(|run| mean(&column.numbers[run.clone()])).collect());
+            let lines =
+                elements.iter().map(|column| runs.iter().map(|run| mean(&column.numbers[run.clone()])).collect());
             series.push(Series::Map { name: name.into(), lines: lines.collect() });
         }
         if series.is_empty() {
@@ -134,7 +146,8 @@ impl Choice {
         for name in &self.y {
             let parts = table.columns.iter().filter(|column| {
                 let lane = |lane: &str| column.name.strip_suffix(lane) == Some(name);
-                element(&column.name).is_some_and(|(array, _)| array == name) || [".x", ".y", ".z"].into_iter().any(lane)
+                element(&column.name).is_some_and(|(array, _)| array == name)
+                    || [".x", ".y", ".z"].into_iter().any(lane)
             });
             match table.column(name) {
                 Some(column) => all.push((column, false)),

@@ -39,7 +39,9 @@ pub struct Column {
 pub enum TableError {
     #[error("cannot read {path}: {why}")]
     Read { path: String, why: String },
-    #[error("{0} is no table that can be plotted: its name should end in .csv, .parquet or .ndjson (or be that of a checkpoint)")]
+    #[error(
+        "{0} is no table that can be plotted: its name should end in .csv, .parquet or .ndjson (or be that of a checkpoint)"
+    )]
     Kind(String),
     #[error("{path}, line {line}: {why}")]
     Line { path: String, line: u64, why: String },
@@ -236,9 +238,7 @@ fn read_parquet(path: &Path, shown: &str) -> Result<Table, TableError> {
 
 /// Takes over an array; nothing of one whose type nobody plots.
 fn take(reading: &mut Reading, array: &dyn Array) -> Result<(), ()> {
-    let mut put = |row: usize, field: Field<'_>| {
-        reading.push(if array.is_valid(row) { field } else { Field::Nothing })
-    };
+    let mut put = |row: usize, field: Field<'_>| reading.push(if array.is_valid(row) { field } else { Field::Nothing });
     macro_rules! numbers {
         ($type:ty) => {{
             let numbers = array.as_primitive::<$type>().values();

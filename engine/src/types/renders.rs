@@ -81,7 +81,11 @@ impl<'a> Checker<'a, '_> {
                 if lanes.is_some_and(|lanes| lanes != 3) || lanes.is_none() {
                     self.odd(*span, "a camera is for points in three dimensions", "leave it out");
                 } else if point == [0.0; 3] {
-                    self.odd(*span, "a camera in the middle of what it looks at", "say from where: `camera (1, -2, 1)`");
+                    self.odd(
+                        *span,
+                        "a camera in the middle of what it looks at",
+                        "say from where: `camera (1, -2, 1)`",
+                    );
                 }
                 scene.camera = Some(point);
             }
