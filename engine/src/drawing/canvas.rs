@@ -103,14 +103,6 @@ impl Canvas {
         }
     }
 
-    /// The same, each pixel as a block of so many by so many.
-    #[must_use]
-    pub fn enlarged(&self, times: usize) -> Canvas {
-        let (width, height) = (self.width * times, self.height * times);
-        let pixel = |at: usize| self.at(at % width / times, at / width / times);
-        Canvas { width, height, pixels: (0..width * height).map(pixel).collect() }
-    }
-
     /// As the bytes of a PNG.
     pub fn png(&self) -> Vec<u8> {
         let bytes: Vec<u8> = self.pixels.iter().flat_map(|colour| [colour.r, colour.g, colour.b]).collect();
@@ -154,14 +146,5 @@ mod tests {
         canvas.put(4, 0, Colour::INK);
         canvas.lay(0, -1, Colour::INK, 1.0);
         assert_eq!(canvas, white);
-    }
-
-    #[test]
-    fn a_canvas_is_enlarged_by_whole_pixels() {
-        let mut canvas = Canvas::new(2, 1, Colour::WHITE);
-        canvas.put(1, 0, Colour::INK);
-        let large = canvas.enlarged(3);
-        assert_eq!((large.width(), large.height()), (6, 3));
-        assert!((0..3).all(|y| (0..6).all(|x| large.at(x, y) == if x < 3 { Colour::WHITE } else { Colour::INK })));
     }
 }

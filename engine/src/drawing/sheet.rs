@@ -151,4 +151,4 @@ impl Sheet {
 }
 
 /// Points of a line that are filled at a time.
-const STRETCH: usize = 256;
+const STRETCH: usize = 8192;

@@ -53,7 +53,8 @@ impl Look {
                 [inner(width, left + right), inner(height, above + below)]
             }
         };
-        let fit = self.layers.iter().find_map(|layer| cells_of(layer)).map(|(cells, _)| Fit::within(cells, room));
+        let fit =
+            self.layers.iter().find_map(cells_of).map(|(cells, _)| Fit::within(cells, room, self.scene.size.is_some()));
         let area = match fit {
             Some(fit) => fit.pixels(),
             None => {

@@ -249,7 +249,9 @@ fn show_along(sheet: &mut Sheet, frame: &Frame, name: Option<&str>, layout: &Lay
         sheet.line([[x, frame.bottom], [x, frame.bottom + 4.0 * unit]], 1.0, Colour::LINE);
         if name.is_some() {
             let base = frame.bottom + 8.0 * unit + font::CAPITAL * letters;
-            sheet.text([x, base], text, letters, Anchor::Middle, Colour::SOFT);
+            // At the end of the sheet it stands aside.
+            let most = sheet.width as f32 - 0.5 * font::width(&text, letters) - 2.0 * unit;
+            sheet.text([x.min(most), base], text, letters, Anchor::Middle, Colour::SOFT);
         }
     }
     if let Some(name) = name {
@@ -312,7 +314,7 @@ fn columns(chosen: &Chosen, layout: &Layout) -> Vec<std::ops::Range<usize>> {
     let at = |row: usize| layout.x(chosen.places[row]) - f64::from(layout.left);
     for column in 0..wide {
         let first = row;
-        while row < chosen.places.len() && !(at(row) >= (column + 1) as f64) {
+        while row < chosen.places.len() && at(row).total_cmp(&((column + 1) as f64)).is_lt() {
             row += 1;
         }
         let none = first == row;

@@ -17,11 +17,11 @@ impl Parser<'_> {
         self.members(|parser| {
             let start = parser.token().span.start;
             let entry = if parser.eat_word("points") {
-                RenderEntry::Layer(parser.layer(start, Form::Points)?)
+                RenderEntry::Layer(Box::new(parser.layer(start, Form::Points)?))
             } else if parser.eat_word("cells") {
-                RenderEntry::Layer(parser.layer(start, Form::Cells)?)
+                RenderEntry::Layer(Box::new(parser.layer(start, Form::Cells)?))
             } else if parser.eat_word("rows") {
-                RenderEntry::Layer(parser.layer(start, Form::Rows)?)
+                RenderEntry::Layer(Box::new(parser.layer(start, Form::Rows)?))
             } else if parser.eat_word("pixels") {
                 let width = parser.expr()?;
                 parser.expect(Kind::By, "`by` and how many rows of pixels")?;

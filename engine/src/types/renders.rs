@@ -98,7 +98,7 @@ impl<'a> Checker<'a, '_> {
                 let corners = self.corner_of_view(low, "view", *span, lanes.into());
                 let corners = corners.zip(self.corner_of_view(high, "view", *span, lanes.into()));
                 let Some((low, high)) = corners else { return };
-                if (0..usize::from(lanes)).any(|axis| !(low[axis] < high[axis])) {
+                if (0..usize::from(lanes)).any(|axis| low[axis].total_cmp(&high[axis]).is_ge()) {
                     self.odd(*span, "a view of nothing", "the low corner first: `view (0, 0) .. (1, 1)`");
                 }
                 scene.view = Some([low, high]);

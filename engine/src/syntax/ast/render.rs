@@ -19,7 +19,7 @@ pub struct Render {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum RenderEntry {
-    Layer(RenderLayer),
+    Layer(Box<RenderLayer>),
     /// `pixels WIDTH by HEIGHT`
     Pixels(Expr, Expr),
     /// `camera (X, Y, Z)`
