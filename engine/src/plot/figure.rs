@@ -1,5 +1,7 @@
 //! A plot, drawn: panels under each other over one axis.
 
+use std::cmp::Ordering;
+
 use super::panels::{Panel, panels, range};
 use super::series::{Chosen, Series};
 use super::thin;
@@ -314,7 +316,7 @@ fn columns(chosen: &Chosen, layout: &Layout) -> Vec<std::ops::Range<usize>> {
     let at = |row: usize| layout.x(chosen.places[row]) - f64::from(layout.left);
     for column in 0..wide {
         let first = row;
-        while row < chosen.places.len() && at(row).total_cmp(&((column + 1) as f64)).is_lt() {
+        while row < chosen.places.len() && !at(row).partial_cmp(&((column + 1) as f64)).is_some_and(Ordering::is_ge) {
             row += 1;
         }
         let none = first == row;

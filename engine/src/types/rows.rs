@@ -261,7 +261,7 @@ impl<'a> Checker<'a, '_> {
             return None;
         }
         if !self.row.iter().flatten().any(|member| member.name == name)
-            && let Some(value) = self.column_of_file(name, expected.unwrap_or(Scalar::F32))
+            && let Some(value) = self.column_of_file(name, Type::scalar(expected.unwrap_or(Scalar::F32)))
         {
             return Some((value, segments));
         }

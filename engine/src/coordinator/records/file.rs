@@ -180,6 +180,8 @@ impl RecordFile {
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
+        // What it had before stands in it, as far as there is room.
+        let _ = self.sheet.as_mut().map(Sheet::mark);
         RecordError::Write { path: self.path.clone(), rows: self.sheet.as_ref().map_or(0, Sheet::rows), source }
     }
 
