@@ -98,7 +98,7 @@ const SOME: &str = "
 field richness for people = Wealth * 2
 record every 10 to \"ill.parquet\" for people where State == Ill and Position.x < 10 { Position, State, richness, Friend }
 record every 10 to \"ill.csv\" for people where State == Ill and Position.x < 10 { Position, State, richness, Friend }
-record every 7 to \"some.csv\" for people sample 0.05 { Old, half = f32(Wealth) / 2, now = frame, Small }
+record every 7 to \"some.csv\" for people sample 0.05 { Old, half = f32(Wealth) / 2, now = frame, Small, living = n }
 record every 13 to \"some.ndjson\" for people where Old sample 0.05
 ";
 

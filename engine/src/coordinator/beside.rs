@@ -120,15 +120,13 @@ impl Beside {
         options: &mut Options,
     ) -> Result<(), RunError> {
         self.takers.hold(all(&mut self.recorder, &mut self.others), site, published)?;
-        if Takers::is_due(self.all(), published) && !self.keeper.is_writing() {
-            // First they: what they write belongs to the checkpoint.
-            return Ok(());
-        }
-        if self.keeper.is_due(published) {
+        // First they: what they write belongs to the checkpoint, and only one may hold a state.
+        let turn = !Takers::is_due(self.all(), published);
+        if turn && self.keeper.is_due(published) {
             self.settle(site, published, options)?;
         }
         let recorder = &self.recorder;
-        let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
+        let kept = self.keeper.look(site, (published, turn), wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
     }
 

@@ -460,10 +460,10 @@ impl<'a> Checker<'a, '_> {
 
     /// A signal's value: in a system, that of the state the frame starts from.
     fn signal(&mut self, signal: usize, span: Span) -> Checked {
-        let Some(Rule { system, group, .. }) = &self.rule else {
+        let Some(Rule { system, group, taken, .. }) = &self.rule else {
             return self.outside_system("a signal", span);
         };
-        if system.is_none() && group.is_some() {
+        if system.is_none() && group.is_some() && !taken {
             let error = Diagnostic::error(codes::E0415, span, "a signal within a reduction");
             return self.error(error.help("signals are made of reductions: compare outside of it"));
         }
