@@ -70,10 +70,12 @@ pub(super) fn draw(
     if layer.size == PointSize::Any && seen.len() as f64 * PIXELS > pixels {
         return heap(canvas, &seen, colours, area);
     }
-    let even = radius.unwrap_or_else(|| {
-        let apart = (pixels / seen.len().max(1) as f64).sqrt() as f32;
-        (0.33 * apart).clamp(0.75 * unit, 4.2 * unit)
-    });
+    let apart = (pixels / seen.len().max(1) as f64).sqrt() as f32;
+    let even = match radius {
+        // On cells as large as a cell has room for, but not so small that a few would not be seen.
+        Some(radius) => radius.max((0.12 * apart).min(2.4 * unit)),
+        None => (0.33 * apart).clamp(0.75 * unit, 4.2 * unit),
+    };
     let size = |row: usize| match layer.size {
         PointSize::Any if deep => 0.85 * even * seen[row].unit / unit_of(camera),
         PointSize::Any => even,

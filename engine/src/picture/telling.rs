@@ -124,7 +124,7 @@ fn row_component(program: &Program, group: GroupId) -> Option<(String, Type)> {
         let all = program.columns.iter().filter(|(id, column)| {
             column.group == group && column.is_kept() && !column.mark && !program.names_entities(*id)
         });
-        all.map(|(id, _)| component_of(program, id)).filter(|(_, ty)| is_plain(*ty)).next_back()
+        all.map(|(id, _)| component_of(program, id)).rfind(|(_, ty)| is_plain(*ty))
     };
     find(&|_, ty| is_variant(ty))
         .or_else(|| find(&|_, ty| is_plain(ty) && ty.scalar.is_float()))
