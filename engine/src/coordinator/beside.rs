@@ -172,10 +172,11 @@ impl Beside {
     ) -> Result<(), RunError> {
         self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
         let (state, errors) = (state_of(tick), &mut options.write_errors);
-        let others = self.others.iter_mut();
-        others.fold(Ok(()), |result, other| {
-            result.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)))
-        })?;
+        let mut swapped = Ok(());
+        for other in &mut self.others {
+            swapped = swapped.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)));
+        }
+        swapped?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
         Ok(())
