@@ -162,6 +162,7 @@ pub fn lower(
     });
     let fields = world.fields();
     // The last of all: their bodies are no part of the program's hash.
+    outputs.renders = model.renders.clone();
     outputs.extracts = model.extracts.iter().map(|it| extracts::lower(it, &world, &mut bodies)).collect();
     Program {
         version: PROGRAM_VERSION,
@@ -391,6 +392,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         records: records.collect(),
         inputs: states::inputs(world),
         extracts: Table::default(),
+        renders: Vec::new(),
         graph,
     };
     (signals.collect(), outputs)

@@ -173,6 +173,7 @@ pub struct Names<'a> {
     pub buses: Vec<&'a ast::Bus>,
     pub ensures: Vec<&'a ast::Ensure>,
     pub records: Vec<&'a ast::Record>,
+    pub renders: Vec<&'a ast::Render>,
     pub blueprints: Vec<&'a ast::Blueprint>,
     pub groups: Vec<&'a ast::Group>,
     pub unions: Vec<Union<'a>>,
@@ -379,6 +380,10 @@ pub fn resolve<'a>(scenario: &'a ast::Scenario, diagnostics: &mut Diagnostics) -
             }
             Item::Record(record) => {
                 names.records.push(record);
+                continue;
+            }
+            Item::Render(render) => {
+                names.renders.push(render);
                 continue;
             }
             Item::System(system) => {

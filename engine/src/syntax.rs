@@ -10,6 +10,7 @@ mod items;
 pub mod lexer;
 mod parser;
 mod recovery;
+mod render;
 mod statements;
 mod systems;
 #[cfg(test)]

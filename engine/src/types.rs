@@ -28,6 +28,7 @@ mod reads;
 mod records;
 mod reductions;
 mod references;
+mod renders;
 mod row_buses;
 mod rows;
 pub mod rules;
@@ -44,7 +45,7 @@ use std::path::Path;
 
 use diptych_protocol::graph::NodeKind;
 use diptych_protocol::nan::NanPolicy;
-use diptych_protocol::program::{Reach, Span, When};
+use diptych_protocol::program::{Reach, Render, Span, When};
 use diptych_protocol::space::Space;
 use diptych_protocol::types::{Type, Value};
 
@@ -93,6 +94,8 @@ pub struct Model<'a> {
     pub records: Vec<Record>,
     /// What sinks take of rows.
     pub extracts: Vec<Extract>,
+    /// Pictures, of extracts by their places.
+    pub renders: Vec<Render>,
     /// What signals read of finished states.
     pub finished: Vec<Place>,
     /// The columns of files.

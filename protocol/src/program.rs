@@ -18,7 +18,7 @@ pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::nan::NanPolicy;
 use crate::raster::Raster;
 pub use crate::reduction::{Bins, Reduce, Reduction};
-pub use crate::sinks::{Ensure, Extract, Outputs, Record, Recorded};
+pub use crate::sinks::{Ensure, Extract, Form, Layer, Outputs, PointSize, Record, Recorded, Render, Scene};
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
 use crate::table::Table;
@@ -575,6 +575,7 @@ impl Program {
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.retain(|record| matches!(record.what, Recorded::Signals(_)));
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
+        bare.outputs.renders = Vec::new();
         let extracts = std::mem::take(&mut bare.outputs.extracts);
         if let Some(first) = extracts.values().map(|extract| extract.body).min() {
             // Theirs are the last.

@@ -25,6 +25,8 @@ pub struct Outputs {
     pub inputs: Table<InputId, Input>,
     /// What is taken of rows.
     pub extracts: Table<ExtractId, Extract>,
+    /// The pictures that are drawn. No part of the program's hash.
+    pub renders: Vec<Render>,
     /// What the signals are made of. Debug metadata: no part of the program's hash.
     pub graph: Vec<Node>,
 }
@@ -118,4 +120,68 @@ impl Extract {
                 .map(move |suffix| (if suffix.is_empty() { name.clone() } else { format!("{name}.{suffix}") }, lane))
         })
     }
+}
+
+/// Pictures of states, in files.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Render {
+    /// The file, relative to where the run writes: one picture, or one a state, or an animation.
+    pub path: String,
+    /// States 0, `every`, 2 `every`, ... and the last one. Without it what the kind of file makes sensible.
+    pub every: Option<u32>,
+    /// What is seen.
+    pub scene: Scene,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// What is seen on a picture.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Scene {
+    /// What is drawn, in the order in which it is laid over each other.
+    pub layers: Vec<Layer>,
+    /// Pixels of a row, and rows; what is sensible if nothing is said.
+    pub size: Option<[u32; 2]>,
+    /// In three dimensions: from where it is looked at, seen from the middle.
+    pub camera: Option<[f64; 3]>,
+    /// The part of the space that is seen: its low corner and its high one.
+    pub view: Option<[[f64; 3]; 2]>,
+}
+
+/// Rows of a group on a picture.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Layer {
+    /// What is taken of them: for points where each is (one to three lanes of floats), then its colour, then its size, as far as
+    /// there are any.
+    pub extract: ExtractId,
+    /// How they are drawn.
+    pub form: Form,
+    /// What the colour is made of, for the legend; nothing if all rows have one.
+    pub colour: Option<String>,
+    /// How large points are.
+    pub size: PointSize,
+    /// The numbers at the ends of the colours; found from those of the state if nothing is said.
+    pub range: Option<[f64; 2]>,
+}
+
+/// How rows are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Form {
+    /// Each as a disc where it is.
+    Points,
+    /// As the cells of their raster.
+    Cells,
+    /// One after another, line by line: they are nowhere.
+    Rows,
+}
+
+/// How large points are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum PointSize {
+    /// As large as there is room for.
+    Any,
+    /// The extract's last column is their diameter in pixels,
+    Pixels,
+    /// or their radius in the units of the space.
+    Radius,
 }

@@ -97,6 +97,7 @@
 //!
 //! - Its body gives the lanes of its columns, then the condition if it is filtered, of finished rows that last. A sample is a share
 //!   above 0. The bodies of extracts are the last ones: nothing else shares them, so that the program's hash leaves them out.
+//! - A layer of a picture takes where its points are (floats), a colour and a size (a float), as far as it says so; cells are a raster's.
 
 mod bodies;
 mod conditions;
@@ -236,6 +237,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         schedule::check(program, &mut violations);
         reductions::check(program, &mut violations);
         extracts::check(program, &mut violations);
+        extracts::layers(program, &mut violations);
         matchings::schedule(program, &mut violations);
         order::check(program, &mut violations);
         only::check(program, &mut violations);

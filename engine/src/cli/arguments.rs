@@ -7,6 +7,8 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::nan::NanPolicy;
 
+use super::pictures::Picturing;
+use super::plot::Plot;
 use crate::coordinator::{OnSlow, OnWriteError};
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
@@ -71,6 +73,11 @@ pub(super) enum Command {
         #[arg(default_value = "scenarios")]
         folder: PathBuf,
     },
+    /// Draw a record as curves over frames or time, or a checkpoint as a picture
+    ///
+    /// Without options: all columns, those of very different size in panels of their own; arrays as maps, truth values and
+    /// variants as strips; of a record of rows what they have in common. Thousands of rows are thinned so that no peak is lost.
+    Plot(Plot),
     /// Show what this machine offers a run, and sweep what dead runs left
     Doctor,
 }
@@ -128,6 +135,9 @@ pub(super) struct Going {
     /// Write no records. Results never depend on it
     #[arg(long, conflicts_with = "out")]
     pub(super) no_outputs: bool,
+
+    #[command(flatten)]
+    pub(super) pictures: Picturing,
 
     #[command(flatten)]
     pub(super) checkpoints: Checkpointing,

@@ -32,7 +32,7 @@ fn began(error: &RunError) -> bool {
             | RunError::Workers(_)
             | RunError::Damaged(_)
             | RunError::Machine(_)
-            | RunError::Record(RecordError::Write { .. } | RecordError::View(_))
+            | RunError::Record(RecordError::Write { .. } | RecordError::View(_) | RecordError::Picture { .. })
             | RunError::Checkpoints(CheckpointsError::Write { .. })
             | RunError::Journal(JournalError::Refused { what: "write", .. })
     )
@@ -78,10 +78,10 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
 /// A disk that is full is the machine's fault, a file in the way the caller's.
 fn code_of(error: &RecordError) -> u8 {
     match error {
-        RecordError::Write { .. } | RecordError::View(ViewError::Write { .. }) => TOO_BIG,
+        RecordError::Write { .. } | RecordError::View(ViewError::Write { .. }) | RecordError::Picture { .. } => TOO_BIG,
         RecordError::View(ViewError::Other(_)) => WRONG,
         RecordError::Make { source, .. } => code_of_refusal(source),
-        RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Extract(_) => WRONG,
+        RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Nothing(_) | RecordError::Extract(_) => WRONG,
         RecordError::Missing(_) => FAILED,
     }
 }

@@ -20,8 +20,8 @@ use super::{WRONG, aside, fail};
 use crate::Program;
 use crate::compile::{Compiled, Settings};
 use crate::coordinator::{
-    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Plan, Progress, Records, Rejected, RunError, Swap,
-    Swapped, WriteErrors,
+    self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Pictures, Plan, Progress, Records, Rejected,
+    RunError, Swap, Swapped, WriteErrors,
 };
 use crate::journal::{Journal, JournalError};
 
@@ -67,6 +67,7 @@ pub(super) struct Start<'a> {
     pub(super) workers: Option<u16>,
     pub(super) origin: Option<Origin>,
     pub(super) records: Option<Records>,
+    pub(super) pictures: Option<Pictures>,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) journal: Option<Journal>,
     /// What is written of it.
@@ -134,6 +135,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         data: start.data,
         origin: start.origin,
         checkpoints: start.checkpoints,
+        pictures: start.pictures,
         records: start.records.map(|it| Records { on_slow: going.on_slow_output.into(), ..it }),
         viewers: start.directory.as_ref().map_or_else(Vec::new, |directory| directory.viewers(going.force)),
         write_errors: WriteErrors::new(

@@ -13,6 +13,8 @@ mod export;
 mod going;
 mod lines;
 mod list;
+mod pictures;
+mod plot;
 mod replay;
 mod resume;
 mod run;
@@ -78,6 +80,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Export(arguments) => export::export(&arguments, registry),
         Command::List { folder } => list::list(&folder),
+        Command::Plot(arguments) => plot::plot(&arguments),
         Command::Doctor => doctor::doctor(),
     };
     match UNSAID.get() {

@@ -175,6 +175,9 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
         (None, Some(records)) => Directory::resumed(going, records.as_ref(), folder_of(path), origin.told())?,
         (None, None) => None,
     };
+    // Where the records go on, the pictures do.
+    let here = records.as_ref().map_or_else(Default::default, |records| records.folder.clone());
+    let pictures = going.pictures(&program, &here, records.as_ref().is_some_and(|records| records.resumed.is_some()));
     let checkpoints = Checkpoints {
         folder,
         plan: going.checkpoints.plan(Some(run.plan)),
@@ -194,6 +197,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
             workers: None,
             origin: Some(origin),
             records,
+            pictures,
             checkpoints: Some(checkpoints),
             journal,
             directory,
@@ -259,6 +263,7 @@ fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &
             workers: compiled.workers,
             origin: Some(origin),
             records: going.out.as_ref().map(|folder| Records::new(folder, going.force)),
+            pictures: going.pictures(&compiled.program, &going.out.clone().unwrap_or_default(), false),
             checkpoints: going.begun_checkpoints(),
             journal: going.begun_journal()?,
             directory,

@@ -53,6 +53,7 @@ fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Resu
             workers: compiled.workers,
             origin: None,
             records: (!going.no_outputs).then(|| Records::new(going.out.clone().unwrap_or_default(), going.force)),
+            pictures: going.pictures(&compiled.program, &going.out.clone().unwrap_or_default(), false),
             checkpoints: going.begun_checkpoints(),
             journal: going.begun_journal()?,
             directory,

@@ -20,7 +20,7 @@ use super::records::{Begun, Recorder, Skipped};
 use super::site::Site;
 use super::takers::{Taker, Takers};
 use super::viewers::Viewing;
-use super::{Options, RunError, allowance};
+use super::{Options, RunError, allowance, pictures};
 use crate::signals::Signals;
 
 pub(super) struct Beside {
@@ -61,7 +61,10 @@ impl Beside {
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
         let viewers = options.viewers.drain(..);
-        let others = viewers.map(|viewer| Box::new(Viewing::new(viewer)) as Box<dyn Taker>).collect();
+        let viewers = viewers.map(|viewer| Box::new(Viewing::new(viewer)) as Box<dyn Taker>);
+        let bell = || takers.bell();
+        let pictures = pictures::open(program, options.pictures.take(), from, (options.backend, &bell))?;
+        let others = viewers.chain(pictures).collect();
         Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
     }
 

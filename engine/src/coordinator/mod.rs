@@ -16,6 +16,7 @@ mod nan;
 mod options;
 mod origin;
 mod outcome;
+mod pictures;
 mod pulse;
 mod records;
 mod site;
@@ -45,6 +46,7 @@ pub use nan::NanFound;
 pub use options::{OnBegin, OnCommand, OnNan, OnSwap, Options, Progress};
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
+pub use pictures::{Picture, Pictures};
 pub use pulse::Deadline;
 pub use records::{OnSlow, RecordError, Records, Skipped};
 pub use swap::{Edition, Report, Swap, Swapped};
@@ -72,6 +74,7 @@ fn check(program: &Program, options: &Options) -> Result<u16, RunError> {
     let workers = workers(options.workers)?;
     allowance::threads()?;
     records::check(program, options.records.as_ref())?;
+    pictures::check(program, options.pictures.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));

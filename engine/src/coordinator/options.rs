@@ -13,6 +13,7 @@ use super::checkpoints::Checkpoints;
 use super::commands::{Command, Commands, Told};
 use super::nan::NanFound;
 use super::origin::Origin;
+use super::pictures::Pictures;
 use super::pulse::Deadline;
 use super::records::Records;
 use super::swap::{Edition, Swap, Swapped};
@@ -47,6 +48,8 @@ pub struct Options {
     pub records: Option<Records>,
     /// Who looks at whole states while it goes on.
     pub viewers: Vec<Box<dyn Viewer>>,
+    /// Pictures that are drawn; without it none is.
+    pub pictures: Option<Pictures>,
     /// What to do when a file can be written no further.
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.

@@ -104,6 +104,20 @@ pub enum RecordError {
     /// Something else that is made of whole states is not.
     #[error("{0}")]
     View(#[from] ViewError),
+    /// There is nothing to draw.
+    #[error(
+        "nothing to see on {}: the scenario has no rows with a place or a value that tells them apart; say what by `render`",
+        .0.display()
+    )]
+    Nothing(PathBuf),
+    /// A picture cannot be written.
+    #[error("cannot write the picture {}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// What it takes of rows cannot be computed.
     #[error("{0}")]
     Extract(#[from] AccessError),

@@ -2,11 +2,13 @@
 
 mod expressions;
 mod graph;
+mod render;
 
 use diptych_protocol::program::Span;
 
 pub use expressions::{BinaryOp, Expr, ExprKind, Fold, UnaryOp};
 pub use graph::{Adapter, Bus, Field, Publication, Publisher, Signal};
+pub use render::{Render, RenderEntry, RenderLayer};
 
 /// A name where it was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +54,7 @@ pub enum Item {
     Bus(Bus),
     Ensure(Ensure),
     Record(Record),
+    Render(Render),
 }
 
 /// `match NAME = A where C with B where D at fresh PLACE`

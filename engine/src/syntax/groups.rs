@@ -20,7 +20,7 @@ impl Parser<'_> {
         Some(SpaceShape::Bounded { torus, low, high: self.corner("`(` and the high corner")? })
     }
 
-    fn corner(&mut self, what: &str) -> Option<Vec<Expr>> {
+    pub(super) fn corner(&mut self, what: &str) -> Option<Vec<Expr>> {
         self.expect(Kind::ParenOpen, what)?;
         Some(self.values(Kind::ParenClose, "`,` or `)`")?.0)
     }

@@ -12,7 +12,7 @@ use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
 
 /// The words that begin an item.
-const ITEM_WORDS: [&str; 21] = [
+const ITEM_WORDS: [&str; 22] = [
     "param",
     "let",
     "run",
@@ -34,6 +34,7 @@ const ITEM_WORDS: [&str; 21] = [
     "input",
     "ensure",
     "record",
+    "render",
 ];
 
 impl Parser<'_> {
@@ -138,6 +139,7 @@ impl Parser<'_> {
                 Some(Item::Ensure(Ensure { span: self.since(start), text, condition }))
             }
             Kind::Record => self.record(start).map(Item::Record),
+            Kind::Render => self.render(start).map(Item::Render),
             _ => {
                 let span = self.since(start);
                 let error = Diagnostic::error(codes::E0202, span, "a text holds one scenario");

@@ -164,6 +164,8 @@ pub enum Kind {
     Ensure,
     #[token("record")]
     Record,
+    #[token("render")]
+    Render,
     #[token("every")]
     Every,
     #[token("mut")]
@@ -242,6 +244,7 @@ impl Kind {
                 | Kind::Signal
                 | Kind::Ensure
                 | Kind::Record
+                | Kind::Render
                 | Kind::Every
                 | Kind::Mut
                 | Kind::This

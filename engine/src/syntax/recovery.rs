@@ -26,6 +26,7 @@ impl Parser<'_> {
             | Kind::Field
             | Kind::Ensure
             | Kind::Record
+            | Kind::Render
             | Kind::Scenario => true,
             // `grid soil[...]` is an item, `grid of` a kind of index.
             Kind::Grid => self.ahead(1).kind == Kind::Name,

@@ -55,6 +55,9 @@ impl<'a> Checker<'a, '_> {
         for record in &names.records {
             self.record(record);
         }
+        for render in &names.renders {
+            self.render(render);
+        }
         self.rule = None;
         std::mem::swap(&mut self.model, model);
     }

@@ -1,7 +1,7 @@
-//! Invariants of what sinks take of rows.
+//! Invariants of what sinks take of rows, and of the pictures that are made of it.
 
 use crate::id::Id;
-use crate::program::{Extract, Program};
+use crate::program::{Extract, Form, Layer, PointSize, Program};
 use crate::types::Scalar;
 use crate::verify::Violation;
 
@@ -17,6 +17,32 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     if !bodies.into_iter().eq(first..program.bodies.len()) {
         violations.push(Violation::Outputs("the bodies of extracts are not the last, one each"));
     }
+}
+
+/// What is wrong with the layers of a picture.
+pub(super) fn layers(program: &Program, violations: &mut Vec<Violation>) {
+    for render in &program.outputs.renders {
+        if render.path.is_empty() || render.every == Some(0) {
+            violations.push(Violation::Outputs("a picture without a file, or of every 0 states"));
+        }
+        if render.scene.layers.iter().any(|layer| !makes_sense(program, layer)) {
+            violations.push(Violation::Outputs("a layer of a picture that takes something else than it shows"));
+        }
+    }
+}
+
+fn makes_sense(program: &Program, layer: &Layer) -> bool {
+    let extract = &program.outputs.extracts[layer.extract];
+    let cells = program.groups[extract.group].raster.is_some();
+    let (at, size) = match layer.form {
+        Form::Points => (1, usize::from(layer.size != PointSize::Any)),
+        Form::Cells if !cells => return false,
+        Form::Cells | Form::Rows => (0, 0),
+    };
+    let floats = |place: Option<&(String, crate::types::Type)>| place.is_some_and(|(_, ty)| ty.scalar.is_float());
+    extract.columns.len() == at + usize::from(layer.colour.is_some()) + size
+        && (at == 0 || floats(extract.columns.first()))
+        && (size == 0 || floats(extract.columns.last().filter(|(_, ty)| ty.lanes == 1)))
 }
 
 fn problem(program: &Program, extract: &Extract) -> Option<&'static str> {

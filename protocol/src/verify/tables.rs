@@ -100,6 +100,8 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
         check.id(signals, signal, "the outputs");
     });
     outputs.records.iter().filter_map(Record::extract).for_each(|it| check.id(&outputs.extracts, it, "the outputs"));
+    let layers = outputs.renders.iter().flat_map(|render| &render.scene.layers);
+    layers.for_each(|layer| check.id(&outputs.extracts, layer.extract, "the outputs"));
     for (id, extract) in outputs.extracts.iter() {
         check.id(groups, extract.group, id);
         check.id(bodies, extract.body, id);

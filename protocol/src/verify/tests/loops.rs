@@ -108,6 +108,7 @@ pub(super) fn sound() -> Program {
         }],
         inputs: Default::default(),
         extracts: Default::default(),
+        renders: Default::default(),
         graph: Vec::new(),
     };
     let batch_rows = p.inverse_shape(InverseId(0)).batch_rows;

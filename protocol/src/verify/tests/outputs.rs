@@ -8,8 +8,8 @@ use crate::id::{
 };
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
-    Domain, Ensure, Extract, Input, Living, Order, Outputs, Program, Record, Recorded, Reduce, Reduction, Signal, Span,
-    Stage, StageKind, Step, When, Work,
+    Domain, Ensure, Extract, Form, Input, Layer, Living, Order, Outputs, PointSize, Program, Record, Recorded, Reduce,
+    Reduction, Render, Scene, Signal, Span, Stage, StageKind, Step, When, Work,
 };
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
@@ -61,6 +61,7 @@ fn with_outputs() -> Program {
         records: vec![record("a.csv"), record("b.csv")],
         inputs: [input].into_iter().collect(),
         extracts: Table::default(),
+        renders: Vec::new(),
         graph: vec![Node {
             kind: NodeKind::Signal,
             name: "mean".into(),
@@ -132,9 +133,39 @@ fn what_sinks_take_of_rows_is_what_their_bodies_give() {
     );
 }
 
+/// The same, drawn: a point where each row's mass says.
+fn with_a_picture() -> Program {
+    let mut program = with_an_extract();
+    let layer = Layer { extract: ExtractId(0), form: Form::Points, colour: None, size: PointSize::Any, range: None };
+    let scene = Scene { layers: vec![layer], ..Scene::default() };
+    program.outputs.renders.push(Render { path: "a.png".into(), every: Some(2), scene, span: Span::default() });
+    program
+}
+
+#[test]
+fn a_layer_of_a_picture_takes_what_it_shows() {
+    assert_eq!(verify(&with_a_picture()), Ok(()));
+    let broken = |change: fn(&mut Render)| {
+        let mut program = with_a_picture();
+        change(&mut program.outputs.renders[0]);
+        let violations = verify(&program).expect_err("it is broken");
+        assert!(
+            violations.iter().any(|it| matches!(it, Violation::Outputs(_) | Violation::Id { .. })),
+            "{violations:?}"
+        );
+    };
+    broken(|it| it.every = Some(0));
+    broken(|it| it.path.clear());
+    broken(|it| it.scene.layers[0].extract = ExtractId(7));
+    broken(|it| it.scene.layers[0].colour = Some("Mass".into()));
+    broken(|it| it.scene.layers[0].size = PointSize::Radius);
+    broken(|it| it.scene.layers[0].form = Form::Cells);
+    broken(|it| it.scene.layers[0].form = Form::Rows);
+}
+
 #[test]
 fn what_sinks_take_of_rows_is_no_part_of_the_hash() {
-    let (with, without) = (with_an_extract(), with_outputs());
+    let (with, without) = (with_a_picture(), with_outputs());
     assert_eq!(with.hash(), without.hash());
     assert_ne!(with.to_bytes(), without.to_bytes());
 }
