@@ -24,6 +24,7 @@ pub mod shown;
 mod signals;
 pub mod source;
 mod stale;
+mod sweep;
 pub mod syntax;
 pub mod table;
 pub mod types;

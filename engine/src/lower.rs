@@ -384,6 +384,7 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         ensures: ensures.collect(),
         until: model.until.map(|until| ids(until)[0]),
         records: records.collect(),
+        series: 0,
         inputs: states::inputs(world),
         graph,
     };

@@ -24,7 +24,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 11;
+pub const PROGRAM_VERSION: u32 = 12;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -353,6 +353,9 @@ pub struct Outputs {
     pub until: Option<SignalId>,
     /// What is written to files.
     pub records: Vec<Record>,
+    /// The coordinator is told the signals of states 0, `series`, 2 `series`, ..., beside the records; of none if it is 0. No
+    /// part of the program's hash.
+    pub series: u32,
     /// The signals that are set from outside.
     pub inputs: Table<InputId, Input>,
     /// What the signals are made of. Debug metadata: no part of the program's hash.
@@ -614,6 +617,7 @@ impl Program {
             signal.span = Span::default();
         }
         bare.outputs.graph = Vec::new();
+        bare.outputs.series = 0;
         bare.outputs.inputs.iter_mut().for_each(|(_, input)| input.span = Span::default());
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());

@@ -62,6 +62,18 @@ pub(super) enum Command {
         #[arg(default_value = "scenarios")]
         folder: PathBuf,
     },
+    /// Run a scenario many times, as a plan says: parameters, replicates; one table of results
+    ///
+    /// Begun again with the same folder it goes on where it was. Of a run that fails the others take no notice.
+    Sweep(super::sweep::SweepArguments),
+    /// One run of a sweep
+    #[command(hide = true)]
+    SweepRun {
+        /// The process that starts it
+        parent: u32,
+        /// What it is, for whoever looks at processes
+        name: String,
+    },
     /// Show what this machine offers a run, and sweep what dead runs left
     Doctor,
 }

@@ -14,6 +14,8 @@ mod resume;
 mod run;
 mod scenario;
 mod summary;
+mod sweep;
+mod sweep_summary;
 mod watch;
 mod why;
 
@@ -72,6 +74,8 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::List { folder } => list::list(&folder),
+        Command::Sweep(arguments) => sweep::sweep(&arguments, registry, inside),
+        Command::SweepRun { parent, .. } => sweep::serve(parent, registry),
         Command::Doctor => doctor::doctor(),
     };
     match UNSAID.get() {

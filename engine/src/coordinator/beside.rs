@@ -16,6 +16,7 @@ use super::inject::{self, Disk};
 use super::origin::Past;
 use super::outcome::Figures;
 use super::record::Recorder;
+use super::series::Series;
 use super::site::Site;
 use super::{Options, RunError, allowance};
 use crate::signals::Signals;
@@ -23,6 +24,7 @@ use crate::signals::Signals;
 pub(super) struct Beside {
     pub(super) commands: Commands,
     pub(super) recorder: Recorder,
+    series: Series,
     pub(super) keeper: Keeper,
     pub(super) signals: Option<Signals>,
     disk: Disk,
@@ -47,12 +49,13 @@ impl Beside {
         let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
         let recorder = Recorder::open(program, options.records.take(), from, disk.clone())?;
         recorder.lost().for_each(|why| options.write_errors.go_on_without(&why));
+        let series = Series::new(options.on_state.take(), from);
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        Ok(Self { commands, recorder, keeper, signals, disk, from, missing: false })
+        Ok(Self { commands, recorder, series, keeper, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -74,6 +77,7 @@ impl Beside {
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
         let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors);
         self.missing |= drained.is_err();
+        self.series.drain(&site.track(), published)?;
         Ok(drained?)
     }
 
@@ -119,7 +123,7 @@ impl Beside {
     /// The last tick that workers may run, who are allowed to run so far already.
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
-        self.recorder.room(&site.layout).min(commands).min(self.keeper.room())
+        self.recorder.room(&site.layout).min(self.series.room(&site.layout)).min(commands).min(self.keeper.room())
     }
 
     /// Nobody runs any more: writes what is left, the last state among it.

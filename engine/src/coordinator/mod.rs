@@ -18,6 +18,7 @@ mod origin;
 mod outcome;
 mod pulse;
 mod record;
+mod series;
 mod site;
 mod supervise;
 mod swap;
@@ -44,6 +45,7 @@ pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
 pub use record::{RecordError, Records};
+pub use series::OnState;
 pub use swap::{Edition, Report, Swap, Swapped};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 

@@ -15,6 +15,7 @@ use super::nan::NanFound;
 use super::origin::Origin;
 use super::pulse::Deadline;
 use super::record::Records;
+use super::series::OnState;
 use super::swap::{Edition, Swap, Swapped};
 use super::write_errors::WriteErrors;
 use crate::journal::{Journal, JournalError};
@@ -42,6 +43,10 @@ pub struct Options {
     pub checkpoints: Option<Checkpoints>,
     /// Where records are written; without it none is.
     pub records: Option<Records>,
+    /// Told the signals of states, as the program's outputs say of which ([`Outputs::series`]), in their order.
+    ///
+    /// [`Outputs::series`]: diptych_protocol::program::Outputs::series
+    pub on_state: Option<OnState>,
     /// What to do when a file can be written no further.
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.

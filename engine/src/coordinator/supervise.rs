@@ -359,6 +359,7 @@ impl Supervisor<'_> {
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
         old.track().latest()?;
+        self.beside.drain(&old, old.board().published(), self.options)?;
         let tick = swap::adopt(&prepared, &old.latest().still())?;
         self.nans.look(&old, old.board().published(), &mut self.options.on_nan);
         self.nans.swap();
