@@ -330,3 +330,56 @@ impl Journal {
         written.map_err(|source| JournalError::Refused { what: "write", path: self.path.clone(), source })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn each_run_is_of_exactly_one_shard(run: u32, of in 1u32..1_000) {
+            let shards = (1..=of).filter(|part| Shard { part: *part, of }.has(run));
+            prop_assert_eq!(shards.count(), 1);
+        }
+    }
+
+    #[test]
+    fn shards_are_written_as_a_fraction() {
+        assert_eq!("3/8".parse(), Ok(Shard { part: 3, of: 8 }));
+        for wrong in ["0/8", "9/8", "3", "3/", "-1/8", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    fn done(run: u32, status: Status, hash: &str) -> Done {
+        Done {
+            run,
+            point: run,
+            replicate: 0,
+            seed: 1,
+            parameters: Vec::new(),
+            status,
+            error: None,
+            frames: None,
+            stopped: None,
+            state_hash: Some(hash.into()),
+            values: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_result_counts_before_none_and_two_must_be_the_same() {
+        let mut results = Results::default();
+        let path = Path::new("journal.jsonl");
+        results.add(done(1, Status::Timeout, ""), path).unwrap();
+        results.add(done(1, Status::Ok, "a"), path).unwrap();
+        results.add(done(1, Status::Failed, ""), path).unwrap();
+        results.add(done(1, Status::Ok, "a"), path).unwrap();
+        assert_eq!(results.runs[&1], done(1, Status::Ok, "a"));
+        let other = results.add(done(1, Status::Ok, "b"), Path::new("other.jsonl")).unwrap_err();
+        let told = "run 1 has two results, which should be the same: journal.jsonl and other.jsonl";
+        assert_eq!(other.to_string(), told);
+    }
+}

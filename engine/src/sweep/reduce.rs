@@ -309,3 +309,102 @@ fn as_typed(scalar: Scalar, value: f64) -> String {
         _ => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::compile::{Settings, compile};
+    use diptych_protocol::program::Source;
+    use diptych_protocol::types::Value;
+
+    fn program() -> Program {
+        let text = "scenario t\nrun { frames = 3, dt = 0.5, seed = 1 }\nspace box (0, 0) .. (9, 9)\n\
+                    enum Mood { Calm, Wild }\ncomponent Position = vec2\n\
+                    group a[4] { position Position = uniform(space) }\n\
+                    system go for a owns Position { Position = Position }\n\
+                    signal n = frame\nsignal x = f32(frame) / 10\nsignal late = frame > 2\n";
+        let source = Source { path: "t.dip".into(), text: text.into() };
+        let compiled = compile(&source, &Settings::default(), &Catalog(&crate::Registry::builtin()));
+        compiled.unwrap_or_else(|errors| panic!("{}", crate::diagnostic::render(&source, &errors, false))).program
+    }
+
+    /// States whose signals are these.
+    fn reduced(text: &str, states: &[(u32, f32, bool)]) -> Option<String> {
+        let program = program();
+        let mut running = Running::new(Reducer::read(text, &program, 1).unwrap_or_else(|why| panic!("{text}: {why}")));
+        let mut last = Vec::new();
+        for (state, (n, x, late)) in (0..).zip(states) {
+            let of = |name: &str| match name {
+                "n" => Value::U32(*n).bits(),
+                "x" => Value::F32(*x).bits(),
+                "late" => Value::Bool(*late).bits(),
+                _ => 0,
+            };
+            let signals: Table<SignalId, u64> = program.signals.values().map(|signal| of(&signal.name)).collect();
+            running.hear(state, &signals);
+            last = signals.values().copied().collect();
+        }
+        running.finish(&program, &last)
+    }
+
+    #[test]
+    fn results_are_what_the_series_says() {
+        let states = [(3, 0.1, false), (9, f32::NAN, false), (4, -0.5, true), (4, 0.3, true), (8, 0.2, false)];
+        for (text, result) in [
+            ("final n", Some("8")),
+            ("final x", Some("0.2")),
+            ("at 2 x", Some("-0.5")),
+            ("at 7 x", None),
+            ("min n", Some("3")),
+            ("max n", Some("9")),
+            ("min x", Some("-0.5")),
+            ("max x", Some("0.3")),
+            ("max x to 1", Some("0.1")),
+            ("max x from 1 to 1", Some("NaN")),
+            ("max n from 3", Some("8")),
+            ("max n from 9", None),
+            ("mean n", Some("5.6")),
+            ("mean late", Some("0.4")),
+            ("sum late", Some("2")),
+            ("sum n from 2 to 3", Some("8")),
+            ("mean x", Some("NaN")),
+            ("median n", Some("4")),
+            ("median x", Some("0.1")),
+            ("quantile 0 n", Some("3")),
+            ("quantile 0.6 n", Some("4")),
+            ("quantile 0.61 n", Some("8")),
+            ("quantile 1 n", Some("9")),
+            ("first n > 4", Some("1")),
+            ("first n>=4 from 2", Some("2")),
+            ("first n != 3", Some("1")),
+            ("first n > 9", None),
+            ("first x == 0.3", Some("3")),
+            ("first late", Some("2")),
+            ("first not late from 2", Some("4")),
+            ("first late == true", Some("2")),
+        ] {
+            assert_eq!(reduced(text, &states).as_deref(), result, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_result_says_why() {
+        let program = program();
+        for (text, why) in [
+            ("", "write `final SIGNAL`"),
+            ("max", "`max` is of one signal: write"),
+            ("max m", "there is no signal `m`; "),
+            ("biggest n", "there is no `biggest`: write"),
+            ("quantile 2 n", "`quantile 2`: a share is 0 to 1"),
+            ("max n from 5 to 3", "no state is from 5 to 3"),
+            ("final n from 5", "`final` is of one state: it has no `from` and no `to`"),
+            ("first n", "`n` is no bool: `first n > 0`"),
+            ("first n > lots", "`n > lots`: `lots` is no value that it can have"),
+            ("max n from here", "`from here`: a state's number is needed"),
+        ] {
+            let told = Reducer::read(text, &program, 1).map(|_| ()).unwrap_err();
+            assert!(told.starts_with(why), "{text}: {told}");
+        }
+    }
+}

@@ -111,6 +111,8 @@ pub struct Runner<'a> {
     machine: String,
     going: Vec<Going>,
     progress: Progress,
+    /// Whether a run was ended that is to be run again.
+    dropped: bool,
     ends: Sender<Ended>,
     ended: Receiver<Ended>,
 }
@@ -128,8 +130,8 @@ impl<'a> Runner<'a> {
         let log = opened.map_err(|source| JournalError::Refused { what: "open", path: log.into(), source })?;
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let (ends, ended) = channel();
-        let (going, progress) = (Vec::new(), Progress::default());
-        Ok(Self { sweep, folder, limits, journal, log, machine, going, progress, ends, ended })
+        let (going, progress, dropped) = (Vec::new(), Progress::default(), false);
+        Ok(Self { sweep, folder, limits, journal, log, machine, going, progress, dropped, ends, ended })
     }
 
     /// Runs them, in this order, and tells how far it is; true if it was told to stop before the last one. Told once it lets those
@@ -157,7 +159,7 @@ impl<'a> Runner<'a> {
             self.progress.going = self.going.len() as u32;
             tell(self.progress, None);
             if self.going.is_empty() {
-                break Ok(waiting.peek().is_some());
+                break Ok(self.dropped || waiting.peek().is_some());
             }
             match self.ended.recv_timeout(LOOK) {
                 Ok(ended) => match self.take(ended) {
@@ -226,7 +228,10 @@ impl<'a> Runner<'a> {
             },
             (_, Some(true)) => (Status::Timeout, Some(format!("it took longer than {timeout} s")), None),
             // It was told to end, and will be run when the sweep goes on.
-            (_, Some(false)) => return Ok(None),
+            (_, Some(false)) => {
+                self.dropped = true;
+                return Ok(None);
+            }
             (Reply::Done(_), None) => (Status::Failed, Some("something told it to stop".to_string()), None),
             (Reply::Failed(why), None) => (Status::Failed, Some(why), None),
         };
@@ -240,7 +245,10 @@ impl<'a> Runner<'a> {
 
     fn done(&self, run: u32, status: Status, error: Option<String>, answer: Option<Answer>) -> Done {
         let (point, replicate) = self.sweep.place(run);
-        let error = error.map(|error| shortened(error.trim()));
+        // As the plan calls the scenario: on another machine it may be elsewhere.
+        let called = self.sweep.plan.scenario.as_ref().map(|it| it.it.display().to_string());
+        let path = &self.sweep.source.path;
+        let error = error.map(|error| shortened(called.map_or(error.clone(), |it| error.replace(path, &it)).trim()));
         let nothing = vec![None; self.sweep.about.results.len()];
         let (mut frames, mut stopped, mut state_hash, mut values) = (None, None, None, nothing.clone());
         if let Some(answer) = answer {
