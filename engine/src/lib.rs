@@ -20,6 +20,7 @@ pub mod lower;
 pub mod order;
 pub mod resolve;
 pub mod schedule;
+pub mod sheets;
 pub mod shown;
 mod signals;
 pub mod source;

@@ -74,6 +74,11 @@ impl LineFile {
         self.ends.push(self.pending.len());
     }
 
+    /// Bytes of lines that are not in the file yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Whole lines in the file.
     pub(crate) fn lines(&self) -> u64 {
         self.lines

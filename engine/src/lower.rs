@@ -7,6 +7,7 @@ mod cells;
 mod conditions;
 mod drafts;
 pub mod expressions;
+mod extracts;
 mod geometry;
 mod graph;
 mod matchings;
@@ -19,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diptych_protocol::body::{At, Body, Op, Over, Store, with_asked};
 use diptych_protocol::graph::{Field, Node};
-use diptych_protocol::id::{BodyId, ColumnId, EditId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
+use diptych_protocol::id::{BodyId, ColumnId, EditId, ExtractId, GroupId, Id, IndexId, InverseId, SignalId, SystemId};
 use diptych_protocol::program::{
     Code, Column, Edit, Ensure, Enum, Group, Index, IndexKind, Inverse, Living, Origin, Outputs, PROGRAM_VERSION,
-    Program, Reach, Read, Record, Schedule, Signal, Source, Summary, System, When,
+    Program, Reach, Read, Record, Recorded, Schedule, Signal, Source, Summary, System, When,
 };
 use diptych_protocol::table::Table;
 use diptych_protocol::types::Type;
@@ -128,7 +129,7 @@ pub fn lower(
     }
     optional::systems(&world, &mut bodies, &mut systems);
     let reductions = model.reductions.iter().map(|it| reductions::lower(it, &world, &mut bodies)).collect();
-    let (signals, outputs) = outputs(&world, &mut bodies);
+    let (signals, mut outputs) = outputs(&world, &mut bodies);
     let matchings = matchings::matchings(&world, &mut bodies);
     let indexes = model.indexes.iter().map(|index| Index {
         name: index.name.clone(),
@@ -160,6 +161,8 @@ pub fn lower(
         span: inverse.span,
     });
     let fields = world.fields();
+    // The last of all: their bodies are no part of the program's hash.
+    outputs.extracts = model.extracts.iter().map(|it| extracts::lower(it, &world, &mut bodies)).collect();
     Program {
         version: PROGRAM_VERSION,
         scenario: scenario.to_string(),
@@ -331,23 +334,23 @@ fn lower_system(
 
 fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, Outputs) {
     let model = world.model;
-    if model.signals.is_empty() {
-        return (Table::default(), Outputs::default());
-    }
     let named = model.signals.iter().filter_map(|signal| signal.number).max().map_or(0, |most| most + 1);
-    let (body, graph) = bodies.make_drawn(world, |flattener| {
-        flattener.signals = Some(vec![Vec::new(); named]);
-        for (at, signal) in model.signals.iter().enumerate() {
-            let key = signal.number.map_or(Key::Nameless(at), Key::Signal);
-            let (name, ty) = (signal.name.clone(), signal.value.ty);
-            let lanes = flattener.drawn(key, signal.kind, name, signal.span, ty, |this| this.lanes(&signal.value));
-            lanes.iter().for_each(|lane| flattener.builder.result(*lane));
-            if let (Some(number), Some(known)) = (signal.number, &mut flattener.signals) {
-                known[number] = lanes;
+    let drawn = (!model.signals.is_empty()).then(|| {
+        bodies.make_drawn(world, |flattener| {
+            flattener.signals = Some(vec![Vec::new(); named]);
+            for (at, signal) in model.signals.iter().enumerate() {
+                let key = signal.number.map_or(Key::Nameless(at), Key::Signal);
+                let (name, ty) = (signal.name.clone(), signal.value.ty);
+                let lanes = flattener.drawn(key, signal.kind, name, signal.span, ty, |this| this.lanes(&signal.value));
+                lanes.iter().for_each(|lane| flattener.builder.result(*lane));
+                if let (Some(number), Some(known)) = (signal.number, &mut flattener.signals) {
+                    known[number] = lanes;
+                }
             }
-        }
-        flattener.keep();
+            flattener.keep();
+        })
     });
+    let (body, graph) = drawn.map_or((None, Vec::new()), |(body, graph)| (Some(body), graph));
     let ids = |signal: usize| -> Vec<SignalId> {
         let lanes = u32::from(model.signals[signal].value.ty.lanes);
         (world.signals[signal]..world.signals[signal] + lanes).map(SignalId::new).collect()
@@ -368,24 +371,27 @@ fn outputs(world: &World<'_>, bodies: &mut Bodies) -> (Table<SignalId, Signal>, 
         sides: ensure.sides.map(|(a, b)| (ids(a)[0], ids(b)[0])),
         span: ensure.span,
     });
+    let columns = |(name, signal): &(String, usize)| -> Vec<(String, SignalId)> {
+        let lanes = model.signals[*signal].value.ty.lane_names();
+        ids(*signal).into_iter().zip(lanes).map(|(id, lane)| (with_lane(name, lane), id)).collect()
+    };
     let records = model.records.iter().map(|record| Record {
         path: record.path.clone(),
         every: record.every,
-        columns: (record.columns.iter())
-            .flat_map(|(name, signal)| {
-                let lanes = model.signals[*signal].value.ty.lane_names();
-                ids(*signal).into_iter().zip(lanes).map(move |(id, lane)| (with_lane(name, lane), id))
-            })
-            .collect(),
+        what: match &record.what {
+            types::Recorded::Signals(all) => Recorded::Signals(all.iter().flat_map(columns).collect()),
+            types::Recorded::Rows(extract) => Recorded::Rows(ExtractId::new(*extract as u32)),
+        },
         span: record.span,
     });
     let outputs = Outputs {
-        body: Some(body),
+        body,
         ensures: ensures.collect(),
         until: model.until.map(|until| ids(until)[0]),
         records: records.collect(),
         series: 0,
         inputs: states::inputs(world),
+        extracts: Table::default(),
         graph,
     };
     (signals.collect(), outputs)

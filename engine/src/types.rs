@@ -24,6 +24,7 @@ mod points;
 mod queries;
 pub mod rasters;
 mod reads;
+mod records;
 mod reductions;
 mod references;
 mod row_buses;
@@ -89,6 +90,8 @@ pub struct Model<'a> {
     /// A place in `signals`.
     pub until: Option<usize>,
     pub records: Vec<Record>,
+    /// What sinks take of rows.
+    pub extracts: Vec<Extract>,
     /// What signals read of finished states.
     pub finished: Vec<Place>,
     /// The columns of files.
@@ -172,14 +175,33 @@ pub struct Ensure {
     pub span: Span,
 }
 
-/// A file of signals.
+/// A table in a file.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Record {
     pub path: String,
     pub every: u32,
-    /// Places in [`Model::signals`].
-    pub columns: Vec<(String, usize)>,
+    pub what: Recorded,
+    pub span: Span,
+}
+
+/// What the rows of a record are.
+#[derive(Debug)]
+pub enum Recorded {
+    /// One a state: places in [`Model::signals`].
+    Signals(Vec<(String, usize)>),
+    /// Rows of a group: the place in [`Model::extracts`].
+    Rows(usize),
+}
+
+/// What a sink takes of rows.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Extract {
+    pub group: usize,
+    pub filter: Option<Typed>,
+    pub sample: Option<f64>,
+    pub columns: Vec<(String, Typed)>,
     pub span: Span,
 }
 

@@ -30,7 +30,7 @@ pub use read::{Checkpoint, describe};
 /// The first eight bytes.
 pub const MAGIC: [u8; 8] = *b"DIPCHECK";
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of the head.
 pub const HEAD_BYTES: usize = 4096;
 /// Columns stand at multiples of this.
@@ -188,12 +188,15 @@ pub struct Cursor {
     pub record: String,
     /// The file.
     pub file: String,
-    /// The names of its columns.
+    /// The names of its columns, and their types.
     pub columns: Vec<String>,
     /// Bytes,
     pub bytes: u64,
-    /// lines, the first one included,
-    pub lines: u64,
+    /// rows,
+    pub rows: u64,
+    /// of a Parquet file its footer, which says where they are, in hexadecimal digits,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub footer: String,
     /// the last state that has a row,
     pub last: Option<u32>,
     /// and whether the run went on without it: it could not be written to the end.

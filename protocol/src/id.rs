@@ -53,6 +53,8 @@ ids! {
     InputId,
     /// One value a state.
     SignalId,
+    /// What a sink takes of rows.
+    ExtractId,
     /// A named set of variants.
     EnumId,
     /// A column of a file that groups are made from.

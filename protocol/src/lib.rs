@@ -46,6 +46,7 @@ pub mod reader;
 pub mod record;
 pub mod reduction;
 pub mod segment;
+pub mod sinks;
 pub mod slots_view;
 pub mod space;
 pub mod state_view;

@@ -64,8 +64,8 @@ impl OutputPlaces {
     /// Lays out what a program's outputs need.
     pub fn new(program: &Program, arena: &mut Arena) -> Self {
         let blocks = |rows: u32| rows.div_ceil(REDUCE_ROWS) as usize;
-        let outputs = &program.outputs;
-        let due = Due::new(outputs.records.iter().map(|record| record.every).chain([outputs.series]));
+        let signals = program.outputs.records.iter().filter(|record| record.extract().is_none());
+        let due = Due::new(signals.map(|record| record.every).chain([program.outputs.series]));
         let signals = program.signals.len();
         Self {
             partials: program

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::body::{Body, Loop, with_asked};
 pub use crate::commands::Input;
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
-use crate::graph::{Field, Node};
+use crate::graph::Field;
 use crate::grid::GridShape;
 use crate::id::{
-    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InputId, InverseId, MatchingId, ReductionId, SignalId,
+    BodyId, ColumnId, DataId, EditId, EnumId, GroupId, Id, IndexId, InverseId, MatchingId, ReductionId, SignalId,
     SourceId, StepId, SystemId,
 };
 use crate::inverse::InverseShape;
@@ -18,13 +18,14 @@ pub use crate::matching::{MatchPhase, Matching, Meeting, Side};
 use crate::nan::NanPolicy;
 use crate::raster::Raster;
 pub use crate::reduction::{Bins, Reduce, Reduction};
+pub use crate::sinks::{Ensure, Extract, Outputs, Record, Recorded};
 use crate::space::{Edge, Space};
 pub use crate::steps::{Domain, EditPhase, IndexPhase, InversePhase, Schedule, Stage, StageKind, Step, Work};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 12;
+pub const PROGRAM_VERSION: u32 = 13;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -341,53 +342,6 @@ pub struct Signal {
     pub span: Span,
 }
 
-/// What is made of signals.
-#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
-pub struct Outputs {
-    /// The body that computes all signals of a finished state: its results, in their order. None if there is no
-    /// signal.
-    pub body: Option<BodyId>,
-    /// What must hold in each state.
-    pub ensures: Vec<Ensure>,
-    /// When the run ends, beside its number of frames.
-    pub until: Option<SignalId>,
-    /// What is written to files.
-    pub records: Vec<Record>,
-    /// The coordinator is told the signals of states 0, `series`, 2 `series`, ..., beside the records; of none if it is 0. No
-    /// part of the program's hash.
-    pub series: u32,
-    /// The signals that are set from outside.
-    pub inputs: Table<InputId, Input>,
-    /// What the signals are made of. Debug metadata: no part of the program's hash.
-    pub graph: Vec<Node>,
-}
-
-/// What must hold in each state.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Ensure {
-    /// What it means, for people.
-    pub text: String,
-    /// A `bool`.
-    pub holds: SignalId,
-    /// The two sides of a comparison, for the message.
-    pub sides: Option<(SignalId, SignalId)>,
-    /// Where it was written.
-    pub span: Span,
-}
-
-/// A table of signals, a row a state.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// The file, relative to where the run writes.
-    pub path: String,
-    /// States 0, `every`, 2 `every`, ... and the last one.
-    pub every: u32,
-    /// The columns, by their names.
-    pub columns: Vec<(String, SignalId)>,
-    /// Where it was written.
-    pub span: Span,
-}
-
 /// Which panel a read sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum When {
@@ -582,7 +536,7 @@ impl Program {
 
     /// A hash of all that decides what the program computes: everything but the texts, the spans (where something
     /// stands on the page changes no bit), the number of frames and what ends the run early (how long it goes on changes no
-    /// state on the way).
+    /// state on the way), and what sinks take of rows.
     pub fn hash(&self) -> u128 {
         let mut bare = self.clone();
         bare.sources = Table::default();
@@ -620,7 +574,13 @@ impl Program {
         bare.outputs.series = 0;
         bare.outputs.inputs.iter_mut().for_each(|(_, input)| input.span = Span::default());
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
+        bare.outputs.records.retain(|record| matches!(record.what, Recorded::Signals(_)));
         bare.outputs.records.iter_mut().for_each(|record| record.span = Span::default());
+        let extracts = std::mem::take(&mut bare.outputs.extracts);
+        if let Some(first) = extracts.values().map(|extract| extract.body).min() {
+            // Theirs are the last.
+            bare.bodies = bare.bodies.values().take(first.index()).cloned().collect();
+        }
         twox_hash::XxHash3_128::oneshot(&bare.to_bytes())
     }
 

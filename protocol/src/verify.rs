@@ -92,10 +92,16 @@
 //!   each column that the reductions read is made in that pass, in an earlier stage, or by nobody.
 //! - Groups with quantiles are counted by each digit once, and each digit is found once, in a stage after the counting and
 //!   before that of the next digit.
+//!
+//! What sinks take of rows (`verify/extracts.rs`):
+//!
+//! - Its body gives the lanes of its columns, then the condition if it is filtered, of finished rows that last. A sample is a share
+//!   above 0. The bodies of extracts are the last ones: nothing else shares them, so that the program's hash leaves them out.
 
 mod bodies;
 mod conditions;
 pub mod edits;
+mod extracts;
 mod matchings;
 mod only;
 mod order;
@@ -109,7 +115,8 @@ pub(crate) mod tests;
 use thiserror::Error;
 
 use crate::id::{
-    BodyId, ColumnId, EditId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId, SystemId, ValueId,
+    BodyId, ColumnId, EditId, ExtractId, GroupId, IndexId, InverseId, LoopId, MatchingId, ReductionId, StepId,
+    SystemId, ValueId,
 };
 #[allow(unused_imports, reason = "the list above names them")]
 use crate::limits::{
@@ -147,6 +154,8 @@ pub enum Violation {
     Matching(MatchingId, &'static str),
     #[error("{0:?}: {1}")]
     Reduction(ReductionId, &'static str),
+    #[error("{0:?}: {1}")]
+    Extract(ExtractId, &'static str),
     #[error("the outputs: {0}")]
     Outputs(&'static str),
     #[error("{0:?}: {1}")]
@@ -226,6 +235,7 @@ pub fn verify(program: &Program) -> Result<(), Vec<Violation>> {
         bodies::held(program, &mut violations);
         schedule::check(program, &mut violations);
         reductions::check(program, &mut violations);
+        extracts::check(program, &mut violations);
         matchings::schedule(program, &mut violations);
         order::check(program, &mut violations);
         only::check(program, &mut violations);

@@ -7,7 +7,7 @@ use diptych::coordinator::{Options, Records};
 use diptych::diagnostic::Diagnostics;
 use diptych_protocol::body::{At, Binary, Body, Compare, Op};
 use diptych_protocol::id::{GroupId, ReductionId, SignalId, ValueId};
-use diptych_protocol::program::{Ensure, Record, Reduce, Reduction, Signal, Span, When};
+use diptych_protocol::program::{Ensure, Record, Recorded, Reduce, Reduction, Signal, Span, When};
 use diptych_protocol::types::{Scalar, Type, Value};
 
 use crate::shipped;
@@ -75,7 +75,8 @@ impl WithOutputs {
     /// A table of signals.
     pub fn record(&mut self, path: &str, every: u32, columns: &[(&str, SignalId)]) {
         let columns = columns.iter().map(|(name, signal)| ((*name).to_string(), *signal)).collect();
-        self.program.outputs.records.push(Record { path: path.into(), every, columns, span: Span::default() });
+        let what = Recorded::Signals(columns);
+        self.program.outputs.records.push(Record { path: path.into(), every, what, span: Span::default() });
     }
 
     /// What must hold.

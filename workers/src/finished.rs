@@ -9,13 +9,16 @@ use diptych_protocol::body::{At, Body, Op, Typed};
 use diptych_protocol::id::{ColumnId, RowRange, ValueId};
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Reach, When};
+use diptych_protocol::still::Still;
 use diptych_protocol::types::Scalar;
 use diptych_protocol::view::Batch;
 
 use crate::body::block::{Block, Executor, Turns, Uniforms, Values, ValuesMut};
+use crate::body::column::Column;
 use crate::body::driver::uniforms;
 use crate::body::slots::Slots;
 use crate::body::{Backend, executor};
+use crate::extract::typed;
 
 /// Rows that are computed at once: what the results take stays in the first cache. They are also summed together where a
 /// reduction is a variance: its last bits go with this number.
@@ -71,6 +74,27 @@ impl FinishedBody {
         self.compute(rows, uniforms, |column, scalar, rows| finished(batch, column, scalar, rows));
     }
 
+    /// The same about a whole state.
+    pub(crate) fn run_still(&mut self, still: &Still<'_>, rows: RowRange, uniforms: Uniforms<'_>) {
+        let lanes = rows.start as usize + self.executor.room(rows.len());
+        // Where a column ends before the lanes do, its last values stand in memory of their own.
+        let mut ends: Vec<(ColumnId, Column)> = Vec::new();
+        for slot in &self.slots.own {
+            let column = still.column(slot.column);
+            if column.len() < lanes * slot.scalar.size() {
+                let mut end = Column::new(slot.scalar);
+                let there = rows.start as usize..column.len() / slot.scalar.size();
+                end.append(typed(slot.scalar, column, there.clone()), 0..there.len());
+                end.resize(lanes - rows.start as usize);
+                ends.push((slot.column, end));
+            }
+        }
+        self.compute(rows, uniforms, |column, scalar, range| match ends.iter().find(|(id, _)| *id == column) {
+            Some((_, end)) => end.values().range(0..range.len()),
+            None => typed(scalar, still.column(column), range),
+        });
+    }
+
     /// The same of a body that reads no row.
     pub(crate) fn run_alone(&mut self, uniforms: Uniforms<'_>) {
         self.compute(RowRange::new(0, 1), uniforms, |_, _, _| Values::Bool(&[]));
@@ -117,6 +141,11 @@ impl FinishedBody {
     pub(crate) fn column<'b>(&self, batch: &'b Batch<'_, '_>, at: usize, rows: RowRange) -> Option<Values<'b>> {
         let (column, scalar) = self.plain[at]?;
         Some(finished(batch, column, scalar, rows.indices()))
+    }
+
+    /// The column that a result is, if it is just that.
+    pub(crate) fn plain(&self, at: usize) -> Option<(ColumnId, Scalar)> {
+        self.plain[at]
     }
 
     /// A result of the rows that were run last.

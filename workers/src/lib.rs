@@ -11,6 +11,7 @@ extern crate self as diptych;
 pub mod attach;
 pub mod body;
 pub mod edits;
+pub mod extract;
 mod finished;
 pub mod float_mode;
 pub mod graph;

@@ -77,7 +77,7 @@ fn code_of(error: &RecordError) -> u8 {
     match error {
         RecordError::Write { .. } => TOO_BIG,
         RecordError::Make { source, .. } => code_of_refusal(source),
-        RecordError::Exists(_) | RecordError::Gone { .. } => WRONG,
+        RecordError::Exists(_) | RecordError::Gone { .. } | RecordError::Extract(_) => WRONG,
         RecordError::Missing(_) => FAILED,
     }
 }

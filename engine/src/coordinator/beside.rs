@@ -8,6 +8,7 @@ use std::sync::Arc;
 use diptych_protocol::checkpoint::Run;
 use diptych_protocol::id::Tick;
 use diptych_protocol::inject::Injection;
+use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::Program;
 
 use super::checkpoints::{CheckpointsError, Keeper, Wake};
@@ -15,9 +16,10 @@ use super::commands::Commands;
 use super::inject::{self, Disk};
 use super::origin::Past;
 use super::outcome::Figures;
-use super::record::Recorder;
+use super::records::{Begun, Recorder, Skipped};
 use super::series::Series;
 use super::site::Site;
+use super::takers::{Taker, Takers};
 use super::{Options, RunError, allowance};
 use crate::signals::Signals;
 
@@ -26,6 +28,9 @@ pub(super) struct Beside {
     pub(super) recorder: Recorder,
     series: Series,
     pub(super) keeper: Keeper,
+    takers: Takers,
+    /// Those who take states beside records.
+    others: Vec<Box<dyn Taker>>,
     pub(super) signals: Option<Signals>,
     disk: Disk,
     from: Option<u32>,
@@ -47,15 +52,18 @@ impl Beside {
         let (given, lines) = (std::mem::take(&mut options.commands), options.lines.take());
         let commands = Commands::new(program, &given, lines, through, from)?;
         let mut keeper = Keeper::open(options.checkpoints.as_ref(), run, from, disk.clone())?;
-        let recorder = Recorder::open(program, options.records.take(), from, disk.clone())?;
-        recorder.lost().for_each(|why| options.write_errors.go_on_without(&why));
+        let takers = Takers::new();
+        let beside = (options.backend, disk.clone(), takers.bell());
+        let recorder = Recorder::open(program, options.records.take(), from, beside)?;
+        recorder.lost().iter().for_each(|why| options.write_errors.go_on_without(why));
         let series = Series::new(options.on_state.take(), from);
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        Ok(Self { commands, recorder, series, keeper, signals, disk, from, missing: false })
+        let others = Vec::new();
+        Ok(Self { commands, recorder, series, keeper, takers, others, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -75,7 +83,10 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
-        let drained = self.recorder.drain(&site.track(), published, &mut options.write_errors);
+        let errors = &mut options.write_errors;
+        let drained = self.recorder.drain(&site.track(), published, errors);
+        let others = self.others.iter_mut();
+        let drained = others.fold(drained, |result, other| result.and(errors.weigh(other.settle(false))));
         self.missing |= drained.is_err();
         self.series.drain(&site.track(), published)?;
         Ok(drained?)
@@ -93,7 +104,17 @@ impl Beside {
         options.tell_commands(&site.program, &mut self.commands)
     }
 
-    /// Begins a checkpoint that is due, and takes in one that is written.
+    /// Whoever takes states wakes whoever supervises.
+    pub(super) fn hear(&self, wake: &Wake) {
+        self.takers.hear(wake);
+    }
+
+    /// Has those who take states take the one that is held; false if none is.
+    pub(super) fn take(&mut self, site: &Site) -> Result<bool, RunError> {
+        self.takers.take(all(&mut self.recorder, &mut self.others), site)
+    }
+
+    /// Holds a state for those who take it, begins a checkpoint that is due, and takes in one that is written.
     pub(super) fn keep(
         &mut self,
         site: &Arc<Site>,
@@ -101,6 +122,11 @@ impl Beside {
         wake: &Wake,
         options: &mut Options,
     ) -> Result<(), RunError> {
+        self.takers.hold(all(&mut self.recorder, &mut self.others), site, published)?;
+        if Takers::is_due(self.all(), published) && !self.keeper.is_writing() {
+            // First they: what they write belongs to the checkpoint.
+            return Ok(());
+        }
         if self.keeper.is_due(published) {
             self.settle(site, published, options)?;
         }
@@ -111,6 +137,11 @@ impl Beside {
 
     /// What was set in a state is told before there is a checkpoint of it, so that the journal has it; what waits is kept in it.
     fn settle(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
+        if self.keeper.keeps() {
+            let recorded = self.recorder.settle(&mut options.write_errors);
+            self.missing |= recorded.is_err();
+            recorded?;
+        }
         self.commands.over(published);
         self.keeper.set_waiting(self.commands.waiting(&site.program));
         let told = options.tell_commands(&site.program, &mut self.commands);
@@ -123,7 +154,43 @@ impl Beside {
     /// The last tick that workers may run, who are allowed to run so far already.
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
-        self.recorder.room(&site.layout).min(self.series.room(&site.layout)).min(commands).min(self.keeper.room())
+        let takers = self.takers.room(self.all());
+        let states = self.recorder.room(&site.layout).min(self.series.room(&site.layout));
+        states.min(commands).min(self.keeper.room()).min(takers)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Taker> {
+        self.recorder.takers().chain(self.others.iter().map(|other| &**other))
+    }
+
+    /// Whether a thread that looks at states must do something before the next tick can begin.
+    pub(super) fn waits(&self, tick: Tick) -> bool {
+        self.keeper.room().min(self.takers.room(self.all())) <= tick
+    }
+
+    /// The run goes on with another program, which has taken over the state of this tick.
+    pub(super) fn swap(
+        &mut self,
+        (old, new): (&Site, &Site),
+        (tick, signals): (Tick, &[u64]),
+        begun: Begun,
+        options: &mut Options,
+    ) -> Result<(), RunError> {
+        self.series.drain(&old.latest(), tick)?;
+        self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
+        let (state, errors) = (state_of(tick), &mut options.write_errors);
+        let others = self.others.iter_mut();
+        others.fold(Ok(()), |result, other| {
+            result.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)))
+        })?;
+        self.commands.swap(tick);
+        self.keeper.swap(tick);
+        Ok(())
+    }
+
+    /// What was left out since it was written too slowly.
+    pub(super) fn skipped(&self) -> Vec<Skipped> {
+        self.recorder.skipped()
     }
 
     /// Nobody runs any more: writes what is left, the last state among it.
@@ -137,10 +204,20 @@ impl Beside {
         let leave_it = self.missing && self.keeper.has_one();
         let kept = self.keeper.finish(site, || leave_it || insists(), || recorder.beside(options.journal.as_ref()));
         let kept = options.write_errors.weigh(kept);
-        // Behind the checkpoint: a row that only says where the run ended is no part of it.
-        let recorded = self.recorder.finish(&mut site.track(), &mut options.write_errors);
+        // Behind the checkpoint: what only says where the run ended is no part of it.
+        let mut track = site.track();
+        let errors = &mut options.write_errors;
+        let taken = match track.latest() {
+            Ok(tick) if tick >= Tick::SETUP => {
+                Takers::finish(all(&mut self.recorder, &mut self.others), &track.still(), errors)
+            }
+            // What is damaged is told by whoever looks at the state.
+            _ => Ok(()),
+        };
+        let recorded = self.recorder.finish(&mut site.track(), errors);
         drained?;
         recorded?;
+        taken?;
         kept?;
         told
     }
@@ -149,6 +226,11 @@ impl Beside {
     pub(super) fn not_injected(&self, options: &Options, figures: &Figures) -> Vec<Injection> {
         inject::left(&options.injections, figures.tally.injected, &self.disk)
     }
+}
+
+/// All who take states.
+fn all<'b>(recorder: &'b mut Recorder, others: &'b mut [Box<dyn Taker>]) -> impl Iterator<Item = &'b mut dyn Taker> {
+    recorder.takers_mut().chain(others.iter_mut().map(|other| &mut **other as &mut dyn Taker))
 }
 
 /// A path as it is called from anywhere; nothing if it cannot be written down.

@@ -171,6 +171,16 @@ impl Keeper {
         self.due.is_some_and(|due| due <= published)
     }
 
+    /// Whether there are any.
+    pub(super) fn keeps(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Whether one is being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
     /// Whether there is one.
     pub(super) fn has_one(&self) -> bool {
         self.told.last.is_some()

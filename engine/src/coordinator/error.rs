@@ -7,7 +7,7 @@ use diptych_protocol::segment::SegmentError;
 use diptych_protocol::track::Damaged;
 
 use super::checkpoints::CheckpointsError;
-use super::record::RecordError;
+use super::records::RecordError;
 use crate::journal::JournalError;
 
 /// Why a run did not come to its end. Each says whose fault it is.

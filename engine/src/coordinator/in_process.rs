@@ -17,7 +17,6 @@ use super::checkpoints::Wake;
 use super::crew::Tally;
 use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
-use super::record::Recorder;
 use super::site::Site;
 use super::supervise::PROGRESS_EVERY;
 use super::swap::{self, Edition, Editions, Next, Swapped};
@@ -33,6 +32,7 @@ pub(super) fn run(
 ) -> Result<Figures, RunError> {
     let this = thread::current();
     let wake: Wake = Arc::new(move || this.unpark());
+    beside.hear(&wake);
     let pool = swap::pool()?;
     let interrupted = AtomicBool::new(false);
     let mut editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
@@ -58,7 +58,7 @@ pub(super) fn run(
         if let Some(Next { frame, edition }) =
             coming.take_if(|next| next.frame.is_none_or(|at| at <= tick.frames_done()))
         {
-            let swapped = go_on(site, edition, (registry, &mut machine), options, &mut beside.recorder);
+            let swapped = go_on(site, edition, (registry, &mut machine), options, beside);
             let fatal = swapped.is_err() && (frame.is_some() || site.board().halted().is_some());
             if let Some(told) = options.on_swap.as_mut().filter(|_| !fatal) {
                 told(swapped.as_ref());
@@ -67,8 +67,6 @@ pub(super) fn run(
                 Ok(swapped) => {
                     options.note(|journal| journal.swap(swapped.frame, &site.program))?;
                     swaps.push(swapped);
-                    beside.commands.swap(tick);
-                    beside.keeper.swap(tick);
                     nans.swap();
                 }
                 Err(error) if fatal => return Err(error),
@@ -80,13 +78,16 @@ pub(super) fn run(
             beside.keeper.set_due(tick);
         }
         beside.keep(site, tick, &wake, options)?;
+        if beside.take(site)? {
+            continue;
+        }
         let slice = Instant::now();
         let due = coming.as_ref().and_then(|next| next.frame).map_or(last(site), Tick::after_frames);
         let mut track = site.track();
         // Here a tick begins when the one before has been published.
         beside.seal(site, tick, tick, options)?;
         let room = beside.room(site, tick, tick).min(last(site)).min(due);
-        if beside.keeper.room() <= tick {
+        if beside.waits(tick) {
             thread::park_timeout(PROGRESS_EVERY);
             interrupted.store(beside.told_to_stop(), Ordering::Relaxed);
             continue;
@@ -132,10 +133,10 @@ fn go_on(
     edition: Edition,
     (registry, machine): (&Registry, &mut InProcess),
     options: &mut Options,
-    recorder: &mut Recorder,
+    beside: &mut Beside,
 ) -> Result<Swapped, RunError> {
     let since = Instant::now();
-    let begun = recorder.begin(&edition.program)?;
+    let begun = beside.recorder.begin(&edition.program)?;
     let (kernels, threads) = ((registry, options.backend), (&site.setting, swap::pool()?));
     let prepared = swap::prepare(edition, &site.program, kernels, threads, &AtomicBool::new(false))?;
     site.board().halt(Halt::End);
@@ -144,10 +145,7 @@ fn go_on(
     let signals = prepared.site.track().adopted_signals(tick);
     let old = std::mem::replace(site, Arc::clone(&prepared.site));
     *machine = prepared.machine;
-    let errors = &mut options.write_errors;
-    recorder
-        .swap(&old.latest(), (&site.program, &signals), begun, errors)
-        .inspect_err(|_| site.board().halt(Halt::End))?;
+    beside.swap((&old, site), (tick, &signals), begun, options).inspect_err(|_| site.board().halt(Halt::End))?;
     Ok(Swapped {
         frame: tick.frames_done(),
         program_hash: site.program.hash(),

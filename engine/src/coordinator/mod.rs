@@ -17,11 +17,12 @@ mod options;
 mod origin;
 mod outcome;
 mod pulse;
-mod record;
+mod records;
 mod series;
 mod site;
 mod supervise;
 mod swap;
+mod takers;
 mod write_errors;
 
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub use options::{OnCommand, OnNan, OnSwap, Options, Progress};
 pub use origin::Origin;
 pub use outcome::{Ensured, Outcome, State, Stopped};
 pub use pulse::Deadline;
-pub use record::{RecordError, Records};
+pub use records::{OnSlow, RecordError, Records, Skipped};
 pub use series::OnState;
 pub use swap::{Edition, Report, Swap, Swapped};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
@@ -69,7 +70,7 @@ pub fn workers(asked: Option<u16>) -> Result<u16, RunError> {
 fn check(program: &Program, options: &Options) -> Result<u16, RunError> {
     let workers = workers(options.workers)?;
     allowance::threads()?;
-    record::check(program, options.records.as_ref())?;
+    records::check(program, options.records.as_ref())?;
     let frames = options.swaps.iter().map(|swap| swap.frame);
     if let Some((before, after)) = frames.clone().zip(frames.skip(1)).find(|(before, after)| before > after) {
         return Err(RunError::Swaps(after, before));
@@ -111,6 +112,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     site.track().latest()?;
     let not_injected = beside.not_injected(&options, &figures);
     let mut outcome = Outcome::new(figures, State::new(site), workers, options.backend, not_injected);
+    outcome.skipped = beside.skipped();
     (outcome.resumed, outcome.checkpoints) = (beside.from(), beside.keeper.told());
     options.note(|journal| journal.end(outcome.frames, outcome.stopped, outcome.digest.state))?;
     outcome.lost = options.write_errors.into_lost();

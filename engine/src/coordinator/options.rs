@@ -14,7 +14,7 @@ use super::commands::{Command, Commands, Told};
 use super::nan::NanFound;
 use super::origin::Origin;
 use super::pulse::Deadline;
-use super::record::Records;
+use super::records::Records;
 use super::series::OnState;
 use super::swap::{Edition, Swap, Swapped};
 use super::write_errors::WriteErrors;

@@ -17,6 +17,7 @@ use diptych_protocol::types::{Scalar, Value};
 use super::checkpoints::Checkpointed;
 use super::crew::Tally;
 use super::nan::NanFound;
+use super::records::Skipped;
 use super::site::Site;
 use super::swap::Swapped;
 use crate::shown::Shown;
@@ -94,6 +95,8 @@ pub struct Outcome {
     pub checkpoints: Option<Checkpointed>,
     /// Why files are not complete that it went on without, one text each.
     pub lost: Vec<String>,
+    /// What records of rows have left out since they were written too slowly, where that was asked for.
+    pub skipped: Vec<Skipped>,
     /// Of each column and each rule that wrote it the first value that was no number, in the order of their frames, where
     /// the program's policy is to go on and tell.
     pub nans: Vec<NanFound>,
@@ -142,6 +145,7 @@ impl Outcome {
             resumed: None,
             checkpoints: None,
             lost: Vec::new(),
+            skipped: Vec::new(),
             nans: figures.nans,
             digest,
             ensures,

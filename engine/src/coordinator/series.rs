@@ -7,7 +7,7 @@ use diptych_protocol::outputs::state_of;
 use diptych_protocol::table::Table;
 use diptych_protocol::track::Track;
 
-use super::record::RecordError;
+use super::records::RecordError;
 
 /// Is told the number of a state, and the bits of its signals.
 pub type OnState = Box<dyn FnMut(u32, &Table<SignalId, u64>)>;

@@ -19,7 +19,7 @@ use super::crew::{Crew, Tally};
 use super::launch::Event;
 use super::nan::Nans;
 use super::outcome::{Figures, Stopped, peak_rss};
-use super::record::Begun;
+use super::records::Begun;
 use super::site::Site;
 use super::swap::{self, Editions, Next, Prepared, Swapped};
 use super::{Options, Progress, RunError, blame};
@@ -39,6 +39,7 @@ pub(super) fn run(
     // It only fails where nobody supervises any more.
     let wake: Wake = Arc::new(move || drop(look.send(Event::Look)));
     let editions = Editions::new(std::mem::take(&mut options.swaps), options.editions.take());
+    beside.hear(&wake);
     let begun = Instant::now();
     let from = site.board().published();
     beside.seal(site, from, from, options)?;
@@ -188,6 +189,9 @@ impl Supervisor<'_> {
             self.beside.seal(&site, published, allowed, self.options)?;
             let room = self.beside.room(&site, published, allowed);
             self.crew.allow(goal.min(room).min(due.unwrap_or(goal)));
+            if self.beside.take(&site)? {
+                continue;
+            }
             if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
                 self.hear(event)?;
             }
@@ -359,7 +363,6 @@ impl Supervisor<'_> {
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
         old.track().latest()?;
-        self.beside.drain(&old, old.board().published(), self.options)?;
         let tick = swap::adopt(&prepared, &old.latest().still())?;
         self.nans.look(&old, old.board().published(), &mut self.options.on_nan);
         self.nans.swap();
@@ -367,10 +370,7 @@ impl Supervisor<'_> {
         let signals = site.track().adopted_signals(tick);
         // Before anything can fail: the files are those of the new program from here on.
         *self.site = Arc::clone(site);
-        let errors = &mut self.options.write_errors;
-        self.beside.recorder.swap(&old.latest(), (&site.program, &signals), begun, errors)?;
-        self.beside.commands.swap(tick);
-        self.beside.keeper.swap(tick);
+        self.beside.swap((&old, site), (tick, &signals), begun, self.options)?;
         self.beside.seal(site, tick, tick, self.options)?;
         let last = Tick::after_frames(site.program.frames).min(self.beside.room(site, tick, tick));
         crew.allow(last.min(self.editions.due()).max(tick));

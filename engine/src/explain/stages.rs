@@ -186,8 +186,17 @@ pub fn outputs(program: &Program) -> Option<String> {
     }
     let mut text = aligned(&rows);
     for record in &program.outputs.records {
-        let columns: Vec<String> = record.columns.iter().map(|(name, _)| name.clone()).collect();
-        text += &wrapped(&format!("  record  {:?} every {}: ", record.path, record.every), &columns, ", ");
+        let extract = record.extract().map(|it| &program.outputs.extracts[it]);
+        let columns: Vec<String> = match extract {
+            Some(extract) => extract.columns.iter().map(|(name, _)| name.clone()).collect(),
+            None => record.signals().iter().map(|(name, _)| name.clone()).collect(),
+        };
+        let rows = extract.map_or_else(String::new, |extract| {
+            let group = &program.groups[extract.group].name;
+            let some = if extract.filtered || extract.sample.is_some() { "some rows" } else { "rows" };
+            format!(", {some} of {group}")
+        });
+        text += &wrapped(&format!("  record  {:?} every {}{rows}: ", record.path, record.every), &columns, ", ");
     }
     (!text.is_empty()).then(|| format!("outputs, of each finished state\n{text}"))
 }

@@ -132,7 +132,8 @@ pub struct Ensure {
     pub condition: Expr,
 }
 
-/// `record every K to "FILE.csv" { signal, name = expression }`
+/// `record every K to "FILE.csv" { signal, name = expression }`, or of rows
+/// `record every K to "FILE.parquet" for GROUP where CONDITION sample SHARE { Component, name = expression }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub struct Record {
@@ -141,7 +142,19 @@ pub struct Record {
     pub every: Option<Expr>,
     /// The quoted path, without its quotes.
     pub path: Name,
+    /// Without it, of states.
+    pub rows: Option<RecordRows>,
+    /// Of rows all that they have, if none is named.
     pub columns: Vec<RecordColumn>,
+}
+
+/// `for GROUP where CONDITION sample SHARE`
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct RecordRows {
+    pub group: Name,
+    pub filter: Option<Expr>,
+    pub sample: Option<Expr>,
 }
 
 /// One column of a record: `NAME` or `NAME = VALUE`.
@@ -149,7 +162,7 @@ pub struct Record {
 #[allow(missing_docs)]
 pub struct RecordColumn {
     pub name: Name,
-    /// Without one, the name is that of a signal.
+    /// Without one, the name is that of a signal; of rows that of a component or a field.
     pub value: Option<Expr>,
 }
 

@@ -5,8 +5,8 @@ use diptych_protocol::program::Span;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{
-    Component, Ensure, Enum, Function, Item, Let, Name, Param, Record, RecordColumn, Run, Scenario, Setting, Signal,
-    Space,
+    Component, Ensure, Enum, Function, Item, Let, Name, Param, Record, RecordColumn, RecordRows, Run, Scenario,
+    Setting, Signal, Space,
 };
 use crate::syntax::lexer::Kind;
 use crate::syntax::parser::{ITEMS_MAX, Parser};
@@ -214,19 +214,31 @@ impl Parser<'_> {
         Some(Function { name, parameters, result, body: self.block("`{` and the value of the function")? })
     }
 
-    /// `[every K] to "FILE.csv" { signal, name = expression }`
+    /// `[every K] to "FILE.csv" { signal, name = expression }`, or of rows
+    /// `[every K] to "FILE.csv" for GROUP [where CONDITION] [sample SHARE] [{ Component, name = expression }]`
     fn record(&mut self, start: u32) -> Option<Record> {
         let every = if self.eat(Kind::Every) { Some(self.expr()?) } else { None };
         self.expect_word("to", if every.is_some() { "`to` and a file" } else { "`every K` or `to` and a file" })?;
         let path = self.quoted("the file's name in quotes")?;
-        self.expect(Kind::BraceOpen, "`{` and the columns")?;
+        let rows = if self.eat(Kind::For) { Some(self.record_rows()?) } else { None };
         let mut columns = Vec::new();
-        self.members(|parser| {
-            let name = parser.name("a signal, or a name for the column")?;
-            let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
-            columns.push(RecordColumn { name, value });
-            Some(())
-        })?;
-        Some(Record { span: self.since(start), every, path, columns })
+        if rows.is_none() || self.kind() == Kind::BraceOpen {
+            self.expect(Kind::BraceOpen, "`{` and the columns, or `for` and a group")?;
+            let what = if rows.is_some() { "a component, or" } else { "a signal, or" };
+            self.members(|parser| {
+                let name = parser.name(&format!("{what} a name for the column"))?;
+                let value = if parser.eat(Kind::Assign) { Some(parser.expr()?) } else { None };
+                columns.push(RecordColumn { name, value });
+                Some(())
+            })?;
+        }
+        Some(Record { span: self.since(start), every, path, rows, columns })
+    }
+
+    fn record_rows(&mut self) -> Option<RecordRows> {
+        let group = self.name("a group")?;
+        let filter = if self.eat_word("where") { Some(self.expr()?) } else { None };
+        let sample = if self.eat_word("sample") { Some(self.expr()?) } else { None };
+        Some(RecordRows { group, filter, sample })
     }
 }

@@ -6,14 +6,13 @@ use diptych_protocol::types::{Scalar, Type};
 
 use crate::codes;
 use crate::diagnostic::Diagnostic;
-use crate::resolve::{Global, Meaning};
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
+use crate::resolve::Global;
+use crate::syntax::ast::{self, BinaryOp, ExprKind};
 use crate::types::expressions::Checker;
 use crate::types::rules::Rule;
 use crate::types::states::Memory;
 use crate::types::typed::{Checked, Typed};
-use crate::types::world::said_twice;
-use crate::types::{Ensure, Model, Record, Signal};
+use crate::types::{Ensure, Model, Signal};
 
 /// How far signals may lean on signals further down in the text.
 const LEANING_MAX: usize = 64;
@@ -145,7 +144,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A value of each state that has no name.
-    fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
+    pub(super) fn anonymous(&mut self, name: &str, span: Span, value: Typed) -> usize {
         self.model.signals.push(Signal { name: name.into(), span, number: None, kind: NodeKind::Signal, value });
         self.model.signals.len() - 1
     }
@@ -168,73 +167,10 @@ impl<'a> Checker<'a, '_> {
         let sides = sides.map(|(a, b)| (self.anonymous(&text, ensure.span, a), self.anonymous(&text, ensure.span, b)));
         self.model.ensures.push(Ensure { text, holds, sides, span: ensure.span });
     }
-
-    fn record(&mut self, record: &'a ast::Record) {
-        let wrong = |span, message: String| Diagnostic::error(codes::E0415, span, message);
-        let most = u64::from(u32::MAX);
-        let every =
-            record.every.as_ref().map(|every| self.integer(every, "the step of a record", 1..=most, codes::E0415));
-        let path = record.path.text.as_str();
-        if !path.ends_with(".csv") {
-            let error = wrong(record.path.span, format!("`{path}`: records are written as CSV files"));
-            self.diagnostics.push(error.help("let the name end in `.csv`"));
-        }
-        if let Some(first) = self.model.records.iter().find(|first| first.path == path) {
-            let error = wrong(record.path.span, format!("two records write `{path}`")).label(first.span, "the first");
-            self.diagnostics.push(error.help("give each a file of its own"));
-        }
-        if record.columns.is_empty() {
-            let error = wrong(record.span, "a record without columns".into());
-            self.diagnostics.push(error.help("name signals between its braces, or values: `{ mean = mean(g: X) }`"));
-        }
-        let mut columns: Vec<(String, usize)> = Vec::new();
-        for (at, column) in record.columns.iter().enumerate() {
-            let name = &column.name;
-            let twice = record.columns[..at].iter().find(|other| other.name.text == name.text);
-            if let Some(first) = twice {
-                self.diagnostics.push(said_twice(&name.text, first.name.span, name.span));
-                continue;
-            }
-            if ["frame", "time"].contains(&name.text.as_str()) && column.value.is_none() {
-                let error = wrong(name.span, format!("every record begins with `{}`", name.text));
-                self.diagnostics.push(error.help("leave it out"));
-                continue;
-            }
-            let expr = match (&column.value, self.names.meaning(&name.text)) {
-                (Some(value), _) => value,
-                (None, Some(Meaning::Signal(_))) => {
-                    &Expr { kind: ExprKind::Name(name.text.clone()), span: name.span, depth: 1 }
-                }
-                (None, _) => {
-                    let signals = self.names.all(|meaning| matches!(meaning, Meaning::Signal(_)));
-                    let hint = crate::diagnostic::did_you_mean(&name.text, signals);
-                    let error =
-                        Diagnostic::error(codes::E0201, name.span, format!("there is no signal `{}`", name.text));
-                    let value = format!("for a value of its own write `{} = ...`", name.text);
-                    self.diagnostics.push(error.help(hint.unwrap_or(value)));
-                    continue;
-                }
-            };
-            let values = match self.check(expr, None) {
-                Checked::Array(all) => (0..).zip(all).map(|(at, value)| (element(&name.text, at), value)).collect(),
-                checked => Vec::from_iter(self.alone(checked, expr, None).map(|value| (name.text.clone(), value))),
-            };
-            for (name, value) in values {
-                let signal = self.anonymous(&name, column.name.span, value);
-                columns.push((name, signal));
-            }
-        }
-        let every = match every {
-            Some(None) => return,
-            Some(Some(every)) => every as u32,
-            None => 1,
-        };
-        self.model.records.push(Record { path: path.to_string(), every, columns, span: record.span });
-    }
 }
 
 /// The name of an element of an array.
-fn element(name: &str, at: usize) -> String {
+pub(super) fn element(name: &str, at: usize) -> String {
     format!("{name}[{at}]")
 }
 

@@ -8,10 +8,10 @@ use diptych_protocol::types::{Scalar, Sort, Type, Value};
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{self, Expr, Fold, Query};
+use crate::types::Reduction;
 use crate::types::expressions::Checker;
 use crate::types::rules::{Named, TurnInfo};
 use crate::types::typed::{Checked, Kind, Turn, Typed};
-use crate::types::{Origin, Reduction};
 
 /// What is reduced, of one group.
 struct Part {
@@ -97,7 +97,7 @@ impl Checker<'_, '_> {
     }
 
     /// A number that is known when the scenario is compiled.
-    fn fixed(&mut self, what: &str, expr: &Expr) -> Option<f64> {
+    pub(super) fn fixed(&mut self, what: &str, expr: &Expr) -> Option<f64> {
         let number = match self.check(expr, Some(Scalar::F64)) {
             Checked::Error => return None,
             Checked::Int(x) => Some(x as f64),
@@ -127,22 +127,29 @@ impl Checker<'_, '_> {
             self.diagnostics.push(error.help("say which rows count: `where ...`"));
             return None;
         };
-        let group = self.names.group(name, self.diagnostics)?;
-        if self.model.groups[group].origin != Origin::Blueprint {
-            let message = format!("rows of `{}` do not last to the end of a frame", name.text);
-            self.diagnostics.push(wrong(name.span, message));
-            return None;
-        }
+        let group = self.group_that_lasts(name)?;
         if matches!(fold, Fold::Births | Fold::Ends) && self.model.groups[group].first.is_none() {
             let error = wrong(name.span, format!("rows of `{}` neither come nor go", name.text));
             let help = format!("give it room for more: `group {}[100, max 1_000]`", name.text);
             self.diagnostics.push(error.help(help));
             return None;
         }
+        self.in_rows(group, walk.variable.as_ref(), |checker| {
+            checker.part_of(fold, span, group, walk.filter.as_deref(), value)
+        })
+    }
+
+    /// Checks what is about the rows of a group in a finished state.
+    pub(super) fn in_rows<T>(
+        &mut self,
+        group: usize,
+        variable: Option<&ast::Name>,
+        check: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         // Its own values: a function's floor hides what is around, not the rows.
         let floor = self.floor.take();
         let outer = self.scope.len();
-        if let Some(variable) = &walk.variable {
+        if let Some(variable) = variable {
             self.turns.push(TurnInfo {
                 group: Some(group),
                 own: true,
@@ -158,13 +165,13 @@ impl Checker<'_, '_> {
         if let Some(rule) = &mut self.rule {
             rule.group = Some(group);
         }
-        let part = self.part_of(fold, span, group, walk.filter.as_deref(), value);
+        let checked = check(self);
         if let Some(rule) = &mut self.rule {
             rule.group = None;
         }
         self.close_scope(outer);
         self.floor = floor;
-        part
+        checked
     }
 
     fn part_of(

@@ -51,6 +51,9 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     for reduction in program.reductions.values() {
         uses(program, reduction.body, &User::Rows(reduction.group), violations);
     }
+    for extract in program.outputs.extracts.values() {
+        uses(program, extract.body, &User::Rows(extract.group), violations);
+    }
     for side in program.matchings.values().flat_map(|matching| &matching.sides) {
         side.filter.iter().for_each(|body| uses(program, *body, &User::Ranked(side.group), violations));
     }
@@ -111,7 +114,7 @@ fn problem_of_question(program: &Program, id: BodyId, walked: &Loop, question: B
 enum User {
     Setup,
     System(SystemId),
-    /// A reduction over the finished rows of a group.
+    /// A reduction over the finished rows of a group, or what a sink takes of them.
     Rows(GroupId),
     /// Who takes part in a matching, of the rows of a group.
     Ranked(GroupId),

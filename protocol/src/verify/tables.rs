@@ -8,7 +8,7 @@ use crate::id::{ColumnId, GroupId, Id, IndexId, MatchingId, SignalId, SystemId};
 use crate::kd;
 use crate::limits::{ANGLE_MAX, COMMANDS_MAX, FRAMES_MAX, KD_BUCKETS, ROW_ALIGN, ROWS_MAX};
 use crate::program::{
-    Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, System, When, Work,
+    Code, Domain, Group, Index, IndexKind, Origin, PROGRAM_VERSION, Program, Reach, Record, System, When, Work,
 };
 use crate::raster::{Raster, Rim};
 use crate::space::{Edge, Space};
@@ -95,10 +95,16 @@ pub(super) fn ids(program: &Program, violations: &mut Vec<Violation>) {
     outputs.body.iter().for_each(|body| check.id(bodies, *body, "the outputs"));
     let sides = outputs.ensures.iter().filter_map(|ensure| ensure.sides).flat_map(|(a, b)| [a, b]);
     let holds = outputs.ensures.iter().map(|ensure| ensure.holds);
-    let recorded = outputs.records.iter().flat_map(|record| record.columns.iter().map(|(_, signal)| *signal));
+    let recorded = outputs.records.iter().flat_map(|record| record.signals().iter().map(|(_, signal)| *signal));
     outputs.until.into_iter().chain(sides).chain(holds).chain(recorded).for_each(|signal| {
         check.id(signals, signal, "the outputs");
     });
+    outputs.records.iter().filter_map(Record::extract).for_each(|it| check.id(&outputs.extracts, it, "the outputs"));
+    for (id, extract) in outputs.extracts.iter() {
+        check.id(groups, extract.group, id);
+        check.id(bodies, extract.body, id);
+        extract.columns.iter().for_each(|(_, ty)| check.sort(program, *ty, id));
+    }
     for field in &program.fields {
         check.id(groups, field.group, &field.name);
         field.made.iter().for_each(|column| check.id(columns, *column, &field.name));
@@ -497,7 +503,7 @@ fn outputs(program: &Program, violations: &mut Vec<Violation>) {
     if truths.into_iter().any(|signal| !plain(signal, Scalar::Bool)) {
         violations.push(Violation::Outputs("a condition that is no bool"));
     }
-    if outputs.records.iter().any(|record| record.every == 0 || record.columns.is_empty()) {
+    if outputs.records.iter().any(|it| it.every == 0 || it.extract().is_none() && it.signals().is_empty()) {
         violations.push(Violation::Outputs("a record without columns, or of every 0 states"));
     }
     let mut paths = BTreeSet::new();

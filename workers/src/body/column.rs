@@ -3,9 +3,12 @@
 use diptych_protocol::types::{Scalar, Value};
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 
+use crate::finished::bits_at;
+
 /// Values that are owned; they grow to a steady size, and stay.
 #[derive(Clone, Debug)]
-pub(super) enum Column {
+#[allow(missing_docs)]
+pub enum Column {
     F32(Vec<f32>),
     F64(Vec<f64>),
     I8(Vec<i8>),
@@ -67,6 +70,33 @@ impl Column {
             Scalar::U32 => Column::U32(Vec::new()),
             Scalar::Bool => Column::Bool(Vec::new()),
         }
+    }
+
+    /// One value more, by its bits.
+    pub fn push_bits(&mut self, bits: u64) {
+        match self {
+            Column::F32(v) => v.push(f32::from_bits(bits as u32)),
+            Column::F64(v) => v.push(f64::from_bits(bits)),
+            Column::I8(v) => v.push(bits as i8),
+            Column::I16(v) => v.push(bits as i16),
+            Column::I32(v) => v.push(bits as i32),
+            Column::U8(v) => v.push(bits as u8),
+            Column::U16(v) => v.push(bits as u16),
+            Column::U32(v) => v.push(bits as u32),
+            Column::Bool(v) => v.push((bits & 1) as u8),
+        }
+    }
+
+    /// The bits of the value at a place, in the low end.
+    pub fn bits(&self, place: usize) -> u64 {
+        bits_at(self.values(), place)
+    }
+
+    /// None yet, and room for so many.
+    pub fn with_room(scalar: Scalar, room: usize) -> Self {
+        let mut column = Self::new(scalar);
+        each!(&mut column, v => v.reserve_exact(room));
+        column
     }
 
     /// So many values, new ones 0.

@@ -12,7 +12,7 @@ use self::interpreter::Interpreter;
 
 pub mod block;
 pub mod blueprint;
-mod column;
+pub mod column;
 pub mod compiled;
 pub mod driver;
 pub mod interpreter;

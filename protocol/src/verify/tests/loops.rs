@@ -8,8 +8,8 @@ use crate::id::{
 };
 use crate::limits::{NEAREST_MAX, REDUCE_ROWS};
 use crate::program::{
-    Code, Data, Domain, Ensure, IndexKind, Inverse, InversePhase, Outputs, Program, Reach, Record, Reduce, Reduction,
-    Signal, Span, Stage, StageKind, Step, When, Work,
+    Code, Data, Domain, Ensure, IndexKind, Inverse, InversePhase, Outputs, Program, Reach, Record, Recorded, Reduce,
+    Reduction, Signal, Span, Stage, StageKind, Step, When, Work,
 };
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
@@ -100,8 +100,14 @@ pub(super) fn sound() -> Program {
         body: Some(SAID),
         ensures: vec![Ensure { text: String::new(), holds: SignalId(1), sides: None, span }],
         until: Some(SignalId(1)),
-        records: vec![Record { path: "a".into(), every: 1, columns: vec![("sum".into(), SignalId(0))], span }],
+        records: vec![Record {
+            path: "a".into(),
+            every: 1,
+            what: Recorded::Signals(vec![("sum".into(), SignalId(0))]),
+            span,
+        }],
         inputs: Default::default(),
+        extracts: Default::default(),
         graph: Vec::new(),
     };
     let batch_rows = p.inverse_shape(InverseId(0)).batch_rows;
@@ -156,7 +162,7 @@ fn ids_of_loops_inverses_and_outputs_are_in_range() {
     broken(|p| p.signals[SignalId(0)].ty = Type::variant(EnumId(9)), id);
     broken(|p| p.reductions[ALL].body = BodyId(9), id);
     broken(|p| p.outputs.until = Some(SignalId(9)), id);
-    broken(|p| p.outputs.records[0].columns[0].1 = SignalId(9), id);
+    broken(|p| p.outputs.records[0].what = Recorded::Signals(vec![("sum".into(), SignalId(9))]), id);
     broken(|p| p.bodies[ADDED].results.push(v(99)), id);
     broken(|p| op(p, 8, Op::Delta(LoopId(9), 0)), id);
     broken(|p| op(p, 8, Op::Signal(SignalId(9))), id);
@@ -375,7 +381,7 @@ fn reductions_signals_and_records_fit_their_bodies() {
     broken(|p| p.outputs.until = Some(SignalId(0)), outputs);
     broken(|p| p.outputs.ensures[0].holds = SignalId(0), outputs);
     broken(|p| p.outputs.records[0].every = 0, outputs);
-    broken(|p| p.outputs.records[0].columns.clear(), outputs);
+    broken(|p| p.outputs.records[0].what = Recorded::Signals(Vec::new()), outputs);
     broken(|p| p.outputs.body = None, outputs);
     broken(|p| p.bodies[SAID].results.truncate(1), outputs);
     broken(|p| p.signals[SignalId(0)].ty = Type::scalar(Scalar::F32), outputs);

@@ -3,14 +3,15 @@
 use crate::body::{At, Body, Compare, Op};
 use crate::graph::{Lane, Node, NodeKind};
 use crate::id::{
-    BodyId, ColumnId, DataId, EnumId, GroupId, IndexId, InputId, ReducedId, ReductionId, SignalId, StepId, SystemId,
-    ValueId,
+    BodyId, ColumnId, DataId, EnumId, ExtractId, GroupId, IndexId, InputId, ReducedId, ReductionId, SignalId, StepId,
+    SystemId, ValueId,
 };
 use crate::limits::REDUCE_ROWS;
 use crate::program::{
-    Domain, Ensure, Input, Living, Order, Outputs, Program, Record, Reduce, Reduction, Signal, Span, Stage, StageKind,
-    Step, When, Work,
+    Domain, Ensure, Extract, Input, Living, Order, Outputs, Program, Record, Recorded, Reduce, Reduction, Signal, Span,
+    Stage, StageKind, Step, When, Work,
 };
+use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
 
@@ -44,8 +45,7 @@ fn with_outputs() -> Program {
     program.signals.push(signal("mean", Scalar::F64));
     program.signals.push(signal("holds", Scalar::Bool));
     let ensure = Ensure { text: "it holds".into(), holds: HOLDS, sides: Some((ALL, ALL)), span: Span::default() };
-    let record =
-        |path: &str| Record { path: path.into(), every: 3, columns: vec![("mean".into(), ALL)], span: Span::default() };
+    let record = |path: &str| Record { path: path.into(), every: 3, what: mean_alone(), span: Span::default() };
     let input = Input {
         name: "mean".into(),
         ty: Type::scalar(Scalar::F64),
@@ -60,6 +60,7 @@ fn with_outputs() -> Program {
         until: Some(HOLDS),
         records: vec![record("a.csv"), record("b.csv")],
         inputs: [input].into_iter().collect(),
+        extracts: Table::default(),
         graph: vec![Node {
             kind: NodeKind::Signal,
             name: "mean".into(),
@@ -80,6 +81,62 @@ fn with_outputs() -> Program {
         stages.insert(last, Stage { kind: StageKind::Reduce, steps: vec![step] });
     }
     program
+}
+
+fn mean_alone() -> Recorded {
+    Recorded::Signals(vec![("mean".into(), ALL)])
+}
+
+/// The same, and what a record takes of rows.
+fn with_an_extract() -> Program {
+    let mut program = with_outputs();
+    let mut body = Body::default();
+    let read = Op::Read { column: MASS, when: When::Prev, at: At::Own };
+    let mass = body.push(Scalar::F32, read);
+    let yes = body.push(Scalar::Bool, Op::Const(Value::Bool(true)));
+    body.results = vec![mass, yes];
+    let columns = vec![("Mass".into(), Type::scalar(Scalar::F32))];
+    let body = program.bodies.push(body);
+    let extract =
+        Extract { group: GroupId(0), body, filtered: true, sample: Some(0.5), columns, span: Span::default() };
+    let rows = Recorded::Rows(program.outputs.extracts.push(extract));
+    let record = Record { path: "rows.parquet".into(), every: 10, what: rows, span: Span::default() };
+    program.outputs.records.push(record);
+    program
+}
+
+#[test]
+fn what_sinks_take_of_rows_is_what_their_bodies_give() {
+    const ROWS: ExtractId = ExtractId(0);
+    assert_eq!(verify(&with_an_extract()), Ok(()));
+    let broken = |change: fn(&mut Program), expected: fn(&Violation) -> bool| {
+        let mut program = with_an_extract();
+        change(&mut program);
+        let violations = verify(&program).expect_err("it is broken");
+        assert!(violations.iter().any(expected), "{violations:?}");
+    };
+    let (id, wrong): (fn(&Violation) -> bool, fn(&Violation) -> bool) =
+        (|v| matches!(v, Violation::Id { .. }), |v| matches!(v, Violation::Extract(..)));
+    broken(|p| p.outputs.extracts[ROWS].body = BodyId(99), id);
+    broken(|p| p.outputs.extracts[ROWS].group = GroupId(9), id);
+    broken(|p| p.outputs.records[2].what = Recorded::Rows(ExtractId(1)), id);
+    broken(|p| p.outputs.extracts[ROWS].filtered = false, wrong);
+    broken(|p| p.outputs.extracts[ROWS].columns[0].1 = Type::vector(Scalar::F32, 2), wrong);
+    broken(|p| p.outputs.extracts[ROWS].sample = Some(0.0), wrong);
+    broken(|p| p.outputs.extracts[ROWS].sample = Some(f64::NAN), wrong);
+    broken(
+        |p| {
+            p.bodies.push(Body::default());
+        },
+        |v| matches!(v, Violation::Outputs(_)),
+    );
+}
+
+#[test]
+fn what_sinks_take_of_rows_is_no_part_of_the_hash() {
+    let (with, without) = (with_an_extract(), with_outputs());
+    assert_eq!(with.hash(), without.hash());
+    assert_ne!(with.to_bytes(), without.to_bytes());
 }
 
 #[track_caller]
@@ -109,7 +166,7 @@ fn ids_of_outputs_are_in_range() {
     broken(|p| p.outputs.until = Some(SignalId(2)), id);
     broken(|p| p.outputs.ensures[0].holds = SignalId(2), id);
     broken(|p| p.outputs.ensures[0].sides = Some((ALL, SignalId(2))), id);
-    broken(|p| p.outputs.records[1].columns[0].1 = SignalId(2), id);
+    broken(|p| p.outputs.records[1].what = Recorded::Signals(vec![("mean".into(), SignalId(2))]), id);
     broken(|p| state(p).results[0] = ValueId(9), id);
     broken(|p| state(p).ops[ValueId(0)].op = Op::Reduced(ReducedId(2)), id);
     broken(|p| state(p).ops[ValueId(0)].op = Op::Data(DataId(0)), id);
@@ -131,7 +188,7 @@ fn signals_conditions_and_records_make_sense() {
     broken(|p| p.signals[ALL].ty = Type::scalar(Scalar::F32), wrong);
     broken(|p| p.signals[ALL].ty = Type::vector(Scalar::F64, 2), wrong);
     broken(|p| p.outputs.records[0].every = 0, wrong);
-    broken(|p| p.outputs.records[0].columns.clear(), wrong);
+    broken(|p| p.outputs.records[0].what = Recorded::Signals(Vec::new()), wrong);
     broken(|p| p.outputs.records[0].path.clear(), wrong);
     broken(|p| p.outputs.records[0].path = "b.csv".into(), wrong);
 }

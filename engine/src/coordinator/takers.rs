@@ -1,0 +1,242 @@
+//! What is made of whole states while the run goes on: records of rows, pictures.
+//!
+//! A state that is due for a taker is the last one that workers may come to before the coordinator has looked at it. It puts a
+//! hold on it ([`Lease`]), lets workers run the next frame, and meanwhile has each taker copy what it needs: that is short, and
+//! nothing of it computes a bit of a frame. What is slow is done by the taker's own thread ([`Post`]), from the copy. Where that
+//! cannot keep up, workers wait, or the state is left out and counted: [`OnSlow`] says which, never silently.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+use diptych_protocol::id::Tick;
+use diptych_protocol::outputs::state_of;
+use diptych_protocol::program::Program;
+use diptych_protocol::still::{Lease, Still};
+use diptych_protocol::track::Damaged;
+
+use super::RunError;
+use super::checkpoints::Wake;
+use super::records::{OnSlow, RecordError};
+use super::site::Site;
+use super::write_errors::WriteErrors;
+
+/// Takes something of whole states.
+pub(super) trait Taker {
+    /// The state that it takes next; nothing if it takes none but the last.
+    fn due(&self) -> Option<u32>;
+
+    /// Whether it can take one without waiting.
+    fn is_ready(&self) -> bool;
+
+    /// What it does where it is not.
+    fn on_slow(&self) -> OnSlow;
+
+    /// Copies what it needs of the state, if it is due for it, or if it is the last one and it does not have it.
+    fn take(&mut self, still: &Still<'_>, last: bool);
+
+    /// Leaves out the state that it is due for.
+    fn skip(&mut self);
+
+    /// What has gone wrong since it was last asked; `all`: when all is written that it has taken.
+    fn settle(&mut self, all: bool) -> Result<(), RecordError>;
+
+    /// The run goes on with another program from this state on, which the old one has left as it is here.
+    fn swap(&mut self, old: &Still<'_>, new: &Program, state: u32) -> Result<(), RecordError>;
+}
+
+/// Who takes, and of which state.
+pub(super) struct Takers {
+    on: Arc<OnceLock<Wake>>,
+    /// The state that is held for them.
+    held: Option<Tick>,
+}
+
+impl Takers {
+    pub(super) fn new() -> Self {
+        Self { on: Arc::default(), held: None }
+    }
+
+    /// Whom their threads wake when they can take more.
+    pub(super) fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.on))
+    }
+
+    /// From now on somebody hears.
+    pub(super) fn hear(&self, wake: &Wake) {
+        // Only the first counts: a run has one.
+        let _ = self.on.set(Arc::clone(wake));
+    }
+
+    /// Whether a state that is complete waits for them.
+    pub(super) fn is_due<'t>(takers: impl Iterator<Item = &'t dyn Taker>, published: Tick) -> bool {
+        let mut due = takers.filter_map(Taker::due);
+        due.any(|state| Tick::after_frames(state) <= published)
+    }
+
+    /// The last tick that workers may run.
+    pub(super) fn room<'t>(&self, takers: impl Iterator<Item = &'t dyn Taker>) -> Tick {
+        let due = takers.filter_map(Taker::due).map(Tick::after_frames).min().unwrap_or(Tick(u32::MAX));
+        self.held.map_or(due, |held| due.max(held.next()))
+    }
+
+    /// Holds the state that is due, if all who are due can take it. Whoever cannot is waited for, or leaves it out.
+    pub(super) fn hold<'t>(
+        &mut self,
+        takers: impl Iterator<Item = &'t mut dyn Taker>,
+        site: &Site,
+        published: Tick,
+    ) -> Result<(), RunError> {
+        let (mut ready, mut waits) = (false, false);
+        for taker in takers {
+            let Some(due) = taker.due().filter(|state| Tick::after_frames(*state) <= published) else { continue };
+            if Tick::after_frames(due) < published {
+                // Nobody may have come so far.
+                return Err(Damaged.into());
+            }
+            match (taker.is_ready(), taker.on_slow()) {
+                (true, _) => ready = true,
+                (false, OnSlow::Wait) => waits = true,
+                (false, OnSlow::Skip) => taker.skip(),
+            }
+        }
+        // A checkpoint may be looking at an earlier one: it is told that it is waited for.
+        if ready && !waits && self.held.is_none() && site.board().held().is_none() {
+            if !site.board().hold(published) {
+                return Err(Damaged.into());
+            }
+            self.held = Some(published);
+        }
+        Ok(())
+    }
+
+    /// Has those who are due take the state that is held: workers run the next frame meanwhile. False if none is.
+    pub(super) fn take<'t>(
+        &mut self,
+        takers: impl Iterator<Item = &'t mut dyn Taker>,
+        site: &Site,
+    ) -> Result<bool, RunError> {
+        let Some(held) = self.held.take() else { return Ok(false) };
+        let mut track = site.track();
+        let there = track.at(held);
+        let Some(lease) = Lease::held(&track).filter(|_| there) else { return Err(Damaged.into()) };
+        let still = lease.still();
+        let due = |taker: &&mut dyn Taker| taker.due() == Some(state_of(held));
+        takers.filter(due).for_each(|taker| taker.take(&still, false));
+        Ok(true)
+    }
+
+    /// The last state, once nobody runs any more.
+    pub(super) fn finish<'t>(
+        takers: impl Iterator<Item = &'t mut dyn Taker>,
+        still: &Still<'_>,
+        errors: &mut WriteErrors,
+    ) -> Result<(), RecordError> {
+        takers.fold(Ok(()), |result, taker| {
+            taker.take(still, true);
+            result.and(errors.weigh(taker.settle(true)))
+        })
+    }
+}
+
+/// Wakes whoever supervises, once somebody does.
+#[derive(Clone)]
+pub(super) struct Bell(Arc<OnceLock<Wake>>);
+
+impl Bell {
+    fn ring(&self) {
+        if let Some(wake) = self.0.get() {
+            wake();
+        }
+    }
+}
+
+/// Work that may be on its way to a thread. One is written while the next is taken.
+const ON_THE_WAY: usize = 2;
+
+type Question<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+enum Letter<S, W> {
+    Work(W),
+    Question(Question<S>),
+}
+
+/// A thread of its own for something that is slow: it has a state, and does work in the order in which it comes. Dropping it waits
+/// until all is done.
+pub(super) struct Post<S, W> {
+    to: Option<Sender<Letter<S, W>>>,
+    on_the_way: Arc<AtomicUsize>,
+    failed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<S: Send + 'static, W: Send + 'static> Post<S, W> {
+    /// A thread that does work: `work` says whether it failed, and then does no more of it.
+    pub(super) fn new(
+        name: &str,
+        mut state: S,
+        mut work: impl FnMut(&mut S, W) -> bool + Send + 'static,
+        bell: Bell,
+    ) -> std::io::Result<Self> {
+        let (to, letters): (_, Receiver<Letter<S, W>>) = unbounded();
+        let (on_the_way, failed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (fewer, gone_wrong) = (Arc::clone(&on_the_way), Arc::clone(&failed));
+        let run = move || {
+            for letter in letters {
+                match letter {
+                    Letter::Work(it) => {
+                        let panicked: Result<bool, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(|| {
+                            gone_wrong.load(Ordering::Relaxed) || work(&mut state, it)
+                        }));
+                        if panicked.unwrap_or(true) {
+                            gone_wrong.store(true, Ordering::Release);
+                        }
+                        fewer.fetch_sub(1, Ordering::Release);
+                        bell.ring();
+                    }
+                    Letter::Question(question) => question(&mut state),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(run)?;
+        Ok(Self { to: Some(to), on_the_way, failed, thread: Some(thread) })
+    }
+
+    /// Whether more work can be put without heaping it up.
+    pub(super) fn has_room(&self) -> bool {
+        self.on_the_way.load(Ordering::Acquire) < ON_THE_WAY
+    }
+
+    /// Whether work has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// More work.
+    pub(super) fn put(&self, work: W) {
+        self.on_the_way.fetch_add(1, Ordering::AcqRel);
+        if let Some(to) = &self.to {
+            // It only fails where the thread is gone, and that it never is.
+            let _ = to.send(Letter::Work(work));
+        }
+    }
+
+    /// Asks the state something, behind all the work before.
+    pub(super) fn ask<A: Send + 'static>(&self, question: impl FnOnce(&mut S) -> A + Send + 'static) -> Option<A> {
+        let (answer, hear) = bounded(1);
+        let question: Question<S> = Box::new(move |state| drop(answer.send(question(state))));
+        self.to.as_ref()?.send(Letter::Question(question)).ok()?;
+        hear.recv().ok()
+    }
+}
+
+impl<S, W> Drop for Post<S, W> {
+    fn drop(&mut self) {
+        self.to = None;
+        // A panic within work is caught; in an answer it has been seen by whoever asked.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}

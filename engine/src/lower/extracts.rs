@@ -1,0 +1,27 @@
+//! Lowering what sinks take of rows: a body that gives the values of a row, and whether it is taken.
+
+use diptych_protocol::id::{GroupId, Id};
+use diptych_protocol::program::Extract;
+
+use crate::lower::births::Names;
+use crate::lower::{Bodies, World};
+use crate::types;
+
+pub(super) fn lower(extract: &types::Extract, world: &World<'_>, bodies: &mut Bodies) -> Extract {
+    let body = bodies.make(world, extract.group, String::new(), |flattener| {
+        flattener.names = Names::Fresh;
+        for value in extract.columns.iter().map(|(_, value)| value).chain(&extract.filter) {
+            for lane in flattener.lanes(value) {
+                flattener.builder.result(lane);
+            }
+        }
+    });
+    Extract {
+        group: GroupId::new(extract.group as u32),
+        body,
+        filtered: extract.filter.is_some(),
+        sample: extract.sample,
+        columns: extract.columns.iter().map(|(name, value)| (name.clone(), value.ty)).collect(),
+        span: extract.span,
+    }
+}
