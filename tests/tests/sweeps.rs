@@ -380,6 +380,28 @@ fn a_summary_has_mean_and_spread_of_each_point() {
     }
 }
 
+#[test]
+fn truths_and_variants_are_values_like_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "scenario moods\nenum Mood { Calm, Wild, Sad }\nparam mood: Mood = Calm\nparam fast: bool = false\n\
+                run { frames = 4, dt = 1.0, seed = 1 }\nspace box (0, 0) .. (9, 9)\ncomponent Position = vec2\n\
+                group a[4] { position Position = uniform(space) }\nsystem go for a owns Position { Position = Position }\n\
+                signal wild = mood == Wild\nsignal speed = if fast { frame * 2 } else { frame }\n";
+    fs::write(folder.path().join("moods.dip"), text).unwrap();
+    let of = |parameters: &str| plan(folder.path(), &format!("scenario = \"moods.dip\"\n[parameters]\n{parameters}"));
+    let (out, csv) = (folder.path().join("out"), folder.path().join("results.csv"));
+    let plan = of("mood = [\"Sad\", \"Wild\"]\nfast = [true, false]");
+    done(&sweep(&plan, &out, &["--to", csv.to_str().unwrap()]));
+    let rows: Vec<String> = rows(&csv)
+        .iter()
+        .map(|it| [&it["mood"], &it["fast"], &it["wild"], &it["speed"]].map(String::as_str).join(" "))
+        .collect();
+    assert_eq!(rows, ["Sad true false 8", "Sad false false 4", "Wild true true 8", "Wild false true 4"]);
+    let wrong = sweep(&of("mood = \"Mad\""), &folder.path().join("other"), &[]);
+    let told = "plan.toml:3: `mood = Mad`: `Mood` has no variant `Mad`; its variants are `Calm`, `Wild`, `Sad`";
+    assert!(error(&wrong).ends_with(told), "{}", error(&wrong));
+}
+
 /// Wrong plans, each with what is said of it.
 const WRONG: [(&str, &str); 30] = [
     ("frames = ", "plan.toml:1: this is not TOML: "),

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::error::{Page, PlanError};
 use super::lhs;
 use super::plan::{At, Axis, Plan, Varied};
+use super::reduce::Kind;
 use super::values::{self, Scale, VALUES_MAX, Values};
 use crate::compile::ParamDoc;
 use crate::diagnostic::did_you_mean;
@@ -20,6 +21,8 @@ const RUNS_MAX: u64 = 10_000_000;
 pub struct Design {
     /// The parameters that the plan gives values, in the order of its text.
     pub parameters: Vec<String>,
+    /// What kind of values each of them has.
+    pub kinds: Vec<Kind>,
     /// How many points there are.
     pub points: u32,
     axes: Vec<Walked>,
@@ -43,7 +46,7 @@ enum Lines {
 impl Design {
     /// The points of a plan over a scenario with these parameters.
     pub fn new(plan: &Plan, known: &[ParamDoc]) -> Result<Self, PlanError> {
-        let mut design = Self { parameters: Vec::new(), points: 1, axes: Vec::new() };
+        let mut design = Self { parameters: Vec::new(), kinds: Vec::new(), points: 1, axes: Vec::new() };
         let mut points: u64 = 1;
         for axis in &plan.axes {
             let (parameters, walked) = match axis {
@@ -56,6 +59,7 @@ impl Design {
                     let place = format!("{}:{line}", walked.path);
                     return Err(PlanError { place, message: format!("`{parameter}` is given values twice") });
                 }
+                design.kinds.push(known.iter().find(|it| it.name == parameter).map_or(Kind::Text, kind));
                 design.parameters.push(parameter);
             }
             points = points.saturating_mul(walked.rows.len() as u64);
@@ -134,8 +138,18 @@ fn meant<'k>(page: &Page, line: usize, name: &str, known: &'k [ParamDoc]) -> Res
     })
 }
 
+/// What kind of values a parameter has: what is no number and no truth is a variant.
+fn kind(param: &ParamDoc) -> Kind {
+    match param.type_name.as_str() {
+        "i8" | "i16" | "i32" | "u8" | "u16" | "u32" => Kind::Integer,
+        "f32" | "f64" => Kind::Float,
+        "bool" => Kind::Bool,
+        _ => Kind::Text,
+    }
+}
+
 fn is_integer(param: &ParamDoc) -> bool {
-    matches!(param.type_name.as_str(), "i8" | "i16" | "i32" | "u8" | "u16" | "u32")
+    kind(param) == Kind::Integer
 }
 
 type Read = (Vec<(String, usize)>, Walked);
@@ -215,7 +229,7 @@ fn sampled(plan: &Plan, all: &[Varied], known: &[ParamDoc]) -> Result<Read, Plan
         let param = meant(page, line, name, known)?;
         let integer = is_integer(param);
         let whole = |it: f64| it == it.trunc() && it.abs() < VALUES_MAX as f64 * 1e4;
-        if !integer && !matches!(param.type_name.as_str(), "f32" | "f64") {
+        if !integer && kind(param) != Kind::Float {
             let message =
                 format!("`{name}` is a `{}`, and cannot be sampled from a range: give it a list", param.type_name);
             return Err(page.error(*at, message));

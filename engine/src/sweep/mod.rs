@@ -33,7 +33,6 @@ use twox_hash::XxHash3_128;
 use crate::compile::{self, Compiled};
 use crate::diagnostic::{self, Diagnostic};
 use crate::journal::ENGINE;
-use crate::shown::Shown;
 use crate::source;
 
 use design::Design;
@@ -171,7 +170,7 @@ impl Sweep {
         self.columns(&first)?;
         self.warnings.clone_from(&first.warnings);
         let points = (0..self.design.points).into_par_iter();
-        let compiled = points.map(|point| Ok(self.point(&self.compiled(point, registry)?)));
+        let compiled = points.map(|point| Ok(self.point(point, &self.compiled(point, registry)?)));
         // Of several that are wrong the first one is told.
         let compiled: Vec<Result<Point, SweepError>> = compiled.collect();
         self.points = compiled.into_iter().collect::<Result<_, _>>()?;
@@ -223,14 +222,8 @@ impl Sweep {
             true => program.signals.values().filter(|it| it.named).map(|it| it.name.clone()).collect(),
             false => self.plan.results.iter().map(|it| it.it.0.clone()).collect(),
         };
-        let parameter = |name: &String| {
-            let value = program.params.iter().find(|(it, _)| it == name).map(|(_, value)| value.scalar());
-            Column {
-                name: name.clone(),
-                kind: value.map_or(Kind::Text, |it| Kind::of(diptych_protocol::types::Type::scalar(it))),
-            }
-        };
-        self.about.parameters = self.design.parameters.iter().map(parameter).collect();
+        let named = self.design.parameters.iter().cloned().zip(&self.design.kinds);
+        self.about.parameters = named.map(|(name, kind)| Column { name, kind: *kind }).collect();
         let result = |(name, reducer): (String, reduce::Reducer)| Column { name, kind: reducer.kind() };
         self.about.results = names.into_iter().zip(reducers).map(result).collect();
         let taken = |name: &str| {
@@ -250,20 +243,18 @@ impl Sweep {
         Ok(())
     }
 
-    fn point(&self, compiled: &Compiled) -> Point {
+    fn point(&self, point: u32, compiled: &Compiled) -> Point {
         let mut program = compiled.program.clone();
         program.outputs.series = self.plan.every;
         let shared = Layout::new(&program, self.workers).bytes as u64;
-        let value = |name: &String| {
-            let value = program.params.iter().find(|(it, _)| it == name).map(|(_, value)| *value);
-            let shown = |value: diptych_protocol::types::Value| {
-                let ty = diptych_protocol::types::Type::scalar(value.scalar());
-                Shown { enums: &program.enums, ty, bits: value.bits() }.to_string()
-            };
-            value.map_or_else(String::new, shown)
-        };
+        // The program's own words, so that 0.10 and 0.1 are the same; of variants it knows places alone.
+        let known = |name: &str| program.params.iter().find(|(it, _)| it == name).map(|(_, value)| value.to_string());
+        let values = self.design.values(point).zip(&self.design.kinds).map(|((name, said), kind)| match kind {
+            Kind::Text => said.to_string(),
+            _ => known(name).unwrap_or_else(|| said.to_string()),
+        });
         Point {
-            values: self.design.parameters.iter().map(value).collect(),
+            values: values.collect(),
             bytes: shared + (1 + u64::from(self.workers)) * PROCESS_BYTES,
             frames: compiled.program.frames,
             fingerprint: fingerprint(compiled, self.plan.seed),
