@@ -195,7 +195,7 @@ fn swept(arguments: &SweepArguments, registry: &Registry, inside: Option<&Source
         results: &after,
         limits: Some((limits, sweep.workers)),
         shard: arguments.shard,
-        ran: runs.len() as u32,
+        ran: teller.done,
         wall_s: begun.elapsed().as_secs_f64(),
         table: after.missing().is_empty().then_some(&*to),
     };
@@ -380,6 +380,8 @@ struct Teller<'a> {
     begun: Instant,
     said: Instant,
     ending: bool,
+    /// Runs that have ended now.
+    done: u32,
 }
 
 impl<'a> Teller<'a> {
@@ -395,10 +397,11 @@ impl<'a> Teller<'a> {
             aside(format_args!("{} of {all} runs to run\n", to_run));
         }
         let now = Instant::now();
-        Self { sweep, bar, quiet, all, to_run, begun: now, said: now, ending: false }
+        Self { sweep, bar, quiet, all, to_run, begun: now, said: now, ending: false, done: 0 }
     }
 
     fn tell(&mut self, progress: Progress, done: Option<&Done>) {
+        self.done = progress.done;
         let beside = Aside(self.bar.clone());
         if let Some(done) = done.filter(|done| done.status != Status::Ok) {
             let (error, status) = (done.error.as_deref().unwrap_or_default(), done.status.name());
@@ -407,7 +410,7 @@ impl<'a> Teller<'a> {
         }
         if progress.ending && !std::mem::replace(&mut self.ending, true) && progress.going > 0 {
             beside.say(&format!(
-                "told to stop: {} go on to their end, no more are begun; told again, they are ended\n",
+                "told to stop: it waits for {} to end, and begins no more; told again, it ends them\n",
                 counted(progress.going as usize, "run"),
             ));
         }

@@ -129,7 +129,7 @@ pub(super) struct Finished<'a> {
     pub(super) results: &'a Results,
     pub(super) limits: Option<(Limits, u16)>,
     pub(super) shard: Option<Shard>,
-    /// Runs that this process was to run, and the seconds it took.
+    /// Runs that ended in this process, and the seconds it took.
     pub(super) ran: u32,
     pub(super) wall_s: f64,
     pub(super) table: Option<&'a Path>,
@@ -198,7 +198,8 @@ pub(super) fn text(finished: &Finished<'_>) -> String {
         let (failed, late) = (finished.count(Status::Failed), finished.count(Status::Timeout));
         let _ = write!(
             text,
-            "\nfailed   {failed}, and {late} took too long: {}",
+            "\nfailed   {} without a result ({failed} failed, {late} took too long): {}",
+            counted(without.len(), "run"),
             ranges(&without.iter().map(|it| it.run).collect::<Vec<_>>())
         );
         for done in without.iter().take(FAILURES_SHOWN) {
