@@ -359,7 +359,8 @@ fn dry(sweep: &Sweep, limits: Limits, summary: Summary) -> ExitCode {
             "interrupted" => Ok(whole_s - answer.wall_s + answer.wall_s * f64::from(frames) / f64::from(answer.frames)),
             _ => answer.wrong.map_or(Ok(whole_s), Err),
         });
-        seconds.push((point, estimate));
+        let most = sweep.plan.timeout_s.unwrap_or(f64::INFINITY);
+        seconds.push((point, estimate.map(|it: f64| it.min(most))));
     }
     let planned = Planned { sweep, limits, seconds };
     match summary {

@@ -93,13 +93,17 @@ impl Planned<'_> {
             if fits < self.limits.jobs.into() { format!(" ({fits} of the largest)") } else { String::new() },
             counted(self.sweep.workers.into(), "worker"),
         );
-        let shown = self.seconds.iter().map(|(point, seconds)| match seconds {
-            Ok(seconds) => format!("{} at point {point}", duration(*seconds)),
-            Err(why) => format!("not known at point {point}: {}", why.lines().next().unwrap_or_default()),
-        });
-        let _ = write!(text, "cost     a run takes about {}", shown.collect::<Vec<_>>().join(", "));
+        let known = self.seconds.iter().filter_map(|(point, it)| Some((point, it.as_ref().ok()?)));
+        let known: Vec<String> = known.map(|(point, it)| format!("{} at point {point}", duration(*it))).collect();
+        match known.is_empty() {
+            true => text += "cost     not known",
+            false => drop(write!(text, "cost     a run takes about {}", known.join(", "))),
+        }
         if let Some(seconds) = self.all_s() {
             let _ = write!(text, "; all of them {}", duration(seconds));
+        }
+        for (point, why) in self.seconds.iter().filter_map(|(point, it)| Some((point, it.as_ref().err()?))) {
+            let _ = write!(text, "\n         point {point}: {}", why.lines().next().unwrap_or_default());
         }
         let results: Vec<&str> = about.results.iter().map(|it| it.name.as_str()).collect();
         let _ = write!(text, "\nresults  {}\n\n", results.join(", "));
