@@ -114,7 +114,7 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0405, span, message));
             return None;
         }
-        Some(Checked::Typed(Typed::value(value)))
+        Some(Checked::Typed(Typed { ty, ..Typed::value(value) }))
     }
 
     /// A value from outside: a constant expression without names, or a variant: by its name, or, as the program keeps it, its place.
