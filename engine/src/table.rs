@@ -1,13 +1,15 @@
-//! Tables that groups are made from: CSV files with a header line, read into typed columns.
+//! Tables that groups are made from: CSV files with a header line and Parquet files, read into typed columns.
 //!
-//! A number is what Rust takes for one of the wanted type; a truth value is `true`, `false`, `1` or `0`. Blanks around
-//! a field do not count. Whatever does not fit is an error that says where it stands.
+//! In a CSV file a number is what Rust takes for one of the wanted type; a truth value is `true`, `false`, `1` or `0`; a variant is
+//! its name. Blanks around a field do not count. In a Parquet file numbers have any width: integers must fit, floats are rounded.
+//! Whatever does not fit is an error that says where it stands.
 
-use std::fs::File;
+mod csv;
+mod parquet;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 use diptych_protocol::data;
 use diptych_protocol::limits::ROWS_MAX;
 use diptych_protocol::program::Data;
@@ -31,6 +33,49 @@ impl Column {
     pub fn data(&self) -> Data {
         let content = data::content(&self.bytes);
         Data { name: self.name.clone(), scalar: self.scalar, rows: self.rows, content }
+    }
+}
+
+/// A file, and which of its rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rows {
+    /// The file.
+    pub path: PathBuf,
+    /// Only those that have this number in the column `frame`: the rows of one state, of a record.
+    pub frame: Option<u32>,
+}
+
+impl Rows {
+    fn is_parquet(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == "parquet")
+    }
+}
+
+/// What a column is read as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted<'v> {
+    /// Numbers, or truth values.
+    Scalar(Scalar),
+    /// Variants of an enum, by their names.
+    Variant(&'v [String]),
+}
+
+impl Wanted<'_> {
+    fn scalar(self) -> Scalar {
+        match self {
+            Wanted::Scalar(scalar) => scalar,
+            Wanted::Variant(_) => Scalar::U8,
+        }
+    }
+
+    fn parse(self, field: &str) -> Option<Value> {
+        match self {
+            Wanted::Scalar(scalar) => csv::parse(field, scalar),
+            Wanted::Variant(names) => {
+                let place = names.iter().position(|name| name == field)?;
+                u8::try_from(place).ok().map(Value::U8)
+            }
+        }
     }
 }
 
@@ -60,6 +105,16 @@ pub enum TableError {
     /// Nothing follows the header line.
     #[error("{} has no rows after its header line", .0.display())]
     NoRows(PathBuf),
+    /// No row is of the wanted state.
+    #[error("{} has no rows of frame {frame}{}", path.display(), frames(found))]
+    NoFrame {
+        /// The file.
+        path: PathBuf,
+        /// The frame.
+        frame: u32,
+        /// The first and the last there is.
+        found: Option<(u32, u32)>,
+    },
     /// A column is missing.
     #[error("{} has no column `{name}`; it has {}", path.display(), listed(names))]
     NoColumn {
@@ -102,7 +157,7 @@ pub enum TableError {
         /// The text of the field.
         found: String,
         /// What would do.
-        needed: &'static str,
+        needed: String,
     },
     /// A field is no text.
     #[error("{}:{line}: not UTF-8 text", path.display())]
@@ -112,135 +167,85 @@ pub enum TableError {
         /// The line.
         line: u64,
     },
+    /// A value of a Parquet file is none of the type.
+    #[error("{}, row {row}, column {column}: found {found}, where {needed} is needed", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 0 on.
+        row: u64,
+        /// The column.
+        column: String,
+        /// What stands there.
+        found: String,
+        /// What would do.
+        needed: String,
+    },
     /// More rows than a group can have.
     #[error("{} has more than {ROWS_MAX} rows, the most that a group can have", .0.display())]
     TooMany(PathBuf),
+}
+
+fn frames(found: &Option<(u32, u32)>) -> String {
+    found.map_or_else(String::new, |(first, last)| format!("; the first it has is {first}, the last {last}"))
 }
 
 fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// A file that is being read.
-struct Table<'p> {
-    path: &'p Path,
-    reader: Reader<File>,
-    names: Vec<String>,
-    row: StringRecord,
-}
-
-impl<'p> Table<'p> {
-    fn open(path: &'p Path) -> Result<Self, TableError> {
-        let refused = |source| TableError::Read { path: path.into(), source };
-        let file = File::open(path).map_err(refused)?;
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(file);
-        let names: Vec<String> = match reader.headers() {
-            Ok(names) => names.iter().map(str::to_string).collect(),
-            Err(error) => return Err(problem(path, error)),
-        };
-        if names.iter().all(String::is_empty) {
-            return Err(TableError::NoHeader(path.into()));
-        }
-        Ok(Self { path, reader, names, row: StringRecord::new() })
-    }
-
-    /// Goes on to the next row, if there is one.
-    fn next(&mut self) -> Result<bool, TableError> {
-        self.reader.read_record(&mut self.row).map_err(|error| problem(self.path, error))
-    }
-
-    fn place(&self, name: &str) -> Result<usize, TableError> {
-        let mut places = (0..self.names.len()).filter(|&at| self.names[at] == name);
-        match (places.next(), places.next()) {
-            (Some(at), None) => Ok(at),
-            (Some(_), Some(_)) => Err(TableError::Twice { path: self.path.into(), name: name.into() }),
-            (None, _) => {
-                Err(TableError::NoColumn { path: self.path.into(), name: name.into(), names: self.names.clone() })
-            }
-        }
-    }
-
-    /// Counts rows on, within the limit.
-    fn count(&self, rows: u32) -> Result<u32, TableError> {
-        if rows < ROWS_MAX { Ok(rows + 1) } else { Err(TableError::TooMany(self.path.into())) }
-    }
-}
-
-fn problem(path: &Path, error: csv::Error) -> TableError {
-    let line = error.position().map_or(1, csv::Position::line);
-    let path = path.to_path_buf();
-    match error.into_kind() {
-        ErrorKind::Io(source) => TableError::Read { path, source },
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            TableError::Ragged { path, line, found: len, needed: expected_len }
-        }
-        ErrorKind::Utf8 { .. } => TableError::NoText { path, line },
-        other => TableError::Read { path, source: io::Error::other(format!("{other:?}")) },
-    }
-}
-
 /// Reads the names of the columns, and counts the rows.
-pub fn header(path: &Path) -> Result<Header, TableError> {
-    let mut table = Table::open(path)?;
-    let mut rows = 0;
-    while table.next()? {
-        rows = table.count(rows)?;
-    }
-    Ok(Header { names: table.names, rows })
+pub fn header(rows: &Rows) -> Result<Header, TableError> {
+    if rows.is_parquet() { parquet::header(rows) } else { csv::header(rows) }
 }
 
 /// Reads the wanted columns, by their names in the file.
-pub fn read_csv(path: &Path, wanted: &[(&str, Scalar)]) -> Result<Vec<Column>, TableError> {
-    let mut table = Table::open(path)?;
-    let mut columns = Vec::with_capacity(wanted.len());
-    for &(name, scalar) in wanted {
-        let column = Column { name: name.into(), scalar, rows: 0, bytes: Vec::new() };
-        columns.push((table.place(name)?, column));
+pub fn read(rows: &Rows, wanted: &[(&str, Wanted<'_>)]) -> Result<Vec<Column>, TableError> {
+    if rows.is_parquet() { parquet::read(rows, wanted) } else { csv::read(rows, wanted) }
+}
+
+/// The place of a name that stands there once.
+fn place(path: &Path, names: &[String], name: &str) -> Result<usize, TableError> {
+    let mut places = (0..names.len()).filter(|&at| names[at] == name);
+    match (places.next(), places.next()) {
+        (Some(at), None) => Ok(at),
+        (Some(_), Some(_)) => Err(TableError::Twice { path: path.into(), name: name.into() }),
+        (None, _) => Err(TableError::NoColumn { path: path.into(), name: name.into(), names: names.to_vec() }),
     }
-    let mut rows = 0;
-    while table.next()? {
-        rows = table.count(rows)?;
-        for (at, column) in &mut columns {
-            let field = table.row.get(*at).unwrap_or_default();
-            let Some(value) = parse(field, column.scalar) else {
-                return Err(TableError::Value {
-                    path: path.into(),
-                    line: table.row.position().map_or(0, csv::Position::line),
-                    column: column.name.clone(),
-                    found: field.into(),
-                    needed: needed(column.scalar),
-                });
-            };
-            column.bytes.extend_from_slice(&value.bits().to_le_bytes()[..column.scalar.size()]);
+}
+
+/// Counts rows on, within the limit.
+fn count(path: &Path, rows: u32) -> Result<u32, TableError> {
+    if rows < ROWS_MAX { Ok(rows + 1) } else { Err(TableError::TooMany(path.into())) }
+}
+
+/// The first and the last frame of a file.
+#[derive(Clone, Copy, Default, Debug)]
+struct Frames(Option<(u32, u32)>);
+
+impl Frames {
+    fn add(&mut self, frame: u32) {
+        let (first, last) = self.0.unwrap_or((frame, frame));
+        self.0 = Some((first.min(frame), last.max(frame)));
+    }
+
+    /// Why there are no rows.
+    fn none(self, rows: &Rows) -> TableError {
+        match rows.frame {
+            Some(frame) => TableError::NoFrame { path: rows.path.clone(), frame, found: self.0 },
+            None => TableError::NoRows(rows.path.clone()),
         }
     }
-    if rows == 0 {
-        return Err(TableError::NoRows(path.into()));
-    }
-    Ok(columns.into_iter().map(|(_, column)| Column { rows, ..column }).collect())
 }
 
-fn parse(field: &str, scalar: Scalar) -> Option<Value> {
-    // A number beyond what the type can hold is read as infinity: only a word may mean that.
-    let held = |infinite: bool| !infinite || !field.contains(|c: char| c.is_ascii_digit());
-    match scalar {
-        Scalar::F32 => field.parse::<f32>().ok().filter(|x| held(x.is_infinite())).map(Value::F32),
-        Scalar::F64 => field.parse::<f64>().ok().filter(|x| held(x.is_infinite())).map(Value::F64),
-        Scalar::I8 => field.parse().ok().map(Value::I8),
-        Scalar::I16 => field.parse().ok().map(Value::I16),
-        Scalar::I32 => field.parse().ok().map(Value::I32),
-        Scalar::U8 => field.parse().ok().map(Value::U8),
-        Scalar::U16 => field.parse().ok().map(Value::U16),
-        Scalar::U32 => field.parse().ok().map(Value::U32),
-        Scalar::Bool => match field {
-            "true" | "1" => Some(Value::Bool(true)),
-            "false" | "0" => Some(Value::Bool(false)),
-            _ => None,
-        },
+fn needed(wanted: Wanted<'_>) -> String {
+    match wanted {
+        Wanted::Scalar(scalar) => needed_scalar(scalar).into(),
+        Wanted::Variant(names) => format!("one of {}", names.join(", ")),
     }
 }
 
-fn needed(scalar: Scalar) -> &'static str {
+fn needed_scalar(scalar: Scalar) -> &'static str {
     match scalar {
         Scalar::F32 => "a number (f32)",
         Scalar::F64 => "a number (f64)",
@@ -275,10 +280,18 @@ mod tests {
         }
     }
 
+    fn whole(path: &Path) -> Rows {
+        Rows { path: path.into(), frame: None }
+    }
+
+    fn scalars<'n>(wanted: &[(&'n str, Scalar)]) -> Vec<(&'n str, Wanted<'static>)> {
+        wanted.iter().map(|(name, scalar)| (*name, Wanted::Scalar(*scalar))).collect()
+    }
+
     fn message(name: &str, bytes: &[u8], wanted: &[(&str, Scalar)]) -> String {
         let file = Temporary::new(name, bytes);
         let folder = format!("{}/", file.0.parent().unwrap().display());
-        read_csv(&file.0, wanted)
+        read(&whole(&file.0), &scalars(wanted))
             .unwrap_err()
             .to_string()
             .replace(&folder, "")
@@ -289,10 +302,10 @@ mod tests {
     fn columns_come_typed_in_the_wanted_order() {
         let text = "\u{feff}name, age ,\"height\",ill\r\n\"a, b\",7,1.5, true\r\nc, 255 ,NaN,0\r\n";
         let file = Temporary::new("typed", text.as_bytes());
-        assert_eq!(header(&file.0).unwrap().names, ["name", "age", "height", "ill"]);
-        assert_eq!(header(&file.0).unwrap().rows, 2);
+        assert_eq!(header(&whole(&file.0)).unwrap().names, ["name", "age", "height", "ill"]);
+        assert_eq!(header(&whole(&file.0)).unwrap().rows, 2);
         let wanted = [("ill", Scalar::Bool), ("age", Scalar::U8), ("height", Scalar::F32), ("age", Scalar::I16)];
-        let columns = read_csv(&file.0, &wanted).unwrap();
+        let columns = read(&whole(&file.0), &scalars(&wanted)).unwrap();
         let bytes: Vec<&[u8]> = columns.iter().map(|column| column.bytes.as_slice()).collect();
         let heights = [1.5f32.to_le_bytes(), 0x7fc0_0000u32.to_le_bytes()].concat();
         assert_eq!(bytes, [&[1, 0][..], &[7, 255], &heights, &[7, 0, 255, 0]]);
@@ -325,8 +338,8 @@ mod tests {
             let found = message(name, bytes, wanted);
             assert!(found.starts_with(expected), "{found}");
         }
-        let nowhere = read_csv(Path::new("/nowhere.csv"), &x).unwrap_err().to_string();
+        let nowhere = read(&whole(Path::new("/nowhere.csv")), &scalars(&x)).unwrap_err().to_string();
         assert!(nowhere.starts_with("cannot read /nowhere.csv: No such file"), "{nowhere}");
-        assert_eq!(header(Path::new("/")).unwrap_err().to_string().split(':').next(), Some("cannot read /"));
+        assert_eq!(header(&whole(Path::new("/"))).unwrap_err().to_string().split(':').next(), Some("cannot read /"));
     }
 }

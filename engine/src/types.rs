@@ -12,6 +12,7 @@ pub mod convert;
 pub mod expressions;
 mod far;
 mod fields;
+mod files;
 mod functions;
 mod groups;
 mod inputs;

@@ -126,7 +126,8 @@ pub enum Op {
     /// The [time](crate::program::Program::time) of [`Op::Frame`] (`f64`).
     Time,
     /// A signal of the state that the frame starts from. In the body about a finished state that is its value of the state
-    /// before, 0 (false) where there is none: what a state block remembers. Not in blueprints.
+    /// before, 0 (false) where there is none: what a state block remembers; in what a sink takes of rows, of their own state. Not in
+    /// blueprints.
     Signal(SignalId),
     /// A column's value. [`At::Row`] of a row that its group does not have gives 0 (false).
     Read {

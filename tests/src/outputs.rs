@@ -9,6 +9,7 @@ use diptych_protocol::body::{At, Binary, Body, Compare, Op};
 use diptych_protocol::id::{GroupId, ReductionId, SignalId, ValueId};
 use diptych_protocol::program::{Ensure, Record, Recorded, Reduce, Reduction, Signal, Span, When};
 use diptych_protocol::types::{Scalar, Type, Value};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::shipped;
 
@@ -186,4 +187,22 @@ pub fn text(folder: &Path, name: &str) -> String {
 /// If one is no number.
 pub fn frames_of(text: &str) -> Vec<u32> {
     text.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect()
+}
+
+/// The rows of a record, as text: the lines of a file of lines, each row of a Parquet file with its names.
+///
+/// # Panics
+/// If it cannot be read, or is not whole.
+#[track_caller]
+pub fn rows_of(path: &Path) -> Vec<String> {
+    let shown = path.display();
+    if path.extension().is_none_or(|extension| extension != "parquet") {
+        let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{shown}: {e}"));
+        assert!(text.is_empty() || text.ends_with('\n'), "{shown} ends within a line");
+        return text.lines().map(str::to_string).collect();
+    }
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let file = SerializedFileReader::new(file).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let rows = file.get_row_iter(None).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    rows.map(|row| row.unwrap_or_else(|e| panic!("{shown}: {e}")).to_string()).collect()
 }

@@ -96,7 +96,7 @@ impl Extractor {
                 tick: still.tick().0,
                 frame,
                 time: still.program().time(frame),
-                signals: &[],
+                signals: still.signals(),
                 reduced: &[],
                 space: &still.program().space,
             };

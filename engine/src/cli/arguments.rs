@@ -7,7 +7,7 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::nan::NanPolicy;
 
-use crate::coordinator::OnWriteError;
+use crate::coordinator::{OnSlow, OnWriteError};
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
 #[derive(Parser)]
@@ -152,6 +152,10 @@ pub(super) struct Going {
     /// When a record, the journal or a checkpoint cannot be written: the disk is full, the reader of a pipe has gone
     #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
     pub(super) on_write_error: OnWriteErrorName,
+
+    /// When rows come faster than their record is written
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnSlowName::Wait)]
+    pub(super) on_slow_output: OnSlowName,
 
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Summary::Text)]
@@ -401,6 +405,23 @@ impl From<OnWriteErrorName> for OnWriteError {
         match name {
             OnWriteErrorName::Stop => OnWriteError::Stop,
             OnWriteErrorName::GoOn => OnWriteError::GoOn,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnSlowName {
+    /// The run waits: nothing is missing
+    Wait,
+    /// The state is left out of that record, and counted in the summary: how many are depends on time
+    Skip,
+}
+
+impl From<OnSlowName> for OnSlow {
+    fn from(name: OnSlowName) -> Self {
+        match name {
+            OnSlowName::Wait => OnSlow::Wait,
+            OnSlowName::Skip => OnSlow::Skip,
         }
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         data: start.data,
         origin: start.origin,
         checkpoints: start.checkpoints,
-        records: start.records,
+        records: start.records.map(|it| Records { on_slow: going.on_slow_output.into(), ..it }),
         write_errors: WriteErrors::new(
             going.on_write_error.into(),
             Some(Box::new(move |why| lost.say(&format!("error: {why}\nnote: the run goes on without that file\n")))),

@@ -41,6 +41,7 @@ struct Machine<'a> {
     resumed_from: Option<u32>,
     checkpoints: Option<Checkpoints>,
     lost: &'a [String],
+    skipped: Vec<Skipped>,
     nan: Nan<'a>,
     shm_bytes: u64,
     peak_rss_bytes: u64,
@@ -55,6 +56,18 @@ struct Ensure<'a> {
 }
 
 /// What became of checkpoints.
+#[derive(Serialize)]
+struct Skipped {
+    record: String,
+    states: u64,
+}
+
+impl Skipped {
+    fn new(skipped: &crate::coordinator::Skipped) -> Self {
+        Self { record: skipped.path.display().to_string(), states: skipped.states }
+    }
+}
+
 #[derive(Serialize)]
 struct Checkpoints {
     written: u32,
@@ -168,6 +181,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
             last_file: told.last.as_ref().map(|(_, path)| path.display().to_string()),
         }),
         lost: &outcome.lost,
+        skipped: outcome.skipped.iter().map(Skipped::new).collect(),
         nan: Nan::new(outcome),
         shm_bytes: outcome.state.shm_bytes(),
         peak_rss_bytes: outcome.peak_rss_bytes,
@@ -240,6 +254,10 @@ pub(super) fn text(outcome: &Outcome) -> String {
     }
     for lost in &outcome.lost {
         text += &format!("\nlost     {lost}");
+    }
+    for skipped in &outcome.skipped {
+        let (path, states) = (skipped.path.display(), counted(skipped.states as usize, "state"));
+        text += &format!("\nskipped  {path} has {states} less than were due: it was written too slowly");
     }
     if !outcome.nans.is_empty() {
         text += &format!("\nnan      {} had values that are no numbers", counted(affected(outcome), "column"));

@@ -123,15 +123,13 @@ impl Beside {
         options: &mut Options,
     ) -> Result<(), RunError> {
         self.takers.hold(all(&mut self.recorder, &mut self.others), site, published)?;
-        if Takers::is_due(self.all(), published) && !self.keeper.is_writing() {
-            // First they: what they write belongs to the checkpoint.
-            return Ok(());
-        }
-        if self.keeper.is_due(published) {
+        // First they: what they write belongs to the checkpoint, and only one may hold a state.
+        let turn = !Takers::is_due(self.all(), published);
+        if turn && self.keeper.is_due(published) {
             self.settle(site, published, options)?;
         }
         let recorder = &self.recorder;
-        let kept = self.keeper.look(site, published, wake, || recorder.beside(options.journal.as_ref()));
+        let kept = self.keeper.look(site, (published, turn), wake, || recorder.beside(options.journal.as_ref()));
         Ok(options.write_errors.weigh(kept)?)
     }
 
@@ -179,10 +177,11 @@ impl Beside {
         self.series.drain(&old.latest(), tick)?;
         self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
         let (state, errors) = (state_of(tick), &mut options.write_errors);
-        let others = self.others.iter_mut();
-        others.fold(Ok(()), |result, other| {
-            result.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)))
-        })?;
+        let mut swapped = Ok(());
+        for other in &mut self.others {
+            swapped = swapped.and(errors.weigh(other.swap(&old.latest().still(), &new.program, state)));
+        }
+        swapped?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
         Ok(())

@@ -176,11 +176,6 @@ impl Keeper {
         self.folder.is_some()
     }
 
-    /// Whether one is being written.
-    pub(super) fn is_writing(&self) -> bool {
-        self.writing.is_some()
-    }
-
     /// Whether there is one.
     pub(super) fn has_one(&self) -> bool {
         self.told.last.is_some()
@@ -224,12 +219,12 @@ impl Keeper {
         self.due.into_iter().chain(held).min().unwrap_or(Tick(u32::MAX))
     }
 
-    /// Begins what is due, and takes in what is written. Nobody has begun a tick behind [`Self::room`]. `beside` says how far
-    /// the other files of the run are, and which must be on the disk first.
+    /// Begins what is due, if it is its turn, and takes in what is written. Nobody has begun a tick behind [`Self::room`]. `beside`
+    /// says how far the other files of the run are, and which must be on the disk first.
     pub(super) fn look(
         &mut self,
         site: &Arc<Site>,
-        published: Tick,
+        (published, turn): (Tick, bool),
         wake: &Wake,
         beside: impl FnOnce() -> io::Result<(Written, Vec<File>)>,
     ) -> Result<(), CheckpointsError> {
@@ -243,7 +238,7 @@ impl Keeper {
             }
             return Ok(());
         }
-        let Some(tick) = self.due.take_if(|due| *due <= published) else { return Ok(()) };
+        let Some(tick) = self.due.take_if(|due| turn && *due <= published) else { return Ok(()) };
         self.since = Instant::now();
         self.plan(tick);
         let (written, first) = beside().map_err(|source| self.failed(tick, source))?;

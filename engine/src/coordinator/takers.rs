@@ -135,10 +135,12 @@ impl Takers {
         still: &Still<'_>,
         errors: &mut WriteErrors,
     ) -> Result<(), RecordError> {
-        takers.fold(Ok(()), |result, taker| {
+        let mut result = Ok(());
+        for taker in takers {
             taker.take(still, true);
-            result.and(errors.weigh(taker.settle(true)))
-        })
+            result = result.and(errors.weigh(taker.settle(true)));
+        }
+        result
     }
 }
 

@@ -169,6 +169,8 @@ impl Parquet {
         let Some(writer) = &mut self.writer else { return Err(closed()) };
         if self.pending > 0 {
             writer.flush().map_err(refused)?;
+            // The library has a buffer of its own before the file.
+            writer.sync()?;
             self.written += self.pending as u64;
             self.pending = 0;
         }

@@ -251,7 +251,7 @@ pub struct Union {
     pub groups: Vec<Name>,
 }
 
-/// `group NAME[ROWS] of BLUEPRINT { ... }`, `group NAME from "FILE.csv" { ... }`, `group NAME = buckets of INDEX { ... }` or
+/// `group NAME[ROWS] of BLUEPRINT { ... }`, `group NAME from "FILE.csv" at FRAME { ... }`, `group NAME = buckets of INDEX { ... }` or
 /// `grid NAME[w, h] { ... }`
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
@@ -270,8 +270,13 @@ pub struct Group {
 pub enum GroupOrigin {
     /// So many rows, from a blueprint.
     Rows(Expr),
-    /// One a row of a file (the quoted path, without its quotes); its columns are values of the blueprint.
-    File(Name),
+    /// One a row of a file; its columns are values of the blueprint.
+    File {
+        /// The quoted path, without its quotes.
+        file: Name,
+        /// Only rows of this frame.
+        frame: Option<Expr>,
+    },
     /// One a bucket of an index.
     Buckets(Name),
     /// One a cell.

@@ -26,7 +26,7 @@ impl Parser<'_> {
     /// `of BLUEPRINT`, behind where a group's rows come from.
     #[expect(clippy::option_option, reason = "an error, nothing, or a name")]
     pub(super) fn of_blueprint(&mut self, origin: &GroupOrigin) -> Option<Option<Name>> {
-        let takes = matches!(origin, GroupOrigin::Rows(_) | GroupOrigin::File(_));
+        let takes = matches!(origin, GroupOrigin::Rows(_) | GroupOrigin::File { .. });
         if takes && self.eat(Kind::Of) { Some(Some(self.name("a blueprint")?)) } else { Some(None) }
     }
 

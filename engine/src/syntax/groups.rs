@@ -40,7 +40,8 @@ impl Parser<'_> {
                 max = Some(self.enclosed(Self::expr)?);
                 self.expect(Kind::BracketClose, "`]`")?;
             }
-            GroupOrigin::File(file)
+            let frame = if self.eat_word("at") { Some(self.expr()?) } else { None };
+            GroupOrigin::File { file, frame }
         } else if self.eat(Kind::Assign) {
             self.expect_word("buckets", "`buckets of INDEX`")?;
             self.expect(Kind::Of, "`of` and an index")?;

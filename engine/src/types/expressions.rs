@@ -17,7 +17,7 @@ use crate::types::Model;
 use crate::types::changes::Asked;
 use crate::types::convert::{adapt, literal, mixed};
 use crate::types::fields::{FieldState, Subject};
-use crate::types::groups::FileInHand;
+use crate::types::files::FileInHand;
 use crate::types::outputs::SignalState;
 use crate::types::rasters::Raster;
 use crate::types::references::none_like;

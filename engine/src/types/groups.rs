@@ -1,7 +1,5 @@
 //! Checking groups and indexes.
 
-use std::path::PathBuf;
-
 use diptych_protocol::kd;
 use diptych_protocol::limits::{KD_BUCKETS, ROWS_MAX};
 use diptych_protocol::program::{Span, When};
@@ -10,12 +8,11 @@ use diptych_protocol::types::{Scalar, Type};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Readings};
 use crate::syntax::ast::{self, ExprKind, GroupOrigin};
-use crate::table;
 use crate::types::convert::coerce;
 use crate::types::expressions::{Checker, RowMember};
 use crate::types::optional::where_present;
 use crate::types::shapes::Shape;
-use crate::types::typed::{Checked, Kind, Typed};
+use crate::types::typed::Typed;
 use crate::types::world::said_twice;
 use crate::types::{Group, Index, IndexKind, Member, Model, Origin, Role};
 
@@ -70,7 +67,7 @@ impl<'a> Checker<'a, '_> {
                 let cells = raster.iter().flat_map(|raster| raster.extents).product();
                 (cells, Origin::Blueprint)
             }
-            GroupOrigin::File(path) => (self.open_file(path).unwrap_or(1), Origin::Blueprint),
+            GroupOrigin::File { file, frame } => (self.open_file(file, frame.as_ref()).unwrap_or(1), Origin::Blueprint),
             GroupOrigin::Buckets(index) => {
                 let index = self.names.index(index, self.diagnostics);
                 (1, Origin::Buckets(index.unwrap_or(usize::MAX)))
@@ -139,6 +136,11 @@ impl<'a> Checker<'a, '_> {
             }
             Some(value) => self.initial(value, &shape, &name.text, &mut values),
             None if derived || presence.is_some() => {}
+            None if self.file.is_some() => {
+                let leaves = shape.leaves().into_iter();
+                values =
+                    leaves.map(|(suffix, ty)| self.leaf_of_file(&format!("{}{suffix}", name.text), ty, name)).collect();
+            }
             None => {
                 let message = format!("`{}` needs a first value in group `{}`", name.text, group.name.text);
                 let error = Diagnostic::error(codes::E0410, name.span, message);
@@ -217,53 +219,6 @@ impl<'a> Checker<'a, '_> {
                 let checked = self.check(value, Some(ty.scalar));
                 let what = format!("component `{name}`");
                 values.push(coerce(checked, *ty, value.span, &what, self.diagnostics));
-            }
-        }
-    }
-
-    /// Opens a file of rows; says how many it has. Its columns are read as the blueprint uses them.
-    fn open_file(&mut self, path: &ast::Name) -> Option<u32> {
-        let full = self.folder.join(&path.text);
-        match table::header(&full) {
-            Ok(header) => {
-                let rows = header.rows;
-                self.file = Some(FileInHand { path: full, span: path.span, names: header.names, read: Vec::new() });
-                Some(rows)
-            }
-            Err(error) => {
-                self.unreadable(path.span, &error);
-                None
-            }
-        }
-    }
-
-    fn unreadable(&mut self, span: Span, error: &table::TableError) {
-        let error = Diagnostic::error(codes::E0414, span, error.to_string());
-        self.diagnostics.push(error.help("paths are relative to the scenario's own folder"));
-    }
-
-    /// A column of the file at hand, as values of this type; nothing if it has none of this name.
-    pub(super) fn column_of_file(&mut self, name: &str, scalar: Scalar) -> Option<Checked> {
-        let file = self.file.as_mut()?;
-        if !file.names.iter().any(|known| known == name) {
-            return None;
-        }
-        let ty = Type::scalar(scalar);
-        let known = file.read.iter().find(|(read, as_scalar, _)| read == name && *as_scalar == scalar);
-        if let Some((_, _, at)) = known {
-            return Some(Checked::Typed(Typed { ty, kind: Kind::Data(*at) }));
-        }
-        let at = self.data.len();
-        let span = file.span;
-        match table::read_csv(&file.path, &[(name, scalar)]) {
-            Ok(columns) => {
-                file.read.push((name.to_string(), scalar, at));
-                self.data.extend(columns);
-                Some(Checked::Typed(Typed { ty, kind: Kind::Data(at) }))
-            }
-            Err(error) => {
-                self.unreadable(span, &error);
-                Some(Checked::Error)
             }
         }
     }
@@ -392,13 +347,4 @@ impl<'a> Checker<'a, '_> {
             model.groups[place].rows = kd::buckets_max(rows, bucket_rows);
         }
     }
-}
-
-/// The file that a group is being made from.
-pub(super) struct FileInHand {
-    path: PathBuf,
-    span: Span,
-    names: Vec<String>,
-    /// Columns read so far, as which type, and where they are.
-    read: Vec<(String, Scalar, usize)>,
 }

@@ -124,6 +124,7 @@ impl<'a> Checker<'a, '_> {
         };
         let group = self.group_that_lasts(&rows.group)?;
         let taken = self.in_rows(group, None, |checker| {
+            checker.rule.as_mut().into_iter().for_each(|rule| rule.taken = true);
             let filter = match &rows.filter {
                 Some(filter) => Some(checker.truth(filter, "what follows `where`")?),
                 None => None,
@@ -134,6 +135,7 @@ impl<'a> Checker<'a, '_> {
             };
             Some((filter, columns))
         });
+        self.rule.as_mut().into_iter().for_each(|rule| rule.taken = false);
         let (filter, columns) = taken?;
         // What is wrong with the columns has been told.
         (!columns.is_empty()).then(|| {

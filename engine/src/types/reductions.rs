@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{self, Expr, Fold, Query};
 use crate::types::Reduction;
 use crate::types::expressions::Checker;
-use crate::types::rules::{Named, TurnInfo};
+use crate::types::rules::{Named, Rule, TurnInfo};
 use crate::types::typed::{Checked, Kind, Turn, Typed};
 
 /// What is reduced, of one group.
@@ -117,9 +117,14 @@ impl Checker<'_, '_> {
     /// What a reduction is of, of one group.
     fn part(&mut self, fold: Fold, span: Span, walk: &ast::Walk, value: Option<&Expr>) -> Option<Part> {
         let wrong = |span, message: String| Diagnostic::error(codes::E0415, span, message);
-        if self.rule.as_ref().is_some_and(|rule| rule.group.is_some()) {
-            let error = wrong(span, "a reduction within a reduction".into());
-            self.diagnostics.push(error.help("name the inner one: `signal m = mean(...)`, and use it outside"));
+        if let Some(Rule { group: Some(_), taken, .. }) = &self.rule {
+            let (message, help) = match taken {
+                true => ("a reduction in what is said of each row", "name it: `signal m = mean(...)`, and use that"),
+                false => {
+                    ("a reduction within a reduction", "name the inner one: `signal m = mean(...)`, and use it outside")
+                }
+            };
+            self.diagnostics.push(wrong(span, message.into()).help(help));
             return None;
         }
         let ast::Over::Rows(name, Query::All) = &walk.over else {

@@ -261,7 +261,7 @@ impl<'a> Checker<'a, '_> {
             return None;
         }
         if !self.row.iter().flatten().any(|member| member.name == name)
-            && let Some(value) = self.column_of_file(name, expected.unwrap_or(Scalar::F32))
+            && let Some(value) = self.column_of_file(name, Type::scalar(expected.unwrap_or(Scalar::F32)))
         {
             return Some((value, segments));
         }
@@ -460,10 +460,10 @@ impl<'a> Checker<'a, '_> {
 
     /// A signal's value: in a system, that of the state the frame starts from.
     fn signal(&mut self, signal: usize, span: Span) -> Checked {
-        let Some(Rule { system, group, .. }) = &self.rule else {
+        let Some(Rule { system, group, taken, .. }) = &self.rule else {
             return self.outside_system("a signal", span);
         };
-        if system.is_none() && group.is_some() {
+        if system.is_none() && group.is_some() && !taken {
             let error = Diagnostic::error(codes::E0415, span, "a signal within a reduction");
             return self.error(error.help("signals are made of reductions: compare outside of it"));
         }

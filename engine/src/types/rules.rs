@@ -57,6 +57,8 @@ pub(super) struct Rule {
     pub system: Option<usize>,
     /// Whose rows bare names of components mean.
     pub group: Option<usize>,
+    /// Whether they are taken by a sink: then signals are of the same state.
+    pub taken: bool,
     /// Of each owned member what the system makes of it.
     pub next: BTreeMap<usize, Local>,
     /// Which lanes of which members may have been assigned, and where.

@@ -52,7 +52,7 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
         uses(program, reduction.body, &User::Rows(reduction.group), violations);
     }
     for extract in program.outputs.extracts.values() {
-        uses(program, extract.body, &User::Rows(extract.group), violations);
+        uses(program, extract.body, &User::Taken(extract.group), violations);
     }
     for side in program.matchings.values().flat_map(|matching| &matching.sides) {
         side.filter.iter().for_each(|body| uses(program, *body, &User::Ranked(side.group), violations));
@@ -114,8 +114,10 @@ fn problem_of_question(program: &Program, id: BodyId, walked: &Loop, question: B
 enum User {
     Setup,
     System(SystemId),
-    /// A reduction over the finished rows of a group, or what a sink takes of them.
+    /// A reduction over the finished rows of a group.
     Rows(GroupId),
+    /// What a sink takes of the finished rows of a group.
+    Taken(GroupId),
     /// Who takes part in a matching, of the rows of a group.
     Ranked(GroupId),
     /// The signals of a finished state.
@@ -145,7 +147,7 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                     });
                 there && declared
             }
-            (Op::Read { column, when, at }, User::Rows(group)) => {
+            (Op::Read { column, when, at }, User::Rows(group) | User::Taken(group)) => {
                 let finished = if program.columns[column].is_made() { When::Fresh } else { When::Prev };
                 at == At::Own && program.columns[column].group == *group && when == finished
             }
@@ -155,14 +157,16 @@ fn uses(program: &Program, id: BodyId, user: &User, violations: &mut Vec<Violati
                 made.is_some_and(|group| group.first_rows() <= program.data[data].rows)
             }
             (Op::Data(_), _) => false,
-            (Op::Signal(_), User::System(_) | User::Ranked(_) | User::State) => true,
+            (Op::Signal(_), User::System(_) | User::Ranked(_) | User::State | User::Taken(_)) => true,
             (Op::Signal(_), _) => false,
             (Op::Reduced(_), user) => matches!(user, User::State),
             (Op::Row | Op::Draw { .. }, User::State) => false,
             // Where rows move, a row's number is not its entity.
             (Op::Row, User::System(system)) => !program.groups[program.systems[*system].group].rows_move(),
-            (Op::Row, User::Rows(group) | User::Ranked(group)) => !program.groups[*group].rows_move(),
-            (Op::Draw { .. }, User::Rows(_)) => false,
+            (Op::Row, User::Rows(group) | User::Taken(group) | User::Ranked(group)) => {
+                !program.groups[*group].rows_move()
+            }
+            (Op::Draw { .. }, User::Rows(_) | User::Taken(_)) => false,
             (Op::Loop(it), User::System(system)) => {
                 let system = &program.systems[*system];
                 match &body.loops[it].over {

@@ -180,6 +180,8 @@ impl RecordFile {
 
     fn refused(&mut self, source: io::Error) -> RecordError {
         self.broken = true;
+        // What it had before stands in it, as far as there is room.
+        let _ = self.sheet.as_mut().map(Sheet::mark);
         RecordError::Write { path: self.path.clone(), rows: self.sheet.as_ref().map_or(0, Sheet::rows), source }
     }
 
@@ -288,5 +290,5 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = |at: usize| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    (text.len() % 2 == 0).then(|| (0..text.len()).step_by(2).map(digits).collect()).flatten()
+    text.len().is_multiple_of(2).then(|| (0..text.len()).step_by(2).map(digits).collect()).flatten()
 }

@@ -291,9 +291,14 @@ impl Recorder {
 
     /// Makes all files whole as they are: each is where its cursor says.
     pub(in crate::coordinator) fn settle(&mut self, errors: &mut WriteErrors) -> Result<(), RecordError> {
-        let states = self.states.iter_mut();
-        let result = states.fold(Ok(()), |result, states| result.and(errors.weigh(states.file.mark())));
-        self.rows.iter_mut().fold(result, |result, rows| result.and(errors.weigh(rows.settle(true))))
+        let mut result = Ok(());
+        for states in &mut self.states {
+            result = result.and(errors.weigh(states.file.mark()));
+        }
+        for rows in &mut self.rows {
+            result = result.and(errors.weigh(rows.settle(true)));
+        }
+        result
     }
 
     /// How far the files were when they were settled; and the files, with the journal: they belong to a checkpoint.

@@ -58,7 +58,7 @@ fn functions_are_lets_and_a_value() {
 fn groups_come_from_a_number_a_file_or_an_index() {
     let text = "group people from \"people.csv\" { position Position = vec2(x, y)  \n Age = age }";
     let Item::Group(found) = item(text) else { panic!() };
-    assert!(matches!(&found.origin, GroupOrigin::File(path) if path.text == "people.csv"), "{found:?}");
+    assert!(matches!(&found.origin, GroupOrigin::File { file, .. } if file.text == "people.csv"), "{found:?}");
     assert_eq!(found.members.len(), 2);
     let Item::Group(found) = item("group from[3] { A = 1 }") else { panic!() };
     assert!(matches!(found.origin, GroupOrigin::Rows(_)));
