@@ -33,6 +33,7 @@ pub mod shown;
 mod signals;
 pub mod source;
 mod stale;
+mod sweep;
 pub mod syntax;
 pub mod table;
 pub mod types;

@@ -65,7 +65,7 @@ impl OutputPlaces {
     pub fn new(program: &Program, arena: &mut Arena) -> Self {
         let blocks = |rows: u32| rows.div_ceil(REDUCE_ROWS) as usize;
         let signals = program.outputs.records.iter().filter(|record| record.extract().is_none());
-        let due = Due::new(signals.map(|record| record.every));
+        let due = Due::new(signals.map(|record| record.every).chain([program.outputs.series]));
         let signals = program.signals.len();
         Self {
             partials: program

@@ -25,7 +25,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 12;
+pub const PROGRAM_VERSION: u32 = 13;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -571,6 +571,7 @@ impl Program {
             signal.span = Span::default();
         }
         bare.outputs.graph = Vec::new();
+        bare.outputs.series = 0;
         bare.outputs.inputs.iter_mut().for_each(|(_, input)| input.span = Span::default());
         bare.outputs.ensures.iter_mut().for_each(|ensure| ensure.span = Span::default());
         bare.outputs.records.retain(|record| matches!(record.what, Recorded::Signals(_)));

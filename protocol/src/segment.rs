@@ -235,11 +235,14 @@ pub fn memory_available() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// When a process was started, in clock ticks since boot; nothing if there is no such process.
+/// When a process was started, in clock ticks since boot; nothing if there is no such process, or if it has ended and only its
+/// parent does not know yet: a zombie has no memory.
 pub fn process_start(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the command in parentheses, which may hold anything; the start time is the 22nd.
-    stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(19)?.parse().ok()
+    // The second field is the command in parentheses, which may hold anything; the state is the third, the start time the 22nd.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| lives)
 }
 
 /// A segment found in the system.
@@ -292,6 +295,18 @@ pub fn sweep() -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_and_is_not_reaped_is_gone() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        while !state().contains(") Z") {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(process_start(child.id()), None);
+        assert!(process_start(std::process::id()).is_some_and(|start| start > 0));
+        child.wait().unwrap();
+    }
 
     #[test]
     fn a_segment_is_private_found_and_gone_when_dropped() {

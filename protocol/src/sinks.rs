@@ -21,6 +21,9 @@ pub struct Outputs {
     pub until: Option<SignalId>,
     /// What is written to files.
     pub records: Vec<Record>,
+    /// The coordinator is told the signals of states 0, `series`, 2 `series`, ..., beside the records; of none if it is 0. No
+    /// part of the program's hash.
+    pub series: u32,
     /// The signals that are set from outside.
     pub inputs: Table<InputId, Input>,
     /// What is taken of rows.

@@ -78,6 +78,18 @@ pub(super) enum Command {
     /// Without options: all columns, those of very different size in panels of their own; arrays as maps, truth values and
     /// variants as strips; of a record of rows what they have in common. Thousands of rows are thinned so that no peak is lost.
     Plot(Plot),
+    /// Run a scenario many times, as a plan says: parameters, replicates; one table of results
+    ///
+    /// Begun again with the same folder it goes on where it was. Of a run that fails the others take no notice.
+    Sweep(super::sweep::SweepArguments),
+    /// One run of a sweep
+    #[command(hide = true)]
+    SweepRun {
+        /// The process that starts it
+        parent: u32,
+        /// What it is, for whoever looks at processes
+        name: String,
+    },
     /// Show what this machine offers a run, and sweep what dead runs left
     Doctor,
 }

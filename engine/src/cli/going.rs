@@ -170,7 +170,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
 
 /// Where something is said while the run goes on: beside the progress bar, if there is one.
 #[derive(Clone)]
-pub(super) struct Aside(Option<ProgressBar>);
+pub(super) struct Aside(pub(super) Option<ProgressBar>);
 
 impl Aside {
     /// Says it, on stderr.

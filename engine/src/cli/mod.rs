@@ -20,6 +20,8 @@ mod resume;
 mod run;
 mod scenario;
 mod summary;
+mod sweep;
+mod sweep_summary;
 mod watch;
 mod why;
 
@@ -81,6 +83,8 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Export(arguments) => export::export(&arguments, registry),
         Command::List { folder } => list::list(&folder),
         Command::Plot(arguments) => plot::plot(&arguments),
+        Command::Sweep(arguments) => sweep::sweep(&arguments, registry, inside),
+        Command::SweepRun { parent, .. } => sweep::serve(parent, registry),
         Command::Doctor => doctor::doctor(),
     };
     match UNSAID.get() {

@@ -17,6 +17,7 @@ use super::inject::{self, Disk};
 use super::origin::Past;
 use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
+use super::series::Series;
 use super::site::Site;
 use super::takers::{Taker, Takers};
 use super::viewers::Viewing;
@@ -26,6 +27,7 @@ use crate::signals::Signals;
 pub(super) struct Beside {
     pub(super) commands: Commands,
     pub(super) recorder: Recorder,
+    series: Series,
     pub(super) keeper: Keeper,
     takers: Takers,
     /// Those who take states beside records.
@@ -55,6 +57,7 @@ impl Beside {
         let beside = (options.backend, disk.clone(), takers.bell());
         let recorder = Recorder::open(program, options.records.take(), from, beside)?;
         recorder.lost().iter().for_each(|why| options.write_errors.go_on_without(why));
+        let series = Series::new(options.on_state.take(), from);
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
         // Nothing else can keep it from beginning: now what is in its way goes.
@@ -65,7 +68,7 @@ impl Beside {
         let bell = || takers.bell();
         let pictures = pictures::open(program, options.pictures.take(), from, (options.backend, &bell))?;
         let others = viewers.chain(pictures).collect();
-        Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
+        Ok(Self { commands, recorder, series, keeper, takers, others, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -90,6 +93,7 @@ impl Beside {
         let others = self.others.iter_mut();
         let drained = others.fold(drained, |result, other| result.and(errors.weigh(other.settle(false))));
         self.missing |= drained.is_err();
+        self.series.drain(&site.track(), published)?;
         Ok(drained?)
     }
 
@@ -154,7 +158,8 @@ impl Beside {
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
         let takers = self.takers.room(self.all());
-        self.recorder.room(&site.layout).min(commands).min(self.keeper.room()).min(takers)
+        let states = self.recorder.room(&site.layout).min(self.series.room(&site.layout));
+        states.min(commands).min(self.keeper.room()).min(takers)
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn Taker> {
@@ -174,6 +179,7 @@ impl Beside {
         begun: Begun,
         options: &mut Options,
     ) -> Result<(), RunError> {
+        self.series.drain(&old.latest(), tick)?;
         self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
         let (state, errors) = (state_of(tick), &mut options.write_errors);
         let mut swapped = Ok(());

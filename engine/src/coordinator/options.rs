@@ -16,6 +16,7 @@ use super::origin::Origin;
 use super::pictures::Pictures;
 use super::pulse::Deadline;
 use super::records::Records;
+use super::series::OnState;
 use super::swap::{Edition, Swap, Swapped};
 use super::viewers::Viewer;
 use super::write_errors::WriteErrors;
@@ -50,6 +51,10 @@ pub struct Options {
     pub viewers: Vec<Box<dyn Viewer>>,
     /// Pictures that are drawn; without it none is.
     pub pictures: Option<Pictures>,
+    /// Told the signals of states, as the program's outputs say of which ([`Outputs::series`]), in their order.
+    ///
+    /// [`Outputs::series`]: diptych_protocol::program::Outputs::series
+    pub on_state: Option<OnState>,
     /// What to do when a file can be written no further.
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.

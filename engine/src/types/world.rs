@@ -1,10 +1,11 @@
 //! Checking what is there once: parameters, constants, the run, the space.
 
+use diptych_protocol::id::{EnumId, Id};
 use diptych_protocol::limits::{FRAMES_MAX, WORKERS_MAX};
 use diptych_protocol::nan::NanPolicy;
 use diptych_protocol::program::Span;
 use diptych_protocol::space::{Edge, Space};
-use diptych_protocol::types::{Scalar, Type, Value};
+use diptych_protocol::types::{Scalar, Sort, Type, Value};
 
 use crate::codes;
 use crate::compile::Settings;
@@ -113,11 +114,14 @@ impl<'a> Checker<'a, '_> {
             self.diagnostics.push(Diagnostic::error(codes::E0405, span, message));
             return None;
         }
-        Some(Checked::Typed(Typed::value(value)))
+        Some(Checked::Typed(Typed { ty, ..Typed::value(value) }))
     }
 
-    /// A value from outside: a constant expression without names.
+    /// A value from outside: a constant expression without names, or a variant: by its name, or, as the program keeps it, its place.
     fn set_value(&mut self, param: &ast::Param, ty: Type, text: &str) -> Option<Value> {
+        if let Sort::Enum(of) = ty.sort {
+            return self.set_variant(param, of, text);
+        }
         let mut inner = Diagnostics::default();
         let names = Names::default();
         let value = parse_value(text, &mut inner).and_then(|expr| {
@@ -132,6 +136,20 @@ impl<'a> Checker<'a, '_> {
         let message = format!("--set {name}={text}: {reason}");
         let error = Diagnostic::error(codes::E0404, param.name.span, message);
         self.diagnostics.push(error.help(format!("`{name}` is a `{ty}`: `--set {name}=VALUE`")));
+        None
+    }
+
+    fn set_variant(&mut self, param: &ast::Param, of: EnumId, text: &str) -> Option<Value> {
+        let it = self.names.enums.get(of.index())?;
+        let place = it.variants.iter().position(|variant| variant.text == text).or_else(|| text.parse().ok());
+        if let Some(place) = place.filter(|place| *place < it.variants.len()) {
+            return Some(Value::U8(place as u8));
+        }
+        let all: Vec<String> = it.variants.iter().map(|variant| format!("`{}`", variant.text)).collect();
+        let (name, of) = (&param.name.text, &it.name.text);
+        let message = format!("--set {name}={text}: `{of}` has no variant `{text}`");
+        let error = Diagnostic::error(codes::E0404, param.name.span, message);
+        self.diagnostics.push(error.help(format!("its variants are {}", all.join(", "))));
         None
     }
 

@@ -100,6 +100,7 @@ pub(super) fn sound() -> Program {
         body: Some(SAID),
         ensures: vec![Ensure { text: String::new(), holds: SignalId(1), sides: None, span }],
         until: Some(SignalId(1)),
+        series: 0,
         records: vec![Record {
             path: "a".into(),
             every: 1,

@@ -58,6 +58,7 @@ fn with_outputs() -> Program {
         body: Some(state),
         ensures: vec![ensure],
         until: Some(HOLDS),
+        series: 0,
         records: vec![record("a.csv"), record("b.csv")],
         inputs: [input].into_iter().collect(),
         extracts: Table::default(),
