@@ -18,6 +18,7 @@ pub mod journal;
 mod line_file;
 pub mod lower;
 pub mod order;
+pub mod profile;
 pub mod resolve;
 pub mod schedule;
 pub mod sheets;
@@ -27,6 +28,7 @@ pub mod source;
 mod stale;
 pub mod syntax;
 pub mod table;
+mod trace_file;
 pub mod types;
 mod why;
 

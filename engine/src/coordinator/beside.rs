@@ -14,11 +14,13 @@ use diptych_protocol::program::Program;
 use super::checkpoints::{CheckpointsError, Keeper, Wake};
 use super::commands::Commands;
 use super::inject::{self, Disk};
+use super::lender::Lender;
 use super::origin::Past;
 use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
 use super::site::Site;
 use super::takers::{Taker, Takers};
+use super::tracer::Tracer;
 use super::{Options, RunError, allowance};
 use crate::signals::Signals;
 
@@ -26,6 +28,8 @@ pub(super) struct Beside {
     pub(super) commands: Commands,
     pub(super) recorder: Recorder,
     pub(super) keeper: Keeper,
+    pub(super) lender: Lender,
+    pub(super) tracer: Tracer,
     takers: Takers,
     /// Those who take states beside records.
     others: Vec<Box<dyn Taker>>,
@@ -38,7 +42,13 @@ pub(super) struct Beside {
 
 impl Beside {
     /// Makes the run's files, and begins to listen.
-    pub(super) fn open(program: &Program, options: &mut Options, past: Option<Past>) -> Result<Self, RunError> {
+    pub(super) fn open(
+        program: &Program,
+        options: &mut Options,
+        past: Option<Past>,
+        workers: u16,
+    ) -> Result<Self, RunError> {
+        let tracer = Tracer::open(&options.trace, workers)?;
         let (from, disk) = (past.as_ref().map(|past| past.frame), Disk::new(&options.injections));
         let run = Run {
             records: options.records.as_ref().map(|records| named(&records.folder, options)).transpose()?,
@@ -59,8 +69,8 @@ impl Beside {
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
-        let others = Vec::new();
-        Ok(Self { commands, recorder, keeper, takers, others, signals, disk, from, missing: false })
+        let (lender, others) = (Lender::default(), Vec::new());
+        Ok(Self { commands, recorder, keeper, lender, tracer, takers, others, signals, disk, from, missing: false })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -80,10 +90,13 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
+        self.tracer.drain(site, published);
+        let since = self.tracer.now();
         let errors = &mut options.write_errors;
         let drained = self.recorder.drain(&site.track(), published, errors);
         let others = self.others.iter_mut();
         let drained = others.fold(drained, |result, other| result.and(errors.weigh(other.settle(false))));
+        self.tracer.note("records", since);
         self.missing |= drained.is_err();
         Ok(drained?)
     }
@@ -107,7 +120,12 @@ impl Beside {
 
     /// Has those who take states take the one that is held; false if none is.
     pub(super) fn take(&mut self, site: &Site) -> Result<bool, RunError> {
-        self.takers.take(all(&mut self.recorder, &mut self.others), site)
+        let since = self.tracer.now();
+        let taken = self.takers.take(all(&mut self.recorder, &mut self.others), site)?;
+        if taken {
+            self.tracer.note("copies of a state for those who take it", since);
+        }
+        Ok(taken)
     }
 
     /// Holds a state for those who take it, begins a checkpoint that is due, and takes in one that is written.
@@ -126,6 +144,7 @@ impl Beside {
         }
         let recorder = &self.recorder;
         let kept = self.keeper.look(site, (published, turn), wake, || recorder.beside(options.journal.as_ref()));
+        self.tracer.writes(self.keeper.writes());
         Ok(options.write_errors.weigh(kept)?)
     }
 
@@ -149,7 +168,8 @@ impl Beside {
     pub(super) fn room(&mut self, site: &Site, published: Tick, allowed: Tick) -> Tick {
         let commands = self.commands.room(published, allowed);
         let takers = self.takers.room(self.all());
-        self.recorder.room(&site.layout).min(commands).min(self.keeper.room()).min(takers)
+        let room = self.recorder.room(&site.layout).min(commands).min(self.keeper.room());
+        room.min(takers).min(self.lender.room())
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn Taker> {
@@ -158,7 +178,7 @@ impl Beside {
 
     /// Whether a thread that looks at states must do something before the next tick can begin.
     pub(super) fn waits(&self, tick: Tick) -> bool {
-        self.keeper.room().min(self.takers.room(self.all())) <= tick
+        self.keeper.room().min(self.takers.room(self.all())).min(self.lender.room()) <= tick
     }
 
     /// The run goes on with another program, which has taken over the state of this tick.
@@ -177,6 +197,7 @@ impl Beside {
         })?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
+        self.lender = Lender::default();
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use diptych_protocol::track::Damaged;
 
 use super::checkpoints::CheckpointsError;
 use super::records::RecordError;
+use super::tracer::TraceError;
 use crate::journal::JournalError;
 
 /// Why a run did not come to its end. Each says whose fault it is.
@@ -43,6 +44,9 @@ pub enum RunError {
     /// The journal cannot be written.
     #[error("{0}")]
     Journal(#[from] JournalError),
+    /// A trace cannot be written.
+    #[error("{0}")]
+    Trace(#[from] TraceError),
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),
