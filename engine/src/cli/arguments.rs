@@ -8,6 +8,7 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::nan::NanPolicy;
 
+use super::inspect::Inspect;
 use crate::coordinator::{OnSlow, OnWriteError};
 
 /// A multi-process, data-parallel simulation engine: the same bits at any number of workers.
@@ -57,6 +58,10 @@ pub(super) enum Command {
     ///
     /// Each line is a part: its value, what it is, where it is written. Parts of a part stand further in.
     Why(Why),
+    /// Look at a running simulation from another process, without pausing it: frame, workers, groups, rows, signals
+    ///
+    /// What one look shows is of one state, whole.
+    Inspect(Inspect),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder

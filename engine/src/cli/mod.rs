@@ -7,6 +7,7 @@ mod doctor;
 mod ending;
 mod explain;
 mod going;
+mod inspect;
 mod lines;
 mod list;
 mod replay;
@@ -71,6 +72,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Check(arguments) => check::check(&arguments, registry, inside),
         Command::Explain(arguments) => explain::explain(&arguments, registry, inside),
         Command::Why(arguments) => why::why(&arguments, registry, inside),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::List { folder } => list::list(&folder),
         Command::Doctor => doctor::doctor(),
     };
