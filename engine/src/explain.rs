@@ -114,7 +114,7 @@ fn reductions(program: &Program, group: GroupId, digit: Option<u8>) -> String {
 }
 
 /// What a step does, in a line.
-fn work(program: &Program, work: &Work) -> String {
+pub(crate) fn work(program: &Program, work: &Work) -> String {
     match work {
         Work::Blueprint(group) => format!("{}: first values", program.groups[*group].name),
         Work::Index(index, phase) => format!("{}: {}", index_name(program, *index), word(phase)),

@@ -25,6 +25,7 @@ pub mod machine;
 pub mod order;
 pub mod picture;
 pub mod plot;
+pub mod profile;
 pub mod resolve;
 pub mod run_directory;
 pub mod schedule;
@@ -36,6 +37,7 @@ mod stale;
 mod sweep;
 pub mod syntax;
 pub mod table;
+mod trace_file;
 pub mod types;
 mod why;
 

@@ -27,8 +27,8 @@ use crate::layout::{LINE, Layout, SLOT_WORDS};
 use crate::memory::Memory;
 use crate::walker::{SharedWords, Word};
 
-/// Words of a slot that lie between a worker's progress and its counters.
-const COUNTERS: usize = LINE / 8;
+/// Where a worker's counters stand in its slot: batches run, beats while it waited, and its process.
+pub const COUNTERS: usize = LINE / 8;
 /// Where a worker's blame stands in its slot.
 pub const BLAME: usize = 2 * LINE / 8;
 /// Whoever sleeps wakes by itself after this, and looks: no lost wake-up can hang a run.
@@ -41,6 +41,8 @@ pub struct Board<'m> {
     stop_at: &'m AtomicU32,
     held: &'m AtomicU32,
     halt: &'m AtomicU32,
+    asked: &'m AtomicU32,
+    lent: &'m AtomicU32,
     published: &'m AtomicU32,
     reissues: &'m AtomicU32,
     wake: &'m AtomicU32,
@@ -69,6 +71,8 @@ impl<'m> Board<'m> {
             stop_at: &memory.words(control.stop_at)[0],
             held: &memory.words(control.held)[0],
             halt: &memory.words(control.halt)[0],
+            asked: &memory.words(control.asked)[0],
+            lent: &memory.words(control.lent)[0],
             published: &memory.words(control.published)[0],
             reissues: &memory.words(control.reissues)[0],
             wake: &memory.words(control.wake)[0],
@@ -160,6 +164,27 @@ impl<'m> Board<'m> {
             1 => Some(Halt::End),
             _ => Some(Halt::Fault),
         }
+    }
+
+    /// Whether somebody from outside has asked for a state to be lent.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire) != 0
+    }
+
+    /// Lends a state: nobody begins the tick after the next before [`Self::take_back`]. Whoever has asked so far has it.
+    pub fn lend(&self, tick: crate::id::Tick) {
+        self.asked.store(0, Ordering::SeqCst);
+        self.lent.store(tick.0, Ordering::SeqCst);
+    }
+
+    /// Ends that. Before the horizon is raised: who still sees the state lent sees it whole.
+    pub fn take_back(&self) {
+        self.lent.store(0, Ordering::SeqCst);
+    }
+
+    /// Says which process a worker is. For people alone.
+    pub fn set_process(&self, worker: WorkerId, process: u32) {
+        self.slot(worker)[COUNTERS + 2].store(process.into(), Ordering::Relaxed);
     }
 
     /// Counts a batch that a worker has run. Only for people: nothing depends on it.

@@ -6,13 +6,14 @@
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, Tick};
-use crate::layout::{HEADER_BYTES, Layout};
+use crate::board::COUNTERS;
+use crate::id::{ColumnId, GroupId, Id, Tick};
+use crate::layout::{HEADER_BYTES, Layout, SLOT_WORDS};
 use crate::limits::DESCRIPTION_BYTES_MAX;
 use crate::memory::Memory;
 use crate::outputs::SIGNAL_PANELS;
-use crate::program::{Origin, Program};
-use crate::types::Scalar;
+use crate::program::{Enum, Origin, Program};
+use crate::types::{Scalar, Sort, Type};
 
 /// The first eight bytes of every segment.
 pub const MAGIC: [u8; 8] = *b"DIPTYCH\0";
@@ -59,9 +60,37 @@ pub struct Description {
     /// The signals. Of the state that tick t made those of panel t mod 3 are valid.
     #[serde(default)]
     pub signals: Vec<DescribedSignal>,
+    /// The sets of variants that columns and signals may hold, by their place here.
+    #[serde(default)]
+    pub enums: Vec<Enum>,
+    /// The words by which the run's processes agree, for those who look at it.
+    #[serde(default)]
+    pub control: Option<DescribedControl>,
     /// The folder of the run's checkpoints, if it writes any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<String>,
+}
+
+/// Words that say how a run goes, in bytes from the segment's start.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DescribedControl {
+    /// Whether workers are told to leave (`u32`).
+    pub halt: usize,
+    /// Which workers sleep: a bit each (`u64`, as many as there are).
+    pub parked: usize,
+    /// Rung for the coordinator (`u32`).
+    pub bell: usize,
+    /// Whether somebody asks for a state to be lent (`u32`). Of all that stands here this alone is written from outside.
+    pub asked: usize,
+    /// The tick whose state is lent (`u32`); 0: none.
+    pub lent: usize,
+    /// The slots of workers (`u64`). The first word of a slot is its [`Progress`](crate::ticket::Progress); from word
+    /// [`COUNTERS`] on stand batches run, beats while it waited, and its process.
+    pub slots: usize,
+    /// Words of a slot.
+    pub slot_words: usize,
+    /// How many workers there are.
+    pub workers: u16,
 }
 
 /// A group, described.
@@ -76,6 +105,12 @@ pub struct DescribedGroup {
     pub cells: Vec<u32>,
     /// Whether its rows are made anew each frame.
     pub derived: bool,
+    /// The column that says which entity a row is; without one, rows are the entities of their numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entities: Option<usize>,
+    /// The column that says which life of that entity it is, where rows come and go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generations: Option<usize>,
 }
 
 /// A column, described.
@@ -87,6 +122,12 @@ pub struct DescribedColumn {
     pub group: String,
     /// Its type, as NumPy spells it.
     pub dtype: String,
+    /// The set of variants that it holds one of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_enum: Option<usize>,
+    /// The group whose entities it refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refers: Option<usize>,
     /// Where each panel starts, in bytes from the segment's start; none of what only a frame itself can read.
     pub panels: Vec<usize>,
 }
@@ -105,6 +146,12 @@ pub struct DescribedSignal {
     pub name: String,
     /// Its type, as NumPy spells it.
     pub dtype: String,
+    /// The set of variants that it is one of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_enum: Option<usize>,
+    /// Whether the scenario names it.
+    #[serde(default)]
+    pub named: bool,
     /// Where its value stands after the ticks that 3 divides, after those one later, and two, in bytes from the segment's
     /// start.
     pub panels: [usize; SIGNAL_PANELS],
@@ -115,12 +162,21 @@ const PATH_MAX: usize = 4096;
 
 /// Bytes that are set aside for the description: a bound that depends on the program alone.
 pub fn description_room(program: &Program) -> usize {
-    let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 144).sum();
+    let groups: usize = program.groups.values().map(|g| 6 * g.name.len() + 208).sum();
+    let variants = |of: &Enum| of.variants.iter().map(|name| 6 * name.len() + 3).sum::<usize>();
+    let enums: usize = program.enums.values().map(|of| 6 * of.name.len() + 32 + variants(of)).sum();
     let columns: usize =
-        program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 160).sum();
-    let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 128).sum();
-    (512 + 6 * PATH_MAX + 6 * program.scenario.len() + groups + columns + signals)
+        program.columns.values().map(|c| 6 * (c.name().len() + program.groups[c.group].name.len()) + 208).sum();
+    let signals: usize = program.signals.values().map(|s| 6 * s.name.len() + 176).sum();
+    (1024 + 6 * PATH_MAX + 6 * program.scenario.len() + groups + columns + signals + enums)
         .next_multiple_of(crate::limits::ARRAY_ALIGN)
+}
+
+fn of_enum(ty: Type) -> Option<usize> {
+    match ty.sort {
+        Sort::Enum(of) => Some(of.index()),
+        Sort::Plain | Sort::Entity(_) => None,
+    }
 }
 
 /// Describes a program's layout.
@@ -129,6 +185,17 @@ pub fn describe(program: &Program, layout: &Layout, checkpoints: Option<&str>) -
         scenario: program.scenario.clone(),
         program_hash: format!("{:032x}", program.hash()),
         dt: program.dt,
+        enums: program.enums.values().cloned().collect(),
+        control: Some(DescribedControl {
+            halt: layout.control.halt.offset,
+            parked: layout.control.parked.offset,
+            bell: layout.control.bell.offset,
+            asked: layout.control.asked.offset,
+            lent: layout.control.lent.offset,
+            slots: layout.slots.offset,
+            slot_words: SLOT_WORDS,
+            workers: layout.workers,
+        }),
         groups: program
             .groups
             .values()
@@ -137,6 +204,9 @@ pub fn describe(program: &Program, layout: &Layout, checkpoints: Option<&str>) -
                 capacity: crate::layout::capacity(group.rows),
                 cells: group.raster.iter().flat_map(|raster| &raster.extents[..raster.axes.into()]).copied().collect(),
                 derived: matches!(group.origin, Origin::Buckets(_)),
+                entities: (group.living.map(|it| it.entities).or(group.order.map(|it| it.entities)))
+                    .map(ColumnId::index),
+                generations: group.living.map(|it| it.generations.index()),
             })
             .collect(),
         columns: program
@@ -146,6 +216,12 @@ pub fn describe(program: &Program, layout: &Layout, checkpoints: Option<&str>) -
                 name: column.name(),
                 group: program.groups[column.group].name.clone(),
                 dtype: column.scalar.dtype().to_string(),
+                of_enum: of_enum(column.component_type),
+                refers: match column.component_type.sort {
+                    // Its second lane says which life of the entity is meant.
+                    Sort::Entity(to) if column.lane == 0 => Some(GroupId::index(to)),
+                    _ => None,
+                },
                 panels: if column.is_kept() { layout.columns[id].panels.clone() } else { Vec::new() },
             })
             .collect(),
@@ -155,6 +231,8 @@ pub fn describe(program: &Program, layout: &Layout, checkpoints: Option<&str>) -
             .map(|(id, signal)| DescribedSignal {
                 name: signal.name.clone(),
                 dtype: signal.ty.scalar.dtype().to_string(),
+                of_enum: of_enum(signal.ty),
+                named: signal.named,
                 panels: layout.outputs.signals.map(|panel| panel.offset + id.index() * size_of::<u64>()),
             })
             .collect(),
@@ -245,6 +323,23 @@ fn check(header: &Header, description: &Description, bytes: &[u8]) -> Result<(),
         let len = u64::from(group.capacity) * size as u64;
         if !column.panels.iter().all(|&panel| within(bytes, panel as u64, len).is_some()) {
             return Err(damaged(format!("{} lies beyond the end", named())));
+        }
+    }
+    let columns = description.columns.len();
+    let named = |group: &DescribedGroup| group.entities.into_iter().chain(group.generations).all(|it| it < columns);
+    if !description.groups.iter().all(named) {
+        return Err(damaged("a group's rows are named by a column that there is not".into()));
+    }
+    if let Some(control) = &description.control {
+        let slots = 8 * usize::from(control.workers) * control.slot_words;
+        let words = [(control.halt, 4), (control.bell, 4), (control.asked, 4), (control.lent, 4)];
+        let wide = [(control.parked, 8 * usize::from(control.workers).div_ceil(64)), (control.slots, slots)];
+        let fits = |(offset, len): (usize, usize), align: usize| {
+            offset.is_multiple_of(align) && within(bytes, offset as u64, len as u64).is_some()
+        };
+        let enough = control.slot_words > COUNTERS + 2 && control.slot_words <= SLOT_WORDS;
+        if !enough || !words.into_iter().all(|it| fits(it, 4)) || !wide.into_iter().all(|it| fits(it, 8)) {
+            return Err(damaged("the words of the run lie beyond the end".into()));
         }
     }
     let signals = description.signals.iter().flat_map(|signal| signal.panels);

@@ -145,6 +145,10 @@ pub struct Control {
     pub published: Words<u32>,
     /// How often tickets were taken back from the dead.
     pub reissues: Words<u32>,
+    /// Not 0: somebody who looks at the run asks for a state to be lent.
+    pub asked: Words<u32>,
+    /// Not 0: the state of this tick is lent to whoever looks at the run.
+    pub lent: Words<u32>,
     /// Rung for workers that parked.
     pub wake: Words<u32>,
     /// Rung for the coordinator.
@@ -196,6 +200,8 @@ pub struct Layout {
     pub outputs: OutputPlaces,
     /// The columns of files.
     pub data: Table<DataId, DataPlace>,
+    /// The rings of what is traced; none where nothing is.
+    pub trace: Vec<Words<u64>>,
     /// A hash of all of the above and of the program: a worker attaches only to what it expects.
     pub hash: u64,
 }
@@ -235,6 +241,11 @@ pub fn capacity(rows: u32) -> u32 {
 impl Layout {
     /// Lays a program out for so many workers.
     pub fn new(program: &Program, workers: u16) -> Layout {
+        Self::traced(program, workers, 0)
+    }
+
+    /// The same, with so many rings for what is traced.
+    pub fn traced(program: &Program, workers: u16, rings: u16) -> Layout {
         let workers = workers.clamp(1, WORKERS_MAX);
         let mut arena = Arena::default();
         arena.take(HEADER_BYTES);
@@ -246,6 +257,8 @@ impl Layout {
             halt: arena.words(LINE / 4),
             published: arena.words(LINE / 4),
             reissues: arena.words(LINE / 4),
+            asked: arena.words(LINE / 4),
+            lent: arena.words(LINE / 4),
             wake: arena.words(LINE / 4),
             bell: arena.words(LINE / 4),
             parked: arena.words(usize::from(WORKERS_MAX) / 64),
@@ -301,6 +314,7 @@ impl Layout {
         let nan = NanPlaces::new(program, &mut arena);
         let outputs = OutputPlaces::new(program, &mut arena);
         let data = program.data.values().map(|data| DataPlace::new(data, &mut arena)).collect();
+        let trace = crate::trace::places(rings, &mut arena);
         let bytes = arena.end.next_multiple_of(4096);
         let mut trail = program.hash().to_le_bytes().to_vec();
         for word in &arena.trail {
@@ -327,6 +341,7 @@ impl Layout {
             matchings,
             outputs,
             data,
+            trace,
             hash,
         }
     }

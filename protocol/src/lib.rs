@@ -55,6 +55,7 @@ pub mod still;
 pub mod summary;
 pub mod table;
 pub mod ticket;
+pub mod trace;
 pub mod track;
 pub mod tree;
 pub mod types;

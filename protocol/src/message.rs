@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::WorkerId;
 use crate::inject::Injection;
 use crate::program::Program;
+use crate::trace::Traced;
 
 /// The variable of the environment that makes a process a worker: it holds the name to connect to.
 pub const WORKER_VARIABLE: &str = "DIPTYCH_WORKER_CHANNEL";
@@ -42,6 +43,8 @@ pub struct Handoff {
     pub patience: Patience,
     /// Failures to have.
     pub injections: Vec<Injection>,
+    /// What is traced, if anything is.
+    pub traced: Option<Traced>,
 }
 
 /// How bodies are run. It changes no bit of a result.

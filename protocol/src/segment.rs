@@ -194,6 +194,12 @@ pub(crate) fn open_to_read(name: &str) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags()).open(path(name))
 }
 
+/// Writes one word of a segment, without mapping it.
+pub(crate) fn write_word(name: &str, offset: u64, value: u32) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    open(name)?.write_all_at(&value.to_le_bytes(), offset)
+}
+
 /// How much shared memory the machine has.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -250,6 +256,8 @@ pub fn process_start(pid: u32) -> Option<u64> {
 pub struct Found {
     /// Its name.
     pub name: String,
+    /// The process that made it, in its own name space.
+    pub process: u32,
     /// Bytes.
     pub bytes: u64,
     /// Whether the process that made it lives.
@@ -272,7 +280,7 @@ pub fn list() -> Vec<Found> {
                 return None;
             }
             let in_use = process_start(named.pid) == Some(named.start) || locked(&name);
-            Some(Found { name, bytes: meta.len(), in_use })
+            Some(Found { name, process: named.pid, bytes: meta.len(), in_use })
         })
         .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));

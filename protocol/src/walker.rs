@@ -156,6 +156,11 @@ impl Walker {
         self.tick
     }
 
+    /// The stage it is in.
+    pub fn stage(&self) -> StageId {
+        self.stage
+    }
+
     /// One step: at most one access to a shared word (the course's own reads are checked by the course).
     pub fn step(&mut self, words: &impl SharedWords, course: &mut impl Course) -> Move {
         match self.state {

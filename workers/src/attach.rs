@@ -61,7 +61,7 @@ fn work(handoff: &Handoff, registry: &Registry, ready: impl FnOnce() -> Result<(
         Some(first) => format!("the program breaks {} invariants, first: {first}", violations.len()),
         None => "the program is not valid".into(),
     })?;
-    let layout = Layout::new(program, handoff.workers);
+    let layout = Layout::traced(program, handoff.workers, handoff.traced.map_or(0, |traced| traced.rings));
     if layout.hash != handoff.layout_hash {
         return Err("this worker lays the program out differently: coordinator and worker are different builds".into());
     }
@@ -73,6 +73,6 @@ fn work(handoff: &Handoff, registry: &Registry, ready: impl FnOnce() -> Result<(
     let mut track = Track::new(&memory, &layout, program);
     crate::float_mode::set();
     ready()?;
-    walk(&mut track, &mut runner, handoff.worker, handoff.patience, &handoff.injections);
+    walk(&mut track, &mut runner, handoff);
     Ok(())
 }

@@ -9,6 +9,7 @@ use diptych_protocol::blame::Blame;
 use diptych_protocol::board::Board;
 use diptych_protocol::id::{StageId, Tick};
 use diptych_protocol::program::{Program, StageKind};
+use diptych_protocol::trace::{Traced, now};
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::Course;
 use rayon::prelude::*;
@@ -16,10 +17,12 @@ use rayon::prelude::*;
 use crate::body::Backend;
 use crate::kernel::Registry;
 use crate::runner::{Claim, Runner};
+use crate::trace::ran_here;
 
 /// Runners, one a thread of the current rayon pool.
 pub struct InProcess {
     runners: Vec<CachePadded<Mutex<Runner>>>,
+    traced: Option<Traced>,
 }
 
 impl InProcess {
@@ -28,7 +31,12 @@ impl InProcess {
         let runners = (0..rayon::current_num_threads())
             .map(|_| Ok(CachePadded::new(Mutex::new(Runner::new(program, registry, backend)?))))
             .collect::<Result<_, AccessError>>()?;
-        Ok(Self { runners })
+        Ok(Self { runners, traced: None })
+    }
+
+    /// From now on threads note their time.
+    pub fn trace(&mut self, traced: Option<Traced>) {
+        self.traced = traced;
     }
 
     /// Runs one tick whole and publishes it. Of several faults the one of the first batch is blamed.
@@ -72,11 +80,16 @@ impl InProcess {
             Ok(runner) => runner,
             Err(poisoned) => poisoned.into_inner(),
         };
+        let traced = self.traced.is_some_and(|traced| traced.has(claim.tick));
+        runner.laps().turn(traced);
+        let begin = if traced { now() } else { 0 };
         #[expect(unsafe_code, reason = "runs each batch of a stage once")]
         // SAFETY: the caller runs each batch of a stage once at a time, stages one after another, in a segment that no worker
         // process attaches to, or whose workers have been reaped; the program was verified.
-        unsafe {
-            runner.run_claimed(track, claim, |_| ())
+        let result = unsafe { runner.run_claimed(track, claim, |_| ()) };
+        if traced {
+            ran_here(track, mine, claim, begin, runner.laps());
         }
+        result
     }
 }

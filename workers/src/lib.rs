@@ -28,6 +28,7 @@ pub mod reduce;
 pub mod runner;
 pub mod settle;
 pub mod system;
+pub mod trace;
 pub mod waiting;
 pub mod walk;
 pub mod wide;

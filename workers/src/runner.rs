@@ -23,6 +23,7 @@ use crate::matching::Matchings;
 use crate::nan::NanCheck;
 use crate::reduce::Reductions;
 use crate::settle::Settle;
+use crate::trace::{Laps, Part};
 
 /// Everything that one thread needs to run batches of one program.
 pub struct Runner {
@@ -35,6 +36,7 @@ pub struct Runner {
     reductions: Reductions,
     settle: Settle,
     nan: NanCheck,
+    laps: Laps,
 }
 
 impl Runner {
@@ -59,7 +61,13 @@ impl Runner {
             reductions: Reductions::new(program, backend)?,
             settle: Settle::new(program, backend)?,
             nan: NanCheck::new(program),
+            laps: Laps::default(),
         })
+    }
+
+    /// When parts of batches were over, if somebody asks.
+    pub(crate) fn laps(&mut self) -> &mut Laps {
+        &mut self.laps
     }
 
     /// Runs a claimed batch. A fault, or a panic of a kernel, comes back as blame.
@@ -91,6 +99,7 @@ impl Runner {
 
     fn work(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), Fault> {
         let program = batch.program();
+        self.laps.begin(batch.step, batch.number, batch.rows);
         match &program.steps[batch.step].work {
             Work::Blueprint(group) => {
                 if let Some(blueprint) = &mut self.blueprints[*group] {
@@ -114,10 +123,12 @@ impl Runner {
                         return Err(Fault::at(row, format!("the kernel did not write {name} of this row")));
                     }
                     self.nan.system(system, batch.written(), &**kernel)?;
+                    self.laps.end(Part::System(system));
                 }
                 batch.leave();
                 if let Some(group) = batch.group().filter(|_| *reduces) {
                     self.reductions.blocks(group, batch);
+                    self.laps.end(Part::Reduce);
                 }
             }
             Work::Inverse(inverse, phase) => self.inverse(*inverse, *phase, batch),

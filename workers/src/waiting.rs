@@ -25,6 +25,12 @@ impl Waiting {
         Self { patience: Duration::from_micros(patience.spin_us.into()), spins: 0, since: None, parking: None }
     }
 
+    /// Whether it sleeps from now on.
+    #[inline]
+    pub fn sleeps(&self) -> bool {
+        self.parking.is_some()
+    }
+
     /// Something happened: begin anew.
     #[inline]
     pub fn reset(&mut self, board: &Board<'_>, me: WorkerId) {

@@ -2,29 +2,38 @@
 
 use diptych_protocol::board::{Board, Halt};
 use diptych_protocol::id::WorkerId;
-use diptych_protocol::inject::{Injection, Moment};
-use diptych_protocol::message::Patience;
+use diptych_protocol::inject::Moment;
+use diptych_protocol::message::Handoff;
 use diptych_protocol::track::Track;
 use diptych_protocol::walker::{Move, Walker};
 
 use crate::inject::Injections;
 use crate::runner::{Claim, Runner};
+use crate::trace::Tracer;
 use crate::waiting::Waiting;
 
 /// Walks until told to leave.
-pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: Patience, injected: &[Injection]) {
+pub fn walk(track: &mut Track<'_>, runner: &mut Runner, handoff: &Handoff) {
+    let me = handoff.worker;
     let board = Board::new(track.memory, track.layout);
+    board.set_process(me, std::process::id());
     let mut walker = Walker::new(me);
-    let mut waiting = Waiting::new(patience);
-    let injections = Injections::new(board, track.program, injected);
+    let mut waiting = Waiting::new(handoff.patience);
+    let injections = Injections::new(board, track.program, &handoff.injections);
+    let mut tracer = Tracer::new(track.memory, track.layout, handoff.traced, me);
     loop {
         match walker.step(&board, track) {
             Move::Again => {}
             Move::Run(tick, stage, batch) => {
                 waiting.reset(&board, me);
                 let claim = Claim { tick, stage, batch };
+                let traced = tracer.begin(&walker);
+                runner.laps().turn(traced);
                 if !run(track, runner, &board, me, claim, &injections) {
                     return;
+                }
+                if traced {
+                    tracer.ran(claim, runner.laps());
                 }
                 walker.ran();
                 board.count_batch(me);
@@ -34,6 +43,7 @@ pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: 
                 }
             }
             Move::Passed => {
+                tracer.passed(&walker);
                 waiting.reset(&board, me);
                 board.wake_workers();
             }
@@ -43,7 +53,10 @@ pub fn walk(track: &mut Track<'_>, runner: &mut Runner, me: WorkerId, patience: 
                     board.ring();
                 }
             }
-            Move::Wait | Move::Horizon => waiting.pause(&board, me),
+            it @ (Move::Wait | Move::Horizon) => {
+                tracer.waits(&walker, it == Move::Horizon, waiting.sleeps());
+                waiting.pause(&board, me);
+            }
             Move::Halt => return,
         }
     }

@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use diptych_protocol::inject::Injection;
 use diptych_protocol::message::Backend;
 use diptych_protocol::nan::NanPolicy;
 
+use super::inspect::Inspect;
 use super::pictures::Picturing;
 use super::plot::Plot;
 use crate::coordinator::{OnSlow, OnWriteError};
@@ -67,6 +69,10 @@ pub(super) enum Command {
     ///
     /// One file a state and group. States between those that were kept are made again in this process.
     Export(Export),
+    /// Look at a running simulation from another process, without pausing it: frame, workers, groups, rows, signals
+    ///
+    /// What one look shows is of one state, whole.
+    Inspect(Inspect),
     /// List the scenarios of a folder, a line each
     List {
         /// The folder
@@ -176,6 +182,9 @@ pub(super) struct Going {
     #[arg(long = "inject", value_name = "WHAT@FRAME…", value_parser = injection)]
     pub(super) injections: Vec<Injection>,
 
+    #[command(flatten)]
+    pub(super) tracing: Tracing,
+
     /// When a record, the journal or a checkpoint cannot be written: the disk is full, the reader of a pipe has gone
     #[arg(long, value_enum, value_name = "HOW", default_value_t = OnWriteErrorName::Stop)]
     pub(super) on_write_error: OnWriteErrorName,
@@ -191,6 +200,23 @@ pub(super) struct Going {
     /// No progress bar
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+// Where time goes.
+#[derive(Args)]
+pub(super) struct Tracing {
+    /// Write down what each worker and the coordinator did when, as Perfetto opens it (ui.perfetto.dev). Results never depend
+    /// on it
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+
+    /// The frames that the trace shows, from A on to before B; 1 is the first, 0 is set-up [default: 0..201]
+    #[arg(long, value_name = "A..B", requires = "trace", value_parser = frames)]
+    pub(super) trace_frames: Option<Range<u32>>,
+
+    /// Print where time went: stages, systems, waiting
+    #[arg(long)]
+    pub(super) profile: bool,
 }
 
 // When states are written to files, and how many are kept.
@@ -537,6 +563,14 @@ fn every(text: &str) -> Result<Every, String> {
         }
         None => text.replace('_', "").parse().ok().filter(|it| *it > 0).map(Every::Frames).ok_or_else(wrong),
     }
+}
+
+fn frames(text: &str) -> Result<Range<u32>, String> {
+    let number = |text: &str| text.replace('_', "").parse::<u32>().ok();
+    let parts = text.split_once("..").and_then(|(from, to)| Some(number(from.trim())?..number(to.trim())?));
+    parts
+        .filter(|frames| !frames.is_empty())
+        .ok_or_else(|| "write A..B, as in 1000..1100: from A on to before B".into())
 }
 
 fn injection(text: &str) -> Result<Injection, String> {

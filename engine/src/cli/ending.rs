@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::arguments::{Going, Summary};
 use super::{FAILED, INTERRUPTED, TOO_BIG, WRONG, aside, fail, say, summary};
-use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped, ViewError};
+use crate::coordinator::{self, CheckpointsError, Outcome, RecordError, RunError, Stopped, TraceError, ViewError};
 use crate::journal::JournalError;
 use crate::run_directory::RunDirectoryError;
 
@@ -59,7 +59,9 @@ pub(super) fn failed(error: &RunError) -> ExitCode {
         RunError::Checkpoints(_) => WRONG,
         RunError::Journal(JournalError::Refused { what: "write", .. }) => TOO_BIG,
         RunError::Directory(RunDirectoryError::Refused { source, .. }) => code_of_refusal(source),
-        RunError::Kernel(_)
+        RunError::Trace(TraceError::Make { source, .. }) => code_of_refusal(source),
+        RunError::Trace(TraceError::Exists(_))
+        | RunError::Kernel(_)
         | RunError::Limit { .. }
         | RunError::Data(_)
         | RunError::Directory(_)
@@ -97,7 +99,12 @@ fn code_of_refusal(source: &std::io::Error) -> u8 {
 /// Shows how a run ended, and says with which code to exit.
 pub(super) fn finish(as_text: Summary, outcome: &Outcome) -> ExitCode {
     match as_text {
-        Summary::Text => say(format_args!("{}", summary::text(outcome))),
+        Summary::Text => {
+            say(format_args!("{}", summary::text(outcome)));
+            if let Some(profile) = &outcome.profile {
+                say(format_args!("\n{}", profile.report()));
+            }
+        }
         Summary::Json => say(format_args!("{}", summary::json(outcome))),
     }
     match outcome.stopped {

@@ -1,6 +1,7 @@
 //! A run from the command line, however it came about: what is shown while it goes on.
 
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use diptych_workers::body::processor;
 use diptych_workers::kernel::Registry;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::arguments::{BackendName, Checkpointing, Every, Going};
+use super::arguments::{BackendName, Checkpointing, Every, Going, Tracing};
 use super::directory::Directory;
 use super::lines::lines;
 use super::watch::watch;
@@ -21,9 +22,12 @@ use crate::Program;
 use crate::compile::{Compiled, Settings};
 use crate::coordinator::{
     self, Checkpoints, Command, Deadline, Options, Origin, Outcome, Pictures, Plan, Progress, Records, Rejected,
-    RunError, Swap, Swapped, WriteErrors,
+    RunError, Swap, Swapped, Trace, WriteErrors,
 };
 use crate::journal::{Journal, JournalError};
+
+/// The frames that a trace shows if nothing else is said: set-up, and 200 frames.
+const TRACED: Range<u32> = 0..201;
 
 /// Whether this processor can run a back end; if not, says so, and with which code to exit.
 pub(super) fn possible(backend: BackendName) -> Result<(), ExitCode> {
@@ -109,6 +113,13 @@ impl Going {
         Some(Checkpoints { folder, plan: self.checkpoints.plan(None), overwrite: self.force, resumed: false })
     }
 
+    /// What is told of where time goes.
+    fn traced(&self) -> Trace {
+        let Tracing { trace, trace_frames, profile } = &self.tracing;
+        let frames = trace_frames.clone().unwrap_or(TRACED);
+        Trace { file: trace.clone(), frames, overwrite: self.force, profile: *profile }
+    }
+
     /// The journal that is said to be begun.
     pub(super) fn begun_journal(&self) -> Result<Option<Journal>, JournalError> {
         self.journal.as_ref().map(|path| Journal::create(path, self.force)).transpose()
@@ -153,6 +164,7 @@ pub(super) fn go(going: &Going, registry: &Registry, start: Start<'_>) -> Result
         on_swap: Some(Box::new(move |what| aside.say(&swapped(what)))),
         journal: start.journal,
         injections: going.injections.clone(),
+        trace: going.traced(),
         ..Options::default()
     };
     let mut result = coordinator::run(start.program, registry, options);

@@ -11,6 +11,7 @@ mod ending;
 mod explain;
 mod export;
 mod going;
+mod inspect;
 mod lines;
 mod list;
 mod pictures;
@@ -81,6 +82,7 @@ pub(crate) fn command_line(registry: &Registry, inside: Option<&Source>) -> Exit
         Command::Why(arguments) => why::why(&arguments, registry, inside),
         Command::Diff(arguments) => diff::diff(&arguments, registry),
         Command::Export(arguments) => export::export(&arguments, registry),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::List { folder } => list::list(&folder),
         Command::Plot(arguments) => plot::plot(&arguments),
         Command::Sweep(arguments) => sweep::sweep(&arguments, registry, inside),

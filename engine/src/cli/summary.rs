@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::coordinator::{Checkpointed, Outcome, Stopped};
 use crate::explain::counted;
 use crate::journal::ENGINE;
+use crate::profile::{Profile, Report};
 use crate::shown;
 
 /// Lines about values that are no numbers, at most.
@@ -41,6 +42,8 @@ struct Machine<'a> {
     resumed_from: Option<u32>,
     checkpoints: Option<Checkpoints>,
     lost: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Report>,
     skipped: Vec<Skipped>,
     nan: Nan<'a>,
     shm_bytes: u64,
@@ -181,6 +184,7 @@ pub(super) fn json(outcome: &Outcome) -> String {
             last_file: told.last.as_ref().map(|(_, path)| path.display().to_string()),
         }),
         lost: &outcome.lost,
+        profile: outcome.profile.as_ref().map(Profile::report),
         skipped: outcome.skipped.iter().map(Skipped::new).collect(),
         nan: Nan::new(outcome),
         shm_bytes: outcome.state.shm_bytes(),
@@ -251,6 +255,9 @@ pub(super) fn text(outcome: &Outcome) -> String {
     }
     if let Some(told) = &outcome.checkpoints {
         text += &kept(told);
+    }
+    if let Some(trace) = &outcome.trace {
+        text += &format!("\ntrace    {trace}");
     }
     for lost in &outcome.lost {
         text += &format!("\nlost     {lost}");

@@ -14,12 +14,14 @@ use diptych_protocol::program::Program;
 use super::checkpoints::{CheckpointsError, Keeper, Wake};
 use super::commands::Commands;
 use super::inject::{self, Disk};
+use super::lender::Lender;
 use super::origin::Past;
 use super::outcome::Figures;
 use super::records::{Begun, Recorder, Skipped};
 use super::series::Series;
 use super::site::Site;
 use super::takers::{Taker, Takers};
+use super::tracer::Tracer;
 use super::viewers::Viewing;
 use super::{Options, RunError, allowance, pictures};
 use crate::signals::Signals;
@@ -29,6 +31,8 @@ pub(super) struct Beside {
     pub(super) recorder: Recorder,
     series: Series,
     pub(super) keeper: Keeper,
+    pub(super) lender: Lender,
+    pub(super) tracer: Tracer,
     takers: Takers,
     /// Those who take states beside records.
     others: Vec<Box<dyn Taker>>,
@@ -41,7 +45,13 @@ pub(super) struct Beside {
 
 impl Beside {
     /// Makes the run's files, and begins to listen.
-    pub(super) fn open(program: &Program, options: &mut Options, past: Option<Past>) -> Result<Self, RunError> {
+    pub(super) fn open(
+        program: &Program,
+        options: &mut Options,
+        past: Option<Past>,
+        workers: u16,
+    ) -> Result<Self, RunError> {
+        let tracer = Tracer::open(&options.trace, workers)?;
         let (from, disk) = (past.as_ref().map(|past| past.frame), Disk::new(&options.injections));
         let run = Run {
             records: options.records.as_ref().map(|records| named(&records.folder, options)).transpose()?,
@@ -68,7 +78,8 @@ impl Beside {
         let bell = || takers.bell();
         let pictures = pictures::open(program, options.pictures.take(), from, (options.backend, &bell))?;
         let others = viewers.chain(pictures).collect();
-        Ok(Self { commands, recorder, series, keeper, takers, others, signals, disk, from, missing: false })
+        let (lender, missing) = (Lender::default(), false);
+        Ok(Self { commands, recorder, series, keeper, lender, tracer, takers, others, signals, disk, from, missing })
     }
 
     /// The frame that the run went on from, if it did not begin.
@@ -88,10 +99,13 @@ impl Beside {
 
     /// Takes the records out of their ring.
     pub(super) fn drain(&mut self, site: &Site, published: Tick, options: &mut Options) -> Result<(), RunError> {
+        self.tracer.drain(site, published);
+        let since = self.tracer.now();
         let errors = &mut options.write_errors;
         let drained = self.recorder.drain(&site.track(), published, errors);
         let others = self.others.iter_mut();
         let drained = others.fold(drained, |result, other| result.and(errors.weigh(other.settle(false))));
+        self.tracer.note("records", since);
         self.missing |= drained.is_err();
         self.series.drain(&site.track(), published)?;
         Ok(drained?)
@@ -116,7 +130,12 @@ impl Beside {
 
     /// Has those who take states take the one that is held; false if none is.
     pub(super) fn take(&mut self, site: &Site) -> Result<bool, RunError> {
-        self.takers.take(all(&mut self.recorder, &mut self.others), site)
+        let since = self.tracer.now();
+        let taken = self.takers.take(all(&mut self.recorder, &mut self.others), site)?;
+        if taken {
+            self.tracer.note("copies of a state for those who take it", since);
+        }
+        Ok(taken)
     }
 
     /// Holds a state for those who take it, begins a checkpoint that is due, and takes in one that is written.
@@ -135,6 +154,7 @@ impl Beside {
         }
         let recorder = &self.recorder;
         let kept = self.keeper.look(site, (published, turn), wake, || recorder.beside(options.journal.as_ref()));
+        self.tracer.writes(self.keeper.writes());
         Ok(options.write_errors.weigh(kept)?)
     }
 
@@ -159,7 +179,7 @@ impl Beside {
         let commands = self.commands.room(published, allowed);
         let takers = self.takers.room(self.all());
         let states = self.recorder.room(&site.layout).min(self.series.room(&site.layout));
-        states.min(commands).min(self.keeper.room()).min(takers)
+        states.min(commands).min(self.keeper.room()).min(takers).min(self.lender.room())
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn Taker> {
@@ -168,7 +188,7 @@ impl Beside {
 
     /// Whether a thread that looks at states must do something before the next tick can begin.
     pub(super) fn waits(&self, tick: Tick) -> bool {
-        self.keeper.room().min(self.takers.room(self.all())) <= tick
+        self.keeper.room().min(self.takers.room(self.all())).min(self.lender.room()) <= tick
     }
 
     /// The run goes on with another program, which has taken over the state of this tick.
@@ -189,6 +209,7 @@ impl Beside {
         swapped?;
         self.commands.swap(tick);
         self.keeper.swap(tick);
+        self.lender = Lender::default();
         Ok(())
     }
 

@@ -171,6 +171,11 @@ impl Keeper {
         self.due.is_some_and(|due| due <= published)
     }
 
+    /// The state of which one is being written.
+    pub(super) fn writes(&self) -> Option<Tick> {
+        self.writing.as_ref().map(|writing| writing.tick)
+    }
+
     /// Whether there are any.
     pub(super) fn keeps(&self) -> bool {
         self.folder.is_some()

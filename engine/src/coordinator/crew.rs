@@ -188,6 +188,7 @@ impl Crew {
             backend: options.backend,
             patience: Patience { spin_us: if workers <= cores() { SPIN_US } else { 0 } },
             injections: options.injections.clone(),
+            traced: self.site.setting.traced,
         };
         let process = launch(life, handoff, options.worker_program.as_deref(), &self.events)
             .map_err(|e| allowance::refused(&format!("start worker {}", life.worker.0), &e))?;
@@ -197,15 +198,15 @@ impl Crew {
         Ok(process)
     }
 
-    /// Reaps a dead worker, frees what it held, and starts another in its place.
-    pub(super) fn survive(&mut self, life: Life, options: &mut Options) -> Result<(), RunError> {
-        let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(()) };
+    /// Reaps a dead worker, frees what it held, and starts another in its place. Says how it died, where the run goes on.
+    pub(super) fn survive(&mut self, life: Life, options: &mut Options) -> Result<Option<End>, RunError> {
+        let Some(at) = self.processes.iter().position(|p| p.life == life) else { return Ok(None) };
         // Reap before reissue: once this returns, no late write of the dead is possible.
         let status = self.processes[at].child.wait();
         let site = Arc::clone(&self.site);
         let board = site.board();
         if board.halted().is_some() {
-            return Ok(());
+            return Ok(None);
         }
         self.tally.worker_deaths += 1;
         board.set_parked(life.worker, false);
@@ -227,7 +228,7 @@ impl Crew {
         }
         let replacement = self.start(Life { number: life.number + 1, ..life }, options)?;
         self.processes[at] = replacement;
-        Ok(())
+        Ok(Some(end))
     }
 
     /// What a batch that failed says.

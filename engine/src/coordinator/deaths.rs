@@ -41,7 +41,8 @@ impl End {
         }
     }
 
-    fn shown(self) -> String {
+    /// For people.
+    pub(super) fn shown(self) -> String {
         match self {
             End::Crashed(Some(status)) => status.to_string(),
             End::Crashed(None) => "nobody knows what".into(),

@@ -8,6 +8,7 @@ use diptych_protocol::track::Damaged;
 
 use super::checkpoints::CheckpointsError;
 use super::records::RecordError;
+use super::tracer::TraceError;
 use crate::journal::JournalError;
 use crate::run_directory::RunDirectoryError;
 
@@ -47,6 +48,9 @@ pub enum RunError {
     /// The run's directory cannot be written, or is another run's.
     #[error("{0}")]
     Directory(#[from] RunDirectoryError),
+    /// A trace cannot be written.
+    #[error("{0}")]
+    Trace(#[from] TraceError),
     /// Programs are to be gone on with in another order than that of their frames.
     #[error("a swap at frame {0} comes behind one at frame {1}: say them in the order of their frames")]
     Swaps(u32, u32),

@@ -41,6 +41,7 @@ pub(super) fn run(
     // The loop runs inside the pool: a call from outside costs a wake-up a stage. What need not be `Send` stays out:
     // progress is told between slices of frames.
     let mut machine = pool.install(|| InProcess::new(&site.program, registry, options.backend))?;
+    machine.trace(site.setting.traced);
     let begun = Instant::now();
     let from = site.board().published();
     beside.seal(site, from, from, options)?;
@@ -58,6 +59,7 @@ pub(super) fn run(
         if let Some(Next { frame, edition }) =
             coming.take_if(|next| next.frame.is_none_or(|at| at <= tick.frames_done()))
         {
+            let (old, since) = (Arc::clone(site), beside.tracer.now());
             let swapped = go_on(site, edition, (registry, &mut machine), options, beside);
             let fatal = swapped.is_err() && (frame.is_some() || site.board().halted().is_some());
             if let Some(told) = options.on_swap.as_mut().filter(|_| !fatal) {
@@ -68,6 +70,7 @@ pub(super) fn run(
                     options.note(|journal| journal.swap(swapped.frame, &site.program))?;
                     swaps.push(swapped);
                     nans.swap();
+                    beside.tracer.swap(&old, tick, since);
                 }
                 Err(error) if fatal => return Err(error),
                 Err(_) => {}
@@ -77,6 +80,10 @@ pub(super) fn run(
         if beside.keeper.wants() {
             beside.keeper.set_due(tick);
         }
+        if beside.lender.wants(&site.board()) {
+            beside.lender.set_due(tick);
+        }
+        beside.lender.look(&site.board(), tick);
         beside.keep(site, tick, &wake, options)?;
         if beside.take(site)? {
             continue;
@@ -88,7 +95,7 @@ pub(super) fn run(
         beside.seal(site, tick, tick, options)?;
         let room = beside.room(site, tick, tick).min(last(site)).min(due);
         if beside.waits(tick) {
-            thread::park_timeout(PROGRESS_EVERY);
+            thread::park_timeout(PROGRESS_EVERY.min(beside.lender.patience()));
             interrupted.store(beside.told_to_stop(), Ordering::Relaxed);
             continue;
         }
@@ -145,6 +152,7 @@ fn go_on(
     let signals = prepared.site.track().adopted_signals(tick);
     let old = std::mem::replace(site, Arc::clone(&prepared.site));
     *machine = prepared.machine;
+    machine.trace(site.setting.traced);
     beside.swap((&old, site), (tick, &signals), begun, options).inspect_err(|_| site.board().halt(Halt::End))?;
     Ok(Swapped {
         frame: tick.frames_done(),

@@ -12,6 +12,7 @@ mod error;
 mod in_process;
 mod inject;
 mod launch;
+mod lender;
 mod nan;
 mod options;
 mod origin;
@@ -24,6 +25,7 @@ mod site;
 mod supervise;
 mod swap;
 mod takers;
+mod tracer;
 mod viewers;
 mod write_errors;
 
@@ -52,6 +54,7 @@ pub use pulse::Deadline;
 pub use records::{OnSlow, RecordError, Records, Skipped};
 pub use series::OnState;
 pub use swap::{Edition, Report, Swap, Swapped};
+pub use tracer::{Trace, TraceError};
 pub use viewers::{ViewError, Viewer};
 pub use write_errors::{OnLost, OnWriteError, WriteErrors};
 
@@ -88,7 +91,8 @@ fn check(program: &Program, options: &Options) -> Result<u16, RunError> {
 /// Gives a program memory, and the state that it goes on from, if it does not begin.
 fn make(program: &Program, registry: &Registry, options: &mut Options, workers: u16) -> Result<Arc<Site>, RunError> {
     let folder = options.checkpoints.as_ref().map(|checkpoints| &checkpoints.folder);
-    let setting = Setting { workers, checkpoints: folder.and_then(|folder| beside::everywhere(folder)) };
+    let checkpoints = folder.and_then(|folder| beside::everywhere(folder));
+    let setting = Setting { workers, checkpoints, traced: options.trace.traced(workers) };
     let Some(origin) = options.origin.take() else {
         let data = std::mem::take(&mut options.data);
         return Ok(Arc::new(Site::new(program.clone(), Some(&data), &setting)?));
@@ -105,7 +109,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     let workers = check(program, &options)?;
     let past = options.origin.as_ref().map(|origin| origin.past(program, options.journal.is_some()));
     let mut site = make(program, registry, &mut options, workers)?;
-    let mut beside = Beside::open(&site.program, &mut options, past)?;
+    let mut beside = Beside::open(&site.program, &mut options, past, workers)?;
     options.on_begin.take().map_or(Ok(()), |begin| begin(&site.program, workers))?;
     let figures = match workers {
         0 => in_process::run(&mut site, registry, &mut options, &mut beside),
@@ -114,6 +118,7 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     // Whichever way it ended nobody runs any more, and the last good state is there to be read.
     site.board().halt(Halt::End);
     let over = beside.over(&site, &mut options);
+    let told = beside.tracer.finish(&site, site.board().published(), &mut options.write_errors);
     let figures = figures?;
     over?;
     site.track().latest()?;
@@ -123,5 +128,6 @@ pub fn run(program: &Program, registry: &Registry, mut options: Options) -> Resu
     (outcome.resumed, outcome.checkpoints) = (beside.from(), beside.keeper.told());
     options.note(|journal| journal.end(outcome.frames, outcome.stopped, outcome.digest.state))?;
     outcome.lost = options.write_errors.into_lost();
+    (outcome.trace, outcome.profile) = (told.file, told.profile);
     Ok(outcome)
 }

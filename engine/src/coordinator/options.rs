@@ -18,6 +18,7 @@ use super::pulse::Deadline;
 use super::records::Records;
 use super::series::OnState;
 use super::swap::{Edition, Swap, Swapped};
+use super::tracer::Trace;
 use super::viewers::Viewer;
 use super::write_errors::WriteErrors;
 use crate::journal::{Journal, JournalError};
@@ -59,6 +60,8 @@ pub struct Options {
     pub write_errors: WriteErrors,
     /// End after the current frame on SIGINT, SIGTERM or SIGHUP. Without it, signals do what they did before.
     pub signals: bool,
+    /// What is told of where time goes.
+    pub trace: Trace,
     /// Told, a few times a second, how many frames are complete.
     pub progress: Option<Box<dyn FnMut(Progress)>>,
     /// The program that is started as a worker; without one, this process's own.

@@ -20,6 +20,7 @@ use super::nan::NanFound;
 use super::records::Skipped;
 use super::site::Site;
 use super::swap::Swapped;
+use crate::profile::Profile;
 use crate::shown::Shown;
 use crate::why::{self, WhyError};
 
@@ -95,6 +96,10 @@ pub struct Outcome {
     pub checkpoints: Option<Checkpointed>,
     /// Why files are not complete that it went on without, one text each.
     pub lost: Vec<String>,
+    /// The trace: where it is, and what it lacks.
+    pub trace: Option<String>,
+    /// Where time went, if somebody asked.
+    pub profile: Option<Profile>,
     /// What records of rows have left out since they were written too slowly, where that was asked for.
     pub skipped: Vec<Skipped>,
     /// Of each column and each rule that wrote it the first value that was no number, in the order of their frames, where
@@ -145,6 +150,8 @@ impl Outcome {
             resumed: None,
             checkpoints: None,
             lost: Vec::new(),
+            trace: None,
+            profile: None,
             skipped: Vec::new(),
             nans: figures.nans,
             digest,

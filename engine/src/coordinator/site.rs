@@ -5,6 +5,7 @@ use diptych_protocol::layout::Layout;
 use diptych_protocol::limits::FRAMES_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::segment::Segment;
+use diptych_protocol::trace::Traced;
 use diptych_protocol::track::Track;
 use diptych_protocol::{data, header, verify};
 
@@ -25,6 +26,8 @@ pub(super) struct Setting {
     pub(super) workers: u16,
     /// The folder of the run's checkpoints: whoever finds the memory of a run that is gone can tell how to go on from it.
     pub(super) checkpoints: Option<String>,
+    /// What its workers tell of their time.
+    pub(super) traced: Option<Traced>,
 }
 
 impl Site {
@@ -35,7 +38,8 @@ impl Site {
         verify::verify(&program)
             .map_err(|all| RunError::Program(all.first().map_or_else(String::new, ToString::to_string)))?;
         data.map_or(Ok(()), |data| data::check(&program, data))?;
-        let layout = Layout::new(&program, setting.workers);
+        let rings = setting.traced.map_or(0, |traced| traced.rings);
+        let layout = Layout::traced(&program, setting.workers, rings);
         let segment = Segment::create(layout.bytes)?;
         header::write(segment.memory(), &program, &layout, setting.checkpoints.as_deref());
         data::write(segment.memory(), &layout, data.unwrap_or_default());

@@ -192,7 +192,7 @@ impl Supervisor<'_> {
             if self.beside.take(&site)? {
                 continue;
             }
-            if let Ok(event) = events.recv_timeout(PROGRESS_EVERY) {
+            if let Ok(event) = events.recv_timeout(PROGRESS_EVERY.min(self.beside.lender.patience())) {
                 self.hear(event)?;
             }
             self.crew.watch()?;
@@ -225,7 +225,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Sees to checkpoints.
+    /// Sees to checkpoints, and to those who look at the run.
     fn keep(&mut self, site: &Arc<Site>, published: Tick) -> Result<(), RunError> {
         if published < Tick::SETUP {
             return Ok(());
@@ -234,6 +234,10 @@ impl Supervisor<'_> {
             let tick = self.crew.seal();
             self.beside.keeper.set_due(tick);
         }
+        if self.beside.lender.wants(&site.board()) {
+            self.beside.lender.set_due(self.crew.seal());
+        }
+        self.beside.lender.look(&site.board(), published);
         self.beside.keep(site, published, &self.wake, self.options)
     }
 
@@ -241,7 +245,12 @@ impl Supervisor<'_> {
         match event {
             Event::Look => {}
             Event::Ready(life) if self.crew.has(life) => self.crew.attached(life),
-            Event::Died(life) if self.crew.has(life) => self.crew.survive(life, self.options)?,
+            Event::Died(life) if self.crew.has(life) => {
+                let since = self.beside.tracer.now();
+                if let Some(end) = self.crew.survive(life, self.options)? {
+                    self.beside.tracer.died(life.worker, &end.shown(), since);
+                }
+            }
             Event::Refused(life, why) if self.crew.has(life) => return Err(refused(&why)),
             // Of a crew that is gone, or of the one that comes.
             Event::Ready(life) => {
@@ -359,6 +368,7 @@ impl Supervisor<'_> {
             }
         };
         let since = Instant::now();
+        let told = self.beside.tracer.now();
         self.crew.measure();
         let before = self.crew.leave();
         let old = Arc::clone(self.site);
@@ -373,6 +383,7 @@ impl Supervisor<'_> {
         self.beside.swap((&old, site), (tick, &signals), begun, self.options)?;
         self.beside.seal(site, tick, tick, self.options)?;
         let last = Tick::after_frames(site.program.frames).min(self.beside.room(site, tick, tick));
+        self.beside.tracer.swap(&old, tick, told);
         crew.allow(last.min(self.editions.due()).max(tick));
         let pause = since.elapsed();
         self.tally = std::mem::take(&mut self.tally).and(&before);
