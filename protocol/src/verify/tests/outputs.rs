@@ -117,8 +117,8 @@ fn what_sinks_take_of_rows_is_what_their_bodies_give() {
         let violations = verify(&program).expect_err("it is broken");
         assert!(violations.iter().any(expected), "{violations:?}");
     };
-    let (id, wrong): (fn(&Violation) -> bool, fn(&Violation) -> bool) =
-        (|v| matches!(v, Violation::Id { .. }), |v| matches!(v, Violation::Extract(..)));
+    let id: fn(&Violation) -> bool = |v| matches!(v, Violation::Id { .. });
+    let wrong: fn(&Violation) -> bool = |v| matches!(v, Violation::Extract(..));
     broken(|p| p.outputs.extracts[ROWS].body = BodyId(99), id);
     broken(|p| p.outputs.extracts[ROWS].group = GroupId(9), id);
     broken(|p| p.outputs.records[2].what = Recorded::Rows(ExtractId(1)), id);
