@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(loops.map(|it| it.text).as_deref(), Some("for other in points within 1.0 {"));
         let calls = of("system warm for points owns Heat {\n let a = Heat * 2 + 1 - Heat\n Heat = wave(a)\n}\n");
         let calls = calls.unwrap();
-        assert_eq!((calls.line, calls.text.as_str()), (10, "Heat = wave(a)"));
+        assert_eq!((calls.line, calls.text.as_str()), (11, "Heat = wave(a)"));
         let turns = of(
             "system warm for points owns Heat {\n let mut a = sqrt(Heat)\n for i in 0 .. 8 {\n a += a * a\n }\n Heat = a\n}\n",
         );
