@@ -12,7 +12,7 @@ use crate::coordinator::{Picture, Pictures};
 // What is drawn of a run.
 #[derive(Args)]
 pub(super) struct Picturing {
-    /// Draw the last state to a .png file, or to a folder; without one, to the current folder. What is seen says the scenario
+    /// Draw the last state to a .png file, or to a folder; without one, where records go. What is seen says the scenario
     /// (`render`), else its rows where they are, coloured by what tells them apart
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", value_parser = png)]
     png: Option<PathBuf>,
@@ -61,10 +61,11 @@ impl Going {
         let Picturing { png, gif, every, size } = &self.pictures;
         let named = |path: &PathBuf, extension: &str| match path.extension() {
             Some(_) => path.clone(),
+            None if path.as_os_str().is_empty() => folder.join(format!("{}.{extension}", program.scenario)),
             None => path.join(format!("{}.{extension}", program.scenario)),
         };
         let asked = png.iter().map(|path| named(path, "png")).chain(gif.iter().map(|path| named(path, "gif")));
-        // What is asked for on the command line stands where it says, not where records go.
+        // What is named on the command line stands where it says, not where records go.
         let asked =
             asked.map(|path| Picture { path: std::path::absolute(&path).unwrap_or(path), every: *every, size: *size });
         let asked: Vec<Picture> = asked.collect();
