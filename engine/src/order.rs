@@ -147,8 +147,10 @@ fn name_entities(program: &mut Program, group: GroupId, index: IndexId, entities
 
 /// In what is measured of finished rows: what is carried stands in `next`.
 fn finish(program: &mut Program, group: GroupId, entities: ColumnId, carried: &[ColumnId]) {
-    for reduction in program.reductions.values().filter(|reduction| reduction.group == group) {
-        for (_, typed) in program.bodies[reduction.body].ops.iter_mut() {
+    let reduced = program.reductions.values().filter(|reduction| reduction.group == group).map(|it| it.body);
+    let taken = program.outputs.extracts.values().filter(|extract| extract.group == group).map(|it| it.body);
+    for body in reduced.chain(taken) {
+        for (_, typed) in program.bodies[body].ops.iter_mut() {
             match &mut typed.op {
                 Op::Row => typed.op = Op::Read { column: entities, when: When::Fresh, at: At::Own },
                 Op::Read { column, when, .. } if carried.contains(column) => *when = When::Fresh,

@@ -49,7 +49,23 @@ impl Signals {
 
     /// Whether a second one came: no patience for the frame.
     pub(crate) fn insisted(&self) -> bool {
-        self.count.load(Ordering::Acquire) > 1
+        self.patience().is_over()
+    }
+
+    /// What others, who may wait for long, ask now and then.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience(Arc::clone(&self.count))
+    }
+}
+
+/// Whether there is any left: until a second signal comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience(Arc<AtomicU32>);
+
+impl Patience {
+    /// Whether whoever waits should give up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 1
     }
 }
 

@@ -10,7 +10,7 @@ use diptych_protocol::message::Backend;
 use diptych_protocol::program::Program;
 use diptych_tests::kills::{Kills, Random};
 use diptych_tests::outputs::{recording, rows_of};
-use diptych_tests::{command, program, program_with_data, run_with, summary, wait_until};
+use diptych_tests::{command, kill, program, program_with_data, run_with, summary, wait_until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_diptych-under-test");
 
@@ -324,6 +324,109 @@ fn a_record_of_rows_goes_on_ends_and_begins_with_a_swap() {
                 .iter()
                 .all(|row| small(row) == if row < &"20".to_string() { "7" } else { "-3" } || row.starts_with("6,"))
         );
+    }
+}
+
+/// When the next program was ready is not seen in a file: the state at a swap is that of the program before it.
+#[test]
+fn the_state_at_a_swap_is_as_the_program_before_it_left_it() {
+    let record = |value: &str| format!("record every 6 to \"on.csv\" for people {{ said = {value} }}\n");
+    for workers in [0, 1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let edition = Edition { program: town(&record("2.0")), data: Vec::new() };
+        let options = Options { swaps: vec![Swap { frame: 18, edition }], ..recording(folder.path()) };
+        run_with(&town(&record("1.0")), workers, BINARY, options).unwrap();
+        let rows = rows_of(&folder.path().join("on.csv"));
+        let mut said: Vec<(u32, String)> = rows[1..]
+            .iter()
+            .map(|row| (row.split(',').next().unwrap().parse().unwrap(), row.split(',').next_back().unwrap().into()))
+            .collect();
+        said.dedup();
+        let expected = [(0, "1"), (6, "1"), (12, "1"), (18, "1"), (24, "2"), (30, "2"), (36, "2"), (40, "2")];
+        assert!(said.iter().map(|(frame, said)| (*frame, said.as_str())).eq(expected), "{workers} workers: {said:?}");
+    }
+}
+
+/// The same names with other numbers begin a file of their own.
+#[test]
+fn other_variants_begin_another_file() {
+    let records = "record every 10 to \"who.parquet\" for people { State }\nrecord every 10 to \"one.csv\" { first = min(people: 1) }\n";
+    let before = town(records);
+    let text = format!("{TOWN}{records}").replace("enum Health { Well, Ill }", "enum Health { Dead, Well, Ill }");
+    let after = program(&text, &[], 40);
+    let folder = tempfile::tempdir().unwrap();
+    let swaps = vec![Swap { frame: 20, edition: Edition { program: after, data: Vec::new() } }];
+    run_with(&before, 2, BINARY, Options { swaps, ..recording(folder.path()) }).unwrap();
+    assert!(rows_of(&folder.path().join("who.2.parquet")).len() > 1_000);
+    assert!(!folder.path().join("one.2.csv").exists());
+}
+
+/// Rows that are kept in an order of space are who they are.
+#[test]
+fn rows_in_an_order_of_space_are_written_with_all_that_they_have() {
+    let text = "scenario flock\nrun { frames = 12, seed = 4 }\nspace torus (0, 0) .. (30, 30)\ncomponent Position = vec2\n\
+                component Name = u32\ncomponent Near = u32\n\
+                group boids[3_000] { position Position = uniform(space), Name = row, Near = 0 }\n\
+                system look for boids owns Near { Near = count(x in boids within 1.0) }\n\
+                system move for boids owns Position { Position = wrap(Position + polar(uniform(0, TAU), 0.3)) }\n\
+                record every 4 to \"all.csv\" for boids\nrecord every 4 to \"some.csv\" for boids where Near > 9 sample 0.5 { Name }\n";
+    let with = program(text, &[], 12);
+    assert!(with.groups.values().any(|group| group.order.is_some()), "the group is to be kept in order");
+    let folder = tempfile::tempdir().unwrap();
+    run_with(&with, 2, BINARY, recording(folder.path())).unwrap();
+    for file in ["all.csv", "some.csv"] {
+        let rows = rows_of(&folder.path().join(file));
+        let names: Vec<&str> = rows[0].split(',').collect();
+        let (entity, name) = (2, names.iter().position(|name| *name == "Name").unwrap());
+        let is_who = |row: &&String| {
+            let cells: Vec<&str> = row.split(',').collect();
+            cells[entity] == cells[name]
+        };
+        assert_eq!(rows[1..].iter().filter(is_who).count(), rows.len() - 1, "{file}");
+        assert!(rows.len() > 100, "{file}");
+    }
+    let mut last: Vec<u32> =
+        of_frame(&rows_of(&folder.path().join("all.csv")), 12).iter().map(|row| row[0].parse().unwrap()).collect();
+    assert!(last.windows(2).any(|pair| pair[0] > pair[1]), "rows have not moved");
+    last.sort_unstable();
+    assert!(last.into_iter().eq(0..3_000));
+}
+
+/// A sink that takes nothing any more keeps nobody: whoever says so twice has the run end.
+#[test]
+fn a_record_that_nobody_reads_does_not_keep_a_run_that_is_told_to_stop_twice() {
+    for workers in ["0", "2"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("town.dip"), format!("{TOWN}record to \"stuck.csv\" for people\n")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("stuck.csv"), rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .unwrap();
+        let held = std::fs::File::options().read(true).write(true).open(path("stuck.csv")).unwrap();
+        let mut child = std::process::Command::new(BINARY)
+            .args([
+                "run",
+                &path("town.dip"),
+                "--out",
+                &path("."),
+                "--force",
+                "--workers",
+                workers,
+                "--frames",
+                "100000",
+            ])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        kill(child.id(), rustix::process::Signal::INT);
+        std::thread::sleep(Duration::from_millis(1_300));
+        kill(child.id(), rustix::process::Signal::INT);
+        let ended = wait_until(Duration::from_secs(10), || child.try_wait().unwrap().is_some());
+        let _ = child.kill();
+        assert!(ended, "{workers} workers: it hangs");
+        assert!(child.wait().unwrap().code().is_some(), "{workers} workers");
+        drop(held);
     }
 }
 

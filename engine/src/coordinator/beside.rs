@@ -70,6 +70,7 @@ impl Beside {
         let series = Series::new(options.on_state.take(), from);
         let signals = options.signals.then(Signals::catch).transpose();
         let signals = signals.map_err(|error| allowance::refused("catch signals", &error))?;
+        signals.iter().for_each(|signals| takers.wait_no_longer_than(signals.patience()));
         // Nothing else can keep it from beginning: now what is in its way goes.
         keeper.begin()?;
         options.note(|journal| journal.run(program, past.and_then(|past| past.from)))?;
@@ -200,6 +201,12 @@ impl Beside {
         options: &mut Options,
     ) -> Result<(), RunError> {
         self.series.drain(&old.latest(), tick)?;
+        // Whoever is due for the state has it as the old program left it, whether they would have come to it before or not: when
+        // the new one was ready is not seen in a file.
+        let (track, due) = (old.latest(), Some(state_of(tick)));
+        all(&mut self.recorder, &mut self.others)
+            .filter(|taker| taker.due() == due)
+            .for_each(|taker| taker.take(&track.still(), false));
         self.recorder.swap(&old.latest(), (&new.program, signals), begun, &mut options.write_errors)?;
         let (state, errors) = (state_of(tick), &mut options.write_errors);
         let mut swapped = Ok(());

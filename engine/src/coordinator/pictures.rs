@@ -12,7 +12,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::still::Still;
 
 use super::records::{OnSlow, RecordError};
-use super::takers::{Bell, Post, Taker};
+use super::takers::{Bell, Post, Taker, Unanswered};
 use crate::picture::{Animation, Look, Painter, Shot};
 
 /// Pictures of an animation, if nobody says how many.
@@ -284,12 +284,15 @@ impl Taker for Drawer {
     fn take(&mut self, still: &Still<'_>, last: bool) {
         let state = state_of(still.tick());
         let Some(painter) = &mut self.painter else { return };
-        if self.last == Some(state) || !(last || self.due == Some(state)) {
+        if !(last || self.due == Some(state)) {
+            return;
+        }
+        self.due = self.step.map(|step| next(state.saturating_add(1), step));
+        if self.last == Some(state) {
             return;
         }
         self.post.put(Work { shot: painter.take(still), look: painter.look().clone() });
         self.last = Some(state);
-        self.due = self.step.map(|step| next(state.saturating_add(1), step));
     }
 
     fn skip(&mut self) {
@@ -300,19 +303,21 @@ impl Taker for Drawer {
         if !all && (self.told || !self.post.has_failed()) {
             return Ok(());
         }
-        let failed = self.post.has_failed() && !self.told;
-        let error = self.post.ask(move |easel| {
+        let told = self.post.ask(move |easel| {
             if all {
                 let finished = easel.finish();
                 easel.keep(finished);
             }
             easel.error.take()
         });
-        let panicked = || RecordError::Picture {
-            path: self.drawn.picture.path.clone(),
-            source: io::Error::other("the thread that draws panicked: a fault of diptych; please report it"),
+        let unanswered =
+            |why: Unanswered| RecordError::Picture { path: self.drawn.picture.path.clone(), source: why.into() };
+        let error = match told {
+            Ok(error) => {
+                error.or_else(|| (self.post.has_failed() && !self.told).then(|| unanswered(Unanswered::Panicked)))
+            }
+            Err(why) => Some(unanswered(why)),
         };
-        let error = error.flatten().or_else(|| failed.then(panicked));
         self.told |= error.is_some();
         error.map_or(Ok(()), Err)
     }
@@ -322,7 +327,8 @@ impl Taker for Drawer {
         if self.painter.is_none() {
             self.due = None;
         } else {
-            self.due = self.step.map(|step| next(state, step));
+            let from = state.saturating_add(u32::from(self.last == Some(state)));
+            self.due = self.step.map(|step| next(from, step));
         }
         Ok(())
     }

@@ -175,7 +175,9 @@ impl Supervisor<'_> {
             if told.is_none() && self.beside.told_to_stop() {
                 // Workers may have looked at the horizon already and be a tick further on; that tick is theirs to
                 // finish or to leave: only whole ticks are published.
-                told = Some(board.published().next().max(Tick::SETUP));
+                // Where they may not begin it, since somebody looks at the state before it, nobody does.
+                let allowed = self.crew.allowed();
+                told = Some(board.published().next().min(allowed).max(published).max(Tick::SETUP));
                 continue;
             }
             let due = self.expect(published)?;

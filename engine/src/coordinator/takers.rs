@@ -5,13 +5,14 @@
 //! nothing of it computes a bit of a frame. What is slow is done by the taker's own thread ([`Post`]), from the copy. Where that
 //! cannot keep up, workers wait, or the state is left out and counted: [`OnSlow`] says which, never silently.
 
-use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use diptych_protocol::id::Tick;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::Program;
@@ -23,6 +24,7 @@ use super::checkpoints::Wake;
 use super::records::{OnSlow, RecordError};
 use super::site::Site;
 use super::write_errors::WriteErrors;
+use crate::signals::Patience;
 
 /// Takes something of whole states.
 pub(super) trait Taker {
@@ -50,25 +52,30 @@ pub(super) trait Taker {
 
 /// Who takes, and of which state.
 pub(super) struct Takers {
-    on: Arc<OnceLock<Wake>>,
+    bell: Bell,
     /// The state that is held for them.
     held: Option<Tick>,
 }
 
 impl Takers {
     pub(super) fn new() -> Self {
-        Self { on: Arc::default(), held: None }
+        Self { bell: Bell::default(), held: None }
     }
 
     /// Whom their threads wake when they can take more.
     pub(super) fn bell(&self) -> Bell {
-        Bell(Arc::clone(&self.on))
+        self.bell.clone()
     }
 
     /// From now on somebody hears.
     pub(super) fn hear(&self, wake: &Wake) {
         // Only the first counts: a run has one.
-        let _ = self.on.set(Arc::clone(wake));
+        let _ = self.bell.wake.set(Arc::clone(wake));
+    }
+
+    /// From now on somebody may lose patience with a sink that does not come to an end.
+    pub(super) fn wait_no_longer_than(&self, patience: Patience) {
+        let _ = self.bell.patience.set(patience);
     }
 
     /// Whether a state that is complete waits for them.
@@ -125,7 +132,10 @@ impl Takers {
         let Some(lease) = Lease::held(&track).filter(|_| there) else { return Err(Damaged.into()) };
         let still = lease.still();
         let due = |taker: &&mut dyn Taker| taker.due() == Some(state_of(held));
-        takers.filter(due).for_each(|taker| taker.take(&still, false));
+        for taker in takers.filter(due) {
+            taker.take(&still, false);
+            debug_assert_ne!(taker.due(), Some(state_of(held)), "it has taken a state and is due for it still");
+        }
         Ok(true)
     }
 
@@ -144,20 +154,29 @@ impl Takers {
     }
 }
 
-/// Wakes whoever supervises, once somebody does.
-#[derive(Clone)]
-pub(super) struct Bell(Arc<OnceLock<Wake>>);
+/// Wakes whoever supervises, once somebody does; and knows how long may be waited.
+#[derive(Clone, Default)]
+pub(super) struct Bell {
+    wake: Arc<OnceLock<Wake>>,
+    patience: Arc<OnceLock<Patience>>,
+}
 
 impl Bell {
     fn ring(&self) {
-        if let Some(wake) = self.0.get() {
+        if let Some(wake) = self.wake.get() {
             wake();
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.patience.get().is_some_and(Patience::is_over)
     }
 }
 
 /// Work that may be on its way to a thread. One is written while the next is taken.
 const ON_THE_WAY: usize = 2;
+/// How long is waited between two looks at whether there is patience.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 type Question<S> = Box<dyn FnOnce(&mut S) + Send>;
 
@@ -166,13 +185,31 @@ enum Letter<S, W> {
     Question(Question<S>),
 }
 
+/// Why a thread has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Unanswered {
+    /// It panicked, now or before.
+    #[error("the thread that writes it panicked: a fault of diptych; please report it")]
+    Panicked,
+    /// Nobody waits for it any longer.
+    #[error("it was written too slowly, and the run was told to stop twice")]
+    GivenUp,
+}
+
+impl From<Unanswered> for io::Error {
+    fn from(why: Unanswered) -> Self {
+        io::Error::other(why)
+    }
+}
+
 /// A thread of its own for something that is slow: it has a state, and does work in the order in which it comes. Dropping it waits
-/// until all is done.
+/// until all is done, or nobody has patience.
 pub(super) struct Post<S, W> {
     to: Option<Sender<Letter<S, W>>>,
     on_the_way: Arc<AtomicUsize>,
     failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    bell: Bell,
 }
 
 impl<S: Send + 'static, W: Send + 'static> Post<S, W> {
@@ -182,29 +219,32 @@ impl<S: Send + 'static, W: Send + 'static> Post<S, W> {
         mut state: S,
         mut work: impl FnMut(&mut S, W) -> bool + Send + 'static,
         bell: Bell,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let (to, letters): (_, Receiver<Letter<S, W>>) = unbounded();
         let (on_the_way, failed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let (fewer, gone_wrong) = (Arc::clone(&on_the_way), Arc::clone(&failed));
+        let (fewer, gone_wrong, done) = (Arc::clone(&on_the_way), Arc::clone(&failed), bell.clone());
         let run = move || {
             for letter in letters {
-                match letter {
-                    Letter::Work(it) => {
-                        let panicked: Result<bool, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(|| {
-                            gone_wrong.load(Ordering::Relaxed) || work(&mut state, it)
-                        }));
-                        if panicked.unwrap_or(true) {
-                            gone_wrong.store(true, Ordering::Release);
-                        }
-                        fewer.fetch_sub(1, Ordering::Release);
-                        bell.ring();
+                let worked = matches!(letter, Letter::Work(_));
+                // What was half done when it panicked is not gone on with: it has failed.
+                let failed = catch_unwind(AssertUnwindSafe(|| match letter {
+                    Letter::Work(it) => gone_wrong.load(Ordering::Relaxed) || work(&mut state, it),
+                    Letter::Question(question) => {
+                        question(&mut state);
+                        false
                     }
-                    Letter::Question(question) => question(&mut state),
+                }));
+                if failed.unwrap_or(true) {
+                    gone_wrong.store(true, Ordering::Release);
+                }
+                if worked {
+                    fewer.fetch_sub(1, Ordering::Release);
+                    done.ring();
                 }
             }
         };
         let thread = thread::Builder::new().name(name.into()).spawn(run)?;
-        Ok(Self { to: Some(to), on_the_way, failed, thread: Some(thread) })
+        Ok(Self { to: Some(to), on_the_way, failed, thread: Some(thread), bell })
     }
 
     /// Whether more work can be put without heaping it up.
@@ -227,18 +267,37 @@ impl<S: Send + 'static, W: Send + 'static> Post<S, W> {
     }
 
     /// Asks the state something, behind all the work before.
-    pub(super) fn ask<A: Send + 'static>(&self, question: impl FnOnce(&mut S) -> A + Send + 'static) -> Option<A> {
+    pub(super) fn ask<A: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut S) -> A + Send + 'static,
+    ) -> Result<A, Unanswered> {
         let (answer, hear) = bounded(1);
         let question: Question<S> = Box::new(move |state| drop(answer.send(question(state))));
-        self.to.as_ref()?.send(Letter::Question(question)).ok()?;
-        hear.recv().ok()
+        let to = self.to.as_ref().ok_or(Unanswered::Panicked)?;
+        to.send(Letter::Question(question)).map_err(|_| Unanswered::Panicked)?;
+        loop {
+            match hear.recv_timeout(LOOK_EVERY) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Disconnected) => return Err(Unanswered::Panicked),
+                Err(RecvTimeoutError::Timeout) if self.bell.is_over() => return Err(Unanswered::GivenUp),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 
 impl<S, W> Drop for Post<S, W> {
     fn drop(&mut self) {
         self.to = None;
-        // A panic within work is caught; in an answer it has been seen by whoever asked.
-        let _ = self.thread.take().map(JoinHandle::join);
+        let Some(thread) = self.thread.take() else { return };
+        while !thread.is_finished() {
+            if self.bell.is_over() {
+                // It ends with the process.
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        // A panic is caught, and has been told.
+        let _ = thread.join();
     }
 }

@@ -228,7 +228,7 @@ impl Parquet {
     }
 
     pub(super) fn mark(&mut self) -> io::Result<Mark> {
-        if self.writer.is_some() {
+        if self.writer.is_some() && self.pending > 0 {
             let written = self.group().and_then(|()| self.footer());
             self.or_give_up(written)?;
         }

@@ -341,7 +341,15 @@ fn spawn(order: &Order, name: &str, run: u32, ends: Sender<Ended>) -> io::Result
         // A group of its own: the terminal's Ctrl-C is the sweep's to hear.
         .process_group(0)
         .spawn()?;
-    let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    let process = match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(refused) => {
+            // It has been told nothing yet. Whoever is not waited for stays in the table of processes.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(refused.into());
+        }
+    };
     let mut stdin = child.stdin.take();
     thread::Builder::new().name("run".into()).spawn(move || {
         // If it has died already, its end tells.

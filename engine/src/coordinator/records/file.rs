@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use diptych_protocol::checkpoint::Cursor;
 use diptych_protocol::program::{Program, Record};
-use diptych_protocol::types::{Scalar, Type};
+use diptych_protocol::types::{Scalar, Sort, Type};
 
 use super::{RecordError, Records};
 use crate::coordinator::beside::everywhere;
@@ -27,7 +27,14 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn of(program: &Program, record: &Record) -> Self {
-        let shown = |(name, ty): &(String, Type)| format!("{name}: {ty}");
+        let shown = |(name, ty): &(String, Type)| match ty.sort {
+            // Numbers of other variants mean something else.
+            Sort::Enum(of) => match program.enums.get(of) {
+                Some(it) => format!("{name}: {} {{{}}}", it.name, it.variants.join(", ")),
+                None => format!("{name}: {ty}"),
+            },
+            _ => format!("{name}: {ty}"),
+        };
         Self { record: record.path.clone(), columns: schema(program, record).columns.iter().map(shown).collect() }
     }
 }

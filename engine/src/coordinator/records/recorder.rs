@@ -12,6 +12,7 @@ use diptych_protocol::message::Backend;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::{Program, Record};
 use diptych_protocol::track::Track;
+use diptych_workers::extract::Extractor;
 
 use super::file::{Key, RecordFile, cut_back, look_at};
 use super::rows::RowRecord;
@@ -62,6 +63,14 @@ impl Drop for Begun {
         let made = self.files.iter().flatten().filter(|_| !self.overwrite);
         made.for_each(RecordFile::remove);
     }
+}
+
+/// A record of the program that is gone on with: one that begins, or one that goes on, by its key.
+enum Going<'p> {
+    States(StateRecord),
+    Rows(RowRecord),
+    StatesOn(Key, &'p Record),
+    RowsOn(Key, Extractor, u32),
 }
 
 impl Recorder {
@@ -164,42 +173,50 @@ impl Recorder {
         going: Vec<RecordFile>,
         from: u32,
     ) -> Result<(), RecordError> {
-        let mut files: Vec<RecordFile> = going;
-        let mut states: Vec<StateRecord> = self.states.drain(..).collect();
-        let mut rows: Vec<RowRecord> = self.rows.drain(..).collect();
-        let begun = std::mem::take(&mut begun.files);
+        // All that can fail comes first: until then the records are those of before.
         let on_slow = self.records.as_ref().map_or(OnSlow::default(), |records| records.on_slow);
-        for (record, begun) in program.outputs.records.iter().zip(begun) {
+        let (mut files, mut next) = (going, Vec::new());
+        let all = program.outputs.records.iter().zip(begun.files.iter_mut());
+        for (record, begun) in all {
             let key = Key::of(program, record);
-            let file = begun.or_else(|| {
+            let file = begun.take().or_else(|| {
                 let place = files.iter().position(|file| file.key == key)?;
                 Some(files.swap_remove(place))
             });
-            if let Some(file) = &file {
-                self.made.insert(file.path.clone());
-            }
-            match (record.extract(), file) {
-                (None, Some(file)) => self.states.push(StateRecord::new(program, record, file)),
-                (None, None) => {
+            let of = record.extract().map(|extract| (program, extract, record.every));
+            next.push(match (of, file) {
+                (None, Some(file)) => Going::States(StateRecord::new(program, record, file)),
+                (Some(of), Some(file)) => {
+                    Going::Rows(RowRecord::new(of, file, from, (self.backend, on_slow), self.bell.clone())?)
+                }
+                (None, None) => Going::StatesOn(key, record),
+                (Some(of), None) => Going::RowsOn(key, Extractor::new(program, of.1, self.backend)?, record.every),
+            });
+        }
+        let mut states: Vec<StateRecord> = self.states.drain(..).collect();
+        let mut rows: Vec<RowRecord> = self.rows.drain(..).collect();
+        for it in next {
+            match it {
+                Going::States(it) => self.states.push(it),
+                Going::Rows(it) => self.rows.push(it),
+                Going::StatesOn(key, record) => {
                     if let Some(place) = states.iter().position(|states| states.file.key == key) {
                         let mut going = states.swap_remove(place);
                         going.go_on(record);
                         self.states.push(going);
                     }
                 }
-                (Some(extract), Some(file)) => {
-                    let (of, how) = ((program, extract, record.every), (self.backend, on_slow));
-                    self.rows.push(RowRecord::new(of, file, from, how, self.bell.clone())?);
-                }
-                (Some(extract), None) => {
+                Going::RowsOn(key, extractor, every) => {
                     if let Some(place) = rows.iter().position(|rows| rows.key == key) {
                         let mut going = rows.swap_remove(place);
-                        going.go_on((program, extract, record.every), from)?;
+                        going.go_on(extractor, every, from);
                         self.rows.push(going);
                     }
                 }
             }
         }
+        self.made.extend(self.states.iter().map(|states| states.file.path.clone()));
+        self.made.extend(self.rows.iter().map(|rows| rows.path.clone()));
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use diptych_workers::extract::{Extractor, Lane};
 
 use super::file::{Key, RecordFile};
 use super::{OnSlow, RecordError, Skipped};
-use crate::coordinator::takers::{Bell, Post, Taker};
+use crate::coordinator::takers::{Bell, Post, Taker, Unanswered};
 use crate::sheets::Rows;
 
 /// A file, and what has gone wrong with it.
@@ -38,7 +38,6 @@ pub(super) struct RowRecord {
     pub(super) path: PathBuf,
     every: u32,
     extractor: Extractor,
-    backend: Backend,
     /// The state that is due next,
     due: u32,
     /// and the last one that was taken.
@@ -74,19 +73,14 @@ impl RowRecord {
         let post = post.map_err(|source| RecordError::Make { path: path.clone(), source })?;
         let due = due(last, from, every);
         let (skipped, told) = (0, false);
-        Ok(Self { key, path, every, extractor, backend, due, last, post, on_slow, skipped, cursor, told, lost })
+        Ok(Self { key, path, every, extractor, due, last, post, on_slow, skipped, cursor, told, lost })
     }
 
     /// Goes on as a record of another program.
-    pub(super) fn go_on(
-        &mut self,
-        (program, extract, every): (&Program, ExtractId, u32),
-        from: u32,
-    ) -> Result<(), RecordError> {
-        self.extractor = Extractor::new(program, extract, self.backend)?;
+    pub(super) fn go_on(&mut self, extractor: Extractor, every: u32, from: u32) {
+        self.extractor = extractor;
         self.every = every;
         self.due = due(self.last, from, every);
-        Ok(())
     }
 
     /// Where it was when it was settled last.
@@ -96,7 +90,11 @@ impl RowRecord {
 
     /// The file, for whoever brings it to the disk.
     pub(super) fn file(&self) -> Option<std::fs::File> {
-        self.post.ask(|writing| writing.file.file().ok().flatten()).flatten()
+        self.post.ask(|writing| writing.file.file().ok().flatten()).ok().flatten()
+    }
+
+    fn unanswered(&self, why: Unanswered) -> RecordError {
+        RecordError::Write { path: self.path.clone(), rows: 0, source: why.into() }
     }
 
     /// What it has left out.
@@ -128,7 +126,11 @@ impl Taker for RowRecord {
 
     fn take(&mut self, still: &Still<'_>, last: bool) {
         let state = state_of(still.tick());
-        if self.last == Some(state) || !(last || self.due == state) {
+        if !(last || self.due == state) {
+            return;
+        }
+        self.due = due(Some(state), state, self.every);
+        if self.last == Some(state) {
             return;
         }
         let rows = self.extractor.take(still);
@@ -144,7 +146,6 @@ impl Taker for RowRecord {
         let lanes = [frame, time].into_iter().chain(names).chain(rows.lanes).collect();
         self.post.put((state, Rows { count, lanes }));
         self.last = Some(state);
-        self.due = due(self.last, state, self.every);
     }
 
     fn skip(&mut self) {
@@ -163,15 +164,14 @@ impl Taker for RowRecord {
             }
             (writing.error.take(), writing.file.cursor())
         });
-        let panicked = || RecordError::Write {
-            path: self.path.clone(),
-            rows: 0,
-            source: std::io::Error::other("the thread that writes panicked: a fault of diptych; please report it"),
+        let error = match told {
+            Ok((error, cursor)) => {
+                self.cursor = cursor;
+                // Where work panicked nobody has said why.
+                error.or_else(|| (self.post.has_failed() && !self.told).then(|| self.unanswered(Unanswered::Panicked)))
+            }
+            Err(why) => Some(self.unanswered(why)),
         };
-        let failed = self.post.has_failed() && !self.told;
-        let (error, cursor) = told.unwrap_or_default();
-        self.cursor = cursor;
-        let error = error.or_else(|| failed.then(panicked));
         self.told |= error.is_some();
         error.map_or(Ok(()), Err)
     }
