@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use diptych::Program;
-use diptych::coordinator::{Checkpoints, Options, Origin, Picture, Pictures, Plan, checkpoints};
+use diptych::coordinator::{Checkpoints, Edition, Options, Origin, Picture, Pictures, Plan, Swap, checkpoints};
 use diptych::drawing::Colour;
 use diptych::picture::Painter;
 use diptych_protocol::checkpoint::Checkpoint;
@@ -103,6 +103,30 @@ fn a_run_that_is_resumed_goes_on_with_its_pictures() {
     same.iter().for_each(|name| assert!(found[*name] == whole[*name], "{name}"));
     assert_eq!(found.len(), whole.len() + 2, "{:?}", found.keys());
     assert!(found["way.7.gif"].starts_with(b"GIF89a"));
+}
+
+/// A swap in a state that is drawn: it is drawn once, and the run goes on.
+#[test]
+fn pictures_go_on_through_a_swap() {
+    for workers in [0, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |speed: &str| {
+            format!(
+                "scenario dots\nrun {{ frames = 9 }}\nspace torus (0, 0) .. (9, 9)\ncomponent Position = vec2\n\
+                 group dots[40] {{ position Position = uniform(space) }}\n\
+                 system move for dots owns Position {{ Position = wrap(Position + vec2({speed}, 0)) }}\n\
+                 render every 3 to \"dots.png\" {{ points of dots }}\nrender every 1 to \"dots.gif\" {{ points of dots }}\n"
+            )
+        };
+        let edition = Edition { program: program(&text("0.2"), &[], 9), data: Vec::new() };
+        let pictures = Pictures { folder: folder.path().into(), said: true, ..Pictures::default() };
+        let swaps = vec![Swap { frame: 6, edition }];
+        let options = Options { pictures: Some(pictures), swaps, ..Options::default() };
+        let outcome = run_with(&program(&text("0.1"), &[], 9), workers, BINARY, options).unwrap();
+        assert_eq!(outcome.frames, 9);
+        let drawn = files(folder.path());
+        assert_eq!(drawn.keys().filter(|name| name.ends_with(".png")).count(), 4, "{:?}", drawn.keys());
+    }
 }
 
 #[test]
