@@ -585,6 +585,20 @@ impl Program {
         twox_hash::XxHash3_128::oneshot(&bare.to_bytes())
     }
 
+    /// A hash of what is made of states beside what [`Self::hash`] covers: records of rows, pictures. They change no bit of a run,
+    /// and whoever asks for others means something else.
+    pub fn sinks_hash(&self) -> u128 {
+        let mut outputs = self.outputs.clone();
+        outputs.records.iter_mut().for_each(|record| record.span = Span::default());
+        outputs.renders.iter_mut().for_each(|render| render.span = Span::default());
+        outputs.extracts.iter_mut().for_each(|(_, extract)| extract.span = Span::default());
+        let bodies: Vec<&Body> = outputs.extracts.values().map(|extract| &self.bodies[extract.body]).collect();
+        #[expect(clippy::expect_used, reason = "as below")]
+        let bytes = postcard::to_allocvec(&(&outputs.records, &outputs.renders, &outputs.extracts, bodies))
+            .expect("a program is plain data");
+        twox_hash::XxHash3_128::oneshot(&bytes)
+    }
+
     /// The canonical bytes: field by field in declaration order, little-endian, floats by their bits.
     pub fn to_bytes(&self) -> Vec<u8> {
         #[expect(

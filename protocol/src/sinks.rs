@@ -94,9 +94,8 @@ pub struct Extract {
     /// The group.
     pub group: GroupId,
     /// About a row of the finished state, as that of a [`Reduction`](crate::program::Reduction), but that it may read the state's
-    /// signals: its results are the lanes of
-    /// the columns, in their order, and then, if it is filtered, whether the row is taken (`bool`). The bodies of extracts are
-    /// the last of all.
+    /// signals: its results are the lanes of the columns, in their order, and then, if it is filtered, whether the row is taken
+    /// (`bool`). The bodies of extracts are the last of all.
     pub body: BodyId,
     /// Whether only some rows are taken.
     pub filtered: bool,

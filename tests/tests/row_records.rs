@@ -392,6 +392,40 @@ fn rows_in_an_order_of_space_are_written_with_all_that_they_have() {
     assert!(last.into_iter().eq(0..3_000));
 }
 
+/// What is taken of rows is no part of the program's hash; an edit of it counts all the same.
+#[test]
+fn an_edit_of_a_record_of_rows_counts_while_a_run_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("town.dip"), TOWN).unwrap();
+    let mut child = std::process::Command::new(BINARY)
+        .args([
+            "run",
+            &path("town.dip"),
+            "--out",
+            &path("out"),
+            "--workers",
+            "1",
+            "--frames",
+            "10000000",
+            "--watch",
+            "-q",
+        ])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(wait_until(Duration::from_secs(20), || folder.path().join("out/run.json").exists()));
+    std::fs::write(path("town.dip"), format!("{TOWN}record every 1000 to \"new.csv\" for people {{ Small }}\n"))
+        .unwrap();
+    let there = wait_until(Duration::from_secs(20), || folder.path().join("out/new.csv").exists());
+    kill(child.id(), rustix::process::Signal::INT);
+    let ended = wait_until(Duration::from_secs(20), || child.try_wait().unwrap().is_some());
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert!(there && ended);
+}
+
 /// A sink that takes nothing any more keeps nobody: whoever says so twice has the run end.
 #[test]
 fn a_record_that_nobody_reads_does_not_keep_a_run_that_is_told_to_stop_twice() {

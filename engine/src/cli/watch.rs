@@ -70,8 +70,17 @@ pub(super) fn watch(
 }
 
 /// What tells one program from another: two texts may mean the same.
-fn meaning(compiled: &Compiled) -> (u128, u32, NanPolicy) {
-    (compiled.program.hash(), compiled.program.frames, compiled.program.nan)
+fn meaning(compiled: &Compiled) -> Meaning {
+    let program = &compiled.program;
+    Meaning { hash: program.hash(), sinks: program.sinks_hash(), frames: program.frames, nan: program.nan }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Meaning {
+    hash: u128,
+    sinks: u128,
+    frames: u32,
+    nan: NanPolicy,
 }
 
 struct Watched {
@@ -82,7 +91,7 @@ struct Watched {
     /// The text that was compiled last,
     text: String,
     /// and what the last one meant that had no errors.
-    meaning: (u128, u32, NanPolicy),
+    meaning: Meaning,
 }
 
 impl Watched {

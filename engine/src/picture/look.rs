@@ -189,6 +189,13 @@ impl LayerLook {
         let [low, high] = [at(0.01), at(0.99)].map(|end| end.unwrap_or(f64::NAN));
         // What most rows are without: the few that have it are looked at.
         let [low, high] = if low == high { [at(0.0), at(1.0)].map(|end| end.unwrap_or(f64::NAN)) } else { [low, high] };
+        // What differs by rounding alone is one value, with a scale around it.
+        let [low, high] = if high - low < 1e-5 * high.abs() {
+            let around = 0.5 * (low + high);
+            [around - 0.5 * around.abs(), around + 0.5 * around.abs()]
+        } else {
+            [low, high]
+        };
         // Little above nothing is counted from nothing.
         let low = if low > 0.0 && low < 0.4 * high { 0.0 } else { low };
         let axis = Axis::over(low, high, false, false);

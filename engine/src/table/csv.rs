@@ -138,9 +138,10 @@ pub(super) fn parse(field: &str, scalar: Scalar) -> Option<Value> {
         Scalar::U8 => field.parse().ok().map(Value::U8),
         Scalar::U16 => field.parse().ok().map(Value::U16),
         Scalar::U32 => field.parse().ok().map(Value::U32),
+        // Python writes `True`, R writes `TRUE`.
         Scalar::Bool => match field {
-            "true" | "1" => Some(Value::Bool(true)),
-            "false" | "0" => Some(Value::Bool(false)),
+            "true" | "True" | "TRUE" | "1" => Some(Value::Bool(true)),
+            "false" | "False" | "FALSE" | "0" => Some(Value::Bool(false)),
             _ => None,
         },
     }

@@ -168,6 +168,7 @@ fn a_layer_of_a_picture_takes_what_it_shows() {
 fn what_sinks_take_of_rows_is_no_part_of_the_hash() {
     let (with, without) = (with_a_picture(), with_outputs());
     assert_eq!(with.hash(), without.hash());
+    assert_ne!(with.sinks_hash(), without.sinks_hash());
     assert_ne!(with.to_bytes(), without.to_bytes());
 }
 
