@@ -12,6 +12,10 @@
 //!
 //! A piece is written at once: of a run that was killed the file has whole states, and what is behind the last whole piece is no part
 //! of it. So a run that is resumed needs no cursor: it cuts the file behind the state that it goes on from, or the last one before it.
+//! What has no whole head has no state, and is begun anew.
+//!
+//! It is brought to the disk when the run ends, not with each checkpoint: a run that was killed has every tree that it wrote, one on
+//! a machine that lost its power may lack the last ones before the checkpoint that it is resumed from.
 
 mod keeper;
 
@@ -70,6 +74,15 @@ pub enum HashesError {
 fn refused(what: &'static str, path: &Path) -> impl Fn(io::Error) -> HashesError + use<> {
     let path = path.to_path_buf();
     move |source| HashesError::Refused { what, path: path.clone(), source }
+}
+
+/// Whether a file of trees has been begun: one without a whole head, as a full disk or a kill leaves it, has not been.
+pub fn is_begun(path: &Path) -> Result<bool, HashesError> {
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(file.len() >= HEAD),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(refused("read", path)(error)),
+    }
 }
 
 /// Trees that are being written.

@@ -95,8 +95,11 @@ pub struct About {
     pub nan: NanPolicy,
     /// The columns that it read from files, in order, with a hash of what each held.
     pub data: Vec<(String, String)>,
-    /// The state that it went on from, if it did not begin.
+    /// The state that it went on from, if it did not begin;
     pub from: Option<From>,
+    /// and whether another program had made that.
+    #[serde(default)]
+    pub other: bool,
     /// Worker processes that it was run with last: nothing depends on it.
     pub workers: u16,
     /// How its rules were run.
@@ -193,8 +196,6 @@ pub enum RunDirectoryError {
 /// What a run is, when it begins.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct Plan {
-    /// The parameters that were set.
-    pub sets: Vec<(String, String)>,
     /// The state that it goes on from, if it does not begin; and whether its program is another one.
     pub from: Option<(From, bool)>,
     /// How its rules are run.
@@ -235,9 +236,9 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// For a run that is to begin: makes the directory if need be. That of another run is refused, unless it is to be written over.
-    /// Nothing in it is changed before the run [begins](Self::began).
-    pub fn open(path: &Path, overwrite: bool) -> Result<Self, RunDirectoryError> {
+    /// For a run of a program that is to begin: makes the directory if need be. That of another run, or with another text, is
+    /// refused, unless it is to be written over. Nothing in it is changed before the run [begins](Self::began).
+    pub fn open(path: &Path, program: &Program, overwrite: bool) -> Result<Self, RunDirectoryError> {
         fs::create_dir_all(path).map_err(refused("make", path))?;
         let lock = held(path)?;
         if let Some(about) = Self::found(path)?.filter(|_| !overwrite) {
@@ -247,7 +248,9 @@ impl RunDirectory {
             );
             return Err(RunDirectoryError::Exists { path: path.into(), what });
         }
-        Ok(Self { path: path.into(), overwrite, before: None, about: None, _lock: lock })
+        let directory = Self { path: path.into(), overwrite, before: None, about: None, _lock: lock };
+        directory.has_text(&Text::of(program).text)?;
+        Ok(directory)
     }
 
     /// Of the same run, which goes on.
@@ -293,22 +296,30 @@ impl RunDirectory {
                 About::new(program, plan, &self.path)
             }
         };
-        about.frames = program.frames;
+        (about.frames, about.nan) = (program.frames, program.nan);
         (about.workers, about.backend) = (workers, plan.backend.clone());
-        about.repeat = about.repeated(&self.path, plan);
+        about.repeat = about.repeated(&self.path);
         self.write(about)
+    }
+
+    /// Whether the scenario is written down there already; another text is refused, unless it is to be written over.
+    fn has_text(&self, text: &str) -> Result<bool, RunDirectoryError> {
+        let path = self.path.join(SCENARIO);
+        match fs::read_to_string(&path) {
+            Ok(there) if there == text => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            _ if !self.overwrite => Err(RunDirectoryError::Text(path)),
+            _ => Ok(false),
+        }
     }
 
     /// Writes the scenario down.
     fn text(&self, program: &Program) -> Result<(), RunDirectoryError> {
-        let (path, text) = (self.path.join(SCENARIO), Text::of(program).text);
-        match fs::read_to_string(&path) {
-            Ok(there) if there == text => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            _ if !self.overwrite => return Err(RunDirectoryError::Text(path)),
-            _ => {}
+        let text = Text::of(program).text;
+        match self.has_text(&text)? {
+            true => Ok(()),
+            false => replace(&self.path.join(SCENARIO), text.as_bytes()),
         }
-        replace(&path, text.as_bytes())
     }
 
     /// The run has come to an end. One that did not begin leaves nothing.
@@ -384,6 +395,7 @@ impl About {
             nan: program.nan,
             data: text.data,
             from: plan.from.as_ref().map(|(from, _)| from.clone()),
+            other: plan.from.as_ref().is_some_and(|(_, other)| *other),
             workers: 0,
             backend: plan.backend.clone(),
             machine: Machine::here(),
@@ -446,8 +458,8 @@ impl About {
         name.map(|name| directory.join(name))
     }
 
-    /// What is to be said to repeat it.
-    fn repeated(&self, directory: &Path, plan: &Plan) -> Option<String> {
+    /// What is to be said to repeat it: all of it follows from what is written down, also where the run was resumed.
+    fn repeated(&self, directory: &Path) -> Option<String> {
         let program = self.command.first().map_or("diptych", String::as_str);
         let mut words: Vec<String> = vec![program.into()];
         if let Some(journal) = Self::named(directory, self.journal.as_ref()) {
@@ -457,24 +469,21 @@ impl About {
         if self.live {
             return None;
         }
-        let text = absolute(&directory.join(SCENARIO));
-        let mut other = true;
+        // Files that a scenario names are looked for beside it.
+        let text = if self.data.is_empty() { absolute(&directory.join(SCENARIO)) } else { self.path.clone() };
         match &self.from {
-            // Files that a scenario names are looked for beside it.
-            None => words.extend(["run".into(), if self.data.is_empty() { text } else { self.path.clone() }]),
+            None => words.extend(["run".into(), text]),
             Some(from) => {
                 let frame = from.frame.to_string();
                 words.extend(["resume".into(), from.checkpoint.clone()?, "--at".into(), frame]);
-                other = plan.from.as_ref().is_some_and(|(_, other)| *other);
-                words.extend(other.then(|| ["--scenario".into(), text]).into_iter().flatten());
+                words.extend(self.other.then(|| ["--scenario".into(), text]).into_iter().flatten());
             }
         }
-        if other {
-            let sets = plan.sets.iter().flat_map(|(name, value)| ["--set".into(), format!("{name}={value}")]);
-            words.extend(sets);
+        if self.from.is_none() || self.other {
+            words.extend(self.params.iter().flat_map(|(name, value)| ["--set".into(), format!("{name}={value}")]));
             words.extend(["--seed".into(), self.seed.to_string()]);
         }
-        words.extend(["--frames".into(), self.frames.to_string()]);
+        words.extend(["--nan".into(), self.nan.name().into(), "--frames".into(), self.frames.to_string()]);
         Some(spelled(&words))
     }
 }

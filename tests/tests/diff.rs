@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use diptych::hashes::Hashes;
 use diptych_protocol::checkpoint::{Checkpoint, HEAD_BYTES, Head, Sums};
 use diptych_protocol::reader::Reader;
 use diptych_protocol::segment;
@@ -318,5 +319,33 @@ fn hash_trees_of_a_run_that_was_killed_and_resumed_are_those_of_an_undisturbed_o
         let file = std::fs::read(place.at(&cut).join("hashes.bin")).unwrap();
         assert!(file == whole, "round {round}: {} bytes, {} of an undisturbed run", file.len(), whole.len());
         assert!(place.diff("whole", &cut, &["--no-repeat"]).status.success());
+    }
+}
+
+/// A full disk at the first tree, or a kill before it, leaves a file without a whole head, or none.
+#[test]
+fn a_run_whose_hash_trees_never_came_to_be_is_resumed_and_compared() {
+    let place = Place::new();
+    let kept = ["--hashes", "3", "--checkpoint-every", "8", "--frames", "16"];
+    place.run("town.dip", "whole", &kept);
+    for bytes in [None, Some(0), Some(15)] {
+        let name = format!("cut {}", bytes.unwrap_or(99));
+        place.run("town.dip", &name, &kept);
+        let file = place.at(&name).join("hashes.bin");
+        match bytes {
+            Some(bytes) => OpenOptions::new().write(true).open(&file).unwrap().set_len(bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let output = place.diff("whole", &name, &[]);
+        assert!(output.status.success(), "{bytes:?}: {}", told(&output));
+        let text = told(&output);
+        assert!(text.contains("2 states, of frames 8 to 16") && text.contains("B was to keep hash trees"), "{text}");
+        let (run, to) = (place.path(&name), place.path(&format!("{name} csv")));
+        let output = command(BINARY, &["export", &run, "--out", &to, "--format", "csv"]);
+        assert!(output.status.success(), "{bytes:?}: {}", told(&output));
+        let output = command(BINARY, &["resume", &run, "--frames", "24"]);
+        assert!(output.status.success(), "{bytes:?}: {}", told(&output));
+        let states: Vec<u32> = Hashes::read(&file).unwrap().states().map(|(state, _)| state).collect();
+        assert_eq!(states, [16, 18, 21, 24], "{bytes:?}");
     }
 }

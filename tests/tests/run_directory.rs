@@ -107,6 +107,67 @@ fn a_branch_and_a_run_with_commands_say_how_they_are_repeated_too() {
     assert_eq!(place.about("lost")["repeat"], Value::Null);
 }
 
+/// What was said when it began counts as long as it goes on.
+#[test]
+fn a_run_that_was_resumed_says_how_the_whole_of_it_is_repeated() {
+    let place = Place::new();
+    place.run("begun", &["--set", "n=40", "--nan", "stop", "--frames", "20", "--checkpoint-every", "10"]);
+    let (begun, branch) = (place.path("begun"), place.path("branch"));
+    let other = ["--set", "pace=3", "--seed", "5", "--frames", "30", "--checkpoint-every", "10"];
+    let output = command(BINARY, &[&["resume", &begun, "--at", "10", "--out", &branch][..], &other].concat());
+    assert!(output.status.success(), "{}", told(&output));
+    // The other way round: as `begun` goes on, it removes the state that `branch` began with.
+    for name in ["branch", "begun"] {
+        for frames in ["40", "50"] {
+            let output = command(BINARY, &["resume", &place.path(name), "--frames", frames, "--summary", "json"]);
+            let (whole, about) = (summary(&output), place.about(name));
+            let repeat = about["repeat"].as_str().unwrap();
+            let again = by_shell(&format!("{repeat} --no-outputs --workers 0 --summary json"));
+            let again = summary(&again);
+            for key in ["program_hash", "state_hash", "frames"] {
+                assert_eq!(again[key], whole[key], "{key} of {name}: {repeat}");
+            }
+            assert_eq!((&about["program_hash"], &about["nan"]), (&whole["program_hash"], &"stop".into()), "{name}");
+        }
+    }
+}
+
+/// In their own directory they move with it; that another run has come to where they were changes nothing.
+#[test]
+fn a_run_directory_that_was_moved_takes_its_journal_with_it() {
+    let place = Place::new();
+    let text = TOWN.replace("seed = 4 }", "seed = 4 }\ninput gift: f64 = 0").replace("Wealth +=", "Wealth += gift +");
+    std::fs::write(place.path("town.dip"), text).unwrap();
+    let run = |out: &str, gift: &str, frames: &str| {
+        std::fs::write(place.path("commands"), format!("@5 gift = {gift}\n@35 gift = 1\n")).unwrap();
+        let (commands, journal) = (place.path("commands"), place.path(&format!("{out}/j.jsonl")));
+        std::fs::create_dir_all(place.path(out)).unwrap();
+        let kept = ["--journal", &journal, "--checkpoint-every", "10", "--frames", frames];
+        let output = place.run(out, &[&["--commands", &commands][..], &kept].concat());
+        assert!(output.status.success(), "{}", told(&output));
+        summary(&output)
+    };
+    let whole = run("whole", "3", "60");
+    for (there, here, is_taken) in [("a", "b", false), ("c", "d", true)] {
+        run(there, "3", "30");
+        std::fs::rename(place.path(there), place.path(here)).unwrap();
+        let other = place.path(&format!("{there}/j.jsonl"));
+        let before = is_taken.then(|| {
+            run(there, "8", "30");
+            std::fs::read(&other).unwrap()
+        });
+        let (here, to) = (place.path(here), place.path(&format!("{here} csv")));
+        let asked = ["--to", "25", "--every", "5", "--format", "csv"];
+        let exported = command(BINARY, &[&["export", &here, "--out", &to][..], &asked].concat());
+        assert!(exported.status.success(), "{}", told(&exported));
+        let output = command(BINARY, &["resume", &here, "--frames", "60", "--summary", "json"]);
+        assert_eq!(summary(&output)["state_hash"], whole["state_hash"], "{}", told(&output));
+        let journal = std::fs::read_to_string(format!("{here}/j.jsonl")).unwrap();
+        assert!(journal.contains("gift") && !journal.contains("\"8\""), "{journal}");
+        assert_eq!(std::fs::read(&other).ok(), before);
+    }
+}
+
 #[test]
 fn a_run_directory_is_never_written_over_unless_told() {
     let place = Place::new();
@@ -127,6 +188,7 @@ fn a_run_directory_is_never_written_over_unless_told() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(told(&refused).contains("scenario.dip exists, and is another text"), "{}", told(&refused));
     assert_eq!(std::fs::read_to_string(place.path("mine/scenario.dip")).unwrap(), "precious");
+    assert_eq!(std::fs::read_dir(place.path("mine")).unwrap().count(), 1, "it has left something behind");
     // What does not begin leaves nothing that would be in the way.
     let refused = place.run("bad", &["--workers", "60000"]);
     assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));

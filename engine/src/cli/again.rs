@@ -8,7 +8,7 @@ use diptych_protocol::still::Still;
 use diptych_workers::kernel::Registry;
 
 use super::ending::failed;
-use super::{INTERRUPTED, WRONG, fail, replay, scenario};
+use super::{INTERRUPTED, WRONG, directory, fail, replay, scenario};
 use crate::Program;
 use crate::catalog::Catalog;
 use crate::compile;
@@ -97,7 +97,8 @@ impl<'r> Again<'r> {
 
     /// From a checkpoint of it.
     pub(super) fn from_checkpoint(path: &Path, registry: &'r Registry) -> Result<Self, ExitCode> {
-        let origin = Origin::read(path).map_err(|error| fail(WRONG, format_args!("{}: {error}", path.display())))?;
+        let origin =
+            directory::origin(path).map_err(|error| fail(WRONG, format_args!("{}: {error}", path.display())))?;
         let known = Known::of(&origin, false, registry)?;
         Ok(Self::from(origin, known, registry))
     }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use diptych_protocol::checkpoint::Run;
+use diptych_protocol::checkpoint::{CheckpointError, Run};
 use diptych_protocol::message::Backend;
 
-use super::arguments::{Given, Going};
+use super::arguments::Going;
 use super::summary;
 use crate::Program;
 use crate::coordinator::{OnBegin, Origin, Outcome, RunError, Stopped, Viewer};
@@ -35,20 +35,18 @@ impl Going {
     /// whether it can be changed from outside.
     pub(super) fn directory(
         &self,
-        given: &Given,
         program: &Program,
         origin: Option<&Origin>,
         (kept, live): (Option<&Path>, bool),
     ) -> Result<Option<Directory>, RunDirectoryError> {
         let Some(path) = &self.out else { return Ok(None) };
         let plan = Plan {
-            sets: given.sets.clone(),
             from: origin.map(|origin| (origin.told(), origin.program().hash() != program.hash())),
             checkpoints: kept.map(Path::to_path_buf),
             journal: self.journal.clone(),
             ..self.planned(live)
         };
-        let directory = Rc::new(RefCell::new(RunDirectory::open(path, self.force)?));
+        let directory = Rc::new(RefCell::new(RunDirectory::open(path, program, self.force)?));
         Ok(Some(Directory { directory, plan }))
     }
 
@@ -133,9 +131,24 @@ impl Directory {
     }
 }
 
-/// A run as its checkpoint tells it, with its records where they are now: its directory may have been moved since, with all that is
-/// in it.
-pub(super) fn where_it_is(run: &Run, kept: &Path) -> Run {
+/// Reads a state to go on from, with the files of its run where they are now.
+pub(super) fn origin(path: &Path) -> Result<Origin, CheckpointError> {
+    let origin = Origin::read(path)?;
+    let run = origin.checkpoint().map(|(path, checkpoint)| where_it_is(&checkpoint.description.run, folder_of(path)));
+    Ok(match run {
+        Some(run) => origin.beside(run),
+        None => origin,
+    })
+}
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// A run as its checkpoint tells it, with its records and its journal where they are now: its directory may have been moved since,
+/// with all that is in it.
+fn where_it_is(run: &Run, kept: &Path) -> Run {
     let mut run = run.clone();
     let kept = std::path::absolute(kept).unwrap_or_else(|_| kept.into());
     let (Some(old), Some(here)) = (run.records.clone(), kept.parent()) else { return run };
@@ -152,7 +165,7 @@ pub(super) fn where_it_is(run: &Run, kept: &Path) -> Run {
         }
     };
     run.written.cursors.iter_mut().for_each(|cursor| moved(&mut cursor.file));
-    run.written.made.iter_mut().for_each(moved);
+    run.written.made.iter_mut().chain(&mut run.journal).for_each(moved);
     run.records = here.to_str().map_or(run.records, |here| Some(here.into()));
     run
 }

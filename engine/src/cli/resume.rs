@@ -7,7 +7,7 @@ use diptych_workers::kernel::Registry;
 
 use super::again::{Again, Known};
 use super::arguments::Resume;
-use super::directory::{self, Directory};
+use super::directory::{self, Directory, folder_of};
 use super::ending::ended;
 use super::going::{Start, go, possible, sweep};
 use super::{WRONG, aside, fail, scenario};
@@ -49,7 +49,7 @@ impl Resume {
 fn resumed(arguments: &Resume, registry: &Registry) -> Result<Result<Outcome, RunError>, ExitCode> {
     possible(arguments.going.backend)?;
     let path = choose(arguments)?;
-    let origin = Origin::read(&path).map_err(|error| refused(&path, &error.to_string()))?;
+    let origin = directory::origin(&path).map_err(|error| refused(&path, &error.to_string()))?;
     sweep();
     let known = Known::of(&origin, arguments.going.journal.is_some(), registry)?;
     if let Some(frames) = arguments.frames.filter(|frames| *frames < arguments.at.unwrap_or(origin.frame())) {
@@ -133,11 +133,6 @@ fn is_last(arguments: &Resume, path: &Path, frame: u32) -> Result<(), ExitCode> 
     }
 }
 
-/// The folder of a file.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
-}
-
 /// Says why a checkpoint is not gone on from, and offers the one before it.
 fn refused(path: &Path, why: &str) -> ExitCode {
     let code = fail(WRONG, format_args!("{}: {why}", path.display()));
@@ -157,7 +152,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     let Some((path, Checkpoint { description, program, .. })) = origin.checkpoint() else {
         unreachable!("it was read from one")
     };
-    let run = &directory::where_it_is(&description.run, folder_of(path));
+    let run = &description.run;
     let mut program = program.clone();
     program.frames = arguments.frames.unwrap_or(program.frames);
     program.nan = arguments.given.nan.map_or(program.nan, Into::into);
@@ -171,7 +166,7 @@ fn continued(arguments: &Resume, registry: &Registry, origin: Origin, known: Kno
     };
     let folder = going.kept().unwrap_or_else(|| folder_of(path).to_path_buf());
     let directory = match (&going.out, &run.records) {
-        (Some(_), _) => going.directory(&arguments.given, &program, Some(&origin), (Some(&folder), false))?,
+        (Some(_), _) => going.directory(&program, Some(&origin), (Some(&folder), false))?,
         (None, Some(records)) => Directory::resumed(going, records.as_ref(), folder_of(path), origin.told())?,
         (None, None) => None,
     };
@@ -252,8 +247,7 @@ fn same_place(a: &Path, b: &Path) -> bool {
 /// A run of its own, which begins with a state.
 fn branched(arguments: &Resume, registry: &Registry, origin: Origin, compiled: &Compiled) -> Result<Outcome, RunError> {
     let going = &arguments.going;
-    let directory =
-        going.directory(&arguments.given, &compiled.program, Some(&origin), (going.kept().as_deref(), false))?;
+    let directory = going.directory(&compiled.program, Some(&origin), (going.kept().as_deref(), false))?;
     go(
         going,
         registry,

@@ -42,8 +42,7 @@ pub(super) fn run(arguments: &Run, registry: &Registry, inside: Option<&Source>)
 fn coordinate(arguments: &Run, registry: &Registry, compiled: &Compiled) -> Result<Outcome, RunError> {
     let going = &arguments.going;
     let watched = arguments.file.clone().filter(|_| arguments.watch);
-    let directory =
-        going.directory(&arguments.given, &compiled.program, None, (going.kept().as_deref(), watched.is_some()))?;
+    let directory = going.directory(&compiled.program, None, (going.kept().as_deref(), watched.is_some()))?;
     go(
         going,
         registry,

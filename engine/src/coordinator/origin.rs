@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Parent};
+use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, Parent, Run};
 use diptych_protocol::digest::{Digest, digest};
 use diptych_protocol::program::Program;
 use diptych_protocol::still::Still;
@@ -40,6 +40,14 @@ impl Origin {
     /// Reads a checkpoint, every byte of which is checked.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         Ok(Self(Source::Checkpoint(path.into(), Box::new(Checkpoint::read(path)?))))
+    }
+
+    /// With what is beside its checkpoint told anew: it may lie elsewhere than where it was written.
+    pub fn beside(mut self, run: Run) -> Self {
+        if let Source::Checkpoint(_, checkpoint) = &mut self.0 {
+            checkpoint.description.run = run;
+        }
+        self
     }
 
     /// The last state of another run.

@@ -7,7 +7,7 @@ use diptych_protocol::checkpoint::{Checkpoint, CheckpointError, describe};
 use diptych_protocol::tree::{Shape, Tree};
 
 use crate::coordinator::checkpoints;
-use crate::hashes::{Hashes, HashesError};
+use crate::hashes::{Hashes, HashesError, is_begun};
 use crate::run_directory::{About, HASHES, RunDirectoryError};
 
 /// One of the two.
@@ -95,7 +95,11 @@ impl Side {
     fn of_run(path: &Path, about: About) -> Result<Self, SideError> {
         let folder = About::named(path, about.checkpoints.as_ref());
         let found = folder.map(|folder| checkpoints(&folder).unwrap_or_default()).unwrap_or_default();
-        let hashes = about.hashes_every.map(|_| Hashes::read(&path.join(HASHES))).transpose()?;
+        let hashed = path.join(HASHES);
+        let hashes = match about.hashes_every.is_some() && is_begun(&hashed)? {
+            true => Some(Hashes::read(&hashed)?),
+            false => None,
+        };
         let identity = Identity {
             scenario: about.scenario.clone(),
             program_hash: about.program_hash.clone(),
@@ -107,6 +111,11 @@ impl Side {
         };
         let checkpoints = found.into_iter().collect();
         Ok(Self { path: path.into(), about: Some(about), checkpoints, hashes, identity })
+    }
+
+    /// Whether hash trees were to be kept, and it did not come to that: the disk was full, or it was killed before.
+    pub fn lacks_hashes(&self) -> bool {
+        self.hashes.is_none() && self.about.as_ref().is_some_and(|about| about.hashes_every.is_some())
     }
 
     /// The frames of which something is kept.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use diptych_protocol::still::Still;
 use diptych_protocol::tree::{Shape, Tree};
 
-use super::{HashWriter, HashesError};
+use super::{HashWriter, HashesError, is_begun};
 use crate::coordinator::{ViewError, Viewer};
 
 /// Hashes every so-manieth state, the first and the last one.
@@ -27,12 +27,13 @@ impl HashKeeper {
 
     /// Of a run that is resumed at a frame: what is behind that is cut off, and it goes on with its file, if there is one.
     pub fn resumed(path: PathBuf, every: u32, at: u32) -> Self {
-        match path.exists() {
-            true => {
+        match is_begun(&path) {
+            Ok(false) => Self::new(path, every, at, true),
+            // Why it cannot be read is told when it is to be gone on with.
+            Ok(true) | Err(_) => {
                 let due = at.checked_next_multiple_of(every.max(1));
                 Self { resumed: Some(at), due, ..Self::new(path, every, at, true) }
             }
-            false => Self::new(path, every, at, true),
         }
     }
 

@@ -92,7 +92,10 @@ pub(super) struct Report {
     pub(super) first: Option<First>,
     /// Frames behind it.
     pub(super) spread: Vec<Difference>,
+    /// What is wrong with what was kept,
     notes: Vec<String>,
+    /// and what was to be kept, and was not: that makes no difference.
+    lacking: Vec<String>,
     /// For the names of rules and variants.
     pub(super) program: Option<Program>,
 }
@@ -114,6 +117,9 @@ impl Report {
                 "status": side.about.as_ref().map(|about| about.status.name()),
             })
         };
+        let lacking = |(side, name): (&Side, &str)| {
+            format!("{name} was to keep hash trees, and there are none in {}", side.path.display())
+        };
         Self {
             sides: sides.each_ref().map(machine),
             lines: sides.each_ref().map(line),
@@ -127,6 +133,7 @@ impl Report {
             first: None,
             spread: Vec::new(),
             notes: Vec::new(),
+            lacking: sides.iter().zip(["A", "B"]).filter(|(side, _)| side.lacks_hashes()).map(lacking).collect(),
             program: None,
         }
     }
@@ -146,6 +153,10 @@ impl Report {
 
     pub(super) fn note(&mut self, what: String) {
         self.notes.push(what);
+    }
+
+    fn notes(&self) -> impl Iterator<Item = &String> {
+        self.lacking.iter().chain(&self.notes)
     }
 
     /// Whether nothing differs.
@@ -176,7 +187,7 @@ impl Report {
             others => others.iter().for_each(|other| text += &format!("other     {other}\n")),
         }
         text += &format!("compared  {}\n", self.compared());
-        self.notes.iter().for_each(|note| text += &format!("note      {note}\n"));
+        self.notes().for_each(|note| text += &format!("note      {note}\n"));
         let Some(first) = &self.first else {
             return text + if self.is_same() { "the same  nothing differs" } else { "nothing else differs" };
         };
@@ -347,7 +358,7 @@ impl Report {
                 "by_last_hash": self.by_ends, "made_again": self.made,
                 "first": self.range.map(|(first, _)| first), "last": self.range.map(|(_, last)| last),
             },
-            "first_difference": first, "spread": spread, "notes": self.notes,
+            "first_difference": first, "spread": spread, "notes": self.notes().collect::<Vec<_>>(),
         })
         .to_string()
     }
