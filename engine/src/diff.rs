@@ -244,10 +244,13 @@ pub fn entity(state: &Still<'_>, group: GroupId, column: ColumnId, row: u32) -> 
 }
 
 /// Who writes a column: a rule with its place in the text, or nobody.
-pub fn written_by(program: &Program, group: &str, column: &str) -> Option<(String, Option<String>)> {
+pub fn written_by(program: &Program, frame: u32, group: &str, column: &str) -> Option<(String, Option<String>)> {
     let group = program.group(group)?;
     let (id, found) = program.columns.iter().find(|(_, it)| it.group == group && it.name() == column)?;
     let of = &program.groups[group];
+    if frame == 0 {
+        return Some((format!("set-up: the blueprint of {}", of.name), program.place_of(of.span)));
+    }
     Some(match found.owner.filter(|owner| program.systems[*owner].code != Code::Carry) {
         Some(owner) => {
             let system = &program.systems[owner];

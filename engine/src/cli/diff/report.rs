@@ -246,7 +246,10 @@ impl Report {
             let [a, b] = rows.values;
             text += &format!("      A  {}\n      B  {}{}\n", self.shown(of, a), self.shown(of, b), apart(a, b));
         }
-        if let Some((rule, place)) = self.program.as_ref().and_then(|program| diff::written_by(program, group, name)) {
+        let first = self.first.as_ref().map_or(0, |first| first.difference.frame);
+        if let Some((rule, place)) =
+            self.program.as_ref().and_then(|program| diff::written_by(program, first, group, name))
+        {
             let place = place.map_or_else(String::new, |place| format!(" ({place})"));
             text += &format!("    written by {rule}{place}\n");
         }
@@ -377,7 +380,8 @@ impl Report {
                 told["b"] = of_value(b);
                 told["ulps"] = json!(diff::ulps(a, b));
             }
-            let rule = self.program.as_ref().and_then(|it| diff::written_by(it, &column.group, &column.column.name));
+            let rule =
+                self.program.as_ref().and_then(|it| diff::written_by(it, of.frame, &column.group, &column.column.name));
             if let Some((rule, place)) = rule {
                 told["written_by"] = json!(rule);
                 told["place"] = json!(place);
