@@ -307,14 +307,14 @@ fn array(lane: &Lane, ty: Type, schema: &Schema) -> Result<ArrayRef, ArrowError>
         (Lane::U32(v), Sort::Entity(_)) => {
             Arc::new(v.iter().map(|row| (*row != NO_ROW).then_some(*row)).collect::<UInt32Array>())
         }
-        (Lane::F32(v), _) => Arc::new(Float32Array::from_iter_values(v.iter().copied())),
-        (Lane::F64(v), _) => Arc::new(Float64Array::from_iter_values(v.iter().copied())),
-        (Lane::I8(v), _) => Arc::new(Int8Array::from_iter_values(v.iter().copied())),
-        (Lane::I16(v), _) => Arc::new(Int16Array::from_iter_values(v.iter().copied())),
-        (Lane::I32(v), _) => Arc::new(Int32Array::from_iter_values(v.iter().copied())),
-        (Lane::U8(v), _) => Arc::new(UInt8Array::from_iter_values(v.iter().copied())),
-        (Lane::U16(v), _) => Arc::new(UInt16Array::from_iter_values(v.iter().copied())),
-        (Lane::U32(v), _) => Arc::new(UInt32Array::from_iter_values(v.iter().copied())),
+        (Lane::F32(v), _) => Arc::new(Float32Array::from(v.clone())),
+        (Lane::F64(v), _) => Arc::new(Float64Array::from(v.clone())),
+        (Lane::I8(v), _) => Arc::new(Int8Array::from(v.clone())),
+        (Lane::I16(v), _) => Arc::new(Int16Array::from(v.clone())),
+        (Lane::I32(v), _) => Arc::new(Int32Array::from(v.clone())),
+        (Lane::U8(v), _) => Arc::new(UInt8Array::from(v.clone())),
+        (Lane::U16(v), _) => Arc::new(UInt16Array::from(v.clone())),
+        (Lane::U32(v), _) => Arc::new(UInt32Array::from(v.clone())),
         (Lane::Bool(v), _) => Arc::new(v.iter().map(|x| Some(*x != 0)).collect::<BooleanArray>()),
     })
 }

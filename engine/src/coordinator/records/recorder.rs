@@ -68,9 +68,9 @@ impl Drop for Begun {
 /// A record of the program that is gone on with: one that begins, or one that goes on, by its key.
 enum Going<'p> {
     States(StateRecord),
-    Rows(RowRecord),
+    Rows(Box<RowRecord>),
     StatesOn(Key, &'p Record),
-    RowsOn(Key, Extractor, u32),
+    RowsOn(Key, Box<Extractor>, u32),
 }
 
 impl Recorder {
@@ -187,10 +187,13 @@ impl Recorder {
             next.push(match (of, file) {
                 (None, Some(file)) => Going::States(StateRecord::new(program, record, file)),
                 (Some(of), Some(file)) => {
-                    Going::Rows(RowRecord::new(of, file, from, (self.backend, on_slow), self.bell.clone())?)
+                    let rows = RowRecord::new(of, file, from, (self.backend, on_slow), self.bell.clone())?;
+                    Going::Rows(Box::new(rows))
                 }
                 (None, None) => Going::StatesOn(key, record),
-                (Some(of), None) => Going::RowsOn(key, Extractor::new(program, of.1, self.backend)?, record.every),
+                (Some(of), None) => {
+                    Going::RowsOn(key, Box::new(Extractor::new(program, of.1, self.backend)?), record.every)
+                }
             });
         }
         let mut states: Vec<StateRecord> = self.states.drain(..).collect();
@@ -198,7 +201,7 @@ impl Recorder {
         for it in next {
             match it {
                 Going::States(it) => self.states.push(it),
-                Going::Rows(it) => self.rows.push(it),
+                Going::Rows(it) => self.rows.push(*it),
                 Going::StatesOn(key, record) => {
                     if let Some(place) = states.iter().position(|states| states.file.key == key) {
                         let mut going = states.swap_remove(place);
@@ -209,7 +212,7 @@ impl Recorder {
                 Going::RowsOn(key, extractor, every) => {
                     if let Some(place) = rows.iter().position(|rows| rows.key == key) {
                         let mut going = rows.swap_remove(place);
-                        going.go_on(extractor, every, from);
+                        going.go_on(*extractor, every, from);
                         self.rows.push(going);
                     }
                 }

@@ -8,7 +8,6 @@ use diptych_protocol::message::Backend;
 use diptych_protocol::outputs::state_of;
 use diptych_protocol::program::Program;
 use diptych_protocol::still::Still;
-use diptych_protocol::types::Scalar;
 use diptych_workers::extract::{Extractor, Lane};
 
 use super::file::{Key, RecordFile};
@@ -135,13 +134,8 @@ impl Taker for RowRecord {
         }
         let rows = self.extractor.take(still);
         let count = rows.len();
-        let mut frame = Lane::with_room(Scalar::U32, count);
-        let mut time = Lane::with_room(Scalar::F64, count);
-        let now = still.program().time(state).to_bits();
-        (0..count).for_each(|_| {
-            frame.push_bits(state.into());
-            time.push_bits(now);
-        });
+        let time = still.program().time(state);
+        let (frame, time) = (Lane::U32(vec![state; count]), Lane::F64(vec![time; count]));
         let names = std::iter::once(rows.entities).chain(rows.generations).map(Lane::U32);
         let lanes = [frame, time].into_iter().chain(names).chain(rows.lanes).collect();
         self.post.put((state, Rows { count, lanes }));
