@@ -67,7 +67,7 @@ impl Drop for Begun {
 
 /// A record of the program that is gone on with: one that begins, or one that goes on, by its key.
 enum Going<'p> {
-    States(StateRecord),
+    States(Box<StateRecord>),
     Rows(Box<RowRecord>),
     StatesOn(Key, &'p Record),
     RowsOn(Key, Box<Extractor>, u32),
@@ -185,7 +185,7 @@ impl Recorder {
             });
             let of = record.extract().map(|extract| (program, extract, record.every));
             next.push(match (of, file) {
-                (None, Some(file)) => Going::States(StateRecord::new(program, record, file)),
+                (None, Some(file)) => Going::States(Box::new(StateRecord::new(program, record, file))),
                 (Some(of), Some(file)) => {
                     let rows = RowRecord::new(of, file, from, (self.backend, on_slow), self.bell.clone())?;
                     Going::Rows(Box::new(rows))
@@ -200,7 +200,7 @@ impl Recorder {
         let mut rows: Vec<RowRecord> = self.rows.drain(..).collect();
         for it in next {
             match it {
-                Going::States(it) => self.states.push(it),
+                Going::States(it) => self.states.push(*it),
                 Going::Rows(it) => self.rows.push(*it),
                 Going::StatesOn(key, record) => {
                     if let Some(place) = states.iter().position(|states| states.file.key == key) {
