@@ -35,6 +35,7 @@ use crate::lower::graph::Key;
 use crate::lower::optional::Gained;
 pub(crate) use crate::lower::rules::assigned;
 use crate::lower::states::Slot;
+use crate::types::typed::Typed;
 use crate::types::{self, Model, Place};
 
 /// A checked scenario and where its components stand.
@@ -93,6 +94,23 @@ impl Bodies {
 }
 
 impl Bodies {
+    /// Makes a body that gives values of the rows of a finished state, lane by lane.
+    fn of_finished_rows<'a>(
+        &mut self,
+        world: &'a World<'a>,
+        group: usize,
+        values: impl Iterator<Item = &'a Typed>,
+    ) -> BodyId {
+        self.make(world, group, String::new(), |flattener| {
+            flattener.names = Names::Fresh;
+            for value in values {
+                for lane in flattener.lanes(value) {
+                    flattener.builder.result(lane);
+                }
+            }
+        })
+    }
+
     /// Makes the body of the outputs, and the graph of what it computes.
     fn make_drawn<'a>(&mut self, world: &'a World<'a>, fill: impl FnOnce(&mut Flattener<'a>)) -> (BodyId, Vec<Node>) {
         let mut flattener = Flattener::new(Some(world), 0, String::new());

@@ -3,19 +3,12 @@
 use diptych_protocol::id::{GroupId, Id};
 use diptych_protocol::program::Extract;
 
-use crate::lower::births::Names;
 use crate::lower::{Bodies, World};
 use crate::types;
 
 pub(super) fn lower(extract: &types::Extract, world: &World<'_>, bodies: &mut Bodies) -> Extract {
-    let body = bodies.make(world, extract.group, String::new(), |flattener| {
-        flattener.names = Names::Fresh;
-        for value in extract.columns.iter().map(|(_, value)| value).chain(&extract.filter) {
-            for lane in flattener.lanes(value) {
-                flattener.builder.result(lane);
-            }
-        }
-    });
+    let values = extract.columns.iter().map(|(_, value)| value).chain(&extract.filter);
+    let body = bodies.of_finished_rows(world, extract.group, values);
     Extract {
         group: GroupId::new(extract.group as u32),
         body,

@@ -5,21 +5,14 @@ use diptych_protocol::id::{GroupId, Id, ReducedId, ValueId};
 use diptych_protocol::program::Reduction;
 use diptych_protocol::types::Scalar;
 
-use crate::lower::births::Names;
 use crate::lower::expressions::Flattener;
 use crate::lower::{Bodies, World};
 use crate::types;
 
 /// A reduction, with the body of what a row contributes.
 pub(super) fn lower(reduction: &types::Reduction, world: &World<'_>, bodies: &mut Bodies) -> Reduction {
-    let body = bodies.make(world, reduction.group, String::new(), |flattener| {
-        flattener.names = Names::Fresh;
-        for part in [&reduction.value, &reduction.filter].into_iter().flatten() {
-            for lane in flattener.lanes(part) {
-                flattener.builder.result(lane);
-            }
-        }
-    });
+    let parts = [&reduction.value, &reduction.filter].into_iter().flatten();
+    let body = bodies.of_finished_rows(world, reduction.group, parts);
     Reduction {
         group: GroupId::new(reduction.group as u32),
         body,
