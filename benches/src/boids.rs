@@ -210,7 +210,7 @@ impl Cells {
             }
             let room = rows.start..rows.start + padded(rows.len());
             let own = steer.own.map(|column| Values::F32(&columns[column][room.clone()]));
-            let turns = [Turns::Shared(Shared { runs: &runs, rows: None, columns: &others, straight })];
+            let turns = [Turns::Shared(Shared { runs: &runs, apart: None, rows: None, columns: &others, straight })];
             let block = Block {
                 count: rows.len(),
                 rows: &numbers[room.clone()],

@@ -35,7 +35,8 @@ fn ways() -> impl Iterator<Item = (usize, Processor)> {
 /// Compares an executor with the reference, in a block of data.
 fn compare(name: &str, executor: &mut dyn Executor, program: &Program, body: &Body, data: &Data) -> Result<(), String> {
     let mut out = blocks::outputs(program, body, data.count);
-    let (expected, asked) = data.block(program, body, |block| {
+    let lanes = executor.lanes();
+    let (expected, asked) = data.block(program, body, lanes, |block| {
         let mut room: Vec<ValuesMut<'_>> = out.iter_mut().map(|held| held.values_mut()).collect();
         executor.run(block, &mut room);
         reference::run(program, body, block)

@@ -65,6 +65,8 @@ pub enum Turns<'a> {
 pub struct Shared<'a> {
     /// The *places* of the others, run by run.
     pub runs: &'a [Run],
+    /// Where vectors of rows have runs of their own: which of these.
+    pub apart: Option<Apart<'a>>,
     /// The row of each place; without it, the place is the row.
     pub rows: Option<&'a [u32]>,
     /// The loop's columns by place.
@@ -72,6 +74,25 @@ pub struct Shared<'a> {
     /// Whether each delta is the plain difference, bit for bit, for every row and every other: no way around a torus is
     /// shorter.
     pub straight: bool,
+}
+
+impl<'a> Shared<'a> {
+    /// The runs of a lane.
+    pub fn runs_of(&self, lane: usize) -> &'a [Run] {
+        let Some(Apart { lanes, ends }) = self.apart else { return self.runs };
+        let vector = lane / lanes;
+        &self.runs[vector.checked_sub(1).map_or(0, |before| ends[before]) as usize..ends[vector] as usize]
+    }
+}
+
+/// Vectors of rows with runs of their own: what is near some rows of a block is not near all of them. A row still has all
+/// of its others among its vector's, in the same order.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart<'a> {
+    /// Rows of a vector: as many as are [computed at once](Executor::lanes).
+    pub lanes: usize,
+    /// Where the runs of each vector that has rows end; they stand one behind another.
+    pub ends: &'a [u32],
 }
 
 /// A stretch of places.
@@ -113,7 +134,8 @@ pub trait Executor: Send {
         padded(count)
     }
 
-    /// Rows that are computed at once: what a block costs.
+    /// Rows that are computed at once, a *vector* of them. Where they are fewer than a block that asks an index has, each
+    /// vector may have [runs of its own](Apart).
     fn lanes(&self) -> usize;
 
     /// Rows that a block should have, where it may have any number; whether the body has loops.

@@ -11,13 +11,16 @@ use crate::index::{Keys, ascend_few, per_axes};
 
 /// What a block costs beside the candidates that it visits, as if it were so many more, by one vector of rows.
 const BLOCK_COST: u32 = 96;
+/// So many candidates are few: with no more of them all rows that a block may have are one, without a closer look.
+const FEW: u32 = 192;
 
 /// The blocks of one batch.
 ///
 /// The rule: rows are sorted by cell, and consecutive ones of a line of cells (of a grid's own slots whole vectors of
 /// them, unless they are far apart) are joined as long as that costs no more than a block of its own would: each vector
-/// of rows visits all candidates of its block. How rows are blocked never shows in the bits: each row sees its
-/// neighbours in the order of slots, whoever asks with it.
+/// of rows visits all candidates of its block, or of a grid's own slots, where a block has several vectors, its own
+/// ([`Apart`](crate::body::block::Apart)). How rows are blocked never shows in the bits: each row sees its neighbours in
+/// the order of slots, whoever asks with it.
 pub struct Blocks {
     /// Rows of a vector.
     lanes: u32,
@@ -89,14 +92,24 @@ impl Blocks {
             let x = |slot: u32| grid.lattice.along(0, positions[0][(slot - batch.start) as usize]);
             let cut = |slots: Range<u32>| {
                 let (first, last) = (x(slots.start), x(slots.end - 1));
-                Part { visited: price.visited(line, first, last), slots, first, last }
+                Part { turns: price.visited(line, first, last), slots, first, last }
             };
             let mut open: Option<Part> = None;
-            for first in (start..end).step_by(self.lanes as usize) {
-                self.take(&price, line, &mut open, cut(first..end.min(first + self.lanes)), &cut, batch.start);
+            while start < end {
+                let whole = start..end.min(start + BLOCK_ROWS_MAX as u32);
+                start = whole.end;
+                if self.apart() && open.is_none() && cut(whole.clone()).turns <= FEW {
+                    self.ends.push(whole.end - batch.start);
+                    continue;
+                }
+                for first in whole.clone().step_by(self.lanes as usize) {
+                    let vector = first..whole.end.min(first + self.lanes);
+                    self.take(&price, line, &mut open, cut(vector), &cut, batch.start);
+                }
             }
-            self.ends.push(end - batch.start);
-            start = end;
+            if open.is_some() {
+                self.ends.push(end - batch.start);
+            }
         }
     }
 
@@ -115,7 +128,7 @@ impl Blocks {
         if end - first > 1 {
             let middle = first + (end - first) / 2;
             let halves = [cut(first..middle), cut(middle..end)];
-            if halves.iter().map(|half| price.of_part(half)).fold(0, u32::saturating_add) < price.of_part(&part) {
+            if halves.iter().map(Part::price).fold(0, u32::saturating_add) < part.price() {
                 halves.into_iter().for_each(|half| self.take(price, line, open, half, cut, start));
                 return;
             }
@@ -123,9 +136,13 @@ impl Blocks {
         if let Some(before) = open {
             let slots = before.slots.start..end;
             if slots.len() <= BLOCK_ROWS_MAX {
-                let visited = price.visited(line, before.first, part.last);
-                let both = Part { slots, first: before.first, last: part.last, visited };
-                if price.of_part(&both) <= price.of_part(before).saturating_add(price.of_part(&part)) {
+                let turns = if self.apart() {
+                    before.turns.saturating_add(part.turns)
+                } else {
+                    price.visited(line, before.first, part.last)
+                };
+                let both = Part { slots, first: before.first, last: part.last, turns };
+                if both.price() <= before.price().saturating_add(part.price()) {
                     *before = both;
                     return;
                 }
@@ -133,6 +150,11 @@ impl Blocks {
             self.ends.push(before.slots.end - start);
         }
         *open = Some(part);
+    }
+
+    /// Whether a block may have several vectors, each with candidates of its own.
+    fn apart(&self) -> bool {
+        self.lanes < BLOCK_ROWS_MAX as u32
     }
 
     /// How many blocks were formed.
@@ -194,10 +216,6 @@ impl<'g> Price<'g> {
     fn of(&self, rows: usize, visited: u32) -> u32 {
         BLOCK_COST.saturating_add((rows as u32).div_ceil(self.lanes).saturating_mul(visited))
     }
-
-    fn of_part(&self, part: &Part) -> u32 {
-        self.of(part.slots.len(), part.visited)
-    }
 }
 
 /// Slots of one line.
@@ -206,8 +224,15 @@ struct Part {
     /// Their first and last cell, along the line.
     first: u32,
     last: u32,
-    /// What they visit, roughly.
-    visited: u32,
+    /// What their vectors visit, roughly.
+    turns: u32,
+}
+
+impl Part {
+    /// What they cost as a block.
+    fn price(&self) -> u32 {
+        BLOCK_COST.saturating_add(self.turns)
+    }
 }
 
 /// A block in the making: rows of one line.

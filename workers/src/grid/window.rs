@@ -13,6 +13,12 @@ use crate::index::Window;
 /// Asks a grid, a window at a time. Room, no state.
 #[derive(Default)]
 pub struct Asker {
+    /// The numbers of the first cells of the lines that the box met.
+    lines: Vec<u32>,
+    /// The cells of a line that its window meets.
+    x: [Range<u32>; 2],
+    /// How far that goes beyond the box along x, unless a part of it is behind a seam.
+    room: Option<f32>,
     runs: Vec<RowRange>,
 }
 
@@ -24,11 +30,37 @@ impl Asker {
     /// The candidates hold every row for which the exact test passes: the sum of [`Space::delta`] squared is at most
     /// `reach` squared, in `f32`. That test is the caller's, and on a torus `reach` is at most half a side.
     pub fn ask(&mut self, grid: &GridView<'_>, space: &Space, lo: &[f32; 3], hi: &[f32; 3], reach: f32) -> bool {
+        let straight = self.look(grid, space, lo, hi, reach);
+        self.list(grid);
+        straight
+    }
+
+    /// The same, and only looks where slots are: [`Self::narrow`] finds them, for some of the rows after others.
+    pub fn look(&mut self, grid: &GridView<'_>, space: &Space, lo: &[f32; 3], hi: &[f32; 3], reach: f32) -> bool {
         match space.dimensions {
-            1 => self.collect::<1>(grid, space, lo, hi, reach),
-            2 => self.collect::<2>(grid, space, lo, hi, reach),
-            _ => self.collect::<3>(grid, space, lo, hi, reach),
+            1 => self.meet::<1>(grid, space, lo, hi, reach),
+            2 => self.meet::<2>(grid, space, lo, hi, reach),
+            _ => self.meet::<3>(grid, space, lo, hi, reach),
         }
+    }
+
+    /// Finds the slots of the candidates of some of the rows that it looked around last, which stand between `lo` and `hi`
+    /// along x: along the lines that all of them meet, a stretch at a time, ascending.
+    #[inline]
+    pub fn narrow(
+        &self,
+        grid: &GridView<'_>,
+        space: &Space,
+        (lo, hi): (f32, f32),
+        reach: f32,
+        found: impl FnMut(Range<u32>),
+    ) {
+        let lattice = &grid.lattice;
+        let x = match self.room {
+            Some(room) => [lattice.along(0, lo - room)..lattice.along(0, hi + room) + 1, 0..0],
+            None => along(lattice, &Window::<1>::new(space, &[lo; 3], &[hi; 3], reach), 0),
+        };
+        stretches(grid, &self.lines, &x, found);
     }
 
     /// What was found: slots, ascending, no two stretches touching.
@@ -36,7 +68,7 @@ impl Asker {
         &self.runs
     }
 
-    fn collect<const K: usize>(
+    fn meet<const K: usize>(
         &mut self,
         grid: &GridView<'_>,
         space: &Space,
@@ -48,21 +80,34 @@ impl Asker {
         let lattice = &grid.lattice;
         let [x, y, z] = std::array::from_fn(|axis| if axis < K { along(lattice, &window, axis) } else { [0..1, 0..0] });
         let straight = (0..K).all(|axis| straight(lattice, space, axis, [&x, &y, &z][axis], lo[axis]..hi[axis]));
-        self.runs.clear();
+        self.room = window.room(0);
+        self.lines.clear();
         for z in z.into_iter().flatten() {
-            for y in y.iter().cloned().flatten() {
-                let line = lattice.number([0, y, z]);
-                for cells in x.iter().filter(|cells| !cells.is_empty()) {
-                    let found = slots(grid, line, cells.start, cells.end - 1);
-                    match self.runs.last_mut() {
-                        Some(last) if last.end == found.start => last.end = found.end,
-                        _ if found.is_empty() => {}
-                        _ => self.runs.push(RowRange::new(found.start, found.end)),
-                    }
-                }
-            }
+            self.lines.extend(y.iter().cloned().flatten().map(|y| lattice.number([0, y, z])));
         }
+        self.x = x;
         straight
+    }
+
+    /// Lists what is there.
+    fn list(&mut self, grid: &GridView<'_>) {
+        let Self { lines, x, runs, .. } = self;
+        runs.clear();
+        stretches(grid, lines, x, |found| match runs.last_mut() {
+            Some(last) if last.end == found.start => last.end = found.end,
+            _ if found.is_empty() => {}
+            _ => runs.push(RowRange::new(found.start, found.end)),
+        });
+    }
+}
+
+/// The slots of these cells of each line.
+#[inline]
+fn stretches(grid: &GridView<'_>, lines: &[u32], x: &[Range<u32>; 2], mut found: impl FnMut(Range<u32>)) {
+    for &line in lines {
+        for cells in x.iter().filter(|cells| !cells.is_empty()) {
+            found(slots(grid, line, cells.start, cells.end - 1));
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use diptych_protocol::space::{Edge, Space};
 pub(crate) struct Window<const K: usize> {
     lo: [f32; K],
     hi: [f32; K],
+    /// How far it goes beyond the box.
+    room: [f32; K],
     /// Whether there is a second interval along any axis.
     seam: bool,
     seam_lo: [f32; K],
@@ -25,6 +27,7 @@ impl<const K: usize> Window<K> {
         let mut window = Self {
             lo: [0.0; K],
             hi: [0.0; K],
+            room: [0.0; K],
             seam: false,
             seam_lo: [f32::INFINITY; K],
             seam_hi: [f32::NEG_INFINITY; K],
@@ -35,6 +38,7 @@ impl<const K: usize> Window<K> {
             let size = lo[axis].abs().max(hi[axis].abs()).max(edge_lo.abs()).max(edge_hi.abs()) + reach;
             // `delta` rounds twice, the sums here three times, each by half an ULP of at most 3 sizes.
             let room = reach + 16.0 * f32::EPSILON * size;
+            window.room[axis] = room;
             let (from, to) = (lo[axis] - room, hi[axis] + room);
             window.lo[axis] = from;
             window.hi[axis] = to;
@@ -62,6 +66,13 @@ impl<const K: usize> Window<K> {
     pub fn intervals(&self, axis: usize) -> ((f32, f32), Option<(f32, f32)>) {
         let seam = (self.seam_lo[axis], self.seam_hi[axis]);
         ((self.lo[axis], self.hi[axis]), (seam.0 <= seam.1).then_some(seam))
+    }
+
+    /// How far it goes beyond the box along an axis, if it has but the one interval there: then the same room around a part
+    /// of the box is a window of that part.
+    pub fn room(&self, axis: usize) -> Option<f32> {
+        let one = self.seam_lo[axis] > self.seam_hi[axis] && self.lo[axis] > f32::NEG_INFINITY;
+        one.then_some(self.room[axis])
     }
 
     /// Whether a box has a part in it.

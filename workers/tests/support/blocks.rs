@@ -5,7 +5,7 @@ use diptych_protocol::id::Id;
 use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::program::Program;
 use diptych_protocol::types::{Scalar, Value};
-use diptych_workers::body::block::{Block, Lists, Run, Shared, Turns, Uniforms, Values, ValuesMut};
+use diptych_workers::body::block::{Apart, Block, Lists, Run, Shared, Turns, Uniforms, Values, ValuesMut};
 use diptych_workers::body::slots::{Slot, Slots};
 
 use super::bodies::SIDE;
@@ -88,6 +88,8 @@ pub struct Data {
     signals: Vec<u64>,
     reduced: [f64; 1],
     straight: bool,
+    /// Whether vectors of rows have runs of their own.
+    apart: bool,
     seed: u64,
     tick: u32,
     time: f64,
@@ -99,7 +101,7 @@ impl Data {
         let slots = Slots::of(program, body);
         let count = 1 + numbers.below(40);
         let room = room_of(count);
-        let straight = numbers.once_in(2);
+        let (straight, apart) = (numbers.once_in(2), numbers.once_in(2));
         let first = numbers.below(20) as u32;
         let rows = (0..room as u32).map(|lane| first + lane.min(count as u32 - 1)).collect();
         let column = |numbers: &mut Numbers, slot: &Slot, len: usize| {
@@ -132,7 +134,7 @@ impl Data {
             }
             match walked.over {
                 Over::Within { .. } | Over::Group(_) | Over::Far { .. } => {
-                    for _ in 0..numbers.below(4) {
+                    for _ in 0..numbers.below(if apart { 12 } else { 4 }) {
                         let (a, b) = (numbers.below(places + 1) as u32, numbers.below(places + 1) as u32);
                         it.runs.push(Run { start: a.min(b), end: a.max(b), own: numbers.once_in(2) });
                     }
@@ -156,7 +158,7 @@ impl Data {
         let signals = SCALARS.iter().map(|scalar| bits(numbers.value(*scalar))).collect();
         let reduced = [numbers.unit()];
         let (seed, tick, time) = (numbers.bits(), numbers.bits() as u32, numbers.unit());
-        Self { count, rows, own, begin, far, others, signals, reduced, straight, seed, tick, time }
+        Self { count, rows, own, begin, far, others, signals, reduced, straight, apart, seed, tick, time }
     }
 
     /// Two own columns and nothing else.
@@ -174,6 +176,7 @@ impl Data {
             signals: Vec::new(),
             reduced: [0.0],
             straight: false,
+            apart: false,
             seed: 1,
             tick: 2,
             time: 0.0,
@@ -189,22 +192,29 @@ impl Data {
         }
     }
 
-    /// Runs `f` with the block.
-    pub fn block<R>(&self, program: &Program, body: &Body, f: impl FnOnce(&Block<'_>) -> R) -> R {
+    /// Runs `f` with the block, for vectors of so many rows.
+    pub fn block<R>(&self, program: &Program, body: &Body, lanes: usize, f: impl FnOnce(&Block<'_>) -> R) -> R {
         let own = self.own.iter().map(Held::values).zip(&self.begin);
         let own: Vec<Values<'_>> = own.map(|(values, &begin)| values.range(begin..values.len())).collect();
         let far: Vec<Values<'_>> = self.far.iter().map(Held::values).collect();
         let columns: Vec<Vec<Values<'_>>> =
             self.others.iter().map(|it| it.columns.iter().map(Held::values).collect()).collect();
+        let vectors = self.count.div_ceil(lanes);
+        let ends = |it: &Others| (1..=vectors).map(|end| (it.runs.len() * end / vectors) as u32).collect();
+        let ends: Vec<Vec<u32>> = self.others.iter().map(ends).collect();
         let loops: Vec<Turns<'_>> = body
             .loops
             .values()
             .zip(&self.others)
-            .zip(&columns)
-            .map(|((walked, it), columns)| match walked.over {
-                Over::Within { .. } | Over::Group(_) | Over::Far { .. } => {
-                    Turns::Shared(Shared { runs: &it.runs, rows: it.rows.as_deref(), columns, straight: self.straight })
-                }
+            .zip(columns.iter().zip(&ends))
+            .map(|((walked, it), (columns, ends))| match walked.over {
+                Over::Within { .. } | Over::Group(_) | Over::Far { .. } => Turns::Shared(Shared {
+                    runs: &it.runs,
+                    apart: self.apart.then_some(Apart { lanes, ends }),
+                    rows: it.rows.as_deref(),
+                    columns,
+                    straight: self.straight,
+                }),
                 Over::Count { .. } => Turns::Count,
                 _ => Turns::Lists(Lists { starts: &it.starts, rows: it.rows.as_ref().unwrap(), columns }),
             })

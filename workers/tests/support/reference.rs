@@ -198,7 +198,7 @@ impl Row<'_> {
         let block = self.block;
         match (&block.loops[it.index()], &walked.over) {
             (Turns::Shared(shared), _) => {
-                for run in shared.runs {
+                for run in shared.runs_of(self.lane) {
                     for place in run.start..run.end {
                         let row = shared.rows.map_or(place, |rows| rows[place as usize]);
                         if !run.own || row != block.rows[self.lane] {

@@ -5,13 +5,21 @@ use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::calls::Listener;
 use super::plan::Plan;
-use super::words::Kind;
+use super::words::{self, Kind, runs_stride};
 use crate::body::block::{Block, Lists, Shared, Turns, Values, ValuesMut};
 
 /// What an empty column is read from, at its place 0: wide enough for any value.
 static NOTHING: [u64; 2] = [0; 2];
 
-/// Words for one call. They point into the block and the output, which live as long.
+/// Room for a call's words, which stays from call to call.
+#[derive(Default)]
+pub(super) struct Room {
+    words: Vec<u64>,
+    /// The runs of vectors of rows: for each the addresses of its first and of what is behind its last.
+    runs: Vec<u64>,
+}
+
+/// Words for one call. They point into the block, the output and the room, which live as long.
 pub(super) struct Checked<'a> {
     words: &'a [u64],
 }
@@ -38,8 +46,10 @@ impl<'a> Checked<'a> {
         block: &'a Block<'a>,
         out: &'a mut [ValuesMut<'_>],
         listeners: &'a mut [Listener],
-        words: &'a mut Vec<u64>,
+        room_of_words: &'a mut Room,
     ) -> Self {
+        let Room { words, runs } = room_of_words;
+        runs.clear();
         let room = block.count.next_multiple_of(plan.lanes.max(BLOCK_ROWS_MAX));
         let slots = &plan.slots;
         assert!(block.count > 0 && (!plan.rows || block.rows.len() >= room), "a block without rows, or without room");
@@ -75,7 +85,7 @@ impl<'a> Checked<'a> {
         assert_eq!(block.loops.len(), plan.kinds.len(), "loops");
         for ((turns, kind), slots) in block.loops.iter().zip(&plan.kinds).zip(&slots.loops) {
             let columns = match (turns, kind) {
-                (Turns::Shared(it), Kind::Shared) => shared(it, words),
+                (Turns::Shared(it), Kind::Shared) => shared(it, block.count, plan.lanes, words, runs),
                 (Turns::Lists(it), Kind::Lists) => lists(it, room, words),
                 (Turns::Count, Kind::Count) => &[],
                 _ => panic!("a loop's turns come as something else"),
@@ -85,6 +95,11 @@ impl<'a> Checked<'a> {
                 assert!(values.scalar() == slot.scalar, "a loop's column of another type");
                 words.push(pointer!(Values, values, as_ptr));
             }
+        }
+        // All are there, so they stay where they are.
+        let begin = address(runs);
+        for (at, _) in plan.words.loops.iter().zip(&plan.kinds).filter(|(_, kind)| **kind == Kind::Shared) {
+            words[at + words::RUNS] += begin;
         }
         assert_eq!(out.len(), slots.out.len(), "results");
         for (values, scalar) in out.iter_mut().zip(&slots.out) {
@@ -113,17 +128,29 @@ fn address<T>(values: &[T]) -> u64 {
     values.as_ptr() as usize as u64
 }
 
-fn shared<'a>(it: &Shared<'a>, words: &mut Vec<u64>) -> &'a [Values<'a>] {
+/// The word of the runs is how many bytes there are before them.
+fn shared<'a>(
+    it: &Shared<'a>,
+    count: usize,
+    lanes: usize,
+    words: &mut Vec<u64>,
+    runs: &mut Vec<u64>,
+) -> &'a [Values<'a>] {
     let end = it.runs.iter().filter(|run| run.start < run.end).map(|run| run.end).max().unwrap_or(0) as usize;
     let long = it.columns.iter().all(|values| values.len() >= end) && it.rows.is_none_or(|rows| rows.len() >= end);
     assert!(long, "a run beyond its columns");
-    let range = it.runs.as_ptr_range();
+    assert!(it.apart.is_none_or(|apart| apart.lanes == lanes), "runs of other vectors");
     words.extend([
-        range.start as usize as u64,
-        range.end as usize as u64,
+        size_of_val(&**runs) as u64,
         it.rows.map_or(0, |rows| if end == 0 { address(&NOTHING) } else { address(rows) }),
         u64::from(it.straight),
     ]);
+    for first in (0..count).step_by(lanes) {
+        let range = it.runs_of(first).as_ptr_range();
+        let next = runs.len() + runs_stride(lanes) / size_of::<u64>();
+        runs.extend([range.start as usize as u64, range.end as usize as u64]);
+        runs.resize(next, 0);
+    }
     it.columns
 }
 

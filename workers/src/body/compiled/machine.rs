@@ -95,6 +95,11 @@ pub(super) trait Machine {
     /// The same vector, for use in a loop that needs it all the time.
     fn copy(&mut self, part: Part) -> Part;
 
+    /// The same vector, made once, however often it is used. For what is made of a load: see the machine that needs it.
+    fn settle(&mut self, part: Part) -> Part {
+        part
+    }
+
     /// Where the words stand that the function is given.
     fn words(&self) -> Part;
     /// A number.

@@ -42,6 +42,7 @@ use diptych_protocol::program::Program;
 use diptych_protocol::types::Scalar;
 use thiserror::Error;
 
+use self::arguments::Room;
 use self::calls::Listener;
 use self::code::Code;
 use self::plan::Plan;
@@ -54,7 +55,7 @@ pub struct Compiled {
     plan: Plan,
     code: Code,
     listeners: Vec<Listener>,
-    words: Vec<u64>,
+    room: Room,
 }
 
 /// Why a body could not be compiled: a fault of ours, never of a scenario.
@@ -190,7 +191,7 @@ impl Compiled {
         let plan = Plan::new(program, body, lanes, processor.in_bytes(lanes));
         let code = processor.generator().generate(program, body, &plan)?;
         let listeners = plan.slots.asks.iter().map(|scalars| Listener::new(scalars)).collect();
-        Ok(Self { plan, code, listeners, words: Vec::new() })
+        Ok(Self { plan, code, listeners, room: Room::default() })
     }
 
     /// Bytes of machine code.
@@ -201,7 +202,7 @@ impl Compiled {
 
 impl Executor for Compiled {
     fn run(&mut self, block: &Block<'_>, out: &mut [ValuesMut<'_>]) {
-        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.listeners, &mut self.words);
+        let arguments = arguments::Checked::new(&self.plan, block, out, &mut self.listeners, &mut self.room);
         self.code.run(&arguments);
     }
 
@@ -214,7 +215,7 @@ impl Executor for Compiled {
     }
 
     fn lanes(&self) -> usize {
-        self.plan.lanes.max(8)
+        self.plan.lanes
     }
 
     /// Few enough that what one rule writes, or what is listed for loops, is in the first cache for what comes next.

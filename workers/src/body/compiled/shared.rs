@@ -68,7 +68,14 @@ impl Function<'_> {
     /// Run by run.
     fn runs(&mut self, common: Common<'_>) {
         let first = self.plan.words.loops[common.it.index()];
-        let (begin, end) = (self.word(first + words::RUNS), self.word(first + words::RUNS_END));
+        let runs = self.word(first + words::RUNS);
+        let scaled = match words::runs_stride(self.plan.lanes) / self.plan.lanes {
+            4 => Scalar::U32,
+            2 => Scalar::U16,
+            _ => Scalar::U8,
+        };
+        let runs = self.m.address(runs, self.lane, scaled);
+        let (begin, end) = (self.m.load_number(8, runs), self.m.load_number(8, runs.behind(8)));
         let run = self.m.variable(Kind::Number);
         self.m.set(run, begin);
         let (head, one, done) = (self.m.block(), self.m.block(), self.m.block());

@@ -138,6 +138,7 @@ impl Function<'_> {
             return self.wrong(scalar, "a delta along no axis");
         };
         let other = self.other(it, scalar, slot);
+        let other: Parts = other.into_iter().map(|part| self.m.settle(part)).collect();
         let from = self.value(from);
         let plain = self.pairs(Binary::Sub, scalar, &other, &from);
         let straight = matches!(self.places[it.index()], Some(Place::Shared { straight: true, .. }));

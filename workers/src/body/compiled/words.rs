@@ -25,16 +25,20 @@ const FIRST: usize = 8;
 /// Of a whole column: where it begins, then how many values it has.
 pub(super) const FAR: usize = 2;
 
-/// Of a loop with shared turns: the first run,
+/// Of a loop with shared turns: where the addresses stand of each vector's first run and of what is behind its last one, [so
+/// many bytes](runs_stride) apart,
 pub(super) const RUNS: usize = 0;
-/// one past the last,
-pub(super) const RUNS_END: usize = 1;
 /// the row of each place, or 0,
-pub(super) const PLACE_ROWS: usize = 2;
+pub(super) const PLACE_ROWS: usize = 1;
 /// whether deltas are plain differences,
-pub(super) const STRAIGHT: usize = 3;
+pub(super) const STRAIGHT: usize = 2;
 /// and the columns.
-pub(super) const SHARED_COLUMNS: usize = 4;
+pub(super) const SHARED_COLUMNS: usize = 3;
+
+/// Bytes from a vector's two addresses to those of the next vector: as many a lane as an index may be scaled by.
+pub(super) fn runs_stride(lanes: usize) -> usize {
+    lanes.max(2 * size_of::<u64>())
+}
 
 /// Of a loop with lists: where they start,
 pub(super) const STARTS: usize = 0;

@@ -10,9 +10,9 @@ use diptych_protocol::view::Batch;
 
 use super::blocks::Area;
 use super::bound::Surroundings;
-use super::candidates::{Asking, Candidates, Places};
+use super::candidates::{Asking, Candidates, Places, Vectors, extent};
 use super::condition::Condition;
-use crate::body::block::{Run, Shared, padded};
+use crate::body::block::{Apart, Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
 use crate::index::{KdTree, Nearest, greater, lesser};
@@ -45,10 +45,13 @@ pub(super) struct Around {
     columns: Vec<Column>,
     candidates: Candidates,
     places: Places,
+    /// Rows of a vector.
+    lanes: usize,
 }
 
 impl Around {
-    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<BodyId>) -> Self {
+    /// For vectors of so many rows.
+    pub fn new(program: &Program, group: GroupId, index: IndexId, question: Option<BodyId>, lanes: usize) -> Self {
         let copies = match &program.indexes[index].kind {
             IndexKind::Grid { copies, .. } => Some(copies.clone()),
             IndexKind::Tree { .. } => None,
@@ -69,6 +72,7 @@ impl Around {
             columns: Vec::new(),
             candidates: Candidates::default(),
             places: Places::Rows,
+            lanes,
         }
     }
 
@@ -127,7 +131,14 @@ impl Around {
         let (from, first) = (space.own(), members.first);
         let slots = members.slots.clone().filter(|_| space.own_slots);
         let area = members.area.filter(|area| area.by == self.question).map(|area| area.bounds);
-        let asking = Asking { space: batch.space(), own, from, first, slots, lo, hi, reach, area };
+        // Where rows stand by slot, those of a vector are near each other.
+        let vectors = match &slots {
+            Some(_) if space.by_slot && members.rows.len() > self.lanes => {
+                Some(Vectors { x: &from[0][members.offset..members.offset + members.rows.len()], lanes: self.lanes })
+            }
+            _ => None,
+        };
+        let asking = Asking { space: batch.space(), own, from, first, slots, vectors, lo, hi, reach, area };
         self.places = self.candidates.find(space, &asking, self.copied);
         if self.places == Places::Listed {
             let rows = self.candidates.listed();
@@ -154,25 +165,10 @@ impl Around {
             Places::Slots => space.slot_rows(),
             Places::Listed => Some(self.candidates.listed()),
         };
-        Shared { runs: &self.candidates.runs, rows, columns, straight: self.candidates.straight }
+        let Candidates { runs, ends, straight, .. } = &self.candidates;
+        let apart = (!ends.is_empty()).then_some(Apart { lanes: self.lanes, ends });
+        Shared { runs, apart, rows, columns, straight: *straight }
     }
-}
-
-/// The least and the greatest of values, NaN left out.
-fn extent(values: &[f32]) -> (f32, f32) {
-    // Four at a time: comparing one after another would wait for each.
-    let (mut lo, mut hi) = ([f32::INFINITY; 4], [f32::NEG_INFINITY; 4]);
-    let (fours, rest) = values.as_chunks::<4>();
-    for four in fours {
-        for lane in 0..4 {
-            (lo[lane], hi[lane]) = (lesser(lo[lane], four[lane]), greater(hi[lane], four[lane]));
-        }
-    }
-    let (mut least, mut greatest) = (f32::INFINITY, f32::NEG_INFINITY);
-    for (low, high) in lo.iter().zip(&hi).chain(rest.iter().zip(rest)) {
-        (least, greatest) = (lesser(least, *low), greater(greatest, *high));
-    }
-    (least, greatest)
 }
 
 /// The rows of a block.

@@ -8,6 +8,7 @@ use diptych_protocol::space::Space;
 use super::bound::{Found, Surroundings};
 use super::runs;
 use crate::body::block::Run;
+use crate::index::{greater, lesser};
 use crate::{grid, index};
 
 /// What the places of candidates are.
@@ -32,12 +33,21 @@ pub(super) struct Asking<'a> {
     pub first: u32,
     /// The own slots, where the batch is given by the grid's.
     pub slots: Option<Range<u32>>,
+    /// Vectors of them that are worth asking for each by itself.
+    pub vectors: Option<Vectors<'a>>,
     /// The box around the own rows.
     pub lo: [f32; 3],
     pub hi: [f32; 3],
     pub reach: f32,
     /// The box around those who ask next, too, if they are near each other.
     pub area: Option<index::Bounds>,
+}
+
+/// Rows of a block, so many at once.
+pub(super) struct Vectors<'a> {
+    /// Where each row stands along x.
+    pub x: &'a [f32],
+    pub lanes: usize,
 }
 
 /// The candidates of one block.
@@ -52,6 +62,8 @@ pub(super) struct Candidates {
     by_grid: bool,
     /// Stretches of places, cut where own rows stand.
     pub runs: Vec<Run>,
+    /// Where those of each vector end, if vectors have runs of their own.
+    pub ends: Vec<u32>,
     /// Whether no way around a torus is shorter.
     pub straight: bool,
 }
@@ -65,6 +77,7 @@ impl Candidates {
     /// Finds what may be within reach. `copied` says whether the columns that loops read stand in a grid's order.
     pub fn find(&mut self, around: &Surroundings<'_>, asking: &Asking<'_>, copied: bool) -> Places {
         self.runs.clear();
+        self.ends.clear();
         self.by_grid = matches!(around.index, Found::Grid(_));
         match &around.index {
             Found::Tree(tree) => {
@@ -83,6 +96,17 @@ impl Candidates {
             }
             Found::Grid(grid) => {
                 let Asking { space, lo, hi, reach, .. } = asking;
+                if let (Some(own), Some(vectors), true) = (&asking.slots, &asking.vectors, copied) {
+                    self.straight = self.grid.look(grid, space, lo, hi, *reach);
+                    let (mut next, runs) = (own.start, &mut self.runs);
+                    for x in vectors.x.chunks(vectors.lanes) {
+                        let own = next..next + x.len() as u32;
+                        self.grid.narrow(grid, space, extent(x), *reach, |found| runs::part(found, &own, runs));
+                        self.ends.push(runs.len() as u32);
+                        next = own.end;
+                    }
+                    return Places::Slots;
+                }
                 self.straight = self.grid.ask(grid, space, lo, hi, *reach);
                 if let (Some(own), true) = (&asking.slots, copied) {
                     for run in self.grid.runs() {
@@ -135,4 +159,25 @@ impl Candidates {
     pub fn listed(&self) -> &[u32] {
         if self.by_grid { &self.listed } else { self.tree.candidates().rows() }
     }
+}
+
+/// The least and the greatest of values, NaN left out.
+pub(super) fn extent(values: &[f32]) -> (f32, f32) {
+    let of = |values: &[f32]| {
+        let begin = (f32::INFINITY, f32::NEG_INFINITY);
+        values.iter().fold(begin, |(least, most), value| (lesser(least, *value), greater(most, *value)))
+    };
+    if values.len() <= 8 {
+        return of(values);
+    }
+    // Four at a time: comparing one after another would wait for each.
+    let (mut lo, mut hi) = ([f32::INFINITY; 4], [f32::NEG_INFINITY; 4]);
+    let (fours, rest) = values.as_chunks::<4>();
+    for four in fours {
+        for lane in 0..4 {
+            (lo[lane], hi[lane]) = (lesser(lo[lane], four[lane]), greater(hi[lane], four[lane]));
+        }
+    }
+    let (least, greatest) = of(rest);
+    (lo.into_iter().fold(least, lesser), hi.into_iter().fold(greatest, greater))
 }

@@ -72,7 +72,7 @@ impl Core {
             let question = it.question;
             let known = |a: &Around| a.index == index && question.is_none() && a.question.is_none();
             Some(around.iter().position(known).unwrap_or_else(|| {
-                around.push(Around::new(program, group, index, question));
+                around.push(Around::new(program, group, index, question, executor.lanes()));
                 around.len() - 1
             }))
         };
@@ -324,7 +324,9 @@ impl Core {
             match source {
                 Source::Within(at, _) => Turns::Shared(around[*at].shared(&bound.spaces[*at], columns)),
                 Source::Far(_) => Turns::Shared(far.shared(columns)),
-                Source::Group(_) => Turns::Shared(Shared { runs: &room.runs, rows: None, columns, straight: true }),
+                Source::Group(_) => {
+                    Turns::Shared(Shared { runs: &room.runs, apart: None, rows: None, columns, straight: true })
+                }
                 Source::Nearest { .. } | Source::Found(..) | Source::Members(..) | Source::Holder(_) => {
                     Turns::Lists(Lists { starts: &room.starts, rows: &room.rows, columns })
                 }

@@ -84,7 +84,7 @@ impl Far {
 
     /// The others, for a loop with these columns.
     pub fn shared<'k>(&'k self, columns: &'k [Values<'k>]) -> Shared<'k> {
-        Shared { runs: &self.runs, rows: Some(self.list.rows()), columns, straight: true }
+        Shared { runs: &self.runs, apart: None, rows: Some(self.list.rows()), columns, straight: true }
     }
 }
 

@@ -39,7 +39,14 @@ pub(super) fn places(rows: &[u32], listed: &[u32]) -> impl Iterator<Item = u32> 
 }
 
 /// The same where the own places are one stretch.
+#[inline]
 pub(super) fn part(range: Range<u32>, own: &Range<u32>, runs: &mut Vec<Run>) {
+    if range.end <= own.start || own.end <= range.start {
+        if !range.is_empty() {
+            runs.push(Run { start: range.start, end: range.end, own: false });
+        }
+        return;
+    }
     let (start, end) = (own.start.clamp(range.start, range.end), own.end.clamp(range.start, range.end));
     for (piece, own) in [(range.start..start, false), (start..end, true), (end..range.end, false)] {
         if !piece.is_empty() {

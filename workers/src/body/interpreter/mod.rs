@@ -5,6 +5,7 @@
 //! values come out; before that nothing can tell one NaN from another.
 
 use diptych_protocol::body::Body;
+use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::math;
 use diptych_protocol::program::Program;
 use diptych_protocol::random::{self, Address};
@@ -80,7 +81,7 @@ impl Executor for Interpreter {
 
     /// An operation costs a row about an eighth of what it costs at least.
     fn lanes(&self) -> usize {
-        8
+        BLOCK_ROWS_MAX
     }
 
     /// A usual body's buffers stay in the second cache. Of a loop as many turns are made as the row with the most of them

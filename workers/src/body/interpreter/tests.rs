@@ -341,7 +341,7 @@ fn shared_others_leave_the_own_row_out_and_lists_are_each_row_s_own() {
     starts.resize(padded(count) + 1, rows.len() as u32);
     let columns: [Values<'_>; 0] = [];
     let loops = [
-        Turns::Shared(Shared { runs: &runs, rows: Some(&others), columns: &columns, straight: true }),
+        Turns::Shared(Shared { runs: &runs, apart: None, rows: Some(&others), columns: &columns, straight: true }),
         Turns::Lists(Lists { starts: &starts, rows: &rows, columns: &columns }),
     ];
     let mut interpreter = Interpreter::new(&bare(), &body);

@@ -66,18 +66,23 @@ impl State {
     }
 
     fn shared(&mut self, plan: &Plan, it: usize, shared: &Shared<'_>, block: &Block<'_>, lanes: usize) {
-        for run in shared.runs {
-            for place in run.start..run.end {
-                let state = &mut self.loops[it];
-                state.place = place as usize;
-                state.row = shared.rows.map_or(place, |rows| rows[place as usize]);
-                state.turn[..lanes].copy_from_slice(&state.live[..lanes]);
-                if run.own {
-                    for (turn, own) in state.turn.iter_mut().zip(&block.rows[..lanes]) {
-                        *turn &= u8::from(*own != state.row);
+        let vector = shared.apart.map_or(lanes, |apart| apart.lanes);
+        for first in (0..lanes).step_by(vector) {
+            let vector = first..lanes.min(first + vector);
+            for run in shared.runs_of(first) {
+                for place in run.start..run.end {
+                    let state = &mut self.loops[it];
+                    state.place = place as usize;
+                    state.row = shared.rows.map_or(place, |rows| rows[place as usize]);
+                    state.turn[..lanes].fill(0);
+                    state.turn[vector.clone()].copy_from_slice(&state.live[vector.clone()]);
+                    if run.own {
+                        for (turn, own) in state.turn.iter_mut().zip(&block.rows[..lanes]) {
+                            *turn &= u8::from(*own != state.row);
+                        }
                     }
+                    self.turn(plan, it, block, lanes);
                 }
-                self.turn(plan, it, block, lanes);
             }
         }
     }

@@ -17,6 +17,17 @@ impl Cranelift<'_> {
         self.b.switch_to_block(ir::Block::from_u32(to.0));
     }
 
+    /// As the parameter of a block that follows. Cranelift joins a load with its one use only, and takes for several uses also
+    /// what is used once by something that is used several times.
+    pub fn settled(&mut self, part: Part) -> Part {
+        let next = self.b.create_block();
+        let settled = self.b.append_block_param(next, self.b.func.dfg.value_type(value(part)));
+        self.b.ins().jump(next, &[ir::BlockArg::Value(value(part))]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+        Part(settled.as_u32())
+    }
+
     pub fn branch_if(&mut self, condition: If, yes: Block, no: Block) {
         let condition = match condition {
             If::Below(a, b) => self.b.ins().icmp(IntCC::UnsignedLessThan, value(a), value(b)),

@@ -182,6 +182,9 @@ impl Machine for Cranelift<'_> {
     fn copy(&mut self, part: Part) -> Part {
         part
     }
+    fn settle(&mut self, part: Part) -> Part {
+        self.settled(part)
+    }
     fn words(&self) -> Part {
         part(self.words)
     }
