@@ -367,7 +367,8 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
 fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>, finishes: bool) -> StepId {
     let rows = usual_rows(&program.groups[group]);
     let members = || systems.iter().map(|id| &program.systems[*id]);
-    let grain = if members().any(|system| is_spatial(program, system)) { SPATIAL } else { STREAM };
+    let spatial = members().any(|system| is_spatial(program, system));
+    let grain = if spatial { SPATIAL } else { STREAM.of_width(width(program, &systems)) };
     let said = members().filter_map(|system| system.batch_rows).min();
     let cut = || if finishes { reductions::whole_blocks(grain, rows) } else { grain.batch_rows(rows) };
     let batch_rows = said.unwrap_or_else(cut);
@@ -379,6 +380,14 @@ fn pass_step(program: &mut Program, group: GroupId, systems: Vec<SystemId>, fini
     };
     let reduces = finishes && reductions::can_reduce(domain);
     program.steps.push(Step { name, work: Work::Pass { systems, reduces }, domain })
+}
+
+/// Bytes of the widest value of a row that rules read or write.
+fn width(program: &Program, systems: &[SystemId]) -> u32 {
+    let systems = || systems.iter().map(|id| &program.systems[*id]);
+    let owned = systems().flat_map(|system| &system.owns).copied();
+    let columns = owned.chain(systems().flat_map(|system| &system.reads).map(|read| read.column));
+    columns.map(|column| program.columns[column].scalar.size() as u32).max().unwrap_or(4)
 }
 
 /// The index over its own group by whose slots a pass of bodies goes: the tree that it asks for summaries of what is far, if

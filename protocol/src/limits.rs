@@ -34,7 +34,7 @@ pub struct Grain {
 }
 
 /// A stream over own rows, a nanosecond a row or less: a claim costs as much as a few hundred rows, so batches are
-/// few; and at most 64 KiB a column.
+/// few; and at most 64 KiB a column, of which [narrow ones](Grain::of_width) have more rows.
 pub const STREAM: Grain = Grain { batches: 16, rows_min: 1_024, rows_max: 16_384 };
 /// Work that asks an index or walks another group, hundreds of nanoseconds a row: batches are many, to balance a few
 /// dozen workers.
@@ -47,6 +47,11 @@ pub const COUNTING: Grain = Grain { batches: 64, rows_min: 1_024, rows_max: ROWS
 pub const BLOCKS: Grain = Grain { batches: 64, rows_min: 4_096, rows_max: 65_536 };
 
 impl Grain {
+    /// The same for values of at most so many bytes: as many more rows at most as they are narrower than 4 bytes.
+    pub fn of_width(self, bytes: u32) -> Self {
+        Self { rows_max: self.rows_max * 4 / bytes.clamp(1, 4), ..self }
+    }
+
     /// Rows a batch of a group of so many rows: a multiple of [`ROW_ALIGN`].
     pub fn batch_rows(self, rows: u32) -> u32 {
         rows.div_ceil(self.batches).next_multiple_of(ROW_ALIGN).clamp(self.rows_min, self.rows_max)
