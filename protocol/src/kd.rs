@@ -142,13 +142,7 @@ pub struct KdPlaces {
 
 impl KdPlaces {
     /// Takes room for an index. `ordered` says that the group's rows are kept in the order of slots.
-    pub fn new(
-        shape: KdShape,
-        rounded: bool,
-        ordered: bool,
-        summary: Option<SummaryShape>,
-        arena: &mut Arena,
-    ) -> Self {
+    pub fn new(shape: KdShape, rounded: bool, ordered: bool, summary: Option<SummaryShape>, arena: &mut Arena) -> Self {
         let rows = shape.rows as usize;
         let chunks = shape.chunks as usize;
         let buckets = shape.buckets_max as usize;

@@ -109,7 +109,7 @@ fn build_in<const K: usize>(
     for &row in &scratch.rows {
         scratch.coordinates.extend(columns.map(|column| column[row as usize]));
     }
-    let KdScratch { coordinates, rows, bucket_of, points: spare, next, leaves, .. } = scratch;
+    let KdScratch { coordinates, turned, rows, bucket_of, points: spare, next, leaves, .. } = scratch;
     let (points, _) = coordinates.as_chunks::<K>();
     if let Some(nodes) = arrays.leaves.take() {
         spare.clear();
@@ -121,7 +121,7 @@ fn build_in<const K: usize>(
         halve(spare, shape.bucket_rows as usize, arrays.bucket_start.len(), leaves, nodes);
         return Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 }.fill(leaves);
     }
-    with_leaves(points, shape.bucket_rows, |leaves| {
+    with_leaves(points, turned, shape.bucket_rows, |leaves| {
         let buckets = Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 };
         buckets.fill(leaves)
     })?

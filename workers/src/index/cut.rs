@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use diptych_protocol::limits::KD_BUCKETS;
 
+use crate::wide::wide;
+
 /// The most points that are cut in order.
 const BUCKET_ROWS_MAX: usize = KD_BUCKETS[KD_BUCKETS.len() - 1] as usize;
 
@@ -56,20 +58,29 @@ pub(super) fn bounds(points: &[Point]) -> ([f32; 3], [f32; 3]) {
 }
 
 /// The least and the greatest of values, NaN left out.
+#[inline(always)]
 pub(crate) fn extent(values: &[f32]) -> (f32, f32) {
-    // Four at a time: comparing one after another would wait for each.
-    let (mut lo, mut hi) = ([f32::INFINITY; 4], [f32::NEG_INFINITY; 4]);
-    let (fours, rest) = values.as_chunks::<4>();
-    for four in fours {
-        for lane in 0..4 {
-            (lo[lane], hi[lane]) = (lesser(lo[lane], four[lane]), greater(hi[lane], four[lane]));
+    const LANES: usize = 8;
+    let (mut lo, mut hi) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    let mut take = |values: &[f32]| {
+        for ((lo, hi), value) in lo.iter_mut().zip(&mut hi).zip(values) {
+            (*lo, *hi) = (lesser(*lo, *value), greater(*hi, *value));
         }
+    };
+    // Several at a time: comparing one after another would wait for each. Some of the last are seen twice.
+    values.as_chunks::<LANES>().0.iter().for_each(|whole| take(whole));
+    match values.last_chunk::<LANES>() {
+        Some(last) => take(last),
+        None => take(values),
     }
-    let (mut least, mut greatest) = (f32::INFINITY, f32::NEG_INFINITY);
-    for (low, high) in lo.iter().zip(&hi).chain(rest.iter().zip(rest)) {
-        (least, greatest) = (lesser(least, *low), greater(greatest, *high));
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            (lo[lane], hi[lane]) = (lesser(lo[lane], lo[lane + half]), greater(hi[lane], hi[lane + half]));
+        }
+        half /= 2;
     }
-    (least, greatest)
+    (lo[0], hi[0])
 }
 
 /// The axis along which a box is longest; the lowest of equals.
@@ -144,13 +155,20 @@ impl<const K: usize> Bucket<K> {
             return;
         }
         let (len, left) = (places.len(), left_of(places.len(), pieces));
-        let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
-        for axis in 0..K {
-            (lo[axis], hi[axis]) = extent(&self.at[axis][start..start + len]);
-        }
-        let axis = widest(&lo, &hi);
-        let (values, goes) = (&self.at[axis][start..start + len], &mut self.goes[..len]);
-        match bound(values, lo[axis], hi[axis], left) {
+        let at = self.at.each_ref().map(|at| &at[start..start + len]);
+        let (values, bound) = wide(
+            #[inline(always)]
+            || {
+                let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+                for axis in 0..K {
+                    (lo[axis], hi[axis]) = extent(at[axis]);
+                }
+                let axis = widest(&lo, &hi);
+                (at[axis], bound(at[axis], lo[axis], hi[axis], left))
+            },
+        );
+        let goes = &mut self.goes[..len];
+        match bound {
             Some(bound) => goes.iter_mut().zip(values).for_each(|(goes, value)| *goes = *value < bound),
             None => {
                 let mut keys = [0; BUCKET_ROWS_MAX];
@@ -174,6 +192,7 @@ impl<const K: usize> Bucket<K> {
 }
 
 /// A number that so many of some values are below, if one is soon found: where they are spread evenly, after a few looks.
+#[inline(always)]
 fn bound(values: &[f32], mut lo: f32, mut hi: f32, count: usize) -> Option<f32> {
     let (mut below_lo, mut below_hi) = (0, values.len());
     for _ in 0..BOUNDS_MAX {
@@ -221,7 +240,7 @@ fn left_of(points: usize, pieces: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bucket, Point, cut, key};
+    use super::{Bucket, Point, cut, extent, key};
 
     #[test]
     fn pieces_in_order_are_those_that_are_cut_in_none() {
@@ -250,6 +269,17 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn extents_are_those_of_all_values() {
+        let values: Vec<f32> = (0..40u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 - 8e6).collect();
+        for count in 0..values.len() {
+            let values = &values[..count];
+            let fold = |from, f: fn(f32, f32) -> f32| values.iter().copied().fold(from, f);
+            assert_eq!(extent(values), (fold(f32::INFINITY, f32::min), fold(f32::NEG_INFINITY, f32::max)));
+        }
+        assert_eq!(extent(&[f32::NAN, 2.0, f32::NAN]), (2.0, 2.0));
     }
 
     #[test]
