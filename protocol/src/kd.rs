@@ -6,7 +6,8 @@
 //! tree of its own, whose leaves are the *buckets*. A *slot* is a place in chunk-then-bucket order.
 
 use crate::layout::{Arena, Place, Words};
-use crate::limits::{COUNTING, KD_CHUNK_ROWS};
+use crate::limits::{COUNTING, KD_CHUNK_ROWS, STRETCH_FAN, STRETCH_ROWS};
+use crate::stretches::StretchPlaces;
 use crate::summary::{SummaryPlaces, SummaryShape};
 
 /// Chunks are numbered in 16 bits, and the counting step's table is batches times chunks.
@@ -17,9 +18,10 @@ pub fn chunks(rows: u32) -> u32 {
     rows.div_ceil(KD_CHUNK_ROWS).next_power_of_two().clamp(1, CHUNKS_MAX)
 }
 
-/// Rows of a batch of the counting and scattering steps: few batches, since each has a count for every chunk.
+/// Rows of a batch of the counting and scattering steps: few batches, since each has a count for every chunk. Each has whole
+/// boxes around stretches of rows, of the two lowest levels.
 pub fn count_batch_rows(rows: u32) -> u32 {
-    COUNTING.batch_rows(rows)
+    COUNTING.batch_rows(rows).next_multiple_of(STRETCH_ROWS * STRETCH_FAN)
 }
 
 /// The most buckets a chunk of so many rows can have. The tree over it has `ceil(n / bucket)` leaves, rounded up to a
@@ -132,13 +134,15 @@ pub struct KdPlaces {
     /// Seal: boxes of the implicit binary tree over the chunks (heap order, 1-based), `2 * axes` values a node,
     /// `2 * chunks` nodes; chunk c is node `chunks + c`.
     pub node_box: Place<f32>,
+    /// Count and Seal: boxes around stretches of rows, where the group's rows are kept in the order of slots.
+    pub stretches: Option<StretchPlaces>,
     /// Build and Seal: what its nodes keep of their rows, if anything.
     pub summary: Option<SummaryPlaces>,
 }
 
 impl KdPlaces {
-    /// Takes room for an index.
-    pub fn new(shape: KdShape, rounded: bool, summary: Option<SummaryShape>, arena: &mut Arena) -> Self {
+    /// Takes room for an index. `ordered` says that the group's rows are kept in the order of slots.
+    pub fn new(shape: KdShape, rounded: bool, ordered: bool, summary: Option<SummaryShape>, arena: &mut Arena) -> Self {
         let rows = shape.rows as usize;
         let chunks = shape.chunks as usize;
         let buckets = shape.buckets_max as usize;
@@ -163,6 +167,7 @@ impl KdPlaces {
             chunk_box: arena.place(chunks * 2 * shape.axes),
             chunk_base: arena.place(chunks + 1),
             node_box: arena.place(2 * chunks * 2 * shape.axes),
+            stretches: ordered.then(|| StretchPlaces::new(shape.rows, shape.axes, arena)),
             summary: summary.map(|summary| SummaryPlaces::new(summary, shape, arena)),
         }
     }

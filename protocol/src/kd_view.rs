@@ -10,6 +10,7 @@ use crate::id::IndexId;
 use crate::kd::{KdPlaces, KdShape};
 use crate::layout::IndexPlaces;
 use crate::program::{IndexPhase, When, Work};
+use crate::stretches::Levels;
 use crate::summary::SummaryShape;
 use crate::values::Values;
 use crate::view::Batch;
@@ -38,6 +39,35 @@ pub struct CountView<'b> {
     pub chunk_of: &'b mut [u16],
     /// The batch's counts, one a chunk.
     pub counts: &'b mut [u32],
+    /// The boxes around the batch's own rows, if there are such.
+    pub stretches: Option<LowStretches<'b>>,
+}
+
+/// The boxes around the rows of one batch, of the two lowest levels: lows, then highs, an axis each; `2 * axes` are used.
+#[derive(Debug)]
+pub struct LowStretches<'b> {
+    /// Of the lowest.
+    pub fine: [&'b mut [f32]; 6],
+    /// Of the one above.
+    pub coarse: [&'b mut [f32]; 6],
+}
+
+/// The boxes around all rows in the making.
+#[derive(Debug)]
+pub struct HighStretches<'b> {
+    /// Where the levels stand.
+    pub levels: Levels,
+    /// All from the second lowest on, which stands there already: lows, then highs, an axis each; `2 * axes` are used.
+    pub sides: [&'b mut [f32]; 6],
+}
+
+/// The boxes around the rows of a sealed index.
+#[derive(Clone, Copy, Debug)]
+pub struct StretchView<'b> {
+    /// Where the levels stand.
+    pub levels: Levels,
+    /// Lows, then highs, an axis each; `2 * axes` are used.
+    pub sides: [&'b [f32]; 6],
 }
 
 /// The planes that part rows into chunks, in heap order from 1.
@@ -127,6 +157,8 @@ pub struct SealView<'b> {
     pub chunk_base: &'b mut [u32],
     /// Boxes of the tree over the chunks.
     pub node_box: &'b mut [f32],
+    /// The boxes around stretches of rows, if there are such.
+    pub stretches: Option<HighStretches<'b>>,
     /// The nodes above the chunks, if they are summarised.
     pub summary: Option<TopView<'b>>,
 }
@@ -179,6 +211,8 @@ pub struct KdView<'b> {
     pub bucket_box: [&'b [f32]; 6],
     /// Boxes of the tree over the chunks.
     pub node_box: &'b [f32],
+    /// Boxes around stretches of rows, where the group's rows are kept in the order of slots.
+    pub stretches: Option<StretchView<'b>>,
 }
 
 impl<'t> Batch<'t, '_> {
@@ -226,7 +260,7 @@ impl<'t> Batch<'t, '_> {
         let shape = self.kd_shape(index, p);
         let chunks = shape.chunks as usize;
         let batch = self.number.0 as usize;
-        // SAFETY: Split is complete; each batch writes its own rows' chunks and its own row of the table.
+        // SAFETY: Split is complete; each batch writes its own rows' chunks and boxes, and its own row of the table.
         unsafe {
             CountView {
                 shape,
@@ -237,6 +271,16 @@ impl<'t> Batch<'t, '_> {
                 },
                 chunk_of: self.array_mut(p.chunk_of, self.rows.indices()),
                 counts: self.array_mut(p.counts, batch * chunks..(batch + 1) * chunks),
+                stretches: p.stretches.as_ref().map(|s| {
+                    let levels = Levels::new(shape.rows);
+                    let level = |level| {
+                        std::array::from_fn(|side| match s.sides.get(side) {
+                            Some(&place) => self.array_mut(place, levels.of_rows(level, self.rows)),
+                            None => &mut [][..],
+                        })
+                    };
+                    LowStretches { fine: level(0), coarse: level(1) }
+                }),
             }
         }
     }
@@ -356,6 +400,14 @@ impl<'t> Batch<'t, '_> {
                 chunk_box: self.array(p.chunk_box, 0..chunks * width),
                 chunk_base: self.array_mut(p.chunk_base, 0..chunks + 1),
                 node_box: self.array_mut(p.node_box, 0..2 * chunks * width),
+                stretches: p.stretches.as_ref().map(|s| {
+                    let levels = Levels::new(shape.rows);
+                    let sides = std::array::from_fn(|side| match s.sides.get(side) {
+                        Some(&place) => self.array_mut(place, levels.start(1)..levels.places()),
+                        None => &mut [][..],
+                    });
+                    HighStretches { levels, sides }
+                }),
                 summary: p.summary.as_ref().map(|s| TopView {
                     shape: s.shape,
                     chunk_places: self.array(p.chunk_places, 0..chunks + 1),
@@ -392,6 +444,14 @@ impl<'t> Batch<'t, '_> {
                 bucket_end: self.array(p.bucket_end, 0..buckets),
                 bucket_box,
                 node_box: self.array(p.node_box, 0..2 * chunks * 2 * shape.axes),
+                stretches: p.stretches.as_ref().map(|s| {
+                    let levels = Levels::new(shape.rows);
+                    let mut sides: [&[f32]; 6] = [&[]; 6];
+                    for (view, &place) in sides.iter_mut().zip(&s.sides) {
+                        *view = self.array(place, 0..levels.places());
+                    }
+                    StretchView { levels, sides }
+                }),
             }
         }
     }

@@ -99,6 +99,7 @@ pub enum IndexPlaces {
 
 impl IndexPlaces {
     fn new(program: &Program, index: IndexId, arena: &mut Arena) -> Self {
+        let ordered = program.keeps_order(index);
         let index = &program.indexes[index];
         let rows = program.groups[index.group].rows;
         let rounded = index.positions.iter().any(|column| program.columns[*column].scalar == Scalar::F64);
@@ -111,7 +112,7 @@ impl IndexPlaces {
                     angle: f64::from(summary.angle),
                     wide: rounded,
                 });
-                IndexPlaces::Tree(KdPlaces::new(shape, rounded, summary, arena))
+                IndexPlaces::Tree(KdPlaces::new(shape, rounded, ordered, summary, arena))
             }
             IndexKind::Grid { cell, copies } => {
                 let shape = GridShape::new(rows, &program.space, *cell);

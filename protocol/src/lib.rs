@@ -52,6 +52,7 @@ pub mod space;
 pub mod state_view;
 pub mod steps;
 pub mod still;
+pub mod stretches;
 pub mod summary;
 pub mod table;
 pub mod ticket;

@@ -62,6 +62,12 @@ impl Grain {
 pub const KD_CHUNK_ROWS: u32 = 2_048;
 /// Rows sampled for each chunk when the partition into chunks is chosen.
 pub const KD_SAMPLE_PER_CHUNK: u32 = 32;
+/// Rows that the least box around rows of a group in the order of a tree is around, and how many boxes one of the next
+/// level is around. Rows within a compact piece of a bucket are in no order in space: of these few the box is smaller than
+/// the piece's.
+pub const STRETCH_ROWS: u32 = 4;
+/// See [`STRETCH_ROWS`].
+pub const STRETCH_FAN: u32 = 64;
 /// A grid has at most so many cells for each of its rows: a sparse world does not pay for empty ones.
 pub const GRID_CELLS_A_ROW: u32 = 4;
 /// Into so many parts a grid's cells are cut along x, the first of these that leaves them few enough. Measured: with 4 a

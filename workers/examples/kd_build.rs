@@ -1,5 +1,6 @@
 //! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, a row of a neighbour count by
-//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree.
+//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree. Rows stand in no order,
+//! by cells, in the tree's, or in that of the frame before, as where they are kept in order (then in runs, too).
 //! `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
 
 use std::num::NonZero;
@@ -9,7 +10,9 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL};
 use diptych_protocol::space::{Edge, Space};
-use diptych_workers::index::{Asked, Block, Exact, IndexError, KdScratch, LocalIndex, Nearest, Neighbours};
+use diptych_workers::index::{
+    Asked, Asker, Block, Blocks, Exact, IndexError, KdScratch, LocalIndex, Nearest, Neighbours, Sight,
+};
 
 const REPEATS: usize = 7;
 const PHASES: [&str; 6] = ["split", "count", "place", "scatter", "build", "seal"];
@@ -20,7 +23,7 @@ fn main() -> Result<(), IndexError> {
     println!("ns a point or row, median of {REPEATS}; buckets of {bucket_rows}");
     for rows in [100_000, 1_000_000] {
         for axes in [2, 3] {
-            for order in ["random", "cells", "tree"] {
+            for order in ["random", "cells", "tree", "kept"] {
                 let asked = [rows.to_string(), axes.to_string(), order.to_string()];
                 if args.iter().skip(1).zip(&asked).all(|(arg, asked)| arg == asked) {
                     measure(rows, axes, order, bucket_rows)?;
@@ -35,17 +38,22 @@ fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), 
     let (space, mut columns) = points(rows, axes);
     let shape = KdShape::new(rows, axes, bucket_rows);
     let mut index = LocalIndex::new(shape);
+    // As where a group's rows are kept in the order of slots.
+    index.in_pieces = order == "kept";
     let mut scratch = KdScratch::default();
     match order {
         "cells" => {
             let rows = by_cell(&columns, 1.6);
             reorder(&mut columns, rows);
         }
-        "tree" => {
+        "tree" | "kept" => {
             let slices: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
             index.build(&space, &slices, &mut scratch)?;
             let rows = index.slot_rows.clone();
             reorder(&mut columns, rows);
+            if order == "kept" {
+                stir(&space, &mut columns);
+            }
         }
         _ => {}
     }
@@ -83,6 +91,9 @@ fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), 
     println!();
     for reach in if axes == 2 { [1.596, 3.192] } else { [1.241, 1.970] } {
         neighbours(&index, &space, &positions, reach);
+        if index.in_pieces {
+            runs(&index, &space, &positions, reach);
+        }
     }
     for count in [1, 8] {
         nearest(&index, &space, &positions, count);
@@ -190,6 +201,44 @@ fn neighbours(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f3
     );
 }
 
+/// The same by the slots of an index that rows are kept in the order of: blocks ask for runs of rows.
+fn runs(index: &LocalIndex, space: &Space, positions: &[&[f32]], reach: f32) {
+    let tree = index.tree();
+    let rows = tree.shape.rows;
+    let (mut blocks, mut asker) = (Blocks::default(), Asker::default());
+    let (mut forming, mut asking) = (vec![], vec![]);
+    let (mut count, mut runs, mut candidates) = (0, 0, 0);
+    for _ in 0..REPEATS {
+        (count, runs, candidates) = (0, 0, 0);
+        let (mut formed, start) = (0.0, Instant::now());
+        for first in (0..rows).step_by(SPATIAL.rows_max as usize) {
+            let batch = RowRange::new(first, rows.min(first + SPATIAL.rows_max));
+            let start = Instant::now();
+            asker.forget();
+            blocks.form_slots(&tree, positions, batch, reach);
+            formed += start.elapsed().as_nanos() as f64;
+            for block in 0..blocks.len() {
+                let ((lo, hi), area) = (blocks.bounds(block), blocks.area(block));
+                asker.ask_runs(&tree, positions, &Sight { space, lo, hi, reach, area });
+                let found = asker.candidates();
+                count += 1;
+                runs += found.runs().len();
+                candidates += found.runs().iter().map(|run| run.len()).sum::<usize>();
+            }
+        }
+        forming.push(formed / f64::from(rows));
+        asking.push(start.elapsed().as_nanos() as f64 / f64::from(rows) - formed / f64::from(rows));
+    }
+    println!(
+        "    in runs: form {:4.1}, ask {:6.1}; {:4.1} rows, {:5.1} candidates and {:4.1} runs a block",
+        median(forming),
+        median(asking),
+        f64::from(rows) / f64::from(count),
+        candidates as f64 / f64::from(count),
+        runs as f64 / f64::from(count),
+    );
+}
+
 /// Counts neighbours as a kernel would: rows are lanes, each candidate is tested against all of them.
 #[derive(Default)]
 struct Counting {
@@ -278,6 +327,17 @@ fn points(rows: u32, axes: usize) -> (Space, Vec<Vec<f32>>) {
         })
         .collect();
     (space, columns)
+}
+
+/// Moves every point a little, as much as boids do in a frame.
+fn stir(space: &Space, columns: &mut [Vec<f32>]) {
+    for (axis, column) in columns.iter_mut().enumerate() {
+        for (row, x) in column.iter_mut().enumerate() {
+            let step = ((row as u64 ^ axis as u64) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            let moved = *x + 0.1 * (step as f32 / (1 << 24) as f32 - 0.5);
+            *x = if moved < 0.0 || moved >= space.side(axis) { *x } else { moved };
+        }
+    }
 }
 
 /// Rows in the order of square cells, line after line.

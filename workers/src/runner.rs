@@ -232,6 +232,9 @@ impl Runner {
                 let splits = Splits { axis: v.splits.axis, value: v.splits.value, row: v.splits.row };
                 index::count(&v.shape, batch.space(), positions, splits, batch.rows, scratch, v.chunk_of, v.counts)
                     .map_err(|bad| misplaced(batch, index, bad))?;
+                if let Some(stretches) = v.stretches {
+                    index::refit(positions, batch.rows, stretches);
+                }
             }
             IndexPhase::Place => {
                 let v = batch.kd_place(index);
@@ -275,6 +278,9 @@ impl Runner {
             IndexPhase::Seal => {
                 let v = batch.kd_seal(index);
                 let buckets = index::seal(&v.shape, v.chunk_buckets, v.chunk_box, v.chunk_base, v.node_box);
+                if let Some(stretches) = v.stretches {
+                    index::refit_above(v.shape.axes, stretches);
+                }
                 if let Some(s) = v.summary {
                     index::summarise_top(&s.shape, s.chunk_places, v.chunk_buckets, v.node_box, s.nodes, s.top);
                 }

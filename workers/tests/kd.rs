@@ -8,13 +8,20 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::{KdShape, chunk_buckets_max};
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
 use diptych_protocol::space::{Edge, Space};
+use diptych_protocol::stretches::Levels;
 use diptych_workers::index::{Blocks, IndexError, KdScratch, LocalIndex, Neighbours};
 use points::{Draws, KINDS, Kind, near, points, slices, space};
 use proptest::prelude::*;
 
 fn built(space: &Space, columns: &[Vec<f32>], bucket_rows: u32) -> LocalIndex {
+    built_for(space, columns, bucket_rows, false)
+}
+
+/// `in_pieces` as for rows that are kept in the order of its slots.
+fn built_for(space: &Space, columns: &[Vec<f32>], bucket_rows: u32, in_pieces: bool) -> LocalIndex {
     let shape = KdShape::new(columns[0].len() as u32, columns.len(), bucket_rows);
     let mut index = LocalIndex::new(shape);
+    index.in_pieces = in_pieces;
     if let Err(error) = index.build(space, &slices(columns), &mut KdScratch::default()) {
         panic!("{error}");
     }
@@ -125,6 +132,11 @@ fn bits(index: &LocalIndex) -> Vec<Vec<u32>> {
         floats(&index.node_box[..2 * chunks * width]),
     ];
     bits.extend(index.bucket_box.iter().map(|array| floats(&array[..places])));
+    let levels = Levels::new(index.shape.rows);
+    for level in (0..levels.count()).filter(|_| index.in_pieces) {
+        let boxes = levels.start(level)..levels.start(level) + levels.boxes(level) as usize;
+        bits.extend(index.stretches.iter().map(|side| floats(&side[boxes.clone()])));
+    }
     bits
 }
 
@@ -139,15 +151,17 @@ fn rerunning_a_phase_changes_nothing() {
     for kind in KINDS {
         let columns = points(kind, 20_000, &space, 0.0, 10.0, 9);
         let positions = slices(&columns);
-        let clean = built(&space, &columns, 32);
+        let clean = built_for(&space, &columns, 32, true);
         let shape = clean.shape;
         let mut index = LocalIndex::new(shape);
+        index.in_pieces = true;
         let mut scratch = KdScratch::default();
         junk!(index: split_axis = 77, split_value = f32::NAN, split_row = 77);
         for _ in 0..2 {
             index.split(&positions, &mut scratch);
         }
         junk!(index: chunk_of = 777, counts = 7);
+        index.stretches.iter_mut().for_each(|side| side.fill(f32::NAN));
         for batch in (0..shape.count_batches).chain(0..shape.count_batches) {
             index.count(batch, &space, &positions, &mut scratch).unwrap();
         }
@@ -165,6 +179,8 @@ fn rerunning_a_phase_changes_nothing() {
             index.build_chunk(chunk, &positions, &mut scratch).unwrap();
         }
         junk!(index: chunk_base = 7, node_box = f32::NAN);
+        let above = Levels::new(shape.rows).start(2);
+        index.stretches.iter_mut().for_each(|side| side[above..].fill(f32::NAN));
         assert_eq!(index.seal(), clean.tree().buckets());
         assert_eq!(index.seal(), clean.tree().buckets());
         assert_eq!(bits(&index), bits(&clean), "{kind:?}");
@@ -176,7 +192,7 @@ fn phases_in_any_batch_order_give_the_same_bits() {
     let space = space(Edge::Box, 3, -1.0, 1.0);
     let columns = points(Kind::Clustered, 30_000, &space, -1.0, 1.0, 3);
     let positions = slices(&columns);
-    let clean = built(&space, &columns, 16);
+    let clean = built_for(&space, &columns, 16, true);
     let shape = clean.shape;
     for seed in 0..4 {
         let mut draws = Draws(seed);
@@ -190,6 +206,7 @@ fn phases_in_any_batch_order_give_the_same_bits() {
         // Two workers, each with its own scratch.
         let mut scratch = [KdScratch::default(), KdScratch::default()];
         let mut index = LocalIndex::new(shape);
+        index.in_pieces = true;
         index.split(&positions, &mut scratch[0]);
         for batch in shuffled(shape.count_batches) {
             index.count(batch, &space, &positions, &mut scratch[batch as usize % 2]).unwrap();

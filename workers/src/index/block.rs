@@ -6,7 +6,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd_view::SummaryView;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
-use super::cut::{Point, bounds, cut, greater, lesser, part, places, widest};
+use super::cut::{Point, bounds, cut, extent, greater, lesser, part, places, widest};
 use super::far::Party;
 use super::keys::Keys;
 use super::order::ascend_few;
@@ -153,10 +153,12 @@ impl Blocks {
                 if piece.is_empty() {
                     return;
                 }
-                let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+                let (mut lo, mut hi, mut at) = ([0.0; 3], [0.0; 3], [0.0; BLOCK_ROWS_MAX]);
+                let at = &mut at[..piece.len()];
                 for (axis, column) in positions.iter().enumerate() {
-                    let at = || tree.slot_rows[piece.clone()].iter().map(|row| column[*row as usize]);
-                    (lo[axis], hi[axis]) = (at().fold(f32::INFINITY, lesser), at().fold(f32::NEG_INFINITY, greater));
+                    let rows = &tree.slot_rows[piece.clone()];
+                    at.iter_mut().zip(rows).for_each(|(at, row)| *at = column[*row as usize]);
+                    (lo[axis], hi[axis]) = extent(at);
                 }
                 let (start, end) = (piece.start - slots.start as usize, piece.end - slots.start as usize);
                 self.pieces.push(Piece { start, end, lo, hi });

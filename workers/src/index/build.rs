@@ -7,7 +7,7 @@ use diptych_protocol::kd::KdShape;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use kiddo::kd_tree::ConstructionError;
 
-use super::cut::{Point, cut, cut_in_order, greater, lesser};
+use super::cut::{Bucket, Point, cut, greater, lesser};
 use super::halve::halve;
 use super::leaves::{Leaves, with_leaves};
 use super::per_axes;
@@ -109,7 +109,7 @@ fn build_in<const K: usize>(
     for &row in &scratch.rows {
         scratch.coordinates.extend(columns.map(|column| column[row as usize]));
     }
-    let KdScratch { coordinates, rows, bucket_of, points: spare, next, leaves, .. } = scratch;
+    let KdScratch { coordinates, turned, rows, bucket_of, points: spare, next, leaves, .. } = scratch;
     let (points, _) = coordinates.as_chunks::<K>();
     if let Some(nodes) = arrays.leaves.take() {
         spare.clear();
@@ -121,7 +121,7 @@ fn build_in<const K: usize>(
         halve(spare, shape.bucket_rows as usize, arrays.bucket_start.len(), leaves, nodes);
         return Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 }.fill(leaves);
     }
-    with_leaves(points, shape.bucket_rows, |leaves| {
+    with_leaves(points, turned, shape.bucket_rows, |leaves| {
         let buckets = Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 };
         buckets.fill(leaves)
     })?
@@ -220,12 +220,13 @@ impl<const K: usize> Buckets<'_, '_, '_, K> {
 
     /// Brings the places in each bucket's slots into the order of compact pieces.
     fn cut_buckets(&mut self) {
-        let Self { points, arrays, used, next, .. } = self;
+        let Self { points, arrays, used, .. } = self;
+        let mut room = Bucket::default();
         for bucket in 0..*used {
             let slots = arrays.bucket_start[bucket] - arrays.first_slot..arrays.bucket_end[bucket] - arrays.first_slot;
             let slots = &mut arrays.slot_rows[slots.start as usize..slots.end as usize];
             if slots.len() > BLOCK_ROWS_MAX {
-                cut_in_order(points, slots, slots.len().div_ceil(BLOCK_ROWS_MAX), next);
+                room.cut(points, slots, slots.len().div_ceil(BLOCK_ROWS_MAX));
             }
         }
     }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use diptych_protocol::limits::KD_BUCKETS;
 
+use crate::wide::wide;
+
 /// The most points that are cut in order.
 const BUCKET_ROWS_MAX: usize = KD_BUCKETS[KD_BUCKETS.len() - 1] as usize;
 
@@ -55,6 +57,32 @@ pub(super) fn bounds(points: &[Point]) -> ([f32; 3], [f32; 3]) {
     (lo, hi)
 }
 
+/// The least and the greatest of values, NaN left out.
+#[inline(always)]
+pub(crate) fn extent(values: &[f32]) -> (f32, f32) {
+    const LANES: usize = 8;
+    let (mut lo, mut hi) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    let mut take = |values: &[f32]| {
+        for ((lo, hi), value) in lo.iter_mut().zip(&mut hi).zip(values) {
+            (*lo, *hi) = (lesser(*lo, *value), greater(*hi, *value));
+        }
+    };
+    // Several at a time: comparing one after another would wait for each. Some of the last are seen twice.
+    values.as_chunks::<LANES>().0.iter().for_each(|whole| take(whole));
+    match values.last_chunk::<LANES>() {
+        Some(last) => take(last),
+        None => take(values),
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            (lo[lane], hi[lane]) = (lesser(lo[lane], lo[lane + half]), greater(hi[lane], hi[lane + half]));
+        }
+        half /= 2;
+    }
+    (lo[0], hi[0])
+}
+
 /// The axis along which a box is longest; the lowest of equals.
 #[inline]
 pub(super) fn widest(lo: &[f32; 3], hi: &[f32; 3]) -> usize {
@@ -90,44 +118,81 @@ pub(super) fn cut(points: &mut [Point], start: usize, pieces: usize, f: &mut imp
     cut(tail, start + left, pieces - left_pieces, f);
 }
 
-/// Cuts points into the pieces that [`cut`] does, and keeps the order in each piece. `places` says where each of them
-/// stands, ascending; `spare` is room.
-pub(super) fn cut_in_order<const K: usize>(
-    points: &[[f32; K]],
-    places: &mut [u32],
-    pieces: usize,
-    spare: &mut Vec<u32>,
-) {
-    if pieces <= 1 {
-        return;
-    }
-    let left = left_of(places.len(), pieces);
-    let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
-    for axis in 0..K {
-        let all = || places.iter().map(|place| points[*place as usize][axis]);
-        (lo[axis], hi[axis]) = (all().fold(f32::INFINITY, lesser), all().fold(f32::NEG_INFINITY, greater));
-    }
-    let axis = widest(&lo, &hi);
-    let mut values = [f32::INFINITY; BUCKET_ROWS_MAX];
-    let values = &mut values[..places.len()];
-    values.iter_mut().zip(&*places).for_each(|(value, place)| *value = points[*place as usize][axis]);
-    match bound(values, lo[axis], hi[axis], left) {
-        Some(bound) => part_in_order(places, spare, |number, _| values[number] < bound),
-        None => {
-            let mut keys = [0; BUCKET_ROWS_MAX];
-            let keys = &mut keys[..places.len()];
-            let own = |number: usize, place: u32| key(values[number], place);
-            keys.iter_mut().enumerate().for_each(|(number, key)| *key = own(number, places[number]));
-            let middle = *keys.select_nth_unstable(left).1;
-            part_in_order(places, spare, |number, place| own(number, place) < middle);
+/// Room to cut one bucket in: its points side by side.
+pub(super) struct Bucket<const K: usize> {
+    at: [[f32; BUCKET_ROWS_MAX]; K],
+    goes: [bool; BUCKET_ROWS_MAX],
+    spare_places: [u32; BUCKET_ROWS_MAX],
+    spare_at: [f32; BUCKET_ROWS_MAX],
+}
+
+impl<const K: usize> Default for Bucket<K> {
+    fn default() -> Self {
+        Self {
+            at: [[0.0; BUCKET_ROWS_MAX]; K],
+            goes: [false; BUCKET_ROWS_MAX],
+            spare_places: [0; BUCKET_ROWS_MAX],
+            spare_at: [0.0; BUCKET_ROWS_MAX],
         }
     }
-    let (head, tail) = places.split_at_mut(left);
-    cut_in_order(points, head, pieces / 2, spare);
-    cut_in_order(points, tail, pieces - pieces / 2, spare);
+}
+
+impl<const K: usize> Bucket<K> {
+    /// Cuts points into the pieces that [`cut`] does, and keeps the order in each piece. `places` says where each of them
+    /// stands, ascending.
+    pub fn cut(&mut self, points: &[[f32; K]], places: &mut [u32], pieces: usize) {
+        for (number, place) in places.iter().enumerate() {
+            for (at, x) in self.at.iter_mut().zip(points[*place as usize]) {
+                at[number] = x;
+            }
+        }
+        self.cut_part(places, 0, pieces);
+    }
+
+    /// Cuts those from a number on.
+    fn cut_part(&mut self, places: &mut [u32], start: usize, pieces: usize) {
+        if pieces <= 1 {
+            return;
+        }
+        let (len, left) = (places.len(), left_of(places.len(), pieces));
+        let at = self.at.each_ref().map(|at| &at[start..start + len]);
+        let (values, bound) = wide(
+            #[inline(always)]
+            || {
+                let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+                for axis in 0..K {
+                    (lo[axis], hi[axis]) = extent(at[axis]);
+                }
+                let axis = widest(&lo, &hi);
+                (at[axis], bound(at[axis], lo[axis], hi[axis], left))
+            },
+        );
+        let goes = &mut self.goes[..len];
+        match bound {
+            Some(bound) => goes.iter_mut().zip(values).for_each(|(goes, value)| *goes = *value < bound),
+            None => {
+                let mut keys = [0; BUCKET_ROWS_MAX];
+                let keys = &mut keys[..len];
+                let own = |(value, place): (&f32, &u32)| key(*value, *place);
+                keys.iter_mut().zip(values.iter().zip(&*places).map(own)).for_each(|(to, key)| *to = key);
+                let middle = *keys.select_nth_unstable(left).1;
+                goes.iter_mut().zip(values.iter().zip(&*places).map(own)).for_each(|(goes, key)| *goes = key < middle);
+            }
+        }
+        part_in_order(places, &mut self.spare_places, goes);
+        if pieces > 2 {
+            for at in &mut self.at {
+                part_in_order(&mut at[start..start + len], &mut self.spare_at, goes);
+            }
+            let (head, tail) = places.split_at_mut(left);
+            self.cut_part(head, start, pieces / 2);
+            self.cut_part(tail, start + left, pieces - pieces / 2);
+        }
+    }
 }
 
 /// A number that so many of some values are below, if one is soon found: where they are spread evenly, after a few looks.
+#[inline(always)]
 fn bound(values: &[f32], mut lo: f32, mut hi: f32, count: usize) -> Option<f32> {
     let (mut below_lo, mut below_hi) = (0, values.len());
     for _ in 0..BOUNDS_MAX {
@@ -144,20 +209,17 @@ fn bound(values: &[f32], mut lo: f32, mut hi: f32, count: usize) -> Option<f32> 
     None
 }
 
-/// Brings those to the front for which that is said, of number and place; the order of both parts stays.
-fn part_in_order(places: &mut [u32], spare: &mut Vec<u32>, is_left: impl Fn(usize, u32) -> bool) {
-    spare.clear();
-    spare.resize(places.len(), 0);
-    let (mut left, mut right) = (0, 0);
-    for number in 0..places.len() {
-        let place = places[number];
-        let goes = is_left(number, place);
-        places[left] = place;
-        spare[right] = place;
-        left += usize::from(goes);
-        right += usize::from(!goes);
+/// Brings those to the front that go there; the order of both parts stays.
+fn part_in_order<T: Copy>(items: &mut [T], spare: &mut [T], goes: &[bool]) {
+    let mut left = 0;
+    for (number, goes) in goes.iter().enumerate() {
+        let item = items[number];
+        items[left] = item;
+        spare[number - left] = item;
+        left += usize::from(*goes);
     }
-    places[left..].copy_from_slice(&spare[..right]);
+    let right = goes.len() - left;
+    items[left..].copy_from_slice(&spare[..right]);
 }
 
 /// Calls `f` with the places that [`cut`] cuts so many points at.
@@ -178,11 +240,11 @@ fn left_of(points: usize, pieces: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Point, cut, cut_in_order, key};
+    use super::{Bucket, Point, cut, extent, key};
 
     #[test]
     fn pieces_in_order_are_those_that_are_cut_in_none() {
-        let mut spare = Vec::new();
+        let mut bucket = Bucket::default();
         for kind in 0..4 {
             for rows in [1, 2, 16, 17, 33, 52, 64, 300, 512] {
                 let at = |place: u32| {
@@ -199,7 +261,7 @@ mod tests {
                 let pieces = places.len().div_ceil(16);
                 let of = |place: &u32| Point { at: [at(*place)[0], at(*place)[1], 0.0], row: *place };
                 let mut unordered: Vec<Point> = places.iter().map(of).collect();
-                cut_in_order(&points, &mut places, pieces, &mut spare);
+                bucket.cut(&points, &mut places, pieces);
                 cut(&mut unordered, 0, pieces, &mut |piece, range| {
                     let mut rows: Vec<u32> = piece.iter().map(|point| point.row).collect();
                     rows.sort_unstable();
@@ -207,6 +269,17 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn extents_are_those_of_all_values() {
+        let values: Vec<f32> = (0..40u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 - 8e6).collect();
+        for count in 0..values.len() {
+            let values = &values[..count];
+            let fold = |from, f: fn(f32, f32) -> f32| values.iter().copied().fold(from, f);
+            assert_eq!(extent(values), (fold(f32::INFINITY, f32::min), fold(f32::NEG_INFINITY, f32::max)));
+        }
+        assert_eq!(extent(&[f32::NAN, 2.0, f32::NAN]), (2.0, 2.0));
     }
 
     #[test]

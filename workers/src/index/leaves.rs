@@ -53,30 +53,41 @@ impl<const K: usize, const B: usize> ConstructibleLeafStrategy<f32, u32, Eytzing
     }
 }
 
-/// Builds a tree over points and lends its leaves to `f`. The bucket sizes are those of
+/// Builds a tree over points and lends its leaves to `f`; `turned` is room. The bucket sizes are those of
 /// [`KD_BUCKETS`](diptych_protocol::limits::KD_BUCKETS): kiddo wants them when it is compiled.
 pub(super) fn with_leaves<const K: usize, R>(
     points: &[[f32; K]],
+    turned: &mut Vec<f32>,
     bucket_rows: u32,
     f: impl FnOnce(&Leaves) -> R,
 ) -> Result<R, BuildError> {
     match bucket_rows {
-        8 => grow::<K, 8, R>(points, f),
-        16 => grow::<K, 16, R>(points, f),
-        32 => grow::<K, 32, R>(points, f),
-        64 => grow::<K, 64, R>(points, f),
-        128 => grow::<K, 128, R>(points, f),
-        256 => grow::<K, 256, R>(points, f),
-        512 => grow::<K, 512, R>(points, f),
+        8 => grow::<K, 8, R>(points, turned, f),
+        16 => grow::<K, 16, R>(points, turned, f),
+        32 => grow::<K, 32, R>(points, turned, f),
+        64 => grow::<K, 64, R>(points, turned, f),
+        128 => grow::<K, 128, R>(points, turned, f),
+        256 => grow::<K, 256, R>(points, turned, f),
+        512 => grow::<K, 512, R>(points, turned, f),
         rows => Err(BuildError::BucketRows { rows }),
     }
 }
 
-fn grow<const K: usize, const B: usize, R>(points: &[[f32; K]], f: impl FnOnce(&Leaves) -> R) -> Result<R, BuildError> {
+fn grow<const K: usize, const B: usize, R>(
+    points: &[[f32; K]],
+    turned: &mut Vec<f32>,
+    f: impl FnOnce(&Leaves) -> R,
+) -> Result<R, BuildError> {
     let order = longest_first(points);
+    turned.clear();
+    for point in points {
+        turned.extend(order.map(|axis| point[axis]));
+    }
+    let (turned, _) = turned.as_chunks::<K>();
+    // The remainder spares a look at the bounds with each comparison: turns are less than K anyway.
     let tree = KdTree::<f32, u32, Eytzinger, Leaves, K, B>::builder()
         .with_serial_construction()
-        .build_from_source(points, |point, turn| point[order[turn]], |place, _| place as u32)
+        .build_from_source(turned, |point, turn| point[turn % K], |place, _| place as u32)
         .map_err(|reason| BuildError::Refused { rows: points.len(), reason })?;
     Ok(f(KdTreeAccessor::leaves(&tree)))
 }

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicU16, AtomicU32};
 
 use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
-use diptych_protocol::kd_view::KdView;
+use diptych_protocol::kd_view::{HighStretches, KdView, LowStretches, StretchView};
 use diptych_protocol::space::Space;
+use diptych_protocol::stretches::Levels;
 
 use super::build::{BuildError, ChunkArrays, build};
 use super::count::{BadPosition, Splits, count};
 use super::place::place;
+use super::refit::{refit, refit_above};
 use super::scatter::scatter;
 use super::scratch::KdScratch;
 use super::seal::seal;
@@ -53,6 +55,7 @@ pub struct LocalIndex {
     pub chunk_box: Vec<f32>,
     pub chunk_base: Vec<u32>,
     pub node_box: Vec<f32>,
+    pub stretches: Vec<Vec<f32>>,
 }
 
 impl LocalIndex {
@@ -84,6 +87,7 @@ impl LocalIndex {
             chunk_box: vec![0.0; chunks * 2 * shape.axes],
             chunk_base: vec![0; chunks + 1],
             node_box: vec![0.0; 2 * chunks * 2 * shape.axes],
+            stretches: vec![vec![0.0; Levels::new(shape.rows).places()]; 2 * shape.axes],
         }
     }
 
@@ -141,7 +145,19 @@ impl LocalIndex {
         let splits = Splits { axis: &self.split_axis, value: &self.split_value, row: &self.split_row };
         let chunk_of = &mut self.chunk_of[rows.indices()];
         let counts = &mut self.counts[table_row];
-        count(&self.shape, space, positions, splits, rows, scratch, chunk_of, counts)
+        count(&self.shape, space, positions, splits, rows, scratch, chunk_of, counts)?;
+        if self.in_pieces {
+            let levels = Levels::new(self.shape.rows);
+            let (mut fine, mut coarse): ([&mut [f32]; 6], [&mut [f32]; 6]) = Default::default();
+            for ((side, fine), coarse) in self.stretches.iter_mut().zip(&mut fine).zip(&mut coarse) {
+                let (low, high) = side.split_at_mut(levels.start(1));
+                let above = levels.of_rows(1, rows);
+                *fine = &mut low[levels.of_rows(0, rows)];
+                *coarse = &mut high[above.start - levels.start(1)..above.end - levels.start(1)];
+            }
+            refit(positions, rows, LowStretches { fine, coarse });
+        }
+        Ok(())
     }
 
     /// The third phase.
@@ -184,6 +200,14 @@ impl LocalIndex {
 
     /// The last phase. Returns how many buckets there are.
     pub fn seal(&mut self) -> u32 {
+        if self.in_pieces {
+            let levels = Levels::new(self.shape.rows);
+            let mut sides: [&mut [f32]; 6] = Default::default();
+            for (side, all) in sides.iter_mut().zip(&mut self.stretches) {
+                *side = &mut all[levels.start(1)..levels.places()];
+            }
+            refit_above(self.shape.axes, HighStretches { levels, sides });
+        }
         seal(&self.shape, &self.chunk_buckets, &self.chunk_box, &mut self.chunk_base, &mut self.node_box)
     }
 
@@ -201,6 +225,10 @@ impl LocalIndex {
             bucket_end: &self.bucket_end,
             bucket_box: std::array::from_fn(|i| self.bucket_box.get(i).map_or(&[][..], |array| array)),
             node_box: &self.node_box,
+            stretches: self.in_pieces.then(|| StretchView {
+                levels: Levels::new(self.shape.rows),
+                sides: std::array::from_fn(|i| self.stretches.get(i).map_or(&[][..], |array| array)),
+            }),
         })
     }
 }

@@ -4,11 +4,11 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 use diptych_protocol::space::Space;
 
-use super::block::{Blocks, Bounds};
+use super::block::Blocks;
 use super::candidates::Candidates;
-use super::cut::{greater, lesser};
 use super::per_axes;
-use super::region::{Area, Region};
+use super::region::{Area, Region, Sight};
+use super::stretches::Stretches;
 use super::tree::KdTree;
 use super::window::Window;
 
@@ -52,7 +52,7 @@ impl Neighbours {
             let mut rows = [0; BLOCK_ROWS_MAX];
             let rows = self.blocks.rows(i, &mut rows);
             let (lo, hi) = self.blocks.bounds(i);
-            let straight = self.asker.ask(tree, space, positions, &lo, &hi, reach, self.blocks.area(i));
+            let straight = self.asker.ask(tree, positions, &Sight { space, lo, hi, reach, area: self.blocks.area(i) });
             f(Block { rows, candidates: self.asker.candidates(), straight });
         }
     }
@@ -65,6 +65,9 @@ pub struct Asker {
     region: Region,
     /// What is around several.
     area: Area,
+    /// The same where rows are kept in the tree's order.
+    stretches: Stretches,
+    by_stretches: bool,
     candidates: Vec<u32>,
     runs: Vec<RowRange>,
 }
@@ -73,37 +76,23 @@ impl Asker {
     /// Forgets what it has found: another tree, or the same built anew, is asked from now on.
     pub fn forget(&mut self) {
         self.area.forget();
+        self.stretches.forget();
     }
 
-    /// Finds the candidates of whoever stands in the box `lo .. hi`: of a group's own rows, or of those of another.
-    /// `positions` are those that the tree was built over. `area` is a larger box that those who ask next stand in, too:
-    /// what is around it is looked for once, and each of them takes from it what it sees. Says whether all candidates are so
-    /// near that none is nearer around a torus ([`Block::straight`]).
-    #[expect(clippy::too_many_arguments, reason = "a tree, where it is, and who asks from where")]
-    pub fn ask(
-        &mut self,
-        tree: &KdTree<'_>,
-        space: &Space,
-        positions: &[&[f32]],
-        lo: &[f32; 3],
-        hi: &[f32; 3],
-        reach: f32,
-        area: Option<Bounds>,
-    ) -> bool {
+    /// Finds the candidates of whoever stands in a box: of a group's own rows, or of those of another. `positions` are those
+    /// that the tree was built over. Says whether all candidates are so near that none is nearer around a torus
+    /// ([`Block::straight`]).
+    pub fn ask(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], sight: &Sight<'_>) -> bool {
+        self.by_stretches = false;
         let straight = per_axes!(positions, |columns| {
-            let window = Window::new(space, lo, hi, reach);
-            match area {
-                None => {
-                    self.region.find(tree, &window, columns);
-                    self.candidates.clear();
-                    self.candidates.extend_from_slice(self.region.rows());
-                }
-                Some(area) => {
-                    if !self.area.holds(lo, hi, reach) {
-                        self.area.find(tree, space, positions, around(&area, lo, hi), reach);
-                    }
-                    self.area.within(&window, &mut self.candidates);
-                }
+            let Sight { space, lo, hi, reach, .. } = sight;
+            let window = Window::new(space, lo, hi, *reach);
+            if sight.area.is_some() {
+                self.area.find(tree, columns, sight, &window, &mut self.candidates);
+            } else {
+                self.region.find(tree, &window, columns);
+                self.candidates.clear();
+                self.candidates.extend_from_slice(self.region.rows());
             }
             window.straight(space, lo, hi)
         });
@@ -111,16 +100,30 @@ impl Asker {
         straight
     }
 
+    /// The same in runs of rows alone, with others among them; where the tree has no boxes around stretches of rows, or these
+    /// are large, as [`Self::ask`] finds them. Says whether all that are *within reach* are so near.
+    pub fn ask_runs(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], sight: &Sight<'_>) -> bool {
+        let straight = per_axes!(positions, |columns| {
+            let Sight { space, lo, hi, reach, .. } = sight;
+            let window = sized(Window::new(space, lo, hi, *reach), columns);
+            let found = self.stretches.find(tree, sight, &window);
+            found.then(|| window.straight(space, lo, hi))
+        });
+        self.by_stretches = straight.is_some();
+        straight.unwrap_or_else(|| self.ask(tree, positions, sight))
+    }
+
     /// What was found, in canonical order.
     pub fn candidates(&self) -> Candidates<'_> {
-        Candidates::new(&self.candidates, &self.runs)
+        if self.by_stretches {
+            Candidates::new(&[], self.stretches.runs())
+        } else {
+            Candidates::new(&self.candidates, &self.runs)
+        }
     }
 }
 
-/// The box around two boxes.
-fn around(area: &Bounds, lo: &[f32; 3], hi: &[f32; 3]) -> Bounds {
-    (
-        std::array::from_fn(|axis| lesser(area.0[axis], lo[axis])),
-        std::array::from_fn(|axis| greater(area.1[axis], hi[axis])),
-    )
+/// A window of as many axes as there are columns.
+fn sized<const K: usize>(window: Window<K>, _: [&[f32]; K]) -> Window<K> {
+    window
 }

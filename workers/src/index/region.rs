@@ -2,11 +2,62 @@
 
 use diptych_protocol::space::Space;
 
+use super::block::Bounds;
+use super::cut::{greater, lesser};
 use super::order::Order;
-use super::per_axes;
 use super::tree::KdTree;
 use super::window::{Window, bits};
 use crate::wide::wide;
+
+/// What whoever stands in a box sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// Where distances are measured.
+    pub space: &'a Space,
+    /// The box's lows,
+    pub lo: [f32; 3],
+    /// and its highs.
+    pub hi: [f32; 3],
+    /// How far it sees.
+    pub reach: f32,
+    /// A larger box that those who ask next stand in, too: what is around it is looked for once, and each of them takes from
+    /// it what it sees.
+    pub area: Option<Bounds>,
+}
+
+impl Sight<'_> {
+    /// The box around all that ask.
+    pub(super) fn area(&self) -> Bounds {
+        let (lo, hi) = self.area.unwrap_or((self.lo, self.hi));
+        (
+            std::array::from_fn(|axis| lesser(lo[axis], self.lo[axis])),
+            std::array::from_fn(|axis| greater(hi[axis], self.hi[axis])),
+        )
+    }
+}
+
+/// What was looked for: whoever stands in a box, and sees no further than this, finds all of it.
+#[derive(Default)]
+pub(super) struct Reached(Option<(Bounds, f32)>);
+
+impl Reached {
+    /// What is within reach of a box.
+    pub fn new(bounds: Bounds, reach: f32) -> Self {
+        Self(Some((bounds, reach)))
+    }
+
+    /// Forgets it: another tree is asked, or the same built anew.
+    pub fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// Whether all within sight was looked for.
+    pub fn holds(&self, sight: &Sight<'_>) -> bool {
+        self.0.as_ref().is_some_and(|((lo, hi), reach)| {
+            sight.reach <= *reach && (0..3).all(|axis| lo[axis] <= sight.lo[axis] && sight.hi[axis] <= hi[axis])
+        })
+    }
+}
 
 /// The rows within a window, ascending. Room, no state.
 #[derive(Default)]
@@ -60,43 +111,33 @@ pub(super) struct Area {
     region: Region,
     /// The coordinates of the region's rows, an axis each.
     at: [Vec<f32>; 3],
-    /// Whoever stands in this box, and asks no further than this, finds all in the region.
-    around: Option<([f32; 3], [f32; 3], f32)>,
+    reached: Reached,
 }
 
 impl Area {
     /// Forgets what it was made for.
     pub fn forget(&mut self) {
-        self.around = None;
+        self.reached.forget();
     }
 
-    /// Whether it holds what is within reach of a box.
-    pub fn holds(&self, lo: &[f32; 3], hi: &[f32; 3], reach: f32) -> bool {
-        self.around.as_ref().is_some_and(|(from, to, most)| {
-            reach <= *most && (0..3).all(|axis| from[axis] <= lo[axis] && hi[axis] <= to[axis])
-        })
-    }
-
-    /// Makes it hold what is within reach of a box.
-    pub fn find(
+    /// Takes the rows that are in the window of what is in sight, ascending.
+    pub fn find<const K: usize>(
         &mut self,
         tree: &KdTree<'_>,
-        space: &Space,
-        positions: &[&[f32]],
-        (lo, hi): ([f32; 3], [f32; 3]),
-        reach: f32,
+        columns: [&[f32]; K],
+        sight: &Sight<'_>,
+        window: &Window<K>,
+        into: &mut Vec<u32>,
     ) {
-        per_axes!(positions, |columns| self.region.find(tree, &Window::new(space, &lo, &hi, reach), columns));
-        let Self { region, at, around } = self;
-        for (at, column) in at.iter_mut().zip(positions) {
-            at.clear();
-            at.extend(region.rows.iter().map(|&row| column[row as usize]));
+        if !self.reached.holds(sight) {
+            let (lo, hi) = sight.area();
+            self.region.find(tree, &Window::new(sight.space, &lo, &hi, sight.reach), columns);
+            for (at, column) in self.at.iter_mut().zip(columns) {
+                at.clear();
+                at.extend(self.region.rows.iter().map(|&row| column[row as usize]));
+            }
+            self.reached = Reached::new((lo, hi), sight.reach);
         }
-        *around = Some((lo, hi, reach));
-    }
-
-    /// Takes the rows that are in a window, ascending.
-    pub fn within<const K: usize>(&self, window: &Window<K>, into: &mut Vec<u32>) {
         into.clear();
         wide(|| {
             for (number, rows) in self.region.rows.chunks(64).enumerate() {
@@ -115,7 +156,7 @@ impl Area {
 
 /// So many of 64 bits, one at least.
 #[inline(always)]
-fn first(count: usize) -> u64 {
+pub(super) fn first(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
 

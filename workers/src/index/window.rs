@@ -102,6 +102,16 @@ impl<const K: usize> Window<K> {
         }
     }
 
+    /// Which of 64 boxes have a part in it: a bit each. They are given by their sides, an axis each.
+    #[inline(always)]
+    pub fn met(&self, lo: [&[f32; 64]; K], hi: [&[f32; 64]; K]) -> u64 {
+        let mut marks = [1u8; 64];
+        for axis in 0..K {
+            self.mark_axis(axis, lo[axis], hi[axis], &mut marks);
+        }
+        bits(&marks)
+    }
+
     /// Whether a box is in it as a whole.
     #[inline(always)]
     pub fn holds(&self, lo: &[f32; K], hi: &[f32; K]) -> bool {

@@ -8,14 +8,14 @@ use diptych_protocol::program::{IndexKind, Program, When};
 use diptych_protocol::values::Values;
 use diptych_protocol::view::Batch;
 
-use super::blocks::Area;
+use super::blocks::Near;
 use super::bound::Surroundings;
-use super::candidates::{Asking, Candidates, Places, Vectors, extent};
+use super::candidates::{Asking, Candidates, Places, Vectors};
 use super::condition::Condition;
 use crate::body::block::{Apart, Run, Shared, padded};
 use crate::body::column::Column;
 use crate::body::slots::Slot;
-use crate::index::{KdTree, Nearest, greater, lesser};
+use crate::index::{KdTree, Nearest, extent, greater, lesser};
 
 /// One index that a body asks: what its loops share.
 pub(super) struct Around {
@@ -117,8 +117,10 @@ impl Around {
             reach =
                 places.map(|place| radii[place]).fold(0.0, |most, radius| if radius > most { radius } else { most });
         }
-        let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
-        for (axis, column) in space.own().iter().take(space.axes()).enumerate() {
+        let near = members.near.filter(|near| near.by == self.question);
+        let known = near.filter(|near| near.index == self.index).and_then(|near| near.own);
+        let (mut lo, mut hi) = known.unwrap_or_default();
+        for (axis, column) in space.own().iter().take(space.axes()).enumerate().filter(|_| known.is_none()) {
             if space.by_slot {
                 (lo[axis], hi[axis]) = extent(&column[members.offset..members.offset + members.rows.len()]);
             } else {
@@ -127,10 +129,10 @@ impl Around {
                 hi[axis] = all().fold(f32::NEG_INFINITY, greater);
             }
         }
-        let own = if self.own { members.ascending } else { &[] };
+        let own = if self.own { members.rows } else { &[] };
         let (from, first) = (space.own(), members.first);
         let slots = members.slots.clone().filter(|_| space.own_slots);
-        let area = members.area.filter(|area| area.by == self.question).map(|area| area.bounds);
+        let area = near.and_then(|near| near.area);
         // Where rows stand by slot, those of a vector are near each other.
         let vectors = match &slots {
             Some(_) if space.by_slot && members.rows.len() > self.lanes => {
@@ -182,8 +184,8 @@ pub(super) struct Members<'a> {
     pub offset: usize,
     /// The row that the batch's columns begin with.
     pub first: u32,
-    /// The block's area, if it is in one.
-    pub area: Option<Area>,
+    /// Where they are, as far as an index that formed the block knows.
+    pub near: Option<Near>,
 }
 
 impl Members<'_> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use diptych_protocol::id::{BodyId, RowRange};
+use diptych_protocol::id::{BodyId, IndexId, RowRange};
 use diptych_protocol::limits::BLOCK_ROWS_MAX;
 
 use super::around::Around;
@@ -10,12 +10,16 @@ use super::bound::{Found, Surroundings};
 use crate::index::{Bounds, Party};
 use crate::{grid, index};
 
-/// Blocks that are near each other.
+/// Where a block is.
 #[derive(Clone, Copy)]
-pub(super) struct Area {
-    /// The box around them.
-    pub bounds: Bounds,
-    /// The question whose points that is, if it is not where rows are.
+pub(super) struct Near {
+    /// The box around its rows, if it is known.
+    pub own: Option<Bounds>,
+    /// That around all blocks that are near each other, if there are more.
+    pub area: Option<Bounds>,
+    /// The index that formed it,
+    pub index: IndexId,
+    /// and the question whose points that is around, if it is not where rows are.
     pub by: Option<BodyId>,
 }
 
@@ -25,6 +29,7 @@ pub(super) struct Blocks {
     grid: grid::Blocks,
     of_grid: bool,
     by_parties: bool,
+    index: IndexId,
     by: Option<BodyId>,
     /// Of a batch by the slots of a tree: stretches of them.
     stretches: Vec<Range<usize>>,
@@ -34,7 +39,7 @@ impl Blocks {
     /// For vectors of so many rows.
     pub fn new(lanes: usize) -> Self {
         let (tree, of_grid, stretches, by_parties, by) = Default::default();
-        Self { tree, grid: grid::Blocks::new(lanes), of_grid, stretches, by_parties, by }
+        Self { tree, grid: grid::Blocks::new(lanes), of_grid, stretches, by_parties, index: IndexId(0), by }
     }
 
     /// `by_parties` says that no block may lie across the parties of a tree with summaries over the own group.
@@ -42,7 +47,7 @@ impl Blocks {
         let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));
         let own = &own[..space.axes()];
         (self.of_grid, self.by_parties) = (matches!(space.index, Found::Grid(_)), by_parties);
-        self.by = around.question;
+        (self.index, self.by) = (around.index, around.question);
         match &space.index {
             Found::Grid(grid) => self.grid.form(grid, own, rows, reach),
             Found::Tree(tree) if by_parties && let Some(summary) = &space.summary => {
@@ -59,7 +64,7 @@ impl Blocks {
     /// they are in the batch, or pieces of buckets, if it has cut them.
     pub fn form_slots(&mut self, around: &Around, space: &Surroundings<'_>, slots: RowRange, by_parties: bool) {
         (self.of_grid, self.by_parties) = (matches!(space.index, Found::Grid(_)), by_parties);
-        self.by = around.question;
+        (self.index, self.by) = (around.index, around.question);
         let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));
         self.stretches.clear();
         match &space.index {
@@ -99,10 +104,16 @@ impl Blocks {
         if self.of_grid { self.grid.len() } else { self.stretches.len() }
     }
 
-    /// A block's area, if it is not alone: what is around it may be looked for once. A grid needs no such search.
-    pub fn area(&self, block: usize) -> Option<Area> {
-        let bounds = if self.of_grid || self.by_parties { None } else { self.tree.area(block) };
-        bounds.map(|bounds| Area { bounds, by: self.by })
+    /// Where a block is, if a tree has looked: what is around several that are near each other may be looked for once. A
+    /// grid needs no such search.
+    pub fn near(&self, block: usize) -> Option<Near> {
+        let known = !self.of_grid && !self.by_parties;
+        known.then(|| Near {
+            own: Some(self.tree.bounds(block)),
+            area: self.tree.area(block),
+            index: self.index,
+            by: self.by,
+        })
     }
 
     /// A block's rows, ascending.

@@ -40,6 +40,7 @@ pub(super) struct Rooms {
 }
 
 /// A finished index.
+#[expect(clippy::large_enum_variant, reason = "few a batch: in a box each would be allocated")]
 pub(super) enum Found<'b> {
     Tree(KdTree<'b>),
     Grid(GridView<'b>),

@@ -8,7 +8,7 @@ use diptych_protocol::space::Space;
 use super::bound::{Found, Surroundings};
 use super::runs;
 use crate::body::block::Run;
-use crate::index::{greater, lesser};
+use crate::index::extent;
 use crate::{grid, index};
 
 /// What the places of candidates are.
@@ -25,7 +25,7 @@ pub(super) enum Places {
 /// Who asks.
 pub(super) struct Asking<'a> {
     pub space: &'a Space,
-    /// The own rows, ascending, if they are in the index.
+    /// The own rows, if they are in the index.
     pub own: &'a [u32],
     /// Their positions, an axis each, by their place among the batch's rows.
     pub from: [&'a [f32]; 3],
@@ -57,6 +57,8 @@ pub(super) struct Candidates {
     grid: grid::Asker,
     /// Where the own rows stand in a grid.
     slots: Vec<u32>,
+    /// The own rows, ascending.
+    sorted: Vec<u32>,
     /// A grid's candidates, where they are listed; a tree's own asker lists its.
     listed: Vec<u32>,
     by_grid: bool,
@@ -81,18 +83,20 @@ impl Candidates {
         self.by_grid = matches!(around.index, Found::Grid(_));
         match &around.index {
             Found::Tree(tree) => {
-                let Asking { space, lo, hi, reach, own, area, .. } = asking;
-                self.straight = self.tree.ask(tree, space, around.theirs.axes(), lo, hi, *reach, *area);
+                let Asking { space, lo, hi, reach, own, area, .. } = *asking;
+                let sight = index::Sight { space, lo, hi, reach, area };
+                self.straight = self.tree.ask_runs(tree, around.theirs.axes(), &sight);
                 let found = self.tree.candidates();
-                if found.runs().is_empty() {
-                    let rows = found.rows();
-                    runs::cut(0..rows.len() as u32, runs::places(own, rows), &mut self.runs);
-                    return Places::Listed;
+                if !found.runs().is_empty() {
+                    runs::flag(found.runs(), own, &mut self.runs);
+                    return Places::Rows;
                 }
-                for run in found.runs() {
-                    runs::cut(run.start..run.end, own.iter().copied(), &mut self.runs);
-                }
-                Places::Rows
+                self.sorted.clear();
+                self.sorted.extend_from_slice(own);
+                index::ascend_few(&mut self.sorted);
+                let rows = found.rows();
+                runs::cut(0..rows.len() as u32, runs::places(&self.sorted, rows), &mut self.runs);
+                Places::Listed
             }
             Found::Grid(grid) => {
                 let Asking { space, lo, hi, reach, .. } = asking;
@@ -159,25 +163,4 @@ impl Candidates {
     pub fn listed(&self) -> &[u32] {
         if self.by_grid { &self.listed } else { self.tree.candidates().rows() }
     }
-}
-
-/// The least and the greatest of values, NaN left out.
-pub(super) fn extent(values: &[f32]) -> (f32, f32) {
-    let of = |values: &[f32]| {
-        let begin = (f32::INFINITY, f32::NEG_INFINITY);
-        values.iter().fold(begin, |(least, most), value| (lesser(least, *value), greater(most, *value)))
-    };
-    if values.len() <= 8 {
-        return of(values);
-    }
-    // Four at a time: comparing one after another would wait for each.
-    let (mut lo, mut hi) = ([f32::INFINITY; 4], [f32::NEG_INFINITY; 4]);
-    let (fours, rest) = values.as_chunks::<4>();
-    for four in fours {
-        for lane in 0..4 {
-            (lo[lane], hi[lane]) = (lesser(lo[lane], four[lane]), greater(hi[lane], four[lane]));
-        }
-    }
-    let (least, greatest) = of(rest);
-    (lo.into_iter().fold(least, lesser), hi.into_iter().fold(greatest, greater))
 }

@@ -10,7 +10,7 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::around::{Around, LoopRoom, Members, Tie};
-use super::blocks::Area;
+use super::blocks::Near;
 use super::bound::{Bound, recycle};
 use super::condition::Search;
 use super::far::Far;
@@ -105,12 +105,8 @@ impl Core {
             first += slots.columns.len();
         }
         let loops = sources.iter().map(|_| LoopRoom::default()).collect();
-        let several = around.len() > 1;
         let over_own = |source: &Source| matches!(source, Source::Group(of) if *of == group);
-        // A grid says itself where own rows are among its candidates, and who asks for no reach has none.
-        let tree = |around: &Around| program.indexes[around.index].bucket_rows().is_some();
-        let finds = |around: &Around| around.own && around.reach.is_some() && (several || tree(around));
-        let sorts = around.iter().any(finds) || sources.iter().any(over_own);
+        let sorts = sources.iter().any(over_own);
         let (rows, sorted, columns, turns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (search, asks_rows) = (None, body.asks_rows());
         Self {
@@ -202,18 +198,18 @@ impl Core {
         self.around.iter_mut().for_each(Around::forget);
     }
 
-    /// Finds what each loop goes over for a block's rows, which may be in an area of blocks. Returns the row of each lane, if the body asks for it.
+    /// Finds what each loop goes over for a block's rows, which are perhaps known to be near somewhere. Returns the row of each lane, if the body asks for it.
     pub fn ask(
         &mut self,
         batch: &Batch<'_, '_>,
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
-        area: Option<Area>,
+        near: Option<Near>,
     ) -> &[u32] {
         if !self.asks_rows {
             return &[];
         }
-        self.ask_in(batch, bound, rows, None, area)
+        self.ask_in(batch, bound, rows, None, near)
     }
 
     /// The same, and the rows in any case; for a batch that is given by slots, which of its slots the rows are in.
@@ -223,7 +219,7 @@ impl Core {
         bound: &Bound<'_>,
         rows: impl ExactSizeIterator<Item = u32>,
         slots: Option<Range<usize>>,
-        area: Option<Area>,
+        near: Option<Near>,
     ) -> &[u32] {
         let count = rows.len();
         fill_rows(&mut self.rows, rows, self.executor.room(count));
@@ -243,7 +239,7 @@ impl Core {
             offset: slots.as_ref().map_or(0, |slots| slots.start),
             first: if slots.is_some() { 0 } else { start },
             slots: slots.map(|slots| start + slots.start as u32..start + slots.end as u32),
-            area,
+            near,
         };
         for (around, space) in self.around.iter_mut().zip(&bound.spaces) {
             around.ask(batch, space, &bound.others, &members);

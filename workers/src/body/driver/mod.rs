@@ -4,7 +4,8 @@
 //! where they stand, also those of cells at an offset (`moved`, `lines`). Else blocks are rows that are near each other:
 //! their columns are gathered, and so are those of the rows that may be within reach, unless these stand in long runs, or
 //! a grid has them in its order; what comes out is scattered. Blocks one behind another that are near each other in a tree are
-//! an area, around which is looked once. Where a pass goes by the slots of an index, blocks are stretches of those
+//! an area, around which is looked once; where the rows of a tree are kept in its order, candidates are stretches of them,
+//! used where they stand. Where a pass goes by the slots of an index, blocks are stretches of those
 //! (`slotted`). Rows that ask for summaries of what is far do it in parties: then no block lies across those.
 //!
 //! A system that is for some of its rows (`only`) brings those alone, where they are few (`listed`).

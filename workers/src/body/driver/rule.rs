@@ -8,7 +8,7 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::ahead::Answers;
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Near};
 use super::bound::{Bound, Rooms, recycle};
 use super::core::Core;
 use super::moved::{End, Moved};
@@ -167,7 +167,9 @@ impl Rule {
             if rows.is_empty() {
                 continue;
             }
-            let lanes = self.core.ask(batch, bound, rows.iter().copied(), self.blocks.area(i));
+            // Of few rows the box is smaller.
+            let near = self.blocks.near(i).map(|near| Near { own: near.own.filter(|_| few.is_none()), ..near });
+            let lanes = self.core.ask(batch, bound, rows.iter().copied(), near);
             for (room, column) in self.own.iter_mut().zip(&bound.own) {
                 room.gather(*column, lanes.iter().map(place));
             }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use diptych_protocol::id::RowRange;
+
 use crate::body::block::Run;
 
 /// Own rows with fewer others than this between them share a stretch: a stretch costs about as much as a few turns.
@@ -25,6 +27,15 @@ pub(super) fn cut(range: Range<u32>, own: impl Iterator<Item = u32>, runs: &mut 
     if next < range.end {
         runs.push(Run { start: next, end: range.end, own: false });
     }
+}
+
+/// Appends whole ranges of rows, and says of each whether any of the own rows is in it.
+pub(super) fn flag(ranges: &[RowRange], own: &[u32], runs: &mut Vec<Run>) {
+    runs.extend(ranges.iter().map(|&RowRange { start, end }| {
+        // All of them, without a branch: no order is asked of them, and a block has few.
+        let own = own.iter().fold(false, |own, row| own | (row.wrapping_sub(start) < end - start));
+        Run { start, end, own }
+    }));
 }
 
 /// Where rows stand in a list, those that do; both ascend.
@@ -57,7 +68,7 @@ pub(super) fn part(range: Range<u32>, own: &Range<u32>, runs: &mut Vec<Run>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Run, cut, part, places};
+    use super::{RowRange, Run, cut, flag, part, places};
 
     #[test]
     fn a_stretch_of_own_places_is_parted_off() {
@@ -75,6 +86,15 @@ mod tests {
             part(range, &own, &mut runs);
             assert_eq!(runs, expected);
         }
+    }
+
+    #[test]
+    fn ranges_with_own_rows_are_flagged() {
+        let mut runs = Vec::new();
+        let ranges = [(0, 4), (8, 9), (9, 20), (30, 31)].map(|(start, end)| RowRange::new(start, end));
+        flag(&ranges, &[40, 19, 8, 4], &mut runs);
+        let run = |start, end, own| Run { start, end, own };
+        assert_eq!(runs, [run(0, 4, false), run(8, 9, true), run(9, 20, true), run(30, 31, false)]);
     }
 
     #[test]

@@ -73,8 +73,8 @@ impl Rule {
                 continue;
             }
             let room = range.start..range.start + self.core.room(rows.len());
-            let area = forming.and_then(|_| self.blocks.area(block));
-            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()), area);
+            let near = forming.and_then(|_| self.blocks.near(block));
+            let lanes = self.core.ask_in(batch, bound, rows.iter().copied(), Some(range.clone()), near);
             let places = || lanes.iter().map(|row| *row as usize);
             let mut own: Vec<Values<'_>> = recycle(std::mem::take(&mut self.rooms.own));
             for (column, source) in self.own.iter_mut().zip(&sources) {
