@@ -269,14 +269,17 @@ impl Runner {
                     };
                     let column = |number| batch.kd_column(index, number);
                     let (nodes, leaves) = (summary.nodes, summary.leaves);
-                    index::summarise(&summary.shape, buckets, column, &mut scratch.summary, nodes, leaves);
+                    let (shape, scratch) = (&summary.shape, &mut scratch.summary);
+                    index::summarise(shape, v.shape.rows, buckets, column, scratch, nodes, leaves);
                 }
             }
             IndexPhase::Seal => {
                 let v = batch.kd_seal(index);
                 let buckets = index::seal(&v.shape, v.chunk_buckets, v.chunk_box, v.chunk_base, v.node_box);
                 if let Some(s) = v.summary {
-                    index::summarise_top(&s.shape, s.chunk_places, v.chunk_buckets, v.node_box, s.nodes, s.top);
+                    let chunks =
+                        index::Chunks { slots: s.chunk_slots, places: s.chunk_places, buckets: v.chunk_buckets };
+                    index::summarise_top(&s.shape, chunks, v.node_box, s.nodes, s.top);
                 }
                 if let Some(group) = batch.program().indexes[index].buckets {
                     batch.track().set_made_rows(group, batch.tick, buckets);

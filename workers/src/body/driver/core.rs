@@ -200,6 +200,7 @@ impl Core {
     /// Another batch: indexes may be others.
     pub fn forget(&mut self) {
         self.around.iter_mut().for_each(Around::forget);
+        self.far.forget();
     }
 
     /// Finds what each loop goes over for a block's rows, which may be in an area of blocks. Returns the row of each lane, if the body asks for it.
