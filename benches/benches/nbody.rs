@@ -1,5 +1,5 @@
-//! A star cluster of 10^5 bodies: a step by the tree, at some opening angles, on one worker and on two. README.md of the
-//! scenarios has the errors that go with the angles.
+//! A star cluster of 10^5 bodies: a step by the tree, at some opening angles, on one worker and on two. The median error of
+//! the pull is 9e-4 at an angle of 0.43, and 9e-3 at 1.2; README.md of the scenarios has more.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
             .measurement_time(Duration::from_secs(6))
             .sample_size(10)
             .throughput(Throughput::Elements(ROWS.into()));
-        for angle in ["0.4", "0.5", "0.6", "0.8", "1.0"] {
+        for angle in ["0.43", "0.6", "0.8", "1.2"] {
             let program = program(SCENARIO, &[("n", &ROWS.to_string()), ("angle", angle)]);
             for workers in [1u16, 2] {
                 group.bench_function(format!("angle {angle}, {workers} workers"), |b| {

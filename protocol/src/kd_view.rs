@@ -167,6 +167,8 @@ pub struct SealView<'b> {
 pub struct TopView<'b> {
     /// The numbers behind the arrays.
     pub shape: SummaryShape,
+    /// The first slot of each chunk, and the end.
+    pub chunk_slots: &'b [u32],
     /// Where each chunk's buckets stand, and the end: its first node is at twice that.
     pub chunk_places: &'b [u32],
     /// The chunks' nodes.
@@ -410,6 +412,7 @@ impl<'t> Batch<'t, '_> {
                 }),
                 summary: p.summary.as_ref().map(|s| TopView {
                     shape: s.shape,
+                    chunk_slots: self.array(p.chunk_slots, 0..chunks + 1),
                     chunk_places: self.array(p.chunk_places, 0..chunks + 1),
                     nodes: self.array(s.nodes, 0..2 * shape.buckets_max as usize * s.shape.width()),
                     top: self.array_mut(s.top, 0..chunks * s.shape.width()),

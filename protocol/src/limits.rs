@@ -79,12 +79,14 @@ pub const GRID_CHUNK_ROWS: u32 = 2_048;
 pub const GRID_CHUNKS_MAX: u32 = 1_024;
 /// Rows of a k-d bucket that a scenario may ask for.
 pub const KD_BUCKETS: [u32; 7] = [8, 16, 32, 64, 128, 256, 512];
-/// The largest opening angle of a tree with summaries. Beyond it a node would be taken whose rows reach as far as it is
-/// away.
+/// The largest opening angle of a tree with summaries. Beyond it few nodes are taken sooner: most are by then as near as a
+/// node may be.
 pub const ANGLE_MAX: f32 = 1.5;
 /// Rows that ask together for what is far: those of the highest node of a tree that has no more, or of one bucket. Smaller
 /// buckets then cost no more questions; what is near is met in smaller nodes.
 pub const FAR_ROWS: u32 = 32;
+/// Rows of the parties that share what they find: those of the highest node that has no more.
+pub const FAR_DISTRICT_ROWS: u32 = 256;
 /// An inverse lists its targets in chunks of at least this many rows,
 pub const INVERSE_CHUNK_ROWS: u32 = 4_096;
 /// and never in more chunks: each counting batch has a count for every one.

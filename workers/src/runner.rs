@@ -272,7 +272,8 @@ impl Runner {
                     };
                     let column = |number| batch.kd_column(index, number);
                     let (nodes, leaves) = (summary.nodes, summary.leaves);
-                    index::summarise(&summary.shape, buckets, column, &mut scratch.summary, nodes, leaves);
+                    let (shape, scratch) = (&summary.shape, &mut scratch.summary);
+                    index::summarise(shape, v.shape.rows, buckets, column, scratch, nodes, leaves);
                 }
             }
             IndexPhase::Seal => {
@@ -282,7 +283,9 @@ impl Runner {
                     index::refit_above(v.shape.axes, stretches);
                 }
                 if let Some(s) = v.summary {
-                    index::summarise_top(&s.shape, s.chunk_places, v.chunk_buckets, v.node_box, s.nodes, s.top);
+                    let chunks =
+                        index::Chunks { slots: s.chunk_slots, places: s.chunk_places, buckets: v.chunk_buckets };
+                    index::summarise_top(&s.shape, chunks, v.node_box, s.nodes, s.top);
                 }
                 if let Some(group) = batch.program().indexes[index].buckets {
                     batch.track().set_made_rows(group, batch.tick, buckets);

@@ -5,7 +5,7 @@
 //! box is cut in the middle of its longest side, as long as there is room for the buckets that this may cost; else its rows
 //! are halved.
 
-use super::cut::{Point, bounds, part, widest};
+use super::cut::{Point, greater, lesser, part, widest};
 use super::leaves::Leaves;
 
 /// Grows the tree over some points. Its leaves have at most `bucket_rows` of them, and are at most `leaves_max`, which is
@@ -63,11 +63,10 @@ impl Halving<'_> {
         let axis = widest(&lo, &hi);
         let middle = 0.5 * lo[axis] + 0.5 * hi[axis];
         let mut left = 0;
+        // Swapped in any case: which of them are in front is all that matters, and no branch can foretell the next.
         for at in 0..points.len() {
-            if points[at].at[axis] < middle {
-                points.swap(left, at);
-                left += 1;
-            }
+            points.swap(left, at);
+            left += usize::from(points[left].at[axis] < middle);
         }
         let right = points.len() - left;
         if left == 0 || right == 0 || self.least(left) + self.least(right) > leaves_max {
@@ -77,6 +76,28 @@ impl Halving<'_> {
         }
         left
     }
+}
+
+/// The box of some points, a vector of four at a time: in the fourth lane stands the row, which means nothing.
+fn bounds(points: &[Point]) -> ([f32; 3], [f32; 3]) {
+    let (mut lo, mut hi) = ([[f32::INFINITY; 4]; 2], [[f32::NEG_INFINITY; 4]; 2]);
+    let take = |lo: &mut [f32; 4], hi: &mut [f32; 4], point: &Point| {
+        let [x, y, z] = point.at;
+        let at = [x, y, z, f32::from_bits(point.row)];
+        *lo = std::array::from_fn(|lane| lesser(lo[lane], at[lane]));
+        *hi = std::array::from_fn(|lane| greater(hi[lane], at[lane]));
+    };
+    let (pairs, last) = points.as_chunks::<2>();
+    for pair in pairs {
+        for (number, point) in pair.iter().enumerate() {
+            take(&mut lo[number], &mut hi[number], point);
+        }
+    }
+    last.iter().for_each(|point| take(&mut lo[0], &mut hi[0], point));
+    (
+        std::array::from_fn(|axis| lesser(lo[0][axis], lo[1][axis])),
+        std::array::from_fn(|axis| greater(hi[0][axis], hi[1][axis])),
+    )
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub use scatter::scatter;
 pub use scratch::KdScratch;
 pub use seal::seal;
 pub use split::split;
-pub use summarise::{ChunkBuckets, SummaryScratch, summarise, summarise_top};
+pub use summarise::{ChunkBuckets, Chunks, SummaryScratch, summarise, summarise_top};
 pub use tree::KdTree;
 pub(crate) use window::Window;
 

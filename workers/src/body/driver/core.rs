@@ -196,6 +196,7 @@ impl Core {
     /// Another batch: indexes may be others.
     pub fn forget(&mut self) {
         self.around.iter_mut().for_each(Around::forget);
+        self.far.forget();
     }
 
     /// Finds what each loop goes over for a block's rows, which are perhaps known to be near somewhere. Returns the row of each lane, if the body asks for it.

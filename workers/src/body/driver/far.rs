@@ -46,18 +46,23 @@ impl Far {
         slots.iter().enumerate().map(place).collect()
     }
 
+    /// Another batch: the index may be another.
+    pub fn forget(&mut self) {
+        self.list.forget();
+    }
+
     /// Finds the others of a block whose rows are all of one party, and gathers their columns.
     pub fn ask(&mut self, space: &Surroundings<'_>, others: &[Values<'_>], rows: &[u32]) {
         let (Some(summary), Some(&row)) = (&space.summary, rows.first()) else { return };
         let tree = space.tree();
         let party = Party::of(tree, summary, row);
         debug_assert!(rows.iter().all(|row| Party::of(tree, summary, *row) == party), "a block across parties");
-        self.list.find(tree, summary, &party);
+        let kept = self.list.find(tree, summary, &party);
         let summaries = self.list.summaries();
         let rows = &self.list.rows()[summaries..];
-        self.gathered.iter_mut().for_each(|it| it.column.clear());
+        self.gathered.iter_mut().for_each(|it| it.column.resize(kept));
         // A few nodes at a time: what one column leaves in the first cache is there for the next.
-        for first in (0..summaries).step_by(NODES) {
+        for first in (kept..summaries).step_by(NODES) {
             for it in &mut self.gathered {
                 let some = first..summaries.min(first + NODES);
                 it.column.append_rounded(self.list.numbers(tree, summary, some, it.number));
