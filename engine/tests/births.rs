@@ -85,8 +85,8 @@ fn a_group_with_a_most_has_names_a_directory_and_phases() {
             _ => None,
         })
         .collect();
-    use EditPhase::{Births, CatchUp, Count, Gaps, Place};
-    assert_eq!(phases, [CatchUp, Count, Place, Births, Gaps]);
+    use EditPhase::{Asks, Births, CatchUp, Count, Gaps, Place};
+    assert_eq!(phases, [CatchUp, Asks, Count, Place, Births, Gaps]);
     let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(6).collect();
     use StageKind::{Commit, Edit, Reduce};
     assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit]);

@@ -9,51 +9,147 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::edits::{self, Balance, EditPlaces, LivingPlaces, NamePlaces, Newborn, RecordPlaces};
+use crate::edits::{self, AskerPlaces, Balance, EditPlaces, LivingPlaces, NamePlaces, Newborn, RecordPlaces};
 use crate::id::{ColumnId, EditId, GroupId, Tick};
 use crate::layout::Words;
-use crate::memory::Memory;
 use crate::program::{EditPhase, Living, When, Work};
-use crate::table::Table;
 use crate::types::Scalar;
 use crate::values::{Bits, Cells, Values, ValuesMut};
 use crate::view::Batch;
 
 /// Room for what a batch records of an edit.
 pub enum Record<'b> {
-    /// A bit for each own row: it ends. All words are written.
-    Marks(&'b [AtomicU64]),
-    /// A bit for each row of the edit's group: those that are set end.
-    Bits(&'b [AtomicU64]),
-    /// How many rows are born. Their values go beside it, then their names.
-    Births(&'b AtomicU32),
+    /// Rows of the edit's group end.
+    Ends(Ends<'b>),
+    /// Rows are born. Their values go beside it, then their names.
+    Births(Births<'b>),
 }
 
-/// Which rows end, a word for 64 rows.
-pub struct Ended<'b> {
-    memory: &'b Memory,
-    records: &'b Table<EditId, EditPlaces>,
-    books: &'b LivingPlaces,
-    removed: &'b [AtomicU64],
-    /// Rows before anything ends.
-    pub rows: u32,
+/// Ends rows of a group.
+#[derive(Clone, Copy)]
+pub struct Ends<'b> {
+    bits: &'b [AtomicU64],
+    entities: &'b [u32],
 }
 
-impl Ended<'_> {
-    /// The rows from 64 times this number on: a bit each that ends.
-    ///
-    /// # Panics
-    /// If there is no row so high.
+impl Ends<'_> {
+    /// Asks that a row of `prev` ends; nothing where there is no such row.
+    #[inline]
+    pub fn end(&self, row: u32) {
+        if let Some(&entity) = self.entities.get(row as usize) {
+            mark(self.bits, entity);
+        }
+    }
+}
+
+/// Sets a bit. It is not written where it stands already.
+#[inline]
+fn mark(bits: &[AtomicU64], at: u32) {
+    let (word, bit) = (&bits[at as usize / 64], 1 << (at % 64));
+    if word.load(Ordering::Relaxed) & bit == 0 {
+        word.fetch_or(bit, Ordering::Relaxed);
+    }
+}
+
+/// Says who asks for births, and how many there are.
+#[derive(Clone, Copy)]
+pub struct Births<'b> {
+    asking: &'b [AtomicU64],
+    first: &'b [AtomicU64],
+    count: &'b [AtomicU32],
+    total: &'b AtomicU32,
+    /// The entities of the rows that ask, where they are not their numbers.
+    entities: Option<&'b [u32]>,
+    /// Where the batch's list begins among all.
+    list: u64,
+    /// The batch's first row.
+    rows: u32,
+}
+
+impl Births<'_> {
+    /// A row of `prev` asks for so many births, which stand in the batch's list from this place on. Once a row.
+    #[inline]
+    pub fn ask(&self, row: u32, place: usize, count: u32) {
+        self.known(self.entities.map_or(row, |entities| entities[row as usize]), place, count);
+    }
+
+    /// The batch asks for so many births: all of its list. It is a stretch of rows, none of which asks for itself.
+    #[inline]
+    pub fn ask_together(&self, count: u32) {
+        self.known(self.rows, 0, count);
+        self.record(count);
+    }
+
+    #[inline]
+    fn known(&self, asker: u32, place: usize, count: u32) {
+        let at = asker as usize;
+        self.first[at].store(self.list + place as u64, Ordering::Relaxed);
+        self.count.get(at).into_iter().for_each(|of| of.store(count, Ordering::Relaxed));
+        mark(self.asking, asker);
+    }
+
+    /// Says how many births the batch's list has.
+    #[inline]
+    pub fn record(&self, count: u32) {
+        self.total.store(count, Ordering::Relaxed);
+    }
+
+    /// How many it has.
+    #[inline]
+    pub fn recorded(&self) -> u32 {
+        self.total.load(Ordering::Relaxed)
+    }
+}
+
+/// Some of a stretch of rows or indexes: a bit each.
+#[derive(Clone, Copy)]
+pub struct Marked<'b> {
+    words: &'b [AtomicU64],
+    /// How many there are of which some may be marked.
+    pub len: u32,
+}
+
+impl Marked<'_> {
+    /// The marks from 64 times this number on; none where nobody can be marked.
     #[inline]
     pub fn word(&self, number: usize) -> u64 {
-        assert!((number as u64) < u64::from(self.rows).div_ceil(64), "a word beyond the rows");
-        let bits = |words: Words<u64>| self.memory.words::<AtomicU64>(words)[number].load(Ordering::Relaxed);
-        let removed = self.removed.get(number).map_or(0, |word| word.load(Ordering::Relaxed));
-        self.books.marking.iter().fold(removed, |all, edit| match self.records[*edit].record {
-            RecordPlaces::Marks(words) => all | bits(words),
-            RecordPlaces::Bits | RecordPlaces::Births { .. } => all,
-        })
+        self.words.get(number).map_or(0, |word| word.load(Ordering::Relaxed))
     }
+}
+
+/// Who asks an edit for births, of a block, and where these stand.
+pub struct AskersView<'b> {
+    /// The block.
+    pub block: Range<u32>,
+    /// Who asks.
+    pub asking: Marked<'b>,
+    first: &'b [AtomicU64],
+    count: &'b [AtomicU32],
+}
+
+impl AskersView<'_> {
+    /// How many births somebody asks for who does.
+    #[inline]
+    pub fn count(&self, asker: u32) -> u32 {
+        self.count.get(asker as usize).map_or(1, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// The places of these births in the lists of all batches.
+    #[inline]
+    pub fn places(&self, asker: u32) -> Range<usize> {
+        let first = self.first[asker as usize].load(Ordering::Relaxed) as usize;
+        first..first + self.count(asker) as usize
+    }
+}
+
+/// What counts the births that a block of askers asks for.
+pub struct AsksView<'b> {
+    /// Who asks.
+    pub askers: AskersView<'b>,
+    /// Those of the tick before, of the block: to be cleared for the next one.
+    pub clear: &'b [AtomicU64],
+    /// How many births they ask for.
+    pub asked: &'b mut u32,
 }
 
 /// What names the entities of a block's rows: of both panels.
@@ -78,31 +174,45 @@ pub struct CatchUpView<'b> {
     pub touched: &'b [AtomicU64],
     /// Those that this tick touches: to be cleared.
     pub clear: &'b [AtomicU64],
-    /// Those that ended in the tick before: to be cleared for the next one.
-    pub removed: &'b [AtomicU64],
+    /// Entities and rows of the block that ended in the tick before: to be cleared for the next one.
+    pub old: [&'b [AtomicU64]; 2],
     /// The entity of each of the block's rows, of `prev`.
     pub entities: &'b [u32],
     /// The directory of `prev`, whole.
     pub directory: &'b [u32],
     /// That of `next`.
     pub next_directory: &'b [AtomicU32],
+    /// The block: of rows, and of indexes of entities.
+    pub block: Range<u32>,
+    /// The entities that end.
+    pub ended: Marked<'b>,
+    /// How many of the block do.
+    pub ends: &'b mut u32,
+    /// The rows that end: to be told.
+    pub holes: &'b [AtomicU64],
 }
 
 /// What balances births and ends.
 pub struct PlaceView<'b> {
     /// Which rows end.
-    pub ended: Ended<'b>,
+    pub holes: Marked<'b>,
     /// Rows of a block.
     pub block_rows: u32,
     /// Rows that there is room for.
     pub capacity: u32,
-    /// The rows of each block that end, of as many blocks as have rows.
+    /// The entities of each block of indexes that end.
     pub ends: &'b [u32],
+    /// The rows of each block that end, of as many blocks as have rows.
+    pub hole_counts: &'b [u32],
+    /// The births that each block of askers asks for.
+    pub asked: &'b [u32],
+    /// The number of the first end of each block of indexes, and of ends in all.
+    pub first_end: &'b mut [u32],
     /// The number of each block's first hole, and of holes in all.
     pub first_hole: &'b mut [u32],
     /// Survivors beyond the new end and before each block.
     pub survivors: &'b mut [u32],
-    /// The number of the first birth of each batch of each list, and of births in all.
+    /// The number of the first birth of each block of askers, and of births in all.
     pub first_birth: &'b mut [u32],
     /// See [`Balance`].
     pub balance: &'b mut [u32],
@@ -113,17 +223,23 @@ pub struct PlacedView<'b> {
     /// What the frame does to the number of rows.
     pub balance: Balance,
     /// Which rows end.
-    pub ended: Ended<'b>,
+    pub holes: Marked<'b>,
+    /// Which entities do.
+    pub ended: Marked<'b>,
     /// Rows of a block.
     pub block_rows: u32,
     /// The number of each block's first hole, and of holes in all.
     pub first_hole: &'b [u32],
+    /// The number of the first end of each block of indexes, and of ends in all.
+    pub first_end: &'b [u32],
     /// Survivors beyond the new end and before each block.
     pub survivors: &'b [u32],
     /// The entity of each row, of `prev`: of all rows that there is room for.
     pub entities: &'b [u32],
     /// The life of each, of `prev`.
     pub generations: &'b [u32],
+    /// The row of each entity, of `prev`.
+    pub directory: &'b [u32],
     /// Those of `next`.
     pub next_entities: &'b [AtomicU32],
     /// Those of `next`.
@@ -138,7 +254,9 @@ pub struct PlacedView<'b> {
 pub struct BornView<'b> {
     /// Their numbers.
     pub numbers: Range<u32>,
-    /// The name of each, if they have such.
+    /// Who asks for them.
+    pub askers: AskersView<'b>,
+    /// The name of each, by their places in the lists, if they have such.
     pub names: &'b [u32],
     /// Which names these are.
     pub newborn: Option<Newborn>,
@@ -180,23 +298,37 @@ impl Batch<'_, '_> {
         let (memory, places) = (self.track().memory, &self.track().layout.edits.records[edit]);
         assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
         self.take_edit(edit);
-        let number = self.number.0 as usize;
         let record = match &places.record {
-            RecordPlaces::Marks(words) => {
-                let words = &memory.words::<AtomicU64>(*words)[self.rows.start as usize / 64..];
-                Record::Marks(&words[..self.rows.len().div_ceil(64)])
+            RecordPlaces::Ends => {
+                let group = self.program().edits[edit].group;
+                let entities = self.entities_of(group).unwrap_or_default();
+                Record::Ends(Ends { bits: self.ended_bits(group, self.tick.0 & 1), entities })
             }
-            RecordPlaces::Bits => Record::Bits(self.ended_bits(self.program().edits[edit].group, self.tick.0 & 1)),
-            RecordPlaces::Births { counts, .. } => Record::Births(&memory.words(*counts)[number]),
+            RecordPlaces::Births { askers, counts, .. } => Record::Births(Births {
+                asking: memory.words(askers.asking[(self.tick.0 & 1) as usize]),
+                first: memory.words(askers.first),
+                count: memory.words(askers.count),
+                total: &memory.words(*counts)[self.number.0 as usize],
+                entities: self.group().and_then(|group| self.entities_of(group)),
+                list: u64::from(self.number.0) * u64::from(places.room),
+                rows: self.rows.start,
+            }),
         };
         (record, self.record_births(places))
+    }
+
+    /// The entities of the rows of a group, of `prev`; nothing where they are the numbers of the rows.
+    fn entities_of(&self, group: GroupId) -> Option<&[u32]> {
+        let column = self.program().groups[group].entities()?;
+        // SAFETY: nobody writes `prev` while the tick runs.
+        Some(unsafe { self.rows_of(column, When::Prev, self.all_rows(column)) })
     }
 
     /// Room for the values of the rows that the batch's rows ask to be born. For [`Self::record`].
     fn record_births<'b>(&'b self, places: &'b EditPlaces) -> impl Iterator<Item = ValuesMut<'b>> {
         let (values, names) = match &places.record {
             RecordPlaces::Births { values, names, .. } => (values.as_slice(), *names),
-            RecordPlaces::Marks(_) | RecordPlaces::Bits => (&[][..], None),
+            RecordPlaces::Ends => (&[][..], None),
         };
         let (number, rows) = (self.number.0 as usize, places.room as usize);
         let values = values.iter().map(move |(column, place)| {
@@ -211,10 +343,10 @@ impl Batch<'_, '_> {
         values.chain(names.map(list).map(ValuesMut::U32))
     }
 
-    /// The bits of the rows of a group that anybody ends, of even or odd ticks.
+    /// The bits of the entities of a group that anybody ends, of even or odd ticks.
     fn ended_bits(&self, group: GroupId, parity: u32) -> &[AtomicU64] {
         let books = self.track().layout.edits.books[group].as_ref();
-        books.map_or(&[], |books| self.track().memory.words(books.removed[parity as usize]))
+        books.map_or(&[], |books| self.track().memory.words(books.ended[parity as usize]))
     }
 
     fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
@@ -288,73 +420,109 @@ impl Batch<'_, '_> {
             // reads them; each column is cut once.
             unsafe { (self.typed(id, When::Prev, of_block.clone()), self.typed_mut(id, of_block.clone())) }
         });
-        // SAFETY: nobody writes `prev`; the directory's `next` is seen as atomics by all batches of this stage.
+        let (now, before) = ((self.tick.0 & 1) as usize, (self.tick.0 & 1 ^ 1) as usize);
+        let block = self.number.0 as usize;
+        // SAFETY: nobody writes `prev`; the directory's `next` is seen as atomics by all batches of this stage; each block's
+        // count is its batch's alone.
         let view = unsafe {
             CatchUpView {
-                touched: self.bits(books.touched[(self.tick.0 & 1 ^ 1) as usize], &rows),
-                clear: self.bits(books.touched[(self.tick.0 & 1) as usize], &rows),
-                removed: self.bits(books.removed[(self.tick.0 & 1 ^ 1) as usize], &rows),
+                touched: self.bits(books.touched[before], &rows),
+                clear: self.bits(books.touched[now], &rows),
+                old: [books.ended, books.holes].map(|bits| self.bits(bits[before], &rows)),
                 entities: &self.names(living.entities, When::Prev)[indices],
                 directory: self.names(living.directory, When::Prev),
                 next_directory: self.next_names(living.directory),
+                ended: self.marked(books.ended[now], books.capacity),
+                ends: &mut self.array_mut(books.ends, block..block + 1)[0],
+                holes: self.track().memory.words(books.holes[now]),
+                block: rows,
             }
         };
         (view, columns)
     }
 
-    /// The edit and its batch that a batch of a phase over lists stands for, and how many records it has.
-    fn listed(&self, of: &[EditId]) -> Option<(EditId, &EditPlaces, usize, u32)> {
+    fn marked(&self, words: Words<u64>, len: u32) -> Marked<'_> {
+        Marked { words: self.track().memory.words(words), len }
+    }
+
+    /// The edit that a batch over blocks of askers stands for, and those of its block.
+    ///
+    /// # Panics
+    /// If there is no such block.
+    fn askers(&self, books: &LivingPlaces, parity: u32) -> (&EditPlaces, &AskerPlaces, AskersView<'_>) {
         let mut number = self.number.0;
-        for &edit in of {
-            let places = &self.track().layout.edits.records[edit];
-            if number < places.batches {
-                let count = self.recorded(places, number);
-                return Some((edit, places, number as usize, count));
+        for &edit in &books.bearing {
+            let (asks, places) = (&self.program().edits[edit], &self.track().layout.edits.records[edit]);
+            let blocks = edits::asker_blocks(self.program(), asks);
+            if number < blocks
+                && let RecordPlaces::Births { askers, .. } = &places.record
+            {
+                let group = self.program().systems[asks.system].group;
+                let view = AskersView {
+                    block: edits::rows_of_block(self.program(), group, number),
+                    asking: self.marked(askers.asking[parity as usize], askers.room),
+                    first: self.track().memory.words(askers.first),
+                    count: self.track().memory.words(askers.count),
+                };
+                return (places, askers, view);
             }
-            number -= places.batches;
+            number -= blocks;
         }
-        None
+        unreachable!("a batch beyond the blocks of askers")
+    }
+
+    /// For a batch that counts the births that a block of askers asks for.
+    pub fn edit_asks(&self, group: GroupId) -> AsksView<'_> {
+        let (books, _) = self.books(group, EditPhase::Asks);
+        let (_, places, askers) = self.askers(books, self.tick.0 & 1);
+        let number = self.number.0 as usize;
+        // SAFETY: each block's count is its batch's alone.
+        let asked = unsafe { self.array_mut(books.asked, number..number + 1) };
+        let clear = self.bits(places.asking[(self.tick.0 & 1 ^ 1) as usize], &askers.block);
+        AsksView { askers, clear, asked: &mut asked[0] }
     }
 
     /// How much a batch of a pass has recorded in this tick: what batches left that are not run any more counts for nothing.
     pub(crate) fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
         let counts = match &places.record {
             RecordPlaces::Births { counts, .. } => *counts,
-            RecordPlaces::Marks(_) | RecordPlaces::Bits => return 0,
+            RecordPlaces::Ends => return 0,
         };
         let run = self.track().step_batches(places.step, self.tick).unwrap_or(0);
         let count = &self.track().memory.words::<AtomicU32>(counts)[batch as usize];
         if batch < run { count.load(Ordering::Relaxed).min(places.room) } else { 0 }
     }
 
-    fn ended<'b>(&'b self, books: &'b LivingPlaces, group: GroupId) -> Ended<'b> {
-        let (memory, records) = (self.track().memory, &self.track().layout.edits.records);
-        let removed = self.ended_bits(group, self.tick.0 & 1);
-        Ended { memory, records, books, removed, rows: self.group_rows(group) }
+    /// The rows of a group that end.
+    fn holes(&self, books: &LivingPlaces, group: GroupId) -> Marked<'_> {
+        self.marked(books.holes[(self.tick.0 & 1) as usize], self.group_rows(group))
     }
 
     /// For a batch that counts the rows of a block that end: which they are, the block's rows, and its count.
     #[expect(clippy::mut_from_ref, reason = "exclusive by the claim, handed out once")]
-    pub fn edit_count(&self, group: GroupId) -> (Ended<'_>, Range<u32>, &mut u32) {
+    pub fn edit_count(&self, group: GroupId) -> (Marked<'_>, Range<u32>, &mut u32) {
         let (books, _) = self.books(group, EditPhase::Count);
         let block = self.number.0 as usize;
         // SAFETY: each block's count is its batch's alone.
-        let count = unsafe { self.array_mut(books.ends, block..block + 1) };
-        (self.ended(books, group), books.rows_of(self.number.0), &mut count[0])
+        let count = unsafe { self.array_mut(books.hole_counts, block..block + 1) };
+        (self.holes(books, group), books.rows_of(self.number.0), &mut count[0])
     }
 
     /// For the batch that balances births and ends.
     pub fn edit_place(&self, group: GroupId) -> PlaceView<'_> {
         let (books, _) = self.books(group, EditPhase::Place);
-        let ended = self.ended(books, group);
-        let blocks = ended.rows.div_ceil(books.block_rows) as usize;
+        let holes = self.holes(books, group);
+        let blocks = holes.len.div_ceil(books.block_rows) as usize;
         // SAFETY: counting is complete; the phase has one batch, which this is; each array is cut once.
         unsafe {
             PlaceView {
-                ended,
+                holes,
                 block_rows: books.block_rows,
                 capacity: books.capacity,
-                ends: self.array(books.ends, 0..blocks),
+                ends: self.array(books.ends, 0..books.ends.len),
+                hole_counts: self.array(books.hole_counts, 0..blocks),
+                asked: self.array(books.asked, 0..books.asked.len),
+                first_end: self.array_mut(books.first_end, 0..books.first_end.len),
                 first_hole: self.array_mut(books.first_hole, 0..blocks + 1),
                 survivors: self.array_mut(books.survivors, 0..blocks + 1),
                 first_birth: self.array_mut(books.first_birth, 0..books.first_birth.len),
@@ -363,31 +531,24 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// How many births each batch of each list has recorded, in order. For the batch that balances.
-    pub fn births(&self, group: GroupId) -> impl Iterator<Item = u32> {
-        let books = self.track().layout.edits.books[group].as_ref();
-        let lists = books.map_or(&[][..], |books| &books.bearing).iter();
-        lists.flat_map(move |edit| {
-            let places = &self.track().layout.edits.records[*edit];
-            (0..places.batches).map(move |batch| self.recorded(places, batch))
-        })
-    }
-
     fn placed<'b>(&'b self, books: &'b LivingPlaces, living: Living, group: GroupId) -> PlacedView<'b> {
-        let ended = self.ended(books, group);
-        let blocks = ended.rows.div_ceil(books.block_rows) as usize;
+        let holes = self.holes(books, group);
+        let blocks = holes.len.div_ceil(books.block_rows) as usize;
         // SAFETY: balancing is complete. Nobody writes `prev`. All batches of this stage see `next` of these columns as
         // atomics, and nobody else sees it before the stage is complete (verified).
         unsafe {
             let balance = self.array(books.balance_of(self.tick), 0..3);
             PlacedView {
                 balance: Balance { before: balance[0], ends: balance[1], births: balance[2] },
-                ended,
+                holes,
+                ended: self.marked(books.ended[(self.tick.0 & 1) as usize], books.capacity),
                 block_rows: books.block_rows,
                 first_hole: self.array(books.first_hole, 0..blocks + 1),
+                first_end: self.array(books.first_end, 0..books.first_end.len),
                 survivors: self.array(books.survivors, 0..blocks + 1),
                 entities: self.names(living.entities, When::Prev),
                 generations: self.names(living.generations, When::Prev),
+                directory: self.names(living.directory, When::Prev),
                 next_entities: self.next_names(living.entities),
                 next_generations: self.next_names(living.generations),
                 next_directory: self.next_names(living.directory),
@@ -406,27 +567,21 @@ impl Batch<'_, '_> {
         let number = self.number.0 as usize;
         // SAFETY: balancing is complete.
         let first = unsafe { self.array(books.first_birth, number..number + 2) };
-        let found = self.listed(&books.bearing);
-        let mut born = BornView { numbers: first[0]..first[1], names: &[], newborn: None, rows: &[] };
-        if let Some((_, EditPlaces { record: RecordPlaces::Births { names: Some(it), .. }, room, .. }, batch, count)) =
-            found
-        {
-            let start = batch * *room as usize;
+        let (places, _, askers) = self.askers(books, self.tick.0 & 1);
+        let mut born = BornView { numbers: first[0]..first[1], askers, names: &[], newborn: None, rows: &[] };
+        let (values, names) = match &places.record {
+            RecordPlaces::Births { values, names, .. } => (values.as_slice(), *names),
+            RecordPlaces::Ends => (&[][..], None),
+        };
+        if let Some(it) = names {
             // SAFETY: the pass that records them is complete.
-            born.names = unsafe { self.array(it.names, start..start + count as usize) };
+            born.names = unsafe { self.array(it.names, 0..it.names.len) };
             (born.newborn, born.rows) = (Some(it.newborn), self.track().memory.words(it.rows));
         }
-        let columns = found.into_iter().flat_map(move |(_, places, batch, count)| {
-            let values = match &places.record {
-                RecordPlaces::Births { values, .. } => values.as_slice(),
-                RecordPlaces::Marks(_) | RecordPlaces::Bits => &[],
-            };
-            values.iter().map(move |(column, place)| {
-                let size = self.program().columns[*column].scalar.size();
-                let offset = place.offset + batch * places.room as usize * size;
-                // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
-                unsafe { (bits_at(self, size, offset, count as usize), self.edited_cells(*column)) }
-            })
+        let columns = values.iter().map(move |(column, place)| {
+            let size = self.program().columns[*column].scalar.size();
+            // SAFETY: the pass that records them is complete; `next` is seen as atomics in this stage.
+            unsafe { (bits_at(self, size, place.offset, place.len / size), self.edited_cells(*column)) }
         });
         (placed, born, columns)
     }

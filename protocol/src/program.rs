@@ -27,7 +27,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 13;
+pub const PROGRAM_VERSION: u32 = 14;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -148,6 +148,12 @@ impl Group {
     /// Whether a row is not always the same entity's.
     pub fn rows_move(&self) -> bool {
         self.order.is_some() || self.living.is_some()
+    }
+
+    /// The column that says which entity each row is, by its index; without one that is the row's number.
+    #[inline]
+    pub fn entities(&self) -> Option<ColumnId> {
+        self.living.map(|living| living.entities).or(self.order.map(|order| order.entities))
     }
 
     /// Its rows before set-up evaluates them.

@@ -186,16 +186,16 @@ fn phases_in(program: &Program, stages: &[Stage], group: GroupId) -> Vec<(usize,
     found
 }
 
-/// The phases that a frame has for a group, a stage each but births and gaps, which share one.
+/// The phases that a frame has for a group, a stage each but for what may run beside the one before or behind it.
 pub fn phases_of(program: &Program, group: GroupId) -> Vec<(EditPhase, Domain)> {
     let mut phases = Vec::new();
     if program.groups[group].living.is_some() {
+        let bears = crate::edits::birth_blocks(program, group) > 0;
         phases.push((EditPhase::CatchUp, Domain::Blocks(group)));
+        phases.extend(bears.then_some((EditPhase::Asks, Domain::Births(group))));
         phases.push((EditPhase::Count, Domain::Blocks(group)));
         phases.push((EditPhase::Place, Domain::Once));
-        if crate::edits::list_batches(program, group) > 0 {
-            phases.push((EditPhase::Births, Domain::Births(group)));
-        }
+        phases.extend(bears.then_some((EditPhase::Births, Domain::Births(group))));
         phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     }
     if !crate::edits::holders_of(program, group).is_empty() {
@@ -216,7 +216,7 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
         return Some("its births and ends go through their phases, in order");
     }
     let apart = |pair: &[(usize, EditPhase, Domain)]| {
-        let together = pair[0].1 == EditPhase::Births;
+        let together = beside(pair[1].1) == Some(pair[0].1);
         if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
     };
     let last = |counts: fn(&Work) -> bool| {
@@ -227,13 +227,22 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     let reduce = frame.iter().position(|stage| stage.steps.iter().any(|step| finished(&program.steps[*step].work)));
     let (Some(first), Some(end)) = (found.first(), found.last()) else { return None };
     if !found.windows(2).all(apart) {
-        Some("each of its phases is a stage after the one before, but gaps are closed beside births")
+        Some("each of its phases is a stage after the one before, but for those that may run together")
     } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= end.0) {
         Some("births and ends come after all systems and before what looks at the finished state")
     } else if end.1 == EditPhase::Refer && last_move.is_some_and(|moves| moves >= end.0) {
         Some("references to newborn rows are made when all rows are where they will be")
     } else {
         None
+    }
+}
+
+/// The phase that one shares its stage with, if its group has that.
+pub fn beside(phase: EditPhase) -> Option<EditPhase> {
+    match phase {
+        EditPhase::Asks => Some(EditPhase::CatchUp),
+        EditPhase::Gaps => Some(EditPhase::Births),
+        _ => None,
     }
 }
 

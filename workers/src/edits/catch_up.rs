@@ -6,6 +6,8 @@ use diptych_protocol::edit_view::{BeginView, CatchUpView};
 use diptych_protocol::types::NO_ROW;
 use diptych_protocol::values::{Values, ValuesMut};
 
+use super::{marked, set};
+
 /// Names the entities of a block: the row of each is its number, and the first ones live. The first frame has to catch
 /// up with all that set-up made.
 pub fn begin(v: BeginView<'_>) {
@@ -24,8 +26,8 @@ pub fn begin(v: BeginView<'_>) {
     }
 }
 
-/// Copies the touched rows of a block from `prev` to `next`, and the directory's rows of their entities. Makes room for
-/// the marks of this tick.
+/// Copies the touched rows of a block from `prev` to `next`, and the directory's rows of their entities. Counts the entities of
+/// the block that end, and tells their rows. Makes room for the marks of this tick, and of the next.
 pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b>, ValuesMut<'b>)>) {
     for (prev, next) in columns {
         copy(v.touched, prev, next);
@@ -34,7 +36,9 @@ pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b
         let entity = v.entities[at] as usize;
         v.next_directory[entity].store(v.directory[entity], Ordering::Relaxed);
     });
-    v.clear.iter().chain(v.removed).for_each(|word| word.store(0, Ordering::Relaxed));
+    *v.ends = marked::count(v.ended, v.block.clone());
+    marked::marked(v.ended, v.block).for_each(|entity| set(v.holes, v.directory[entity as usize]));
+    v.clear.iter().chain(v.old.into_iter().flatten()).for_each(|word| word.store(0, Ordering::Relaxed));
 }
 
 /// Calls with each row of a block whose bit is set, ascending.

@@ -1,7 +1,5 @@
 //! What a body's rows ask for: births and ends, from the results it gives, into the records of the batch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use diptych_protocol::blame::Fault;
 use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
@@ -75,25 +73,32 @@ impl Asked {
             }
         };
         let count = batch.rows.len();
+        let slots = batch.slots().is_some().then(|| batch.slot_rows());
+        let row = |at: &u32| slots.map_or(batch.rows.start + at, |rows| rows[*at as usize]);
         for (id, edit) in edits {
             let (record, columns) = batch.record(*id);
-            let there = batch.group_rows(edit.group);
             if let Some(turns) = edit.turns {
                 let Some(requests) = core.requests(usize::from(turns.ask)) else { continue };
                 let value = |place: u16| place.checked_sub(1).and_then(|place| requests.column(usize::from(place)));
                 match (&edit.change, record) {
-                    (Change::Remove { row }, Record::Bits(bits)) => {
+                    (Change::Remove { row }, Record::Ends(ends)) => {
                         let Some(Values::U32(rows)) = value(*row) else { continue };
-                        rows.iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
+                        rows.iter().for_each(|row| ends.end(*row));
                     }
-                    (Change::Birth { values, newborn, .. }, Record::Births(length)) => {
+                    (Change::Birth { values, newborn, .. }, Record::Births(births)) => {
                         in_order(batch, edit, requests.rows(), turns.most, chosen)?;
                         asked(*id, &mut chosen.iter().map(|at| requests.rows()[*at as usize]));
                         let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                         for (values, column) in places.filter_map(value).zip(columns) {
                             take(values, column, chosen);
                         }
-                        length.store(chosen.len() as u32, Ordering::Relaxed);
+                        let row_of = |at: &u32| requests.rows()[*at as usize];
+                        let mut place = 0;
+                        for of_row in chosen.chunk_by(|a, b| row_of(a) == row_of(b)) {
+                            births.ask(row_of(&of_row[0]), place, of_row.len() as u32);
+                            place += of_row.len();
+                        }
+                        births.record(chosen.len() as u32);
                     }
                     _ => unreachable!("a record of another kind of edit"),
                 }
@@ -101,32 +106,23 @@ impl Asked {
                 continue;
             }
             match (&edit.change, record) {
-                (Change::Leave { when }, Record::Marks(words)) => {
-                    let truths = &truths(&results[usize::from(*when)])[..count];
-                    for (word, rows) in words.iter().zip(truths.chunks(64)) {
-                        let bits = rows.iter().enumerate().fold(0, |bits, (at, ends)| bits | u64::from(*ends) << at);
-                        word.store(bits, Ordering::Relaxed);
-                    }
-                }
-                (Change::Leave { when }, Record::Bits(bits)) => {
+                (Change::Leave { when }, Record::Ends(ends)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    let rows = batch.slot_rows();
-                    chosen.iter().for_each(|at| end(bits, rows[*at as usize]));
+                    chosen.iter().for_each(|at| ends.end(row(at)));
                 }
-                (Change::Remove { row }, Record::Bits(bits)) => {
+                (Change::Remove { row }, Record::Ends(ends)) => {
                     let Values::U32(rows) = results[usize::from(*row)].values() else { continue };
-                    rows[..count].iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
+                    rows[..count].iter().for_each(|row| ends.end(*row));
                 }
-                (Change::Birth { when, values, newborn }, Record::Births(length)) => {
+                (Change::Birth { when, values, newborn }, Record::Births(births)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    let slots = batch.slots().is_some().then(|| batch.slot_rows());
-                    let row = |at: &u32| slots.map_or(batch.rows.start + at, |rows| rows[*at as usize]);
                     asked(*id, &mut chosen.iter().map(row));
                     let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                     for (place, column) in places.zip(columns) {
                         take(results[usize::from(place)].values(), column, chosen);
                     }
-                    length.store(chosen.len() as u32, Ordering::Relaxed);
+                    chosen.iter().enumerate().for_each(|(place, at)| births.ask(row(at), place, 1));
+                    births.record(chosen.len() as u32);
                 }
                 _ => unreachable!("a record of another kind of edit"),
             }
@@ -148,14 +144,6 @@ fn in_order(batch: &Batch<'_, '_>, edit: &Edit, rows: &[u32], most: u32, chosen:
     let message =
         format!("it asks for {count} births into {group}, and may for {most}: raise `spawn {group}[max {most}]`");
     Err(Fault { row: Some(rows[many[0] as usize]), ..Fault::full(message) })
-}
-
-/// Asks that a row ends. Most of what is asked for is asked once: it is not written where it stands already.
-fn end(bits: &[AtomicU64], row: u32) {
-    let (word, bit) = (&bits[row as usize / 64], 1 << (row % 64));
-    if word.load(Ordering::Relaxed) & bit == 0 {
-        word.fetch_or(bit, Ordering::Relaxed);
-    }
 }
 
 /// What rows give in these places that ask for nothing.
