@@ -1,156 +1,20 @@
-//! What batches may touch of births and ends: the records of a pass, and the books and columns of each phase. One of the few
-//! modules with `unsafe`.
+//! What batches may touch of births and ends: the books and columns of each phase. What is asked for stands in
+//! [`ask_view`](crate::ask_view). One of the few modules with `unsafe`.
 //!
-//! Each method checks that the batch is one of that phase of that group (or of the pass that records the edit), and hands
-//! its slices out once.
+//! Each method checks that the batch is one of that phase of that group, and hands its slices out once.
 
 #![expect(unsafe_code, reason = "typed slices and atomics of records and edited columns, exclusive by claim")]
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::edits::{self, AskerPlaces, Balance, EditPlaces, LivingPlaces, NamePlaces, Newborn, RecordPlaces};
-use crate::id::{ColumnId, EditId, GroupId, Tick};
+use crate::ask_view::{AskersView, Marked};
+use crate::edits::{self, Balance, LivingPlaces, Newborn, RecordPlaces};
+use crate::id::{ColumnId, GroupId, Tick};
 use crate::layout::Words;
-use crate::program::{EditPhase, Living, When, Work};
-use crate::types::Scalar;
+use crate::program::{Code, EditPhase, Living, When, Work};
 use crate::values::{Bits, Cells, Values, ValuesMut};
 use crate::view::Batch;
-
-/// Room for what a batch records of an edit.
-pub enum Record<'b> {
-    /// Rows of the edit's group end.
-    Ends(Ends<'b>),
-    /// Rows are born. Their values go beside it, then their names.
-    Births(Births<'b>),
-}
-
-/// Ends rows of a group.
-#[derive(Clone, Copy)]
-pub struct Ends<'b> {
-    bits: &'b [AtomicU64],
-    entities: &'b [u32],
-}
-
-impl Ends<'_> {
-    /// Asks that a row of `prev` ends; nothing where there is no such row.
-    #[inline]
-    pub fn end(&self, row: u32) {
-        if let Some(&entity) = self.entities.get(row as usize) {
-            mark(self.bits, entity);
-        }
-    }
-}
-
-/// Sets a bit. It is not written where it stands already.
-#[inline]
-fn mark(bits: &[AtomicU64], at: u32) {
-    let (word, bit) = (&bits[at as usize / 64], 1 << (at % 64));
-    if word.load(Ordering::Relaxed) & bit == 0 {
-        word.fetch_or(bit, Ordering::Relaxed);
-    }
-}
-
-/// Says who asks for births, and how many there are.
-#[derive(Clone, Copy)]
-pub struct Births<'b> {
-    asking: &'b [AtomicU64],
-    first: &'b [AtomicU64],
-    count: &'b [AtomicU32],
-    total: &'b AtomicU32,
-    /// The entities of the rows that ask, where they are not their numbers.
-    entities: Option<&'b [u32]>,
-    /// Where the batch's list begins among all.
-    list: u64,
-    /// The batch's first row.
-    rows: u32,
-}
-
-impl Births<'_> {
-    /// A row of `prev` asks for so many births, which stand in the batch's list from this place on. Once a row.
-    #[inline]
-    pub fn ask(&self, row: u32, place: usize, count: u32) {
-        self.known(self.entities.map_or(row, |entities| entities[row as usize]), place, count);
-    }
-
-    /// The batch asks for so many births: all of its list. It is a stretch of rows, none of which asks for itself.
-    #[inline]
-    pub fn ask_together(&self, count: u32) {
-        self.known(self.rows, 0, count);
-        self.record(count);
-    }
-
-    #[inline]
-    fn known(&self, asker: u32, place: usize, count: u32) {
-        let at = asker as usize;
-        self.first[at].store(self.list + place as u64, Ordering::Relaxed);
-        self.count.get(at).into_iter().for_each(|of| of.store(count, Ordering::Relaxed));
-        mark(self.asking, asker);
-    }
-
-    /// Says how many births the batch's list has.
-    #[inline]
-    pub fn record(&self, count: u32) {
-        self.total.store(count, Ordering::Relaxed);
-    }
-
-    /// How many it has.
-    #[inline]
-    pub fn recorded(&self) -> u32 {
-        self.total.load(Ordering::Relaxed)
-    }
-}
-
-/// Some of a stretch of rows or indexes: a bit each.
-#[derive(Clone, Copy)]
-pub struct Marked<'b> {
-    words: &'b [AtomicU64],
-    /// How many there are of which some may be marked.
-    pub len: u32,
-}
-
-impl Marked<'_> {
-    /// The marks from 64 times this number on; none where nobody can be marked.
-    #[inline]
-    pub fn word(&self, number: usize) -> u64 {
-        self.words.get(number).map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-}
-
-/// Who asks an edit for births, of a block, and where these stand.
-pub struct AskersView<'b> {
-    /// The block.
-    pub block: Range<u32>,
-    /// Who asks.
-    pub asking: Marked<'b>,
-    first: &'b [AtomicU64],
-    count: &'b [AtomicU32],
-}
-
-impl AskersView<'_> {
-    /// How many births somebody asks for who does.
-    #[inline]
-    pub fn count(&self, asker: u32) -> u32 {
-        self.count.get(asker as usize).map_or(1, |count| count.load(Ordering::Relaxed))
-    }
-
-    /// The places of these births in the lists of all batches.
-    #[inline]
-    pub fn places(&self, asker: u32) -> Range<usize> {
-        let first = self.first[asker as usize].load(Ordering::Relaxed) as usize;
-        first..first + self.count(asker) as usize
-    }
-}
-
-/// What counts the births that a block of askers asks for.
-pub struct AsksView<'b> {
-    /// Who asks.
-    pub askers: AskersView<'b>,
-    /// Those of the tick before, of the block: to be cleared for the next one.
-    pub clear: &'b [AtomicU64],
-    /// How many births they ask for.
-    pub asked: &'b mut u32,
-}
 
 /// What names the entities of a block's rows: of both panels.
 pub struct BeginView<'b> {
@@ -182,8 +46,12 @@ pub struct CatchUpView<'b> {
     pub directory: &'b [u32],
     /// That of `next`.
     pub next_directory: &'b [AtomicU32],
+    /// Whether the group is kept in an order: then the pass has carried its rows, and told the directory.
+    pub in_order: bool,
     /// The block: of rows, and of indexes of entities.
     pub block: Range<u32>,
+    /// From this row on, nobody has brought it up to date yet.
+    pub from: u32,
     /// The entities that end.
     pub ended: Marked<'b>,
     /// How many of the block do.
@@ -240,6 +108,8 @@ pub struct PlacedView<'b> {
     pub generations: &'b [u32],
     /// The row of each entity, of `prev`.
     pub directory: &'b [u32],
+    /// Where the group is kept in an order, which row of `prev` each row of `next` was, before any edit.
+    slots: Option<&'b [u32]>,
     /// Those of `next`.
     pub next_entities: &'b [AtomicU32],
     /// Those of `next`.
@@ -248,6 +118,15 @@ pub struct PlacedView<'b> {
     pub next_directory: &'b [AtomicU32],
     /// The rows that this tick touches.
     pub touched: &'b [AtomicU64],
+}
+
+impl PlacedView<'_> {
+    /// The entity of a row of `next` before any edit, and its life.
+    #[inline]
+    pub fn name(&self, row: usize) -> (u32, u32) {
+        let row = self.slots.map_or(row, |slots| slots[row] as usize);
+        (self.entities[row], self.generations[row])
+    }
 }
 
 /// What a batch of births writes.
@@ -289,67 +168,7 @@ pub struct NewbornView<'b> {
 }
 
 impl Batch<'_, '_> {
-    /// Room to record what the batch's rows ask for; of rows that are born also for their values, a column each in the order
-    /// of the edit, and for their names, if they have such.
-    ///
-    /// # Panics
-    /// If another system runs than the edit's, or it takes an edit twice or not in their order.
-    pub fn record(&self, edit: EditId) -> (Record<'_>, impl Iterator<Item = ValuesMut<'_>>) {
-        let (memory, places) = (self.track().memory, &self.track().layout.edits.records[edit]);
-        assert!(self.system() == Some(self.program().edits[edit].system), "another system's edit");
-        self.take_edit(edit);
-        let record = match &places.record {
-            RecordPlaces::Ends => {
-                let group = self.program().edits[edit].group;
-                let entities = self.entities_of(group).unwrap_or_default();
-                Record::Ends(Ends { bits: self.ended_bits(group, self.tick.0 & 1), entities })
-            }
-            RecordPlaces::Births { askers, counts, .. } => Record::Births(Births {
-                asking: memory.words(askers.asking[(self.tick.0 & 1) as usize]),
-                first: memory.words(askers.first),
-                count: memory.words(askers.count),
-                total: &memory.words(*counts)[self.number.0 as usize],
-                entities: self.group().and_then(|group| self.entities_of(group)),
-                list: u64::from(self.number.0) * u64::from(places.room),
-                rows: self.rows.start,
-            }),
-        };
-        (record, self.record_births(places))
-    }
-
-    /// The entities of the rows of a group, of `prev`; nothing where they are the numbers of the rows.
-    fn entities_of(&self, group: GroupId) -> Option<&[u32]> {
-        let column = self.program().groups[group].entities()?;
-        // SAFETY: nobody writes `prev` while the tick runs.
-        Some(unsafe { self.rows_of(column, When::Prev, self.all_rows(column)) })
-    }
-
-    /// Room for the values of the rows that the batch's rows ask to be born. For [`Self::record`].
-    fn record_births<'b>(&'b self, places: &'b EditPlaces) -> impl Iterator<Item = ValuesMut<'b>> {
-        let (values, names) = match &places.record {
-            RecordPlaces::Births { values, names, .. } => (values.as_slice(), *names),
-            RecordPlaces::Ends => (&[][..], None),
-        };
-        let (number, rows) = (self.number.0 as usize, places.room as usize);
-        let values = values.iter().map(move |(column, place)| {
-            let scalar = self.program().columns[*column].scalar;
-            let offset = place.offset + number * rows * scalar.size();
-            assert!((number + 1) * rows * scalar.size() <= place.len, "a batch beyond its list");
-            // SAFETY: each batch writes its own part of each list, and its system takes an edit once.
-            unsafe { values_at(self, scalar, offset, rows) }
-        });
-        // SAFETY: as for values.
-        let list = |it: NamePlaces| unsafe { self.array_mut(it.names, number * rows..(number + 1) * rows) };
-        values.chain(names.map(list).map(ValuesMut::U32))
-    }
-
-    /// The bits of the entities of a group that anybody ends, of even or odd ticks.
-    fn ended_bits(&self, group: GroupId, parity: u32) -> &[AtomicU64] {
-        let books = self.track().layout.edits.books[group].as_ref();
-        books.map_or(&[], |books| self.track().memory.words(books.ended[parity as usize]))
-    }
-
-    fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
+    pub(crate) fn books(&self, group: GroupId, phase: EditPhase) -> (&LivingPlaces, Living) {
         assert_eq!(self.program().steps[self.step].work, Work::Edit(group, phase), "another phase's batch");
         self.hand_out_once();
         match (&self.track().layout.edits.books[group], self.program().groups[group].living) {
@@ -379,7 +198,7 @@ impl Batch<'_, '_> {
         self.program().groups[self.program().columns[column].group].rows as usize
     }
 
-    fn bits(&self, words: Words<u64>, rows: &Range<u32>) -> &[AtomicU64] {
+    pub(crate) fn bits(&self, words: Words<u64>, rows: &Range<u32>) -> &[AtomicU64] {
         let words = self.track().memory.words::<AtomicU64>(words);
         if words.is_empty() { words } else { &words[rows.start as usize / 64..(rows.end as usize).div_ceil(64)] }
     }
@@ -405,7 +224,8 @@ impl Batch<'_, '_> {
         }
     }
 
-    /// For a batch that catches up a block; and `prev` and `next` of its rows, of each column that nobody owns.
+    /// For a batch that catches up a block; and `prev` and `next` of its rows, of each column that nobody owns; of a group in
+    /// order of those that name entities, which list the free ones behind its rows.
     pub fn edit_catch_up(
         &self,
         group: GroupId,
@@ -413,7 +233,10 @@ impl Batch<'_, '_> {
         let (books, living) = self.books(group, EditPhase::CatchUp);
         let rows = books.rows_of(self.number.0);
         let indices = rows.start as usize..rows.end as usize;
-        let edited = self.program().columns.iter().filter(move |(_, column)| column.group == group && column.edited);
+        let in_order = self.program().groups[group].order.is_some();
+        let listed = move |id: ColumnId| in_order && [living.entities, living.generations].contains(&id);
+        let edited = self.program().columns.iter();
+        let edited = edited.filter(move |(id, column)| column.group == group && (column.edited || listed(*id)));
         let of_block = indices.clone();
         let columns = edited.map(move |(id, _)| {
             // SAFETY: nobody writes `prev`; of `next` each block's rows are its batch's alone in this stage, and nobody
@@ -435,62 +258,12 @@ impl Batch<'_, '_> {
                 ended: self.marked(books.ended[now], books.capacity),
                 ends: &mut self.array_mut(books.ends, block..block + 1)[0],
                 holes: self.track().memory.words(books.holes[now]),
+                in_order,
+                from: if in_order { self.group_rows(group) } else { 0 },
                 block: rows,
             }
         };
         (view, columns)
-    }
-
-    fn marked(&self, words: Words<u64>, len: u32) -> Marked<'_> {
-        Marked { words: self.track().memory.words(words), len }
-    }
-
-    /// The edit that a batch over blocks of askers stands for, and those of its block.
-    ///
-    /// # Panics
-    /// If there is no such block.
-    fn askers(&self, books: &LivingPlaces, parity: u32) -> (&EditPlaces, &AskerPlaces, AskersView<'_>) {
-        let mut number = self.number.0;
-        for &edit in &books.bearing {
-            let (asks, places) = (&self.program().edits[edit], &self.track().layout.edits.records[edit]);
-            let blocks = edits::asker_blocks(self.program(), asks);
-            if number < blocks
-                && let RecordPlaces::Births { askers, .. } = &places.record
-            {
-                let group = self.program().systems[asks.system].group;
-                let view = AskersView {
-                    block: edits::rows_of_block(self.program(), group, number),
-                    asking: self.marked(askers.asking[parity as usize], askers.room),
-                    first: self.track().memory.words(askers.first),
-                    count: self.track().memory.words(askers.count),
-                };
-                return (places, askers, view);
-            }
-            number -= blocks;
-        }
-        unreachable!("a batch beyond the blocks of askers")
-    }
-
-    /// For a batch that counts the births that a block of askers asks for.
-    pub fn edit_asks(&self, group: GroupId) -> AsksView<'_> {
-        let (books, _) = self.books(group, EditPhase::Asks);
-        let (_, places, askers) = self.askers(books, self.tick.0 & 1);
-        let number = self.number.0 as usize;
-        // SAFETY: each block's count is its batch's alone.
-        let asked = unsafe { self.array_mut(books.asked, number..number + 1) };
-        let clear = self.bits(places.asking[(self.tick.0 & 1 ^ 1) as usize], &askers.block);
-        AsksView { askers, clear, asked: &mut asked[0] }
-    }
-
-    /// How much a batch of a pass has recorded in this tick: what batches left that are not run any more counts for nothing.
-    pub(crate) fn recorded(&self, places: &EditPlaces, batch: u32) -> u32 {
-        let counts = match &places.record {
-            RecordPlaces::Births { counts, .. } => *counts,
-            RecordPlaces::Ends => return 0,
-        };
-        let run = self.track().step_batches(places.step, self.tick).unwrap_or(0);
-        let count = &self.track().memory.words::<AtomicU32>(counts)[batch as usize];
-        if batch < run { count.load(Ordering::Relaxed).min(places.room) } else { 0 }
     }
 
     /// The rows of a group that end.
@@ -549,12 +322,27 @@ impl Batch<'_, '_> {
                 entities: self.names(living.entities, When::Prev),
                 generations: self.names(living.generations, When::Prev),
                 directory: self.names(living.directory, When::Prev),
+                slots: self.program().groups[group].order.map(|order| self.rows_of_slots(order.index)),
                 next_entities: self.next_names(living.entities),
                 next_generations: self.next_names(living.generations),
                 next_directory: self.next_names(living.directory),
                 touched: self.track().memory.words(books.touched[(self.tick.0 & 1) as usize]),
             }
         }
+    }
+
+    /// For a batch of a pass that carries the rows of a living group in its order: the entity of each row of `prev`, and the
+    /// directory of `next`. Nothing of other groups.
+    ///
+    /// # Panics
+    /// If no system runs that carries.
+    pub fn carried_names(&self) -> Option<(&[u32], &[AtomicU32])> {
+        let carries = self.system().map(|system| &self.program().systems[system].code) == Some(&Code::Carry);
+        assert!(carries && self.in_order(), "another system tells where entities are");
+        let living = self.group().and_then(|group| self.program().groups[group].living)?;
+        // SAFETY: nobody writes `prev`. All that write the directory's `next` in this tick see it as atomics: the batches of
+        // this pass, and the phases of edits behind it.
+        unsafe { Some((self.names(living.entities, When::Prev), self.next_names(living.directory))) }
     }
 
     /// For a batch that writes births: where rows go, the births, and for each column their values and where they go.
@@ -668,26 +456,6 @@ impl Batch<'_, '_> {
             "rows that there is no room for"
         );
         self.track().set_made_rows(group, self.tick, rows);
-    }
-}
-
-/// # Safety
-/// Nobody else touches these values while the slice lives.
-unsafe fn values_at<'b>(batch: &'b Batch<'_, '_>, scalar: Scalar, offset: usize, len: usize) -> ValuesMut<'b> {
-    let memory = batch.track().memory;
-    // SAFETY: the caller's duty.
-    unsafe {
-        match scalar {
-            Scalar::F32 => ValuesMut::F32(memory.write_at(offset, len)),
-            Scalar::F64 => ValuesMut::F64(memory.write_at(offset, len)),
-            Scalar::I8 => ValuesMut::I8(memory.write_at(offset, len)),
-            Scalar::I16 => ValuesMut::I16(memory.write_at(offset, len)),
-            Scalar::I32 => ValuesMut::I32(memory.write_at(offset, len)),
-            Scalar::U8 => ValuesMut::U8(memory.write_at(offset, len)),
-            Scalar::U16 => ValuesMut::U16(memory.write_at(offset, len)),
-            Scalar::U32 => ValuesMut::U32(memory.write_at(offset, len)),
-            Scalar::Bool => ValuesMut::Bool(memory.write_at(offset, len)),
-        }
     }
 }
 

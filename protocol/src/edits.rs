@@ -39,6 +39,13 @@
 //! A column that a system owns is written whole each frame. What nobody owns, entities, generations and the directory
 //! among it, has two panels too, but of these `next` *catches up*: the rows that the frame before touched (a bit each)
 //! are copied from `prev`. A frame costs what it changes.
+//!
+//! # Rows in order
+//!
+//! A group may be kept in the order of an index ([`Order`](crate::program::Order)). Its rows of `next` then stand in slots
+//! before any edit, and all the above is about these: holes are slots, survivors move among slots, and who is asked for, a row
+//! of `prev`, is found by its entity. All columns are carried, the names of entities too, and whoever carries these writes the
+//! directory whole. So nothing is left to catch up with but the free names behind the rows.
 
 use std::collections::BTreeSet;
 
@@ -355,7 +362,7 @@ pub fn holders(program: &Program) -> Vec<(ColumnId, ColumnId)> {
     let found = loop {
         let holds = |(id, column): (ColumnId, &Column)| {
             let born = || bearing().any(|(edit, _)| edit.group == column.group && knows.contains(&edit.system));
-            let written = column.owner.map_or_else(|| column.edited && born(), |owner| knows.contains(&owner));
+            let written = born() || column.owner.is_some_and(|owner| knows.contains(&owner));
             (refers(column) && written).then_some(id)
         };
         let found: BTreeSet<ColumnId> = program.columns.iter().filter_map(holds).collect();

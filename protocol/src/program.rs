@@ -172,7 +172,8 @@ impl Group {
 pub struct Order {
     /// The index.
     pub index: IndexId,
-    /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers.
+    /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers. Where rows come and
+    /// go it is [`Living::entities`].
     pub entities: ColumnId,
 }
 

@@ -9,6 +9,7 @@ use diptych_tests::root;
 const UNSAFE: [&str; 22] = [
     "protocol/src/memory.rs",
     "protocol/src/adopt_view.rs",
+    "protocol/src/ask_view.rs",
     "protocol/src/state_view.rs",
     "protocol/src/still.rs",
     "protocol/src/view.rs",

@@ -421,6 +421,35 @@ fn a_row_that_asks_for_more_births_than_it_may_ends_the_run_and_says_so() {
     assert_eq!(outcome.state.rows(program.group("cells").unwrap()), 103);
 }
 
+/// A rule that only looks at a component owns it, and another lets rows be born with references to newborn rows in it.
+#[test]
+fn a_newborn_row_keeps_a_reference_to_another_whoever_owns_the_component() {
+    let text = "
+        scenario pairs
+        component Friend = entity of cells
+        component Alone = u32
+        group cells[20, max 10_000] { Friend = none, Alone = 0 }
+        system forget for cells owns Friend, Alone {
+            Alone = if Friend != none and not alive(Friend) { 1 } else { 0 }
+            if chance(0.01) { Friend = none }
+        }
+        system bear for cells {
+            if chance(0.2) {
+                let first = spawn cells { Friend = none }
+                spawn cells { Friend = first }
+            }
+        }
+        signal befriended = count(cells where Friend != none)
+        ensure \"friends are those who live\" sum(cells: Alone) == 0";
+    for workers in [0, 2] {
+        let outcome = run_with(&program(text, &[], 12), workers, BINARY, Options::default()).unwrap();
+        let friends = outcome.state.column::<u32>("cells", "Friend.index").unwrap();
+        let rows = friends.len() as u32;
+        assert!(friends.iter().filter(|friend| **friend != u32::MAX).count() > 10);
+        assert!(friends.iter().all(|friend| *friend == u32::MAX || *friend < rows), "{friends:?}");
+    }
+}
+
 /// Whoever hunts looks around: ends and births by neighbours.
 fn hunt(index: &str, around: &str, frames: u32) -> diptych::Program {
     let text = format!(

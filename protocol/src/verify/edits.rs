@@ -69,25 +69,26 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
 }
 
-fn names_entities(column: &Column, group: GroupId) -> bool {
-    column.group == group && column.component_type == Type::scalar(Scalar::U32) && column.edited
+fn names_entities(program: &Program, column: &Column, group: GroupId) -> bool {
+    let moves = column.owner.is_some_and(|owner| program.systems[owner].code == Code::Carry);
+    column.group == group && column.component_type == Type::scalar(Scalar::U32) && (column.edited || moves)
 }
 
 fn living_group(program: &Program, id: GroupId, living: Living) -> Option<&'static str> {
     let group = &program.groups[id];
     let column = |column: ColumnId| &program.columns[column];
     let directory = column(living.directory);
-    if !group.lasts() || group.raster.is_some() || group.order.is_some() {
-        Some("rows come and go in a group with a blueprint, whose rows are no cells, and in no order")
+    if !group.lasts() || group.raster.is_some() {
+        Some("rows come and go in a group with a blueprint, whose rows are no cells")
     } else if living.first > group.rows {
         Some("set-up makes more rows than there is room for")
-    } else if !names_entities(column(living.entities), id)
-        || !names_entities(column(living.generations), id)
+    } else if !names_entities(program, column(living.entities), id)
+        || !names_entities(program, column(living.generations), id)
         || living.entities == living.generations
     {
         Some("two edited columns of its own name its entities")
     } else if program.groups[directory.group].origin != Origin::Directory(id)
-        || !names_entities(directory, directory.group)
+        || !names_entities(program, directory, directory.group)
     {
         Some("its directory is a column of a group of its own")
     } else {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use diptych_protocol::edit_view::{AskersView, AsksView};
+use diptych_protocol::ask_view::{AskersView, AsksView};
 
 use super::marked::marked;
 

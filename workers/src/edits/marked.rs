@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use diptych_protocol::edit_view::Marked;
+use diptych_protocol::ask_view::Marked;
 
 /// The part of a word of 64 rows, from this one on, that lies in a range of rows.
 fn within(first: u32, rows: &Range<u32>) -> u64 {

@@ -90,9 +90,9 @@ pub fn gaps(batch: &Batch<'_, '_>, group: GroupId, moves: &mut Vec<(u32, u32)>) 
     let pairs = || moves.iter().map(|(from, to)| (*from as usize, *to as usize));
     columns.for_each(|column| column.copy(pairs()));
     for (from, to) in pairs() {
-        let survivor = v.entities[from];
+        let (survivor, life) = v.name(from);
         v.next_entities[to].store(survivor, Ordering::Relaxed);
-        v.next_generations[to].store(v.generations[from], Ordering::Relaxed);
+        v.next_generations[to].store(life, Ordering::Relaxed);
         v.next_directory[survivor as usize].store(to as u32, Ordering::Relaxed);
         set(v.touched, to as u32);
     }

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use diptych_protocol::access::AccessError;
+use diptych_protocol::ask_view::{self, Record};
 use diptych_protocol::blame::Fault;
-use diptych_protocol::edit_view::{self, Record};
 use diptych_protocol::id::{ColumnId, EditId};
 use diptych_protocol::values::ValuesMut;
 use diptych_protocol::view::Batch;
@@ -71,7 +71,7 @@ bundles! {
 /// Ends rows of a group.
 #[derive(Clone, Copy)]
 pub struct Ends<'b> {
-    ends: edit_view::Ends<'b>,
+    ends: ask_view::Ends<'b>,
     /// The batch's first row.
     first: u32,
 }
@@ -106,7 +106,7 @@ impl End<'_> {
 /// Lets rows be born.
 pub struct Births<'b, B: Bundle> {
     cells: B::Cells<'b>,
-    births: edit_view::Births<'b>,
+    births: ask_view::Births<'b>,
     room: usize,
     group: &'b str,
 }

@@ -1,7 +1,7 @@
 //! What a body's rows ask for: births and ends, from the results it gives, into the records of the batch.
 
+use diptych_protocol::ask_view::Record;
 use diptych_protocol::blame::Fault;
-use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::nan::{Writer, watches};
