@@ -30,21 +30,55 @@ pub struct Ends<'b> {
 }
 
 impl Ends<'_> {
-    /// Asks that a row of `prev` ends; nothing where there is no such row.
+    /// Asks that these rows of `prev` end; nothing where there is no such row.
     #[inline]
-    pub fn end(&self, row: u32) {
-        if let Some(&entity) = self.entities.get(row as usize) {
-            mark(self.bits, entity);
+    pub fn end(&self, rows: impl Iterator<Item = u32>) {
+        let mut marks = Marks::new(self.bits);
+        rows.filter_map(|row| self.entities.get(row as usize)).for_each(|entity| marks.set(*entity));
+    }
+}
+
+/// Sets bits that anybody sets, those of a word together where they come one behind another: what is locked costs more than
+/// all else about a bit.
+pub struct Marks<'b> {
+    bits: &'b [AtomicU64],
+    word: usize,
+    open: u64,
+}
+
+impl<'b> Marks<'b> {
+    /// None so far.
+    #[inline]
+    pub fn new(bits: &'b [AtomicU64]) -> Self {
+        Self { bits, word: 0, open: 0 }
+    }
+
+    /// Sets one, at the latest when this is dropped.
+    #[inline]
+    pub fn set(&mut self, at: u32) {
+        let word = at as usize / 64;
+        if word != self.word {
+            self.flush();
+            self.word = word;
+        }
+        self.open |= 1 << (at % 64);
+    }
+
+    /// It is not written what stands there already.
+    #[inline]
+    fn flush(&mut self) {
+        if self.open != 0 {
+            let (word, open) = (&self.bits[self.word], std::mem::take(&mut self.open));
+            if word.load(Ordering::Relaxed) & open != open {
+                word.fetch_or(open, Ordering::Relaxed);
+            }
         }
     }
 }
 
-/// Sets a bit. It is not written where it stands already.
-#[inline]
-fn mark(bits: &[AtomicU64], at: u32) {
-    let (word, bit) = (&bits[at as usize / 64], 1 << (at % 64));
-    if word.load(Ordering::Relaxed) & bit == 0 {
-        word.fetch_or(bit, Ordering::Relaxed);
+impl Drop for Marks<'_> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -64,25 +98,30 @@ pub struct Births<'b> {
 }
 
 impl Births<'_> {
-    /// A row of `prev` asks for so many births, which stand in the batch's list from this place on. Once a row.
+    /// Rows of `prev` ask for so many births each, which stand in the batch's list one behind another. Each row once.
     #[inline]
-    pub fn ask(&self, row: u32, place: usize, count: u32) {
-        self.known(self.entities.map_or(row, |entities| entities[row as usize]), place, count);
+    pub fn ask(&self, rows: impl Iterator<Item = (u32, u32)>) {
+        let (mut marks, mut place) = (Marks::new(self.asking), 0);
+        for (row, count) in rows {
+            self.known(self.entities.map_or(row, |entities| entities[row as usize]), place, count, &mut marks);
+            place += u64::from(count);
+        }
+        self.record(place as u32);
     }
 
     /// The batch asks for so many births: all of its list. It is a stretch of rows, none of which asks for itself.
     #[inline]
     pub fn ask_together(&self, count: u32) {
-        self.known(self.rows, 0, count);
+        self.known(self.rows, 0, count, &mut Marks::new(self.asking));
         self.record(count);
     }
 
     #[inline]
-    fn known(&self, asker: u32, place: usize, count: u32) {
+    fn known(&self, asker: u32, place: u64, count: u32, marks: &mut Marks<'_>) {
         let at = asker as usize;
-        self.first[at].store(self.list + place as u64, Ordering::Relaxed);
+        self.first[at].store(self.list + place, Ordering::Relaxed);
         self.count.get(at).into_iter().for_each(|of| of.store(count, Ordering::Relaxed));
-        mark(self.asking, asker);
+        marks.set(asker);
     }
 
     /// Says how many births the batch's list has.

@@ -179,6 +179,34 @@ fn an_order_changes_nothing_but_the_order_of_rows_that_come_and_go() {
     assert!(moved > 20, "the order of rows is state: {moved}");
 }
 
+/// Points that stay, in an order of their own, let sparks be born whose rows nobody keeps in order.
+#[test]
+fn who_is_born_as_whom_does_not_depend_on_the_order_of_those_who_ask() {
+    let text = "scenario sparks\nspace torus (0, 0) .. (30, 30)\ncomponent Position = vec2\ncomponent Near = u32\n\
+                component Key = u32\ncomponent Luck = f32\ncomponent Sum = f32\nindex cells = grid of points\n\
+                group points[2_000] { position Position = uniform(space), Near = 0, Key = row }\n\
+                group sparks[50, max 20_000] { Key = 0, Luck = uniform(0, 1), Sum = 0 }\n\
+                system look for points owns Near { Near = count(x in points within 1) }\n\
+                system move for points owns Position { Position = wrap(Position + polar(uniform(0, TAU), 0.3)) }\n\
+                system strike for points {\n\
+                    if chance(0.01) { spawn sparks { Key = Key } }\n\
+                    for i in 0 .. 3 { if chance(0.01) { spawn sparks { Key = Key * 4 + u32(i) } } }\n\
+                }\n\
+                system glow for sparks owns Sum {\n\
+                    if chance(0.1) { despawn self }\n\
+                    Sum += Luck + uniform(0, 1) + sum(x in sparks : x.Luck)\n\
+                }\n";
+    let moves = program(text, &[], 40);
+    let stays = program(&format!("{text}index pin = kdtree of points {{ bucket = 64 }}\n"), &[], 40);
+    let order = |program: &Program| program.groups[program.group("points").unwrap()].order;
+    assert!(order(&moves).is_some() && order(&stays).is_none());
+    let [moves, stays] = [moves, stays].map(|program| run(&program, Backend::Compiled, 2));
+    assert!(moves.state.column::<u32>("sparks", "Key").unwrap().len() > 300);
+    // Rows of sparks stand where they would, too: sums over all of them are of floats.
+    assert_eq!(moves.state.column::<f32>("sparks", "Sum"), stays.state.column::<f32>("sparks", "Sum"));
+    assert_eq!(moves.digest.content, stays.digest.content);
+}
+
 #[test]
 fn rows_that_come_and_go_in_order_have_the_same_bits_at_any_number_of_workers_and_under_kills() {
     for (world, _) in worlds() {

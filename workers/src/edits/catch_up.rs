@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diptych_protocol::ask_view::Marks;
 use diptych_protocol::edit_view::{BeginView, CatchUpView};
 use diptych_protocol::types::NO_ROW;
 use diptych_protocol::values::{Values, ValuesMut};
 
-use super::{marked, set};
+use super::marked;
 use crate::body::column::pair;
 
 /// Names the entities of a block: the row of each is its number, and the first ones live. The first frame has to catch
@@ -39,10 +40,11 @@ pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b
         v.next_directory[entity].store(v.directory[entity], Ordering::Relaxed);
     });
     *v.ends = marked::count(v.ended, v.block.clone());
+    let mut holes = Marks::new(v.holes);
     for entity in marked::marked(v.ended, v.block) {
         let at = entity as usize;
         let row = if v.in_order { v.next_directory[at].load(Ordering::Relaxed) } else { v.directory[at] };
-        set(v.holes, row);
+        holes.set(row);
     }
     v.clear.iter().chain(v.old.into_iter().flatten()).for_each(|word| word.store(0, Ordering::Relaxed));
 }

@@ -3,8 +3,6 @@
 //! What they mean is told in [`diptych_protocol::edits`]. Each phase reads only what earlier stages wrote, and writes the
 //! same however often it is run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use diptych_protocol::blame::Fault;
 use diptych_protocol::id::GroupId;
 use diptych_protocol::program::EditPhase;
@@ -43,9 +41,4 @@ pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mu
         EditPhase::Refer => refer::refer(batch, group),
     }
     Ok(())
-}
-
-/// Sets a row's bit.
-fn set(bits: &[AtomicU64], row: u32) {
-    bits[row as usize / 64].fetch_or(1 << (row % 64), Ordering::Relaxed);
 }

@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use diptych_protocol::ask_view::Marks;
 use diptych_protocol::blame::Fault;
 use diptych_protocol::edit_view::PlacedView;
 use diptych_protocol::id::GroupId;
 use diptych_protocol::types::NO_ROW;
 use diptych_protocol::view::Batch;
 
+use super::asks;
 use super::marked::{block_of, marked, numbered, unmarked};
-use super::{asks, set};
 
 /// A birth: where it stands among what was asked for, the row that it gets, and the entity that it becomes.
 pub struct Birth {
@@ -52,6 +53,7 @@ pub fn births(batch: &Batch<'_, '_>, group: GroupId, births: &mut Vec<Birth>) ->
     for (values, cells) in columns {
         cells.put(births.iter().map(|it| it.row as usize), values, births.iter().map(|it| it.place));
     }
+    let mut touched = Marks::new(v.touched);
     for &Birth { place, row, entity, life } in births.iter() {
         let life = life.checked_add(1).filter(|life| *life != NO_ROW);
         let life =
@@ -59,7 +61,7 @@ pub fn births(batch: &Batch<'_, '_>, group: GroupId, births: &mut Vec<Birth>) ->
         v.next_entities[row as usize].store(entity, Ordering::Relaxed);
         v.next_generations[row as usize].store(life, Ordering::Relaxed);
         v.next_directory[entity as usize].store(row, Ordering::Relaxed);
-        set(v.touched, row);
+        touched.set(row);
         let name = born.names.get(place).zip(born.newborn).and_then(|(name, newborn)| newborn.place_of(*name));
         if let Some(known) = name.and_then(|name| born.rows.get(name)) {
             known.store(row, Ordering::Relaxed);
@@ -89,12 +91,13 @@ pub fn gaps(batch: &Batch<'_, '_>, group: GroupId, moves: &mut Vec<(u32, u32)>) 
     moves.extend(sources.zip(open.take_while(|hole| *hole < end)));
     let pairs = || moves.iter().map(|(from, to)| (*from as usize, *to as usize));
     columns.for_each(|column| column.copy(pairs()));
+    let mut touched = Marks::new(v.touched);
     for (from, to) in pairs() {
         let (survivor, life) = v.name(from);
         v.next_entities[to].store(survivor, Ordering::Relaxed);
         v.next_generations[to].store(life, Ordering::Relaxed);
         v.next_directory[survivor as usize].store(to as u32, Ordering::Relaxed);
-        set(v.touched, to as u32);
+        touched.set(to as u32);
     }
     let behind = rows.start.max(end)..rows.end.max(end);
     let names = ended_of(&v, births + (behind.start - end)..births + (behind.end - end));
@@ -102,6 +105,6 @@ pub fn gaps(batch: &Batch<'_, '_>, group: GroupId, moves: &mut Vec<(u32, u32)>) 
         v.next_entities[row as usize].store(entity, Ordering::Relaxed);
         v.next_generations[row as usize].store(life, Ordering::Relaxed);
         v.next_directory[entity as usize].store(NO_ROW, Ordering::Relaxed);
-        set(v.touched, row);
+        touched.set(row);
     }
 }

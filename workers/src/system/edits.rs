@@ -85,7 +85,7 @@ impl<'b> Ends<'b> {
     /// The row with this number ends with the frame, however often it is asked; nothing where there is no such row.
     #[inline]
     pub fn despawn(&self, row: u32) {
-        self.ends.end(row);
+        self.ends.end(std::iter::once(row));
     }
 }
 

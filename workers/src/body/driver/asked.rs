@@ -11,6 +11,7 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::core::Core;
+use super::only::word_of;
 use super::panel::Panel;
 use crate::body::column::{Column, pair};
 
@@ -83,7 +84,7 @@ impl Asked {
                 match (&edit.change, record) {
                     (Change::Remove { row }, Record::Ends(ends)) => {
                         let Some(Values::U32(rows)) = value(*row) else { continue };
-                        rows.iter().for_each(|row| ends.end(*row));
+                        ends.end(rows.iter().copied());
                     }
                     (Change::Birth { values, newborn, .. }, Record::Births(births)) => {
                         in_order(batch, edit, requests.rows(), turns.most, chosen)?;
@@ -93,12 +94,8 @@ impl Asked {
                             take(values, column, chosen);
                         }
                         let row_of = |at: &u32| requests.rows()[*at as usize];
-                        let mut place = 0;
-                        for of_row in chosen.chunk_by(|a, b| row_of(a) == row_of(b)) {
-                            births.ask(row_of(&of_row[0]), place, of_row.len() as u32);
-                            place += of_row.len();
-                        }
-                        births.record(chosen.len() as u32);
+                        let by_row = chosen.chunk_by(|a, b| row_of(a) == row_of(b));
+                        births.ask(by_row.map(|of_row| (row_of(&of_row[0]), of_row.len() as u32)));
                     }
                     _ => unreachable!("a record of another kind of edit"),
                 }
@@ -108,11 +105,11 @@ impl Asked {
             match (&edit.change, record) {
                 (Change::Leave { when }, Record::Ends(ends)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    chosen.iter().for_each(|at| ends.end(row(at)));
+                    ends.end(chosen.iter().map(row));
                 }
                 (Change::Remove { row }, Record::Ends(ends)) => {
                     let Values::U32(rows) = results[usize::from(*row)].values() else { continue };
-                    rows[..count].iter().for_each(|row| ends.end(*row));
+                    ends.end(rows[..count].iter().copied());
                 }
                 (Change::Birth { when, values, newborn }, Record::Births(births)) => {
                     choose(&results[usize::from(*when)], count, chosen);
@@ -121,8 +118,7 @@ impl Asked {
                     for (place, column) in places.zip(columns) {
                         take(results[usize::from(place)].values(), column, chosen);
                     }
-                    chosen.iter().enumerate().for_each(|(place, at)| births.ask(row(at), place, 1));
-                    births.record(chosen.len() as u32);
+                    births.ask(chosen.iter().map(|at| (row(at), 1)));
                 }
                 _ => unreachable!("a record of another kind of edit"),
             }
@@ -162,10 +158,16 @@ fn truths(column: &Column) -> &[u8] {
     }
 }
 
-/// The places where a truth value holds.
+/// The places where a truth value holds: few mostly, so that words of them are looked at.
 fn choose(column: &Column, count: usize, chosen: &mut Vec<u32>) {
     chosen.clear();
-    chosen.extend((0..).zip(&truths(column)[..count]).filter(|(_, holds)| **holds != 0).map(|(at, _)| at));
+    for (first, truths) in (0..).step_by(64).zip(truths(column)[..count].chunks(64)) {
+        let mut word = word_of(truths);
+        while word != 0 {
+            chosen.push(first + word.trailing_zeros());
+            word &= word - 1;
+        }
+    }
 }
 
 /// Brings the values at these places to the front of a list.
