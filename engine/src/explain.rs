@@ -185,8 +185,7 @@ fn batches(program: &Program, domain: Domain) -> String {
         Domain::Rows { batch_rows, .. } => format!("{count} x {} rows", HumanCount(batch_rows.into())),
         Domain::Slots { batch_rows, .. } => format!("{count} x {} slots", HumanCount(batch_rows.into())),
         Domain::Chunks(_) | Domain::Targets(_) | Domain::Ranks { .. } => format!("{count} x 1 chunk"),
-        Domain::Blocks(_) => format!("{count} x 1 block"),
-        Domain::Births(_) => format!("{count} x 1 list"),
+        Domain::Blocks(_) | Domain::Births(_) => format!("{count} x 1 block"),
         Domain::Once => "1".to_string(),
     }
 }

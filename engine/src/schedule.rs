@@ -294,9 +294,7 @@ fn edits(program: &mut Program) -> Vec<Stage> {
     for group in program.groups.ids().collect::<Vec<_>>() {
         for (phase, domain) in verify::edits::phases_of(program, group) {
             let step = edit_step(program, group, phase, domain);
-            // Gaps are closed beside births.
-            let beside = if phase == EditPhase::Births { EditPhase::Gaps } else { phase };
-            stages.entry(beside).or_default().push(step);
+            stages.entry(verify::edits::beside(phase).unwrap_or(phase)).or_default().push(step);
         }
     }
     stages.into_values().map(|steps| Stage { kind: StageKind::Edit, steps }).collect()
@@ -306,6 +304,7 @@ fn edit_step(program: &mut Program, group: GroupId, phase: EditPhase, domain: Do
     let name = match phase {
         EditPhase::Begin => "begin",
         EditPhase::CatchUp => "catch up",
+        EditPhase::Asks => "asks",
         EditPhase::Count => "count",
         EditPhase::Place => "place",
         EditPhase::Births => "births",

@@ -85,8 +85,8 @@ fn a_group_with_a_most_has_names_a_directory_and_phases() {
             _ => None,
         })
         .collect();
-    use EditPhase::{Births, CatchUp, Count, Gaps, Place};
-    assert_eq!(phases, [CatchUp, Count, Place, Births, Gaps]);
+    use EditPhase::{Asks, Births, CatchUp, Count, Gaps, Place};
+    assert_eq!(phases, [CatchUp, Asks, Count, Place, Births, Gaps]);
     let kinds: Vec<StageKind> = program.schedule.frame.iter().rev().map(|stage| stage.kind).take(6).collect();
     use StageKind::{Commit, Edit, Reduce};
     assert_eq!(kinds, [Commit, Reduce, Edit, Edit, Edit, Edit]);
@@ -304,6 +304,28 @@ fn columns_that_may_hold_newborn_rows_are_gone_over_when_all_rows_have_their_pla
         p.schedule.frame[at - 1].steps.extend(last.steps);
     };
     broken_litters(early, after);
+}
+
+/// Marks are made where a rule asks for them, which may stand behind the birth.
+#[test]
+fn a_row_that_is_born_in_a_turn_is_new_for_rules_that_stand_behind() {
+    let heed = "system heed for cells changed Age owns Heeded { Heeded += 1 }\n";
+    let born = "system bear for cells owns Child {\n\
+                    let mut last = Child\n\
+                    for i in 0 .. 2 { if chance(0.1) { last = spawn cells { Age = 1 } } }\n\
+                    Child = last\n\
+                }\n";
+    let world = "component Age = u32\ncomponent Heeded = u32\ncomponent Child = entity of cells\n\
+                 group cells[10, max 100] { Age = 0, Heeded = 0, Child = none }\n\
+                 system age for cells where Age % 3 == 0 owns Age { Age += 1 }\n";
+    for program in [[heed, born], [born, heed]].map(|rules| compiled(&format!("{world}{}", rules.concat()))) {
+        assert_eq!(verify(&program), Ok(()));
+        let mark = program.columns.iter().find(|(_, column)| column.mark).map(|(id, _)| id).expect("a mark");
+        let Some(Change::Birth { values, .. }) = program.edits.values().next().map(|edit| &edit.change) else {
+            panic!("a birth")
+        };
+        assert!(values.iter().any(|(column, _)| *column == mark));
+    }
 }
 
 #[test]

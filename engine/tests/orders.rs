@@ -8,7 +8,7 @@ use diptych::source::Source;
 use diptych_protocol::body::{At, Op, Over};
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, SystemId};
 use diptych_protocol::program::{
-    Code, Domain, IndexKind, Inverse, Order, Program, Reach, Read, Span, Step, Summary, When, Work,
+    Code, Domain, IndexKind, Inverse, Living, Order, Program, Reach, Read, Span, Step, Summary, When, Work,
 };
 use diptych_protocol::types::{Scalar, Type};
 use diptych_protocol::verify::verify;
@@ -127,6 +127,88 @@ fn rows_stay_where_a_tree_is_asked_for_more_than_what_is_near() {
     assert_eq!(order(&compiled(&fresh.replace("within 1 :", "within 1 of fresh P :"))), None);
     let sums = tree("").replace("bucket = 16", "bucket = 16, sum = M");
     assert_eq!(order(&compiled(&sums)), None);
+}
+
+/// The same world, where rows come and go, by a grid.
+fn living(items: &str) -> String {
+    let text = world(items).replace("group g[1_000]", "group g[1_000, max 2_000]");
+    let text = text.replace("M = row, A = 0 }", "M = uniform(0, 1), A = 0, To = none }");
+    text + "component To = entity of g\n\
+            system e for g where chance(0.1) { spawn g { P = P, To = self }  despawn self }\n"
+}
+
+#[test]
+fn rows_that_come_and_go_are_kept_in_order_and_found_by_their_directory() {
+    let program = compiled(&living(""));
+    let names = program.groups[G].living.expect("rows come and go");
+    assert_eq!(order(&program), Some(Order { index: IndexId(0), entities: names.entities }));
+    // What nobody wrote is carried, names too, and needs not catch up any more.
+    let carries = program.systems.iter().find(|(_, it)| it.code == Code::Carry).expect("a system that carries");
+    let owner = |column: ColumnId| (program.columns[column].owner, program.columns[column].edited);
+    let unwritten = [column(&program, 0, "M"), column(&program, 0, "To"), names.entities, names.generations];
+    assert!(unwritten.into_iter().all(|it| owner(it) == (Some(carries.0), false)));
+    assert_eq!(owner(names.directory), (None, true));
+    for items in [
+        "component C = f32\ngroup k[5] { To = none, C = 0 }\n\
+         system t for k owns To, C { C = To.A  despawn To  To = if alive(To) { To } else { none } }",
+        "system t for h owns B { B = f32(count(x in g within 2 where alive(x.To))) }",
+        "system t for g owns M { let x = argmax(x in g within 2 : x.M)  M = if alive(x) { x.M + To.M } else { M } }",
+        "component Home = entity of g\ngroup k[5, max 10] { Home = none }\n\
+         system t for g owns M { M = f32(count(x in k by Home)) }",
+        "signal mean = mean(g: M)\nsignal some = count(g where row < 5)",
+    ] {
+        assert!(order(&compiled(&living(items))).is_some(), "{items}");
+    }
+}
+
+#[test]
+fn rows_that_come_and_go_stay_where_somebody_sees_how_they_stand() {
+    for items in [
+        "system t for h owns B { B = sum(x in g : x.M) }",
+        "system t for g owns M { M = f32(count(x in g by To)) }",
+        "component C = f32\ngroup k[5] { To = none, C = 0 }\nsystem t for k owns C { C = fresh To.A }",
+        "match pairs = g with g\nsystem t for g owns M { M = fresh pairs.M }",
+        "index cells = grid of g { cell = 1 }\nindex other = kdtree of g { bucket = 64 }",
+    ] {
+        assert_eq!(order(&compiled(&living(items))), None, "{items}");
+    }
+}
+
+#[test]
+fn in_order_names_are_carried_and_nobody_reads_the_new_state_through_a_reference() {
+    let names = |p: &Program| p.groups[G].living.expect("rows come and go");
+    let unnamed = "two edited columns of its own name its entities";
+    let owned = |p: &mut Program, which: fn(&Living) -> ColumnId, owner| {
+        let column = which(&names(p));
+        p.columns[column].owner = owner;
+    };
+    broken_of(living, |p| owned(p, |it| it.generations, Some(S)), unnamed);
+    broken_of(living, |p| owned(p, |it| it.entities, None), "the column of its entities is carried");
+    broken_of(
+        living,
+        |p| p.groups[G].order = p.groups[G].order.map(|o| Order { entities: names(p).generations, ..o }),
+        "it has its entities once",
+    );
+    broken_of(
+        |items| {
+            living(&format!("{items}\nsystem q for h owns C {{ C = To.A }}\ncomponent C = f32\n")).replace(
+                "group h[100] { position P = uniform(space), B = 0 }",
+                "group h[100] { position P = uniform(space), B = 0, C = 0, To = none }",
+            )
+        },
+        |p| {
+            let found = column(p, 0, "A");
+            let q = p.systems.iter().find(|(_, it)| it.name == "q").map(|(id, _)| id).expect("a system");
+            spoil_op(p, q, |op| match op {
+                Op::Read { column, when, at: At::Row(_) } if *column == found => {
+                    *when = When::Fresh;
+                    true
+                }
+                _ => false,
+            });
+        },
+        "a row is read by its number",
+    );
 }
 
 #[track_caller]

@@ -40,9 +40,8 @@ fn content_hash(state: &Still<'_>) -> u128 {
     for group in lasting_groups(state.program) {
         let rows = state.rows(group);
         let name = &state.program.groups[group].name;
-        let (order, living) = (state.program.groups[group].order, state.program.groups[group].living);
-        let entities = order.map(|order| order.entities).or(living.map(|living| living.entities));
-        let generations = living.map(|living| living.generations);
+        let entities = state.program.groups[group].entities();
+        let generations = state.program.groups[group].living.map(|living| living.generations);
         let mut columns = kept_columns(state.program, group);
         columns.retain(|column| Some(*column) != entities && Some(*column) != generations);
         columns.sort_by_key(|&c| state.program.columns[c].name());

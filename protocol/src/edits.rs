@@ -4,24 +4,28 @@
 //!
 //! Rules ask: `this row ends`, `that row ends`, `a row is born, with these values`. They see nothing of it: rows and
 //! references are those of `prev` until all systems have run. What is asked for stands in the *records* of batches, each
-//! batch's own, so that it can be run again; who ends in bits that any batch sets, as often as it likes. Then, in stages
-//! of their own:
+//! batch's own, so that it can be run again; who ends, and who asked for births, in bits that any batch sets, as often as it
+//! likes. Then, in stages of their own:
 //!
 //! 1. A row ends if anybody asked for it, however often. What an ended row asked for itself stands.
-//! 2. The d rows that end leave *holes*, numbered by row. The b births are numbered by the edit that asks, the batch, the
-//!    row, the turn. Birth i takes hole i; births beyond the holes are appended.
+//! 2. The b births are numbered by the edit that asks, the *entity* that asks, the turn. The d entities that end are numbered
+//!    by their indexes, and so are the *holes* that they leave, by row. Birth i takes hole i and the name of the ended entity
+//!    i; births beyond those are appended, and take the free names that are listed there.
 //! 3. If b < d, the group becomes shorter, by d - b. The survivors beyond the new end move, in their order, into the holes
 //!    that births left and that are not beyond it, in theirs. Sources and targets are disjoint: it can be run again in
-//!    place.
+//!    place. The names of the ended entities that are left are free, and listed behind the new end, in their order.
 //!
-//! All of it follows from the records and the rows, whoever ran what.
+//! All of it follows from the records and the rows, whoever ran what. **Names follow from entities alone**: who is born
+//! as whom does not depend on where rows stand, of whatever group, so that rows may be kept in any order. (What a
+//! native system asks for is numbered by its batches, in the order in which it asks: it sees rows as they stand.)
 //!
 //! # Entities
 //!
-//! The column of entities has each index once: first those of the rows that live, then those that are free. A birth
-//! into a hole takes the index of the row that ended there, an appended one the free index that stands there; either
-//! begins its next life ([`Living::generations`]). A survivor that moves exchanges indexes with its hole. So the
-//! directory needs no list of free names.
+//! The column of entities has each index once: first those of the rows that live, then those that are free, as a stack. A
+//! birth begins the next life of its index ([`Living::generations`]). So the directory needs no list of free names.
+//!
+//! Ends and births are found by entity: a bit for each index that ends, and for each that asks an edit for births, with where
+//! its births stand in the lists. So what a frame costs are scans of a bit an entity, and what changes.
 //!
 //! # References to newborn rows
 //!
@@ -35,6 +39,13 @@
 //! A column that a system owns is written whole each frame. What nobody owns, entities, generations and the directory
 //! among it, has two panels too, but of these `next` *catches up*: the rows that the frame before touched (a bit each)
 //! are copied from `prev`. A frame costs what it changes.
+//!
+//! # Rows in order
+//!
+//! A group may be kept in the order of an index ([`Order`](crate::program::Order)). Its rows of `next` then stand in slots
+//! before any edit, and all the above is about these: holes are slots, survivors move among slots, and who is asked for, a row
+//! of `prev`, is found by its entity. All columns are carried, the names of entities too, and whoever carries these writes the
+//! directory whole. So nothing is left to catch up with but the free names behind the rows.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +54,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ColumnId, EditId, GroupId, StepId, SystemId, Tick};
 use crate::layout::{Arena, Place, Words, capacity};
 use crate::limits::BLOCKS;
-use crate::program::{Column, Domain, Program, Span, System, When};
+use crate::program::{Column, Program, Span, System, When};
 use crate::steps::pass_of;
 use crate::table::Table;
 use crate::types::Sort;
@@ -156,12 +167,12 @@ pub struct EditPlaces {
 /// What batches record of an edit.
 #[derive(Clone, Debug)]
 pub enum RecordPlaces {
-    /// A bit for each row of the group: it ends. Each batch writes those of its own rows.
-    Marks(Words<u64>),
-    /// Nothing of their own: any batch sets the bits of any rows in [`LivingPlaces::removed`].
-    Bits,
+    /// Nothing of their own: any batch sets the bits of any entities in [`LivingPlaces::ended`].
+    Ends,
     /// The rows that are born, a list a batch.
     Births {
+        /// Who asked for them.
+        askers: AskerPlaces,
         /// How many, a batch each.
         counts: Words<u32>,
         /// Their values, as bytes: [`EditPlaces::room`] a batch and column.
@@ -169,6 +180,20 @@ pub enum RecordPlaces {
         /// Where the frame refers to them.
         names: Option<NamePlaces>,
     },
+}
+
+/// Where it stands who asked for births: by the entities of the system's group; of native systems by the first row of each
+/// batch.
+#[derive(Clone, Copy, Debug)]
+pub struct AskerPlaces {
+    /// How many there can be.
+    pub room: u32,
+    /// A bit for each that asks, for even and odd ticks: while one is set, the other is cleared.
+    pub asking: [Words<u64>; 2],
+    /// Of each that asks, where its births begin: the place in the lists of all batches, one behind another.
+    pub first: Words<u64>,
+    /// Of each that asks, how many these are. Empty where it is always one.
+    pub count: Words<u32>,
 }
 
 /// Where the names of newborn rows stand.
@@ -189,11 +214,9 @@ impl EditPlaces {
         let room = domain.rows(program).map_or(0, |(_, rows)| rows.saturating_mul(edit.most()));
         let records = batches as usize * room as usize;
         let record = match &edit.change {
-            Change::Leave { .. } if matches!(domain, Domain::Rows { .. }) => {
-                RecordPlaces::Marks(arena.words(capacity(program.groups[edit.group].rows) as usize / 64))
-            }
-            Change::Leave { .. } | Change::Remove { .. } => RecordPlaces::Bits,
+            Change::Leave { .. } | Change::Remove { .. } => RecordPlaces::Ends,
             Change::Birth { values, newborn, .. } => RecordPlaces::Births {
+                askers: AskerPlaces::new(program, edit, arena),
                 counts: arena.words(batches as usize),
                 values: (values.iter())
                     .map(|&(column, _)| (column, arena.place(records * program.columns[column].scalar.size())))
@@ -209,6 +232,19 @@ impl EditPlaces {
     }
 }
 
+impl AskerPlaces {
+    fn new(program: &Program, edit: &Edit, arena: &mut Arena) -> Self {
+        let room = program.groups[program.systems[edit.system].group].rows;
+        let words = capacity(room) as usize / 64;
+        Self {
+            room,
+            asking: [arena.words(words), arena.words(words)],
+            first: arena.words(room as usize),
+            count: arena.words(edit.turns.map_or(0, |_| room as usize)),
+        }
+    }
+}
+
 /// Where the books of a living group stand.
 #[derive(Clone, Debug)]
 pub struct LivingPlaces {
@@ -218,26 +254,32 @@ pub struct LivingPlaces {
     pub block_rows: u32,
     /// How many blocks.
     pub blocks: u32,
-    /// The edits that mark own rows.
-    pub marking: Vec<EditId>,
-    /// Those whose records are lists of births.
+    /// The edits that let rows be born.
     pub bearing: Vec<EditId>,
-    /// Batches of all lists of births.
+    /// Blocks of those who may ask for births, of all edits, one behind another.
     pub births: u32,
-    /// A bit for each row that anybody ends, for even and odd ticks: while one is set, the other is cleared. Empty where
-    /// rows mark but themselves.
-    pub removed: [Words<u64>; 2],
+    /// A bit for each entity that anybody ends, for even and odd ticks: while one is set, the other is cleared. Empty where
+    /// nobody asks for ends.
+    pub ended: [Words<u64>; 2],
+    /// The same for the rows that these have.
+    pub holes: [Words<u64>; 2],
     /// A bit for each row that the edits of a tick touched, for even and odd ticks.
     pub touched: [Words<u64>; 2],
-    /// Count: the rows of each block that end.
+    /// How many entities of each block of indexes end.
     pub ends: Place<u32>,
-    /// Place: the number of each block's first hole, and of holes in all (`blocks + 1`).
+    /// How many rows of each block do.
+    pub hole_counts: Place<u32>,
+    /// The number of the first end of each block of indexes, and of ends in all (`blocks + 1`).
+    pub first_end: Place<u32>,
+    /// The number of each block's first hole, and of holes in all (`blocks + 1`).
     pub first_hole: Place<u32>,
-    /// Place: how many survivors stand beyond the new end and before each block (`blocks + 1`).
+    /// How many survivors stand beyond the new end and before each block (`blocks + 1`).
     pub survivors: Place<u32>,
-    /// Place: the number of the first birth of each batch of each list, and of births in all.
+    /// How many births each block of askers asks for.
+    pub asked: Place<u32>,
+    /// The number of the first birth of each block of askers, and of births in all.
     pub first_birth: Place<u32>,
-    /// Place: see [`Balance`]; for even and odd ticks.
+    /// See [`Balance`]; for even and odd ticks.
     pub balances: [Place<u32>; 2],
 }
 
@@ -268,24 +310,26 @@ impl LivingPlaces {
             let own = program.edits.iter().filter(|(_, edit)| edit.group == group).map(|(id, _)| id);
             own.filter(|id| fits(&edits[*id].record)).collect()
         };
-        let marking = of(|record| matches!(record, RecordPlaces::Marks(_)));
-        let removes = !of(|record| matches!(record, RecordPlaces::Bits)).is_empty();
+        let ends = !of(|record| matches!(record, RecordPlaces::Ends)).is_empty();
         let bearing = of(|record| matches!(record, RecordPlaces::Births { .. }));
-        let births = bearing.iter().map(|edit| edits[*edit].batches).sum();
+        let births = birth_blocks(program, group);
         let words = rows as usize / 64;
-        let removed = if removes { words } else { 0 };
+        let ended = if ends { words } else { 0 };
         Self {
             capacity: program.groups[group].rows,
             block_rows,
             blocks,
-            removed: [arena.words(removed), arena.words(removed)],
-            marking,
             bearing,
             births,
+            ended: [arena.words(ended), arena.words(ended)],
+            holes: [arena.words(ended), arena.words(ended)],
             touched: [arena.words(words), arena.words(words)],
             ends: arena.place(blocks as usize),
+            hole_counts: arena.place(blocks as usize),
+            first_end: arena.place(blocks as usize + 1),
             first_hole: arena.place(blocks as usize + 1),
             survivors: arena.place(blocks as usize + 1),
+            asked: arena.place(births as usize),
             first_birth: arena.place(births as usize + 1),
             balances: [arena.place(3), arena.place(3)],
         }
@@ -297,7 +341,7 @@ impl LivingPlaces {
         self.balances[(tick.0 & 1) as usize]
     }
 
-    /// The rows of a block.
+    /// The rows of a block; or its indexes of entities.
     pub fn rows_of(&self, block: u32) -> std::ops::Range<u32> {
         let start = block * self.block_rows;
         start..self.capacity.min(start + self.block_rows)
@@ -318,7 +362,7 @@ pub fn holders(program: &Program) -> Vec<(ColumnId, ColumnId)> {
     let found = loop {
         let holds = |(id, column): (ColumnId, &Column)| {
             let born = || bearing().any(|(edit, _)| edit.group == column.group && knows.contains(&edit.system));
-            let written = column.owner.map_or_else(|| column.edited && born(), |owner| knows.contains(&owner));
+            let written = born() || column.owner.is_some_and(|owner| knows.contains(&owner));
             (refers(column) && written).then_some(id)
         };
         let found: BTreeSet<ColumnId> = program.columns.iter().filter_map(holds).collect();
@@ -361,11 +405,15 @@ pub fn blocks(program: &Program, group: GroupId) -> u32 {
     program.groups[group].rows.div_ceil(block_rows(program, group))
 }
 
-/// Batches of the lists of births into a group.
-pub fn list_batches(program: &Program, group: GroupId) -> u32 {
+/// Blocks of those who may ask an edit for births: they are cut as the rows of their group are.
+pub fn asker_blocks(program: &Program, edit: &Edit) -> u32 {
+    blocks(program, program.systems[edit.system].group)
+}
+
+/// Those of all edits that let rows be born into a group.
+pub fn birth_blocks(program: &Program, group: GroupId) -> u32 {
     let of = program.edits.values().filter(|edit| edit.group == group);
-    let bearing = of.filter(|edit| matches!(edit.change, Change::Birth { .. }));
-    bearing.map(|edit| crate::layout::batches_max(program, pass_of(program, edit.system).1)).sum()
+    of.filter(|edit| matches!(edit.change, Change::Birth { .. })).map(|edit| asker_blocks(program, edit)).sum()
 }
 
 /// Where all records and books stand.

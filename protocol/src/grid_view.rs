@@ -196,6 +196,13 @@ impl<'t> Batch<'t, '_> {
         }
     }
 
+    /// The row in each slot: for [`Self::rows_of_slots`], which says who may ask.
+    pub(crate) fn grid_slot_rows(&self, index: IndexId) -> &[u32] {
+        let rows = self.group_rows(self.program().indexes[index].group) as usize;
+        // SAFETY: as in `grid`.
+        unsafe { self.array(self.grid_places(index).lists.listed, 0..rows) }
+    }
+
     /// The copy of a column in the batch's own slots, where it is given by the slots of this grid.
     pub fn grid_copy_here(&self, index: IndexId, column: ColumnId, when: When) -> Option<Values<'_>> {
         if when == When::Fresh && self.in_order() {

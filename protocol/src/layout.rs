@@ -369,7 +369,7 @@ pub fn batches_max(program: &Program, domain: Domain) -> u32 {
         Domain::Chunks(index) => program.index_chunks(index),
         Domain::Targets(inverse) => program.inverse_shape(inverse).chunks,
         Domain::Blocks(group) => edits::blocks(program, group),
-        Domain::Births(group) => edits::list_batches(program, group),
+        Domain::Births(group) => edits::birth_blocks(program, group),
         Domain::Ranks { matching, side } => program.match_shape(matching, side).chunks,
         Domain::Rows { .. } | Domain::Slots { .. } | Domain::Once => 1,
     }

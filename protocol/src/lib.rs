@@ -7,6 +7,7 @@
 pub mod access;
 pub mod adopt;
 pub mod adopt_view;
+pub mod ask_view;
 pub mod blame;
 pub mod board;
 pub mod body;

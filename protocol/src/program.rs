@@ -27,7 +27,7 @@ use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 
 /// The version of this format; a reader that does not know it refuses.
-pub const PROGRAM_VERSION: u32 = 13;
+pub const PROGRAM_VERSION: u32 = 14;
 
 /// A compiled scenario.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -150,6 +150,12 @@ impl Group {
         self.order.is_some() || self.living.is_some()
     }
 
+    /// The column that says which entity each row is, by its index; without one that is the row's number.
+    #[inline]
+    pub fn entities(&self) -> Option<ColumnId> {
+        self.living.map(|living| living.entities).or(self.order.map(|order| order.entities))
+    }
+
     /// Its rows before set-up evaluates them.
     pub fn first_rows(&self) -> u32 {
         match (self.living, self.origin) {
@@ -166,7 +172,8 @@ impl Group {
 pub struct Order {
     /// The index.
     pub index: IndexId,
-    /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers.
+    /// The column that says which entity a row is (`u32`); set-up's rows are the entities of their numbers. Where rows come and
+    /// go it is [`Living::entities`].
     pub entities: ColumnId,
 }
 

@@ -4,8 +4,8 @@
 #![expect(unsafe_code, reason = "typed slices and atomics of shared columns, exclusive by claim")]
 
 use crate::id::{ColumnId, IndexId};
-use crate::program::{Domain, IndexKind, Reach, When};
-use crate::values::{Cells, Values};
+use crate::program::{Domain, IndexKind, Reach, When, Work};
+use crate::values::{Cells, Values, ValuesMut};
 use crate::view::{Batch, POISON};
 
 impl Batch<'_, '_> {
@@ -27,12 +27,23 @@ impl Batch<'_, '_> {
 
     /// The rows of a batch that is given by slots, in their order; where it is [`Self::in_order`], those of `prev`.
     pub fn slot_rows(&self) -> &[u32] {
-        let Some(index) = self.slots() else { return &[] };
-        let all = match self.program().indexes[index].kind {
+        self.slots().map_or(&[], |index| &self.rows_of_slots(index)[self.rows.indices()])
+    }
+
+    /// The row of `prev` in each slot of an index, for a batch that is given by them, or one that edits rows which are kept in
+    /// this order.
+    ///
+    /// # Panics
+    /// If the batch is neither.
+    pub(crate) fn rows_of_slots(&self, index: IndexId) -> &[u32] {
+        let group = self.program().indexes[index].group;
+        let edits = self.program().keeps_order(index)
+            && matches!(self.program().steps[self.step].work, Work::Edit(of, _) if of == group);
+        assert!(edits || self.slots() == Some(index), "a batch that is not given by these slots");
+        match self.program().indexes[index].kind {
             IndexKind::Tree { .. } => self.kd_slot_rows(index),
-            IndexKind::Grid { .. } => self.grid(index).slot_rows,
-        };
-        &all[self.rows.indices()]
+            IndexKind::Grid { .. } => self.grid_slot_rows(index),
+        }
     }
 
     /// Whether another system of the same pass writes a column: its rows stand there as soon as it has returned, but only
@@ -59,6 +70,19 @@ impl Batch<'_, '_> {
     pub fn read_cells(&self, column: ColumnId) -> Cells<'_> {
         assert!(self.may_read(column, When::Fresh, Reach::Own), "a body reads what its system does not declare");
         self.cells(column)
+    }
+
+    /// As [`Self::write_values`], for a system that carries: the batch's rows and no lane more, since free names are listed
+    /// behind the last row.
+    ///
+    /// # Panics
+    /// If no system runs, it does not own the column, or it takes it twice.
+    pub fn carried_values(&self, column: ColumnId) -> ValuesMut<'_> {
+        assert!(self.system().is_some(), "a body writes outside of its system");
+        self.system().into_iter().for_each(|system| self.take(system, column));
+        // SAFETY: the system owns the column, the batch holds these rows, and no other slice of them lives: each is handed out
+        // once a system.
+        unsafe { self.typed_mut(column, self.rows.indices()) }
     }
 
     /// As [`Self::write_values`], where a batch is given by slots: its rows lie anywhere.

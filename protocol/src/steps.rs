@@ -172,13 +172,16 @@ impl InversePhase {
 pub enum EditPhase {
     /// At set-up: name the entities (batches of blocks).
     Begin,
-    /// Bring the panels that nobody owns up to the state that the frame started from (batches of blocks).
+    /// Bring the panels that nobody owns up to the state that the frame started from; count the entities that end, and tell
+    /// their rows (batches of blocks).
     CatchUp,
+    /// Count the births that are asked for (a batch a block of those who may ask). May run beside [`EditPhase::CatchUp`].
+    Asks,
     /// Count the rows of each block that end (batches of blocks).
     Count,
     /// Balance ends and births: who goes where (one batch).
     Place,
-    /// Write the rows that are born (a batch a part of a list).
+    /// Write the rows that are born (a batch a block of those who may ask).
     Births,
     /// Close the gaps, free the names of the ended (batches of blocks). May run beside [`EditPhase::Births`].
     Gaps,
@@ -211,7 +214,7 @@ pub enum Domain {
     Targets(InverseId),
     /// The blocks of rows that a group has room for, one a batch.
     Blocks(GroupId),
-    /// The lists of rows that are born into a living group, a batch for each batch that records them.
+    /// Those who may ask that rows are born into a living group, cut as the rows that they are: a batch a block, for each edit.
     Births(GroupId),
     /// The chunks of one side of a matching, one a batch.
     Ranks {

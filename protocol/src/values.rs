@@ -184,16 +184,16 @@ pub enum Bits<'a> {
 }
 
 impl Cells<'_> {
-    /// Writes values to these rows, one after another.
+    /// Writes the values at these places to these rows, one after another.
     ///
     /// # Panics
-    /// If values have another size, or there is no such row.
-    pub fn put(self, rows: impl Iterator<Item = usize>, values: Bits<'_>) {
+    /// If values have another size, or there is no such row or place.
+    pub fn put(self, rows: impl Iterator<Item = usize>, values: Bits<'_>, places: impl Iterator<Item = usize>) {
         match values {
-            Bits::One(values) => self.set_one(rows, values.iter().copied()),
-            Bits::Two(values) => self.set_two(rows, values.iter().copied()),
-            Bits::Four(values) => self.set_four(rows, values.iter().copied()),
-            Bits::Eight(values) => self.set_eight(rows, values.iter().copied()),
+            Bits::One(values) => self.set_one(rows, places.map(|place| values[place])),
+            Bits::Two(values) => self.set_two(rows, places.map(|place| values[place])),
+            Bits::Four(values) => self.set_four(rows, places.map(|place| values[place])),
+            Bits::Eight(values) => self.set_eight(rows, places.map(|place| values[place])),
         }
     }
 

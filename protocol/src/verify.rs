@@ -55,16 +55,18 @@
 //!
 //! Orders (`verify/order.rs`):
 //!
-//! - The order of a group is that of a grid over its rows of `prev`, the only index over them. Each of its columns has an
+//! - The order of a group is that of an index over its rows of `prev`, the only one over them. Each of its columns has an
 //!   owner; that of its entities is carried, and nothing is carried in a group without an order.
-//! - Its rules are bodies that go by the slots of that grid. Nobody sees its rows by their numbers: no reference, no
-//!   inverse, no loop over all of them, no native system.
+//! - Its rules are bodies that go by the slots of that index. Nobody sees its rows by their numbers: no reference, no
+//!   inverse, no loop over all of them, no native system. Rows that come and go are found by their directory: what is
+//!   `prev` may be read through references to them, and they may have inverses.
+//! - Who asks for the nearest of rows that move reads who these are.
 //!
 //! Births and ends (`verify/edits.rs`):
 //!
-//! - A living group has a blueprint, no raster, no order. Two edited columns of its own name its entities, and one of a
-//!   directory of its own, which has as many rows as the group has room for. Edited are just the columns of such groups
-//!   that nobody owns.
+//! - A living group has a blueprint, no raster. Two columns of its own name its entities, edited or, in a group in order,
+//!   carried, and an edited one of a directory of its own, which has as many rows as the group has room for. Edited are just
+//!   the columns of such groups that nobody owns.
 //! - An edit is asked for by a body, whose results it takes, each once; a system's body gives no others. A birth has a
 //!   value of its type for each column of the group.
 //! - Set-up names the entities once. In a frame the phases of births and ends stand in order behind all other work but

@@ -112,10 +112,9 @@ impl<'t, 'm> Batch<'t, 'm> {
             },
             _ => None,
         };
-        let (order, living) = (group.and_then(|group| group.order), group.and_then(|group| group.living));
-        let entities = order.map(|order| order.entities).or(living.map(|living| living.entities));
+        let living = group.and_then(|group| group.living);
         Entity {
-            index: named(entities).unwrap_or(row),
+            index: named(group.and_then(|group| group.entities())).unwrap_or(row),
             generation: named(living.map(|living| living.generations)).unwrap_or(0),
         }
     }

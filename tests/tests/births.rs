@@ -194,18 +194,20 @@ impl Model {
             self.rows[at] = next;
             if mix(row.key, frame) % 100 < birth && few {
                 let key = mix(row.key, frame + 1000);
-                born.push(Row::made(key, seen % 7, row.mother, row.name));
+                born.push((row.name.0, Row::made(key, seen % 7, row.mother, row.name)));
             }
             if mix(row.key, frame + 9) % 100 < twin && few {
                 let key = mix(row.key, frame + 2000);
-                twins.push(Row::made(key, 0, row.name, row.friend));
+                twins.push((row.name.0, Row::made(key, 0, row.name, row.friend)));
             }
             ends[at] |= mix(row.key, frame + 7) % 100 < death;
             if let (true, Some(friend)) = (mix(row.key, frame + 5) % 100 < kill, friend) {
                 ends[friend] = true;
             }
         }
-        born.extend(twins);
+        // They are numbered by who asks, whatever row that has.
+        [&mut born, &mut twins].into_iter().for_each(|all| all.sort_by_key(|(asker, _)| *asker));
+        let born = born.into_iter().chain(twins).map(|(_, row)| row).collect();
         // Who is a friend of whom from now on.
         for at in 0..self.rows.len() {
             let friends = self.rows.iter().filter(|other| other.friend == self.rows[at].name).count() as u32;
@@ -214,20 +216,19 @@ impl Model {
         self.change(&ends, born);
     }
 
-    /// Births fill holes, then the end; survivors from beyond the new end fill what is left.
+    /// Births fill holes, then the end; survivors from beyond the new end fill what is left. Births take the names of those
+    /// that ended, from the least index on, then free ones.
     fn change(&mut self, ends: &[bool], born: Vec<Row>) {
         let holes: Vec<usize> = (0..ends.len()).filter(|at| ends[*at]).collect();
+        let mut names: Vec<Name> = holes.iter().map(|at| self.rows[*at].name).collect();
+        names.sort_unstable();
         let (deaths, births) = (holes.len(), born.len());
         for (number, row) in born.into_iter().enumerate() {
+            let (index, life) = names.get(number).copied().unwrap_or_else(|| self.free.remove(0));
+            let row = Row { name: (index, life + 1), ..row };
             match holes.get(number) {
-                Some(&hole) => {
-                    let (index, life) = self.rows[hole].name;
-                    self.rows[hole] = Row { name: (index, life + 1), ..row };
-                }
-                None => {
-                    let (index, life) = self.free.remove(0);
-                    self.rows.push(Row { name: (index, life + 1), ..row });
-                }
+                Some(&hole) => self.rows[hole] = row,
+                None => self.rows.push(row),
             }
         }
         if births < deaths {
@@ -235,12 +236,10 @@ impl Model {
             let open: Vec<usize> = holes[births..].to_vec();
             let survivors: Vec<usize> = (end..ends.len()).filter(|at| !ends[*at]).collect();
             for (&hole, &survivor) in open.iter().filter(|hole| **hole < end).zip(&survivors) {
-                let gone = self.rows[hole].name;
                 self.rows[hole] = self.rows[survivor];
-                self.rows[survivor].name = gone;
             }
-            let freed = self.rows.split_off(end);
-            self.free.splice(0..0, freed.into_iter().map(|row| row.name));
+            self.rows.truncate(end);
+            self.free.splice(0..0, names.split_off(births));
         }
     }
 }

@@ -169,6 +169,52 @@ fn rows_that_come_and_go_keep_their_names_and_new_columns_go_by_them() {
     assert_eq!(back.digest, alone.digest);
 }
 
+/// Rows that come and go keep names, references and draws through an order that one of the programs keeps, or both.
+#[test]
+fn rows_that_come_and_go_keep_their_names_through_row_order() {
+    let base = LIVES
+        .replace("component Age", "space torus (0, 0) .. (40, 40)\ncomponent Position = vec2\ncomponent Age")
+        .replace("cells[500, max most] { ", "cells[500, max most] { position Position = uniform(space), ")
+        .replace(
+            "owns Age, Mother {",
+            "owns Age, Mother, Position {\nPosition = wrap(Position + polar(uniform(0, TAU), 1))\n",
+        )
+        .replace("spawn cells { Age = 0,", "spawn cells { Position = fresh Position, Age = 0,");
+    let looks = "component Near = u32\nsystem look for cells owns Near { Near = count(o in cells within 1) }\n";
+    let ordered = base.replace("Mother = none }", "Mother = none, Near = 0 }") + looks;
+    let tagged = ordered
+        .replace("Near = 0 }", "Near = 0, Tag = row * 3 }")
+        .replace("Mother = self }", "Mother = self, Tag = 1 }")
+        + "component Tag = u32\n";
+    let [still, ordered, tagged] = [&base, &ordered, &tagged].map(|text| program(text, &[], 40));
+    let has_order = |program: &Program| program.groups.values().any(|group| group.order.is_some());
+    assert_eq!([&still, &ordered, &tagged].map(has_order), [false, true, true]);
+    // Of each entity what all of the programs have, by name.
+    let rows = |of: &Outcome| {
+        let column = |name: &str| of.state.column::<u32>("cells", name).unwrap();
+        let names = ["entity", "entity life", "Age", "Mother.index", "Mother.life"].map(column);
+        let x: Vec<f32> = of.state.column("cells", "Position.x").unwrap();
+        let mut rows: Vec<_> = (0..x.len()).map(|at| (names.each_ref().map(|of| of[at]), x[at].to_bits())).collect();
+        rows.sort_unstable();
+        rows
+    };
+    let expected = rows(&run_with(&still, 2, BINARY, Options::default()).unwrap());
+    assert!(expected.len() > 600, "{} rows", expected.len());
+    for chain in [
+        &[(7, &ordered)][..],
+        &[(7, &ordered), (15, &still)],
+        &[(7, &ordered), (9, &tagged), (20, &tagged)],
+        &[(7, &ordered), (9, &ordered), (30, &still)],
+    ] {
+        let outcome = swapped(&still, chain);
+        assert_eq!(rows(&outcome), expected);
+        let entities: Vec<u32> = outcome.state.column("cells", "entity").unwrap();
+        if let Some(tag) = outcome.state.column::<u32>("cells", "Tag") {
+            assert!(tag.iter().zip(&entities).all(|(tag, entity)| *tag == 1 || *tag == entity * 3));
+        }
+    }
+}
+
 #[test]
 fn a_living_group_may_grow_and_is_made_anew_where_it_has_less_room() {
     let small = program(LIVES, &[("most", "2_000")], 80);

@@ -157,13 +157,16 @@ impl<R: Row> Living<R> {
         self.rows.iter().position(|row| *row.clone().name() == name)
     }
 
-    /// Births fill holes, then the end; survivors from beyond the new end fill what is left. Says who the births became.
+    /// Births fill holes, then the end; survivors from beyond the new end fill what is left. Births take the names of those
+    /// that ended, from the least index on, then free ones. Says who they became.
     fn change(&mut self, ends: &[bool], born: Vec<R>) -> Vec<Name> {
         let holes: Vec<usize> = (0..ends.len()).filter(|at| ends[*at]).collect();
+        let mut ended: Vec<Name> = holes.iter().map(|at| *self.rows[*at].name()).collect();
+        ended.sort_unstable();
         let (deaths, births) = (holes.len(), born.len());
         let mut names = Vec::new();
         for (number, mut row) in born.into_iter().enumerate() {
-            let (index, life) = holes.get(number).map_or_else(|| self.free.remove(0), |hole| *self.rows[*hole].name());
+            let (index, life) = ended.get(number).copied().unwrap_or_else(|| self.free.remove(0));
             *row.name() = (index, life + 1);
             names.push((index, life + 1));
             match holes.get(number) {
@@ -175,12 +178,10 @@ impl<R: Row> Living<R> {
             let end = self.rows.len() - (deaths - births);
             let survivors: Vec<usize> = (end..ends.len()).filter(|at| !ends[*at]).collect();
             for (&hole, &survivor) in holes[births..].iter().filter(|hole| **hole < end).zip(&survivors) {
-                let gone = *self.rows[hole].name();
                 self.rows[hole] = self.rows[survivor];
-                *self.rows[survivor].name() = gone;
             }
-            let freed = self.rows.split_off(end);
-            self.free.splice(0..0, freed.into_iter().map(|mut row| *row.name()));
+            self.rows.truncate(end);
+            self.free.splice(0..0, ended.split_off(births));
         }
         names
     }
@@ -220,7 +221,7 @@ impl Model {
         let prev = self.cells.rows.clone();
         let find = |name: Name| prev.iter().find(|row| row.name == name);
         // What each statement asks for: litters, the first of twins, the second, those of stones.
-        let mut born: [Vec<Cell>; 4] = Default::default();
+        let mut born: [Vec<(u32, Cell)>; 4] = Default::default();
         let (mut marks, mut ends) = (Vec::new(), vec![false; prev.len()]);
         for (at, row) in prev.iter().enumerate() {
             let mut last = row.child;
@@ -228,9 +229,9 @@ impl Model {
                 for i in 0..(row.key % 5).min(3) {
                     let child = newborn(0, born[0].len());
                     let key = mix(row.key, frame * 8 + i);
-                    born[0].push(Cell { mother: row.name, nth: i, ..named(child, key) });
+                    born[0].push((row.name.0, Cell { mother: row.name, nth: i, ..named(child, key) }));
                     if i == 1 {
-                        marks.push(Mark { name: NONE, key: row.key, mother: child });
+                        marks.push((row.name.0, Mark { name: NONE, key: row.key, mother: child }));
                     }
                     if i != 2 || row.key % 3 == 0 {
                         last = child;
@@ -239,8 +240,9 @@ impl Model {
             }
             if mix(row.key, frame + 9) % 100 < twin && few {
                 let (a, b) = (newborn(1, born[1].len()), newborn(2, born[2].len()));
-                born[1].push(Cell { mother: row.name, ..named(a, mix(row.key, frame + 500)) });
-                born[2].push(Cell { mother: last, twin: a, child: a, ..named(b, mix(row.key, frame + 501)) });
+                let (key, other) = (mix(row.key, frame + 500), mix(row.key, frame + 501));
+                born[1].push((row.name.0, Cell { mother: row.name, ..named(a, key) }));
+                born[2].push((row.name.0, Cell { mother: last, twin: a, child: a, ..named(b, other) }));
                 last = if row.key % 2 == 0 { a } else { b };
             }
             let state = u32::from(find(row.child).is_some())
@@ -262,10 +264,10 @@ impl Model {
             next.heard = young.map_or(heard, |young| fresh[young]);
             next.met = fresh.iter().filter(|child| **child == row.name).count() as u32;
         }
-        for (key, child) in &mut self.stones {
+        for (stone, (key, child)) in (0..).zip(&mut self.stones) {
             if mix(*key, frame) % 100 < birth && few {
                 let name = newborn(3, born[3].len());
-                born[3].push(Cell { twin: *child, ..named(name, mix(*key, frame + 900)) });
+                born[3].push((stone, Cell { twin: *child, ..named(name, mix(*key, frame + 900)) }));
                 *child = name;
             }
         }
@@ -276,9 +278,13 @@ impl Model {
             shared || (old[at].mother != NONE && find(old[at].mother).is_none())
         };
         let fades: Vec<bool> = (0..old.len()).map(fading).collect();
-        let who: Vec<Name> = born.iter().flatten().map(|row| row.name).collect();
-        let became = self.cells.change(&ends, born.into_iter().flatten().collect());
-        self.marks.change(&fades, marks);
+        // They are numbered by who asks, whatever row that has.
+        born.iter_mut().for_each(|all| all.sort_by_key(|(asker, _)| *asker));
+        marks.sort_by_key(|(asker, _)| *asker);
+        let born: Vec<Cell> = born.into_iter().flatten().map(|(_, row)| row).collect();
+        let who: Vec<Name> = born.iter().map(|row| row.name).collect();
+        let became = self.cells.change(&ends, born);
+        self.marks.change(&fades, marks.into_iter().map(|(_, mark)| mark).collect());
         let refer = |name: &mut Name| {
             if let Some(at) = who.iter().position(|known| known == name) {
                 *name = became[at];
@@ -413,6 +419,35 @@ fn a_row_that_asks_for_more_births_than_it_may_ends_the_run_and_says_so() {
     let program = program(&text, &[], 9);
     let outcome = run_with(&program, 2, BINARY, Options::default()).unwrap();
     assert_eq!(outcome.state.rows(program.group("cells").unwrap()), 103);
+}
+
+/// A rule that only looks at a component owns it, and another lets rows be born with references to newborn rows in it.
+#[test]
+fn a_newborn_row_keeps_a_reference_to_another_whoever_owns_the_component() {
+    let text = "
+        scenario pairs
+        component Friend = entity of cells
+        component Alone = u32
+        group cells[20, max 10_000] { Friend = none, Alone = 0 }
+        system forget for cells owns Friend, Alone {
+            Alone = if Friend != none and not alive(Friend) { 1 } else { 0 }
+            if chance(0.01) { Friend = none }
+        }
+        system bear for cells {
+            if chance(0.2) {
+                let first = spawn cells { Friend = none }
+                spawn cells { Friend = first }
+            }
+        }
+        signal befriended = count(cells where Friend != none)
+        ensure \"friends are those who live\" sum(cells: Alone) == 0";
+    for workers in [0, 2] {
+        let outcome = run_with(&program(text, &[], 12), workers, BINARY, Options::default()).unwrap();
+        let friends = outcome.state.column::<u32>("cells", "Friend.index").unwrap();
+        let rows = friends.len() as u32;
+        assert!(friends.iter().filter(|friend| **friend != u32::MAX).count() > 10);
+        assert!(friends.iter().all(|friend| *friend == u32::MAX || *friend < rows), "{friends:?}");
+    }
 }
 
 /// Whoever hunts looks around: ends and births by neighbours.

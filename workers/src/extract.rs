@@ -163,10 +163,8 @@ impl<'s> Names<'s> {
             Values::U32(names) => Some(names),
             _ => None,
         };
-        let ordered = group.order.map(|order| order.entities);
-        let entities = group.living.map(|living| living.entities).or(ordered);
         Self {
-            entities: entities.and_then(column),
+            entities: group.entities().and_then(column),
             generations: group.living.and_then(|living| column(living.generations)),
         }
     }

@@ -226,13 +226,15 @@ fn groups(program: &Program) -> Vec<GroupReport<'_>> {
         let is_owned = |owner| program.systems[owner].code != Code::Carry;
         let owned = columns.iter().filter(|column| column.owner.is_some_and(is_owned)).count();
         let in_order = group.order.is_some();
+        // Nobody wrote the columns that name entities.
+        let named = if group.living.is_some() { 2 } else { usize::from(in_order) };
         GroupReport {
             name: &group.name,
             rows: group.rows,
             cells: group.raster.as_ref().map(Raster::sides),
             derived: group.derived(),
             columns_owned: owned,
-            columns_constant: columns.len() - owned - usize::from(in_order),
+            columns_constant: columns.len() - owned - named,
             in_order,
             bytes_a_row: columns.iter().map(|column| column.scalar.size()).sum(),
             bytes_a_row_in_memory: columns

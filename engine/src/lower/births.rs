@@ -214,7 +214,7 @@ impl Flattener<'_> {
         let mut lowered = Vec::new();
         for edit in edits {
             if let Some(turns) = edit.turns {
-                let change = self.change_of_turns(edit);
+                let change = self.change_of_turns(edit, turns.ask);
                 let turns = Some(program::Turns { ask: turns.ask, most: turns.most });
                 let group = GroupId::new(edit.group as u32);
                 lowered.push(program::Edit { system, group, change, turns, span: edit.span });
@@ -256,19 +256,28 @@ impl Flattener<'_> {
         lowered
     }
 
-    /// What turns ask for: the values of their requests are those of the variables, in order.
-    fn change_of_turns(&self, edit: &Edit) -> program::Change {
+    /// What turns ask for: the values of their requests are those of the variables, in order, then of marks that were made
+    /// since, as in [`Self::edits`].
+    fn change_of_turns(&mut self, edit: &Edit, ask: u16) -> program::Change {
         match &edit.change {
             Change::Leave(_) | Change::Remove(_) => program::Change::Remove { row: 1 },
             Change::Birth(_, values, newborn) => {
-                let columns = (0..values.len()).flat_map(|member| {
-                    self.world.map(|world| world.places.of(crate::types::Place { group: edit.group, member }))
-                });
-                let values: Vec<(ColumnId, u16)> = columns.flatten().zip(1..).collect();
+                let world = self.world;
+                let members = world.map_or(0, |world| world.model.groups[edit.group].members.len());
+                let columns = |members: std::ops::Range<usize>| {
+                    let place = |member| crate::types::Place { group: edit.group, member };
+                    members.flat_map(move |member| world.map(|world| world.places.of(place(member)))).flatten()
+                };
+                let mut given: Vec<(ColumnId, u16)> = columns(0..values.len()).zip(1..).collect();
                 // The first lane of a reference is its name.
-                let name = values.len() as u16 + 1;
+                let name = given.len() as u16 + 1;
+                let behind = name + if newborn.is_some() { 2 } else { 0 };
+                let marks: Vec<(ColumnId, u16)> = columns(values.len()..members).zip(behind..).collect();
+                let new = self.builder.constant(Value::Bool(true));
+                marks.iter().for_each(|_| self.builder.ask_also(ask, new));
+                given.extend(marks);
                 let newborn = newborn.map(|it| program::Newborn { name, first: it.first, count: it.count });
-                program::Change::Birth { when: 0, values, newborn }
+                program::Change::Birth { when: 0, values: given, newborn }
             }
         }
     }

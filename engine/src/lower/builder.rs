@@ -259,6 +259,12 @@ impl Builder {
         home.into_iter().for_each(|it| self.loops[it.index()].asks.push(ask.clone()));
     }
 
+    /// Gives what turns ask for by this number one more value, which is the same in each turn.
+    pub fn ask_also(&mut self, number: u16, value: ValueId) {
+        let asks = self.loops.iter_mut().flat_map(|it| &mut it.asks);
+        asks.filter(|ask| ask.number == number).for_each(|ask| ask.values.push(value));
+    }
+
     /// Closes the loop: when a turn counts, and what it makes of the carried values. Gives them as they are after it.
     pub fn close(&mut self, it: LoopId, active: Option<ValueId>, ends: &[ValueId]) -> Vec<ValueId> {
         let items = self.scopes.pop().map(|scope| scope.items).unwrap_or_default();

@@ -69,25 +69,26 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
     }
 }
 
-fn names_entities(column: &Column, group: GroupId) -> bool {
-    column.group == group && column.component_type == Type::scalar(Scalar::U32) && column.edited
+fn names_entities(program: &Program, column: &Column, group: GroupId) -> bool {
+    let moves = column.owner.is_some_and(|owner| program.systems[owner].code == Code::Carry);
+    column.group == group && column.component_type == Type::scalar(Scalar::U32) && (column.edited || moves)
 }
 
 fn living_group(program: &Program, id: GroupId, living: Living) -> Option<&'static str> {
     let group = &program.groups[id];
     let column = |column: ColumnId| &program.columns[column];
     let directory = column(living.directory);
-    if !group.lasts() || group.raster.is_some() || group.order.is_some() {
-        Some("rows come and go in a group with a blueprint, whose rows are no cells, and in no order")
+    if !group.lasts() || group.raster.is_some() {
+        Some("rows come and go in a group with a blueprint, whose rows are no cells")
     } else if living.first > group.rows {
         Some("set-up makes more rows than there is room for")
-    } else if !names_entities(column(living.entities), id)
-        || !names_entities(column(living.generations), id)
+    } else if !names_entities(program, column(living.entities), id)
+        || !names_entities(program, column(living.generations), id)
         || living.entities == living.generations
     {
         Some("two edited columns of its own name its entities")
     } else if program.groups[directory.group].origin != Origin::Directory(id)
-        || !names_entities(directory, directory.group)
+        || !names_entities(program, directory, directory.group)
     {
         Some("its directory is a column of a group of its own")
     } else {
@@ -186,16 +187,16 @@ fn phases_in(program: &Program, stages: &[Stage], group: GroupId) -> Vec<(usize,
     found
 }
 
-/// The phases that a frame has for a group, a stage each but births and gaps, which share one.
+/// The phases that a frame has for a group, a stage each but for what may run beside the one before or behind it.
 pub fn phases_of(program: &Program, group: GroupId) -> Vec<(EditPhase, Domain)> {
     let mut phases = Vec::new();
     if program.groups[group].living.is_some() {
+        let bears = crate::edits::birth_blocks(program, group) > 0;
         phases.push((EditPhase::CatchUp, Domain::Blocks(group)));
+        phases.extend(bears.then_some((EditPhase::Asks, Domain::Births(group))));
         phases.push((EditPhase::Count, Domain::Blocks(group)));
         phases.push((EditPhase::Place, Domain::Once));
-        if crate::edits::list_batches(program, group) > 0 {
-            phases.push((EditPhase::Births, Domain::Births(group)));
-        }
+        phases.extend(bears.then_some((EditPhase::Births, Domain::Births(group))));
         phases.push((EditPhase::Gaps, Domain::Blocks(group)));
     }
     if !crate::edits::holders_of(program, group).is_empty() {
@@ -216,7 +217,7 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
         return Some("its births and ends go through their phases, in order");
     }
     let apart = |pair: &[(usize, EditPhase, Domain)]| {
-        let together = pair[0].1 == EditPhase::Births;
+        let together = beside(pair[1].1) == Some(pair[0].1);
         if together { pair[0].0 == pair[1].0 } else { pair[0].0 < pair[1].0 }
     };
     let last = |counts: fn(&Work) -> bool| {
@@ -227,13 +228,22 @@ fn phases(program: &Program, group: GroupId) -> Option<&'static str> {
     let reduce = frame.iter().position(|stage| stage.steps.iter().any(|step| finished(&program.steps[*step].work)));
     let (Some(first), Some(end)) = (found.first(), found.last()) else { return None };
     if !found.windows(2).all(apart) {
-        Some("each of its phases is a stage after the one before, but gaps are closed beside births")
+        Some("each of its phases is a stage after the one before, but for those that may run together")
     } else if last_pass.is_some_and(|pass| pass >= first.0) || reduce.is_some_and(|reduce| reduce <= end.0) {
         Some("births and ends come after all systems and before what looks at the finished state")
     } else if end.1 == EditPhase::Refer && last_move.is_some_and(|moves| moves >= end.0) {
         Some("references to newborn rows are made when all rows are where they will be")
     } else {
         None
+    }
+}
+
+/// The phase that one shares its stage with, if its group has that.
+pub fn beside(phase: EditPhase) -> Option<EditPhase> {
+    match phase {
+        EditPhase::Asks => Some(EditPhase::CatchUp),
+        EditPhase::Gaps => Some(EditPhase::Births),
+        _ => None,
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) fn check(program: &Program, violations: &mut Vec<Violation>) {
             .or_else(|| others(program, id, order));
         violations.extend(problem.map(|what| Violation::Order(id, what)));
     }
+    for (id, group) in program.groups.iter() {
+        let blind = group.entities().is_some_and(|entities| !nearest_know(program, id, entities));
+        let what = "of rows as near as each other the one with the lesser entity is nearer: it has to be read";
+        violations.extend(blind.then_some(Violation::Order(id, what)));
+    }
     for system in program.systems.values().filter(|system| system.code == Code::Carry) {
         if program.groups[system.group].order.is_none() {
             violations.push(Violation::Order(system.group, "it carries columns, but its rows stay where they are"));
@@ -40,8 +45,13 @@ fn index(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
 fn columns(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
     let entities = &program.columns[order.entities];
     let moved = |system: SystemId| program.systems[system].code == Code::Carry;
+    let living = program.groups[id].living;
     if entities.group != id || entities.scalar != Scalar::U32 || !entities.owner.is_some_and(moved) {
         Some("the column of its entities is carried")
+    } else if living.is_some_and(|living| living.entities != order.entities) {
+        Some("it has its entities once")
+    } else if living.is_some_and(|living| !program.columns[living.generations].owner.is_some_and(moved)) {
+        Some("the lives of its entities are carried")
     } else if program.columns.values().any(|column| column.group == id && column.owner.is_none()) {
         Some("each of its columns moves with its rows")
     } else {
@@ -68,15 +78,20 @@ fn rules(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
 fn others(program: &Program, id: GroupId, order: Order) -> Option<&'static str> {
     let of = |column: ColumnId| program.columns[column].group == id;
     let refers = |sort: Sort| sort == Sort::Entity(id);
-    if program.inverses.values().any(|inverse| inverse.group == id || inverse.to == id)
-        || program.columns.values().any(|column| refers(column.component_type.sort))
+    // References to rows that come and go are found by a directory: in `prev`, where they are looked for.
+    let found = program.groups[id].living.is_some();
+    if program.inverses.values().any(|inverse| inverse.group == id || (inverse.to == id && !found))
+        || (!found && program.columns.values().any(|column| refers(column.component_type.sort)))
     {
         return Some("references need rows that stay where they are");
     }
-    for (system, body) in program.systems.ids().flat_map(|id| program.bodies_of(id).into_iter().map(move |it| (id, it)))
-    {
+    for body in program.systems.ids().flat_map(|id| program.bodies_of(id)) {
         let body = &program.bodies[body];
-        if body.ops.values().any(|typed| matches!(typed.op, Op::Read { column, at: At::Row(_), .. } if of(column))) {
+        let numbered = |op: Op| match op {
+            Op::Read { column, when, at: At::Row(_) } => of(column) && (!found || when == When::Fresh),
+            _ => false,
+        };
+        if body.ops.values().any(|typed| numbered(typed.op)) {
             return Some("a row is read by its number");
         }
         if body.loops.values().any(|it| it.over == Over::Group(id) || it.over.buckets() == Some(order.index)) {
@@ -88,10 +103,6 @@ fn others(program: &Program, id: GroupId, order: Order) -> Option<&'static str> 
         if body.ops.values().any(|typed| is_apart(program, body, typed.op, order.index)) {
             return Some("what a rule reads of neighbours stands in the order of slots");
         }
-        let named = Read { column: order.entities, when: When::Prev, reach: Reach::Any };
-        if asks_nearest(body, order.index) && !program.systems[system].reads.contains(&named) {
-            return Some("of rows as near as each other the one with the lesser entity is nearer: it has to be read");
-        }
     }
     let native = |system: &&System| matches!(system.code, Code::Native(_));
     let mut native = program.systems.values().filter(native);
@@ -100,16 +111,23 @@ fn others(program: &Program, id: GroupId, order: Order) -> Option<&'static str> 
     native.any(looks).then_some("a native system reads its rows")
 }
 
+/// Whether all rules that ask for the nearest rows of a group read who these are.
+fn nearest_know(program: &Program, id: GroupId, entities: ColumnId) -> bool {
+    let named = Read { column: entities, when: When::Prev, reach: Reach::Any };
+    program.systems.iter().all(|(system, of)| of.reads.contains(&named) || !asks_nearest(program, system, id))
+}
+
+fn asks_nearest(program: &Program, system: SystemId, id: GroupId) -> bool {
+    let asks = |over: &Over| matches!(over, Over::Nearest { index, .. } if program.indexes[*index].group == id);
+    program.loops_of(system).any(|it| asks(&it.over))
+}
+
 /// Whether a body takes the numbers of rows from a loop over an index.
 fn numbers_others(body: &Body, index: IndexId) -> bool {
     body.ops.values().any(|typed| match typed.op {
         Op::Other(it) => body.loops[it].over.index() == Some(index),
         _ => false,
     })
-}
-
-fn asks_nearest(body: &Body, index: IndexId) -> bool {
-    body.loops.values().any(|it| matches!(it.over, Over::Nearest { index: asked, .. } if asked == index))
 }
 
 /// Whether it reads of a neighbour what does not stand where the index says it is. A grid says slots: `prev` stands there

@@ -83,7 +83,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
             EditPhase::Begin | EditPhase::CatchUp | EditPhase::Count | EditPhase::Gaps | EditPhase::Refer => {
                 step.domain == Domain::Blocks(*group)
             }
-            EditPhase::Births => step.domain == Domain::Births(*group),
+            EditPhase::Asks | EditPhase::Births => step.domain == Domain::Births(*group),
             EditPhase::Place => step.domain == Domain::Once,
         },
         Work::Reduce(group) => step.domain == Domain::Rows { group: *group, batch_rows: REDUCE_ROWS },

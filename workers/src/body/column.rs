@@ -54,7 +54,7 @@ macro_rules! pair {
         }
     };
 }
-pub(super) use pair;
+pub(crate) use pair;
 
 impl Column {
     /// None yet.

@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diptych_protocol::ask_view::Marks;
 use diptych_protocol::edit_view::{BeginView, CatchUpView};
 use diptych_protocol::types::NO_ROW;
 use diptych_protocol::values::{Values, ValuesMut};
+
+use super::marked;
+use crate::body::column::pair;
 
 /// Names the entities of a block: the row of each is its number, and the first ones live. The first frame has to catch
 /// up with all that set-up made.
@@ -24,42 +28,39 @@ pub fn begin(v: BeginView<'_>) {
     }
 }
 
-/// Copies the touched rows of a block from `prev` to `next`, and the directory's rows of their entities. Makes room for
-/// the marks of this tick.
+/// Copies the touched rows of a block from `prev` to `next`, and the directory's rows of their entities. Counts the entities of
+/// the block that end, and tells their rows. Makes room for the marks of this tick, and of the next.
 pub fn catch_up<'b>(v: CatchUpView<'b>, columns: impl Iterator<Item = (Values<'b>, ValuesMut<'b>)>) {
+    let from = v.from.saturating_sub(v.block.start) as usize;
+    let touched = || each(v.touched).filter(|at| *at >= from);
     for (prev, next) in columns {
-        copy(v.touched, prev, next);
+        copy(touched(), prev, next);
     }
-    each(v.touched, |at| {
-        let entity = v.entities[at] as usize;
+    touched().map(|at| v.entities[at] as usize).for_each(|entity| {
         v.next_directory[entity].store(v.directory[entity], Ordering::Relaxed);
     });
-    v.clear.iter().chain(v.removed).for_each(|word| word.store(0, Ordering::Relaxed));
+    *v.ends = marked::count(v.ended, v.block.clone());
+    let mut holes = Marks::new(v.holes);
+    for entity in marked::marked(v.ended, v.block) {
+        let at = entity as usize;
+        let row = if v.in_order { v.next_directory[at].load(Ordering::Relaxed) } else { v.directory[at] };
+        holes.set(row);
+    }
+    v.clear.iter().chain(v.old.into_iter().flatten()).for_each(|word| word.store(0, Ordering::Relaxed));
 }
 
-/// Calls with each row of a block whose bit is set, ascending.
-pub(super) fn each(bits: &[AtomicU64], mut f: impl FnMut(usize)) {
-    for (at, word) in bits.iter().enumerate() {
+/// Each row of a block whose bit is set, ascending.
+pub(super) fn each(bits: &[AtomicU64]) -> impl Iterator<Item = usize> {
+    bits.iter().enumerate().flat_map(|(at, word)| {
         let mut word = word.load(Ordering::Relaxed);
-        while word != 0 {
-            f(64 * at + word.trailing_zeros() as usize);
-            word &= word - 1;
-        }
-    }
+        std::iter::from_fn(move || {
+            let row = (word != 0).then(|| 64 * at + word.trailing_zeros() as usize);
+            word &= word.wrapping_sub(1);
+            row
+        })
+    })
 }
 
-fn copy(bits: &[AtomicU64], prev: Values<'_>, next: ValuesMut<'_>) {
-    match (prev, next) {
-        (Values::F32(prev), ValuesMut::F32(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::F64(prev), ValuesMut::F64(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::I8(prev), ValuesMut::I8(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::I16(prev), ValuesMut::I16(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::I32(prev), ValuesMut::I32(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::U8(prev), ValuesMut::U8(next)) | (Values::Bool(prev), ValuesMut::Bool(next)) => {
-            each(bits, |row| next[row] = prev[row]);
-        }
-        (Values::U16(prev), ValuesMut::U16(next)) => each(bits, |row| next[row] = prev[row]),
-        (Values::U32(prev), ValuesMut::U32(next)) => each(bits, |row| next[row] = prev[row]),
-        _ => unreachable!("two panels of one column"),
-    }
+fn copy(rows: impl Iterator<Item = usize>, prev: Values<'_>, next: ValuesMut<'_>) {
+    pair!(Values, ValuesMut, prev, next, (prev, next) => rows.for_each(|row| next[row] = prev[row]));
 }

@@ -3,15 +3,14 @@
 //! What they mean is told in [`diptych_protocol::edits`]. Each phase reads only what earlier stages wrote, and writes the
 //! same however often it is run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use diptych_protocol::blame::Fault;
 use diptych_protocol::id::GroupId;
 use diptych_protocol::program::EditPhase;
 use diptych_protocol::view::Batch;
 
+mod asks;
 mod catch_up;
-mod holes;
+mod marked;
 mod place;
 mod refer;
 mod rows;
@@ -19,7 +18,7 @@ mod rows;
 /// What a worker keeps from batch to batch: room, no state.
 #[derive(Default)]
 pub struct EditScratch {
-    rows: Vec<u32>,
+    births: Vec<rows::Birth>,
     moves: Vec<(u32, u32)>,
 }
 
@@ -31,19 +30,15 @@ pub fn run(batch: &Batch<'_, '_>, group: GroupId, phase: EditPhase, scratch: &mu
             let (v, columns) = batch.edit_catch_up(group);
             catch_up::catch_up(v, columns);
         }
+        EditPhase::Asks => asks::count(batch.edit_asks(group)),
         EditPhase::Count => {
-            let (ended, rows, count) = batch.edit_count(group);
-            *count = holes::count(&ended, rows);
+            let (holes, rows, count) = batch.edit_count(group);
+            *count = marked::count(holes, rows);
         }
         EditPhase::Place => return place::place(batch, group),
-        EditPhase::Births => return rows::births(batch, group, &mut scratch.rows),
+        EditPhase::Births => return rows::births(batch, group, &mut scratch.births),
         EditPhase::Gaps => rows::gaps(batch, group, &mut scratch.moves),
         EditPhase::Refer => refer::refer(batch, group),
     }
     Ok(())
-}
-
-/// Sets a row's bit.
-fn set(bits: &[AtomicU64], row: u32) {
-    bits[row as usize / 64].fetch_or(1 << (row % 64), Ordering::Relaxed);
 }

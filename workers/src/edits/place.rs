@@ -5,17 +5,19 @@ use diptych_protocol::edits::Balance;
 use diptych_protocol::id::GroupId;
 use diptych_protocol::view::Batch;
 
-use super::holes;
+use super::marked;
 
-/// Numbers holes, births and survivors, and says how many rows there are afterwards.
+/// Numbers ends, holes, births and survivors, and says how many rows there are afterwards.
 pub fn place(batch: &Batch<'_, '_>, group: GroupId) -> Result<(), Fault> {
     let v = batch.edit_place(group);
-    let holes = sums(v.ends.iter().copied(), v.first_hole);
-    let births = sums(batch.births(group), v.first_birth);
+    let ends = sums(v.ends, v.first_end);
+    let holes = sums(v.hole_counts, v.first_hole);
+    debug_assert_eq!(ends, holes, "each entity that ends has a row");
+    let births = sums(v.asked, v.first_birth);
     let name = || &batch.program().groups[group].name;
     let births = u32::try_from(births)
         .map_err(|_| Fault::full(format!("{births} births into group {} in one frame", name())))?;
-    let balance = Balance { before: v.ended.rows, ends: holes as u32, births };
+    let balance = Balance { before: v.holes.len, ends: ends as u32, births };
     let after = balance.after();
     if after > u64::from(v.capacity) {
         return Err(Fault::full(format!(
@@ -32,9 +34,9 @@ pub fn place(batch: &Batch<'_, '_>, group: GroupId) -> Result<(), Fault> {
     for (block, survivors) in v.survivors.iter_mut().enumerate() {
         *survivors = sum;
         let start = block as u32 * v.block_rows;
-        let rows = start.max(end)..(start + v.block_rows).min(v.ended.rows);
+        let rows = start.max(end)..(start + v.block_rows).min(v.holes.len);
         if rows.start < rows.end {
-            sum += rows.len() as u32 - holes::count(&v.ended, rows);
+            sum += rows.len() as u32 - marked::count(v.holes, rows);
         }
     }
     v.balance.copy_from_slice(&[balance.before, balance.ends, balance.births]);
@@ -43,12 +45,11 @@ pub fn place(batch: &Batch<'_, '_>, group: GroupId) -> Result<(), Fault> {
 }
 
 /// Writes what stands before each, and all of it at the end.
-fn sums(counts: impl Iterator<Item = u32>, before: &mut [u32]) -> u64 {
+fn sums(counts: &[u32], before: &mut [u32]) -> u64 {
     let mut sum = 0u64;
-    let mut counts = counts.fuse();
-    for first in before {
+    for (at, first) in before.iter_mut().enumerate() {
         *first = u32::try_from(sum).unwrap_or(u32::MAX);
-        sum += u64::from(counts.next().unwrap_or(0));
+        sum += counts.get(at).copied().map_or(0, u64::from);
     }
     sum
 }

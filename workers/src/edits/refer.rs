@@ -29,11 +29,9 @@ pub fn refer(batch: &Batch<'_, '_>, group: GroupId) {
     };
     for holder in batch.edit_holders(group) {
         match holder.touched {
-            Some(touched) => each(touched, |row| {
-                if row < holder.indexes.len() {
-                    one(&holder, row);
-                }
-            }),
+            Some(touched) => {
+                each(touched).take_while(|row| *row < holder.indexes.len()).for_each(|row| one(&holder, row));
+            }
             None => {
                 for (at, rows) in holder.indexes.chunks(STRETCH).enumerate() {
                     if any(rows) {

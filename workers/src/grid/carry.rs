@@ -1,4 +1,6 @@
-//! What nobody writes, of a group that is kept in order: it moves with its rows.
+//! What nobody writes, of a group that is kept in order: it moves with its rows. Where these come and go, the directory is told.
+
+use std::sync::atomic::Ordering;
 
 use diptych_protocol::blame::Fault;
 use diptych_protocol::program::When;
@@ -16,7 +18,12 @@ impl Kernel for Carry {
         let owns = batch.system().map_or(&[][..], |system| &batch.program().systems[system].owns);
         for &column in owns {
             if let Some(from) = batch.read_by_row(column, When::Prev) {
-                copy(rows, from, batch.write_values(column));
+                copy(rows, from, batch.carried_values(column));
+            }
+        }
+        if let Some((entities, directory)) = batch.carried_names() {
+            for (row, slot) in rows.iter().zip(batch.rows.start..) {
+                directory[entities[*row as usize] as usize].store(slot, Ordering::Relaxed);
             }
         }
         Ok(())

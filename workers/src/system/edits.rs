@@ -1,11 +1,10 @@
 //! Births and ends that a system in Rust asks for.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use diptych_protocol::access::AccessError;
+use diptych_protocol::ask_view::{self, Record};
 use diptych_protocol::blame::Fault;
-use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{ColumnId, EditId};
 use diptych_protocol::values::ValuesMut;
 use diptych_protocol::view::Batch;
@@ -72,24 +71,21 @@ bundles! {
 /// Ends rows of a group.
 #[derive(Clone, Copy)]
 pub struct Ends<'b> {
-    bits: &'b [AtomicU64],
-    rows: u32,
+    ends: ask_view::Ends<'b>,
     /// The batch's first row.
     first: u32,
 }
 
 impl<'b> Ends<'b> {
     fn new(edit: EditId, batch: &'b Batch<'_, '_>) -> Self {
-        let (Record::Bits(bits), _) = batch.record(edit) else { unreachable!("a verified end is a bit a row") };
-        Self { bits, rows: batch.group_rows(batch.program().edits[edit].group), first: batch.rows.start }
+        let (Record::Ends(ends), _) = batch.record(edit) else { unreachable!("a verified end is a bit") };
+        Self { ends, first: batch.rows.start }
     }
 
     /// The row with this number ends with the frame, however often it is asked; nothing where there is no such row.
     #[inline]
     pub fn despawn(&self, row: u32) {
-        if row < self.rows {
-            self.bits[row as usize / 64].fetch_or(1 << (row % 64), Ordering::Relaxed);
-        }
+        self.ends.end(std::iter::once(row));
     }
 }
 
@@ -110,7 +106,7 @@ impl End<'_> {
 /// Lets rows be born.
 pub struct Births<'b, B: Bundle> {
     cells: B::Cells<'b>,
-    count: &'b AtomicU32,
+    births: ask_view::Births<'b>,
     room: usize,
     group: &'b str,
 }
@@ -124,11 +120,11 @@ impl<B: Bundle> Copy for Births<'_, B> {}
 
 impl<'b, B: Bundle> Births<'b, B> {
     fn new((edit, places): &(EditId, Box<[usize]>), batch: &'b Batch<'_, '_>) -> Self {
-        let (Record::Births(count), mut columns) = batch.record(*edit) else {
+        let (Record::Births(births), mut columns) = batch.record(*edit) else {
             unreachable!("a verified birth is in a list")
         };
         // The batch may have been run before.
-        count.store(0, Ordering::Relaxed);
+        births.record(0);
         let mut values: [Option<ValuesMut<'b>>; VALUES_MAX] = std::array::from_fn(|_| columns.next());
         let room = values[0].as_ref().map_or(0, |column| column.len());
         let mut places = places.iter();
@@ -137,19 +133,19 @@ impl<'b, B: Bundle> Births<'b, B> {
             None => unreachable!("more leaves than bound columns"),
         });
         let program = batch.program();
-        Self { cells, count, room, group: &program.groups[program.edits[*edit].group].name }
+        Self { cells, births, room, group: &program.groups[program.edits[*edit].group].name }
     }
 
     /// A row is born with the end of the frame. Births of a batch come in the order in which they are asked for. An error, to
     /// be handed on, where the batch asks for more than the scenario says: `spawns G[max 2]` makes room for two a row.
     #[inline]
     pub fn spawn(&self, bundle: B) -> Result<(), Fault> {
-        let at = self.count.load(Ordering::Relaxed);
+        let at = self.births.recorded();
         if at as usize >= self.room {
             return Err(self.full());
         }
         bundle.store(&self.cells, at as usize);
-        self.count.store(at + 1, Ordering::Relaxed);
+        self.births.ask_together(at + 1);
         Ok(())
     }
 

@@ -1,9 +1,7 @@
 //! What a body's rows ask for: births and ends, from the results it gives, into the records of the batch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use diptych_protocol::ask_view::Record;
 use diptych_protocol::blame::Fault;
-use diptych_protocol::edit_view::Record;
 use diptych_protocol::id::{EditId, SystemId};
 use diptych_protocol::limits::LANES_MAX;
 use diptych_protocol::nan::{Writer, watches};
@@ -13,6 +11,7 @@ use diptych_protocol::values::{Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
 use super::core::Core;
+use super::only::word_of;
 use super::panel::Panel;
 use crate::body::column::{Column, pair};
 
@@ -75,25 +74,28 @@ impl Asked {
             }
         };
         let count = batch.rows.len();
+        let slots = batch.slots().is_some().then(|| batch.slot_rows());
+        let row = |at: &u32| slots.map_or(batch.rows.start + at, |rows| rows[*at as usize]);
         for (id, edit) in edits {
             let (record, columns) = batch.record(*id);
-            let there = batch.group_rows(edit.group);
             if let Some(turns) = edit.turns {
                 let Some(requests) = core.requests(usize::from(turns.ask)) else { continue };
                 let value = |place: u16| place.checked_sub(1).and_then(|place| requests.column(usize::from(place)));
                 match (&edit.change, record) {
-                    (Change::Remove { row }, Record::Bits(bits)) => {
+                    (Change::Remove { row }, Record::Ends(ends)) => {
                         let Some(Values::U32(rows)) = value(*row) else { continue };
-                        rows.iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
+                        ends.end(rows.iter().copied());
                     }
-                    (Change::Birth { values, newborn, .. }, Record::Births(length)) => {
+                    (Change::Birth { values, newborn, .. }, Record::Births(births)) => {
                         in_order(batch, edit, requests.rows(), turns.most, chosen)?;
                         asked(*id, &mut chosen.iter().map(|at| requests.rows()[*at as usize]));
                         let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                         for (values, column) in places.filter_map(value).zip(columns) {
                             take(values, column, chosen);
                         }
-                        length.store(chosen.len() as u32, Ordering::Relaxed);
+                        let row_of = |at: &u32| requests.rows()[*at as usize];
+                        let by_row = chosen.chunk_by(|a, b| row_of(a) == row_of(b));
+                        births.ask(by_row.map(|of_row| (row_of(&of_row[0]), of_row.len() as u32)));
                     }
                     _ => unreachable!("a record of another kind of edit"),
                 }
@@ -101,32 +103,22 @@ impl Asked {
                 continue;
             }
             match (&edit.change, record) {
-                (Change::Leave { when }, Record::Marks(words)) => {
-                    let truths = &truths(&results[usize::from(*when)])[..count];
-                    for (word, rows) in words.iter().zip(truths.chunks(64)) {
-                        let bits = rows.iter().enumerate().fold(0, |bits, (at, ends)| bits | u64::from(*ends) << at);
-                        word.store(bits, Ordering::Relaxed);
-                    }
-                }
-                (Change::Leave { when }, Record::Bits(bits)) => {
+                (Change::Leave { when }, Record::Ends(ends)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    let rows = batch.slot_rows();
-                    chosen.iter().for_each(|at| end(bits, rows[*at as usize]));
+                    ends.end(chosen.iter().map(row));
                 }
-                (Change::Remove { row }, Record::Bits(bits)) => {
+                (Change::Remove { row }, Record::Ends(ends)) => {
                     let Values::U32(rows) = results[usize::from(*row)].values() else { continue };
-                    rows[..count].iter().filter(|row| **row < there).for_each(|row| end(bits, *row));
+                    ends.end(rows[..count].iter().copied());
                 }
-                (Change::Birth { when, values, newborn }, Record::Births(length)) => {
+                (Change::Birth { when, values, newborn }, Record::Births(births)) => {
                     choose(&results[usize::from(*when)], count, chosen);
-                    let slots = batch.slots().is_some().then(|| batch.slot_rows());
-                    let row = |at: &u32| slots.map_or(batch.rows.start + at, |rows| rows[*at as usize]);
                     asked(*id, &mut chosen.iter().map(row));
                     let places = values.iter().map(|(_, place)| *place).chain(newborn.map(|it| it.name));
                     for (place, column) in places.zip(columns) {
                         take(results[usize::from(place)].values(), column, chosen);
                     }
-                    length.store(chosen.len() as u32, Ordering::Relaxed);
+                    births.ask(chosen.iter().map(|at| (row(at), 1)));
                 }
                 _ => unreachable!("a record of another kind of edit"),
             }
@@ -150,14 +142,6 @@ fn in_order(batch: &Batch<'_, '_>, edit: &Edit, rows: &[u32], most: u32, chosen:
     Err(Fault { row: Some(rows[many[0] as usize]), ..Fault::full(message) })
 }
 
-/// Asks that a row ends. Most of what is asked for is asked once: it is not written where it stands already.
-fn end(bits: &[AtomicU64], row: u32) {
-    let (word, bit) = (&bits[row as usize / 64], 1 << (row % 64));
-    if word.load(Ordering::Relaxed) & bit == 0 {
-        word.fetch_or(bit, Ordering::Relaxed);
-    }
-}
-
 /// What rows give in these places that ask for nothing.
 pub(super) fn nothing(result: &mut ValuesMut<'_>, places: std::ops::Range<usize>) {
     match result {
@@ -174,10 +158,16 @@ fn truths(column: &Column) -> &[u8] {
     }
 }
 
-/// The places where a truth value holds.
+/// The places where a truth value holds: few mostly, so that words of them are looked at.
 fn choose(column: &Column, count: usize, chosen: &mut Vec<u32>) {
     chosen.clear();
-    chosen.extend((0..).zip(&truths(column)[..count]).filter(|(_, holds)| **holds != 0).map(|(at, _)| at));
+    for (first, truths) in (0..).step_by(64).zip(truths(column)[..count].chunks(64)) {
+        let mut word = word_of(truths);
+        while word != 0 {
+            chosen.push(first + word.trailing_zeros());
+            word &= word - 1;
+        }
+    }
 }
 
 /// Brings the values at these places to the front of a list.

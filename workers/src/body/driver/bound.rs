@@ -249,10 +249,10 @@ fn exact_positions<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> Option<[&'b 
     Some(axes)
 }
 
-/// The entities of an index's rows, if those are kept in its order: else they are their numbers.
+/// The entities of an index's rows, if those move: else they are their numbers.
 fn entities<'b>(batch: &'b Batch<'_, '_>, index: IndexId) -> Option<&'b [u32]> {
-    let order = batch.program().groups[batch.program().indexes[index].group].order?;
-    match batch.read_values(order.entities, When::Prev, Reach::Any) {
+    let entities = batch.program().groups[batch.program().indexes[index].group].entities()?;
+    match batch.read_values(entities, When::Prev, Reach::Any) {
         Values::U32(entities) => Some(entities),
         _ => None,
     }

@@ -219,7 +219,7 @@ impl FewSlots<'_> {
 }
 
 /// A bit for each of at most 64 rows.
-fn word_of(truths: &[u8]) -> u64 {
+pub(super) fn word_of(truths: &[u8]) -> u64 {
     truths.iter().enumerate().fold(0, |bits, (at, holds)| bits | u64::from(*holds) << at)
 }
 
