@@ -16,7 +16,9 @@
 //!   through one.
 //!
 //! The rule looks at the program alone. What it decides is data: a column of entities, and a system that carries what
-//! nobody writes. Draws, marks, who is born as whom, and the content hash go by entities: order changes none of them.
+//! nobody writes. Draws, marks, who is born as whom, and the content hash go by entities: order changes none of them. What
+//! hangs on the order in which a loop meets its others (the last bits of sums of floats, which of equals is taken) hangs on
+//! order as it does on the index.
 
 use diptych_protocol::body::{At, Body, Op, Over, Store};
 use diptych_protocol::id::{ColumnId, GroupId, IndexId, LoopId, SystemId};

@@ -24,6 +24,8 @@
 //!   and one angle, and the worst percent of rows is no worse; with the fourth root that is worse. `angle` is that of a node
 //!   with a 4096th of the rows that fills a cube evenly.
 //! - The least reach keeps a node closed off whose weight sits in a corner.
+//! - Where a weight is below 0 `r` could be nothing though rows are apart, and of several sums it speaks for the first alone:
+//!   then it is the half of the box's diagonal, or more by how far the barycentre is off its middle.
 
 use std::ops::Range;
 
@@ -50,7 +52,8 @@ impl SummaryShape {
         self.axes + 2 + self.sums
     }
 
-    /// Which number is the spread: the squared distances of its rows from the barycentre, each weighed, summed.
+    /// Which number is the spread: the squared distances of its rows from the barycentre, each weighed, summed; NaN where
+    /// that means nothing.
     #[inline(always)]
     pub fn spread(&self) -> usize {
         self.axes + 1 + self.sums

@@ -66,7 +66,7 @@ ensure \"rows are counted by entity\" first == 45
 const PIN: &str = "index pin = kdtree of points { bucket = 64 }\n";
 
 /// Points that hop from place to place of a lattice, many as near to each other as others are, by a tree alone: what is
-/// within a radius of all or of each row, what is nearest, what is nearest of some, and of a point beside; draws of all of
+/// within a radius of all or of each row, what is nearest, what is nearest of some, and of a point beside; what is around a point far away; draws of all of
 /// these; watchers of another group.
 const TREE_WORLD: &str = "scenario trees
 param n: u32 = 2_500
@@ -79,6 +79,8 @@ component Wrong = u32
 component Crowd = u32
 component Near = u32
 component Luck = u32
+component Afar = u32
+component Far = u32
 component Watched = u32
 group points[n] {
     position Position = vec2(floor(uniform(0, 80)) * 0.5, floor(uniform(0, 80)) * 0.5)
@@ -89,6 +91,8 @@ group points[n] {
     Crowd = 0
     Near = 0
     Luck = 0
+    Afar = 0
+    Far = 0
 }
 group watchers[n / 5] {
     position Position = vec2(floor(uniform(0, 80)) * 0.5, floor(uniform(0, 80)) * 0.5)
@@ -110,6 +114,10 @@ system near for points owns Near {
     for x in points nearest 3 where x.Name % 3 == 0 { turn += 1  names += turn * x.Name }
     for x in points nearest 2 of Position + vec2(0.25, 0.25) { turn += 1  names += turn * x.Name }
     Near = names + count(x in points nearest 4 where chance(0.5))
+}
+system afar for points owns Afar { Afar = sum(x in points within 1.5 of wrap(Position + vec2(13, 7)) : x.Name) }
+system far for points owns Far {
+    Far = count(x in points within Reach) + 100 * count(x in points within Reach of wrap(Position + vec2(3, 20)))
 }
 system luck for points owns Luck { Luck = if fresh Near % 2 == 0 and chance(0.5) { Luck + fresh Crowd } else { Luck } }
 system watch for watchers owns Watched {

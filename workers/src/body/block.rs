@@ -71,8 +71,8 @@ pub struct Shared<'a> {
     pub rows: Option<&'a [u32]>,
     /// The loop's columns by place.
     pub columns: &'a [Values<'a>],
-    /// Whether each delta is the plain difference, bit for bit, for every row and every other: no way around a torus is
-    /// shorter.
+    /// Whether each delta is the plain difference, bit for bit, for every row and every other within reach: no way around a
+    /// torus is shorter. Others that are not have a plain difference that is beyond reach, too.
     pub straight: bool,
 }
 

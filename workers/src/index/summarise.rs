@@ -166,7 +166,9 @@ fn leaf(
         spread += weight.iter().zip(at).fold(0.0, |sum, (weight, x)| sum + weight * ((x - centre) * (x - centre)));
         node[axis] = centre;
     }
-    node[shape.spread()] = spread;
+    // Of weights of both signs it can be nothing though nothing is in one place, and what another sum has may be elsewhere.
+    let trusted = shape.sums == 1 && weight.iter().all(|weight| *weight >= 0.0);
+    node[shape.spread()] = if trusted { spread } else { f64::NAN };
 }
 
 /// A node of two halves, of which one may have no rows: all but its reach.
@@ -225,7 +227,7 @@ impl Reach {
             off += from_middle * from_middle;
         }
         let mean = node[shape.spread()] / node[shape.axes + 1];
-        // Weights of both signs, or none, have no spread: then all is in the corners.
+        // Without a spread all is in the corners.
         let mean = if mean >= 0.0 && mean.is_finite() { mean } else { 0.25 * diagonal + off };
         let (least, reach) = (0.5 * longest + off.sqrt(), 8.0 * root * mean.sqrt() / shape.angle);
         // With an angle of 0 that is infinite, or no number: no distance is above it.
@@ -273,6 +275,35 @@ mod tests {
             let squared = if spread > 0.0 { spread / sum } else { 0.0 };
             let reach = 8.0 / 2.0 * sixth_root(rows) * squared.sqrt() / 0.5;
             assert!((node[1] - reach * reach).abs() < 1e-9, "{node:?}");
+        }
+    }
+
+    /// One row in the middle and four around it, at a distance of 1, of which two pull where the others push: what spreads
+    /// cancels, and the field beyond does not. The same where a second sum is spread and the first is not.
+    #[test]
+    fn a_reach_bounds_all_that_is_summed_whatever_its_signs() {
+        let at = [[1.0, -1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, -1.0_f32]];
+        let (mixed, inner, even) = ([1.0, 1.0, 2.0, -1.0, -1.0_f64], [0.0, 0.0, 1.0, 0.0, 0.0], [1.0; 5]);
+        for (sums, angle, reach) in [
+            (vec![mixed], 1e-6, 8.0 / 1e-6 * 2.0_f64.sqrt()),
+            (vec![inner, even], 1e-6, 8.0 / 1e-6 * 2.0_f64.sqrt()),
+            (vec![even], 1e-6, 8.0 / 1e-6 * 0.8_f64.sqrt()),
+        ] {
+            let shape = SummaryShape { axes: 2, sums: sums.len(), angle, wide: false };
+            let mut nodes = vec![0.0; shape.width()];
+            let buckets = ChunkBuckets {
+                slot_rows: &[0, 1, 2, 3, 4],
+                first_slot: 0,
+                bucket_start: &[0],
+                bucket_end: &[5],
+                bucket_box: &[&[-1.0], &[-1.0], &[1.0], &[1.0]],
+            };
+            let column = |number: usize| match at.get(number) {
+                Some(axis) => Values::F32(axis),
+                None => Values::F64(&sums[number - 2]),
+            };
+            summarise(&shape, 5, buckets, column, &mut SummaryScratch::default(), &mut nodes, &[1]);
+            assert!((nodes[2].sqrt() / reach - 1.0).abs() < 1e-12, "{sums:?}: {nodes:?}, not {reach}");
         }
     }
 

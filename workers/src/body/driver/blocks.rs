@@ -70,6 +70,8 @@ impl Blocks {
         match &space.index {
             Found::Grid(grid) => self.grid.form_slots(grid, &own[..space.axes()], slots, reach),
             Found::Tree(tree) if !by_parties => {
+                // These boxes are around rows, also where it is asked with points.
+                self.by = None;
                 self.tree.form_slots(tree, space.theirs.axes(), slots, reach);
                 self.stretches.extend((0..self.tree.len()).map(|block| self.tree.range(block)));
             }
