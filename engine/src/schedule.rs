@@ -40,7 +40,7 @@ use diptych_protocol::program::{
     Code, Domain, EditPhase, Group, IndexKind, IndexPhase, InversePhase, MatchPhase, Origin, Program, Reach, Schedule,
     Span, Stage, StageKind, Step, System, When, Work,
 };
-use diptych_protocol::{kd, verify};
+use diptych_protocol::verify;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -354,7 +354,7 @@ fn index_step(program: &mut Program, id: IndexId, phase: IndexPhase) -> StepId {
     let domain = match phase {
         IndexPhase::Split | IndexPhase::Place | IndexPhase::Seal => Domain::Once,
         IndexPhase::Bounds | IndexPhase::Count | IndexPhase::Scatter => {
-            Domain::Rows { group, batch_rows: kd::count_batch_rows(program.groups[group].rows) }
+            Domain::Rows { group, batch_rows: index.batch_rows(program.groups[group].rows) }
         }
         IndexPhase::Build => Domain::Chunks(id),
     };

@@ -20,6 +20,11 @@ pub fn cells_max(rows: u32) -> u32 {
     rows.clamp(1, u32::MAX / GRID_CELLS_A_ROW) * GRID_CELLS_A_ROW
 }
 
+/// Rows of a batch of the counting and scattering steps: as an inverse has, whose lists cells are.
+pub fn count_batch_rows(rows: u32) -> u32 {
+    COUNTING.batch_rows(rows)
+}
+
 /// How many cells of this edge fill a space that has edges, unless [`cells_max`] makes them fewer: whole ones, at least
 /// one along each axis.
 pub fn cells_wanted(space: &Space, cell: f32) -> f64 {
@@ -127,7 +132,7 @@ impl GridShape {
         let axes = usize::from(space.dimensions).min(3);
         let edges = (space.edge != Edge::Open).then_some([space.lo, space.hi]);
         let fixed = edges.map(|[lo, hi]| Lattice::new(axes, &lo, &hi, rows, cell));
-        let count_batch_rows = COUNTING.batch_rows(rows);
+        let count_batch_rows = count_batch_rows(rows);
         let chunks = chunks_max(rows);
         let lists = |cells: u32| InverseShape::in_chunks(rows, cells, cells.div_ceil(chunks));
         Self {

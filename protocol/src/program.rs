@@ -8,7 +8,7 @@ use crate::body::{Body, Loop, with_asked};
 pub use crate::commands::Input;
 pub use crate::edits::{Change, Edit, Living, Newborn, Turns};
 use crate::graph::Field;
-use crate::grid::GridShape;
+use crate::grid::{self, GridShape};
 use crate::id::{
     BodyId, ColumnId, DataId, EditId, EnumId, GroupId, IndexId, InverseId, MatchingId, ReductionId, SignalId, SourceId,
     StepId, SystemId,
@@ -299,6 +299,14 @@ impl Index {
             (IndexKind::Tree { .. }, _) => &IndexPhase::TREE,
             (IndexKind::Grid { .. }, Edge::Open) => &IndexPhase::GRID,
             (IndexKind::Grid { .. }, _) => &IndexPhase::GRID[1..],
+        }
+    }
+
+    /// Rows of a batch of the phases that go over the rows of a group that has so many.
+    pub fn batch_rows(&self, rows: u32) -> u32 {
+        match self.kind {
+            IndexKind::Tree { .. } => kd::count_batch_rows(rows),
+            IndexKind::Grid { .. } => grid::count_batch_rows(rows),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::id::{GroupId, IndexId, InverseId, StepId, SystemId};
-use crate::kd;
 use crate::limits::{REDUCE_ROWS, ROW_ALIGN, ROWS_MAX, STAGE_BATCHES_MAX, STAGES_MAX, TALLY_ROWS, TICKETS_MAX};
 use crate::program::{
     Code, Domain, EditPhase, IndexKind, IndexPhase, InversePhase, Origin, Program, Reach, Stage, StageKind, Step, When,
@@ -119,7 +118,7 @@ fn domain(program: &Program, step: &Step) -> Option<&'static str> {
                 IndexPhase::Split | IndexPhase::Place | IndexPhase::Seal => step.domain == Domain::Once,
                 IndexPhase::Build => step.domain == Domain::Chunks(*index),
                 IndexPhase::Bounds | IndexPhase::Count | IndexPhase::Scatter => {
-                    let batch_rows = kd::count_batch_rows(program.groups[group].rows.min(ROWS_MAX));
+                    let batch_rows = program.indexes[*index].batch_rows(program.groups[group].rows.min(ROWS_MAX));
                     step.domain == Domain::Rows { group, batch_rows }
                 }
             }

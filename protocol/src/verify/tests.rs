@@ -5,7 +5,6 @@ mod outputs;
 use crate::body::Store;
 use crate::body::{Binary, Body, Compare, Op, Unary};
 use crate::id::{BodyId, ColumnId, GroupId, IndexId, StepId, SystemId, ValueId};
-use crate::kd;
 use crate::limits::{FRAMES_MAX, ROWS_MAX, STAGES_MAX};
 use crate::program::Outputs;
 use crate::program::{
@@ -16,6 +15,7 @@ use crate::space::{Edge, Space};
 use crate::table::Table;
 use crate::types::{Scalar, Type, Value};
 use crate::verify::{Violation, verify};
+use crate::{grid, kd};
 
 mod far;
 mod loops;
@@ -459,7 +459,7 @@ fn gridded() -> Program {
         |kind, work, domain| Stage { kind, steps: vec![steps.push(Step { name: String::new(), work, domain })] };
     let setup = stage(StageKind::Setup, Work::Blueprint(GroupId(0)), rows(0, 64));
     let ended = stage(StageKind::Commit, Work::Commit, Domain::Once);
-    let counted = rows(0, kd::count_batch_rows(ROWS));
+    let counted = rows(0, grid::count_batch_rows(ROWS));
     let mut frame: Vec<Stage> =
         [(IndexPhase::Count, counted), (IndexPhase::Place, Domain::Once), (IndexPhase::Scatter, counted)]
             .into_iter()
@@ -547,7 +547,7 @@ fn the_phases_of_a_grid_stand_in_order() {
     program.space = Space::open(2);
     assert!(verify(&program).is_err());
     let work = Work::Index(IndexId(0), IndexPhase::Bounds);
-    let step = program.steps.push(Step { name: String::new(), work, domain: rows(0, kd::count_batch_rows(ROWS)) });
+    let step = program.steps.push(Step { name: String::new(), work, domain: rows(0, grid::count_batch_rows(ROWS)) });
     program.schedule.frame.insert(0, Stage { kind: StageKind::Index, steps: vec![step] });
     assert_eq!(verify(&program), Ok(()));
 }
