@@ -1,5 +1,5 @@
 //! A star cluster of 10^5 bodies: a step by the tree, at some opening angles, on one worker and on two. The median error of
-//! the pull is 9e-4 at an angle of 0.43, and 9e-3 at 1.2; README.md of the scenarios has more.
+//! the pull is below 9e-4 at an angle of 0.43, and below 9e-3 at 1.2; README.md of the scenarios has more.
 
 use std::process::ExitCode;
 use std::time::Duration;

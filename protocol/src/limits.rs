@@ -83,8 +83,9 @@ pub const KD_BUCKETS: [u32; 7] = [8, 16, 32, 64, 128, 256, 512];
 /// node may be.
 pub const ANGLE_MAX: f32 = 1.5;
 /// Rows that ask together for what is far: those of the highest node of a tree that has no more, or of one bucket. Smaller
-/// buckets then cost no more questions; what is near is met in smaller nodes.
-pub const FAR_ROWS: u32 = 32;
+/// buckets then cost no more questions; what is near is met in smaller nodes. Measured on `nbody`, beside 32: a tenth faster,
+/// since vectors of 16 are fuller and questions fewer, at a smaller error.
+pub const FAR_ROWS: u32 = 48;
 /// Rows of the parties that share what they find: those of the highest node that has no more.
 pub const FAR_DISTRICT_ROWS: u32 = 256;
 /// An inverse lists its targets in chunks of at least this many rows,
