@@ -79,7 +79,7 @@ impl Executor for Interpreter {
         self.state.requests.get_mut(number)
     }
 
-    /// An operation costs a row about an eighth of what it costs at least.
+    /// A block that asks an index is one vector: an operation costs its rows hardly more than it costs at least.
     fn lanes(&self) -> usize {
         BLOCK_ROWS_MAX
     }

@@ -74,7 +74,8 @@ impl State {
                     let state = &mut self.loops[it];
                     state.place = place as usize;
                     state.row = shared.rows.map_or(place, |rows| rows[place as usize]);
-                    state.turn[..lanes].fill(0);
+                    state.turn[..vector.start].fill(0);
+                    state.turn[vector.end..lanes].fill(0);
                     state.turn[vector.clone()].copy_from_slice(&state.live[vector.clone()]);
                     if run.own {
                         for (turn, own) in state.turn.iter_mut().zip(&block.rows[..lanes]) {
