@@ -10,7 +10,7 @@
 use crate::id::ColumnId;
 use crate::inverse::{InversePlaces, InverseShape};
 use crate::layout::{Arena, Place};
-use crate::limits::{COUNTING, GRID_CELLS_A_ROW, GRID_CHUNK_ROWS, GRID_CHUNKS_MAX, GRID_PARTS_X};
+use crate::limits::{COUNTING, GRID_CELLS_A_ROW, GRID_CELLS_ALONG, GRID_CHUNK_ROWS, GRID_CHUNKS_MAX, GRID_PARTS_X};
 use crate::program::{Program, When};
 use crate::space::{Edge, Space};
 use crate::types::Scalar;
@@ -49,10 +49,11 @@ impl Lattice {
     pub fn new(axes: usize, lo: &[f32; 3], hi: &[f32; 3], rows: u32, cell: f32) -> Self {
         let side = |axis: usize| f64::from(hi[axis]) - f64::from(lo[axis]);
         let limit = f64::from(cells_max(rows));
+        let most = limit.min(f64::from(GRID_CELLS_ALONG));
         let along = |axis: usize, edge: f64| {
             let count = (side(axis) / edge).trunc();
             // Also where it is no number.
-            if count >= 1.0 { count.min(limit) } else { 1.0 }
+            if count >= 1.0 { count.min(most) } else { 1.0 }
         };
         let mut edge = f64::from(cell).max(f64::MIN_POSITIVE);
         while (0..axes).map(|axis| along(axis, edge)).product::<f64>() > limit && edge.is_finite() {
@@ -82,8 +83,8 @@ impl Lattice {
     /// never in a lower cell.
     #[inline(always)]
     pub fn along(&self, axis: usize, x: f32) -> u32 {
-        // Each step is monotone: the difference and the product are rounded so, and the conversion saturates.
-        (((x - self.lo[axis]) * self.scale[axis]) as u32).min(self.counts[axis] - 1)
+        // Each step is monotone: the difference and the product are rounded so.
+        whole((x - self.lo[axis]) * self.scale[axis]).min(self.counts[axis] - 1)
     }
 
     /// The number of the cell at these places along the axes.
@@ -101,6 +102,18 @@ impl Lattice {
         }
         self.number(places)
     }
+}
+
+/// The whole part of a number: 0 of what is negative or no number, at most one less than [`GRID_CELLS_ALONG`]. As `as u32`
+/// is, which compilers do one by one, for what it says of numbers beyond: this they do in vectors, on any machine.
+#[inline(always)]
+fn whole(x: f32) -> u32 {
+    const END: f32 = GRID_CELLS_ALONG as f32;
+    let x = if x > 0.0 { x } else { 0.0 };
+    let x = if x < END - 1.0 { x } else { END - 1.0 };
+    // From here to twice as far the numbers of 24 bits are the whole ones: the sum is rounded to one of two.
+    let rounded = x + END;
+    rounded.to_bits() - END.to_bits() - u32::from(rounded - END > x)
 }
 
 /// The numbers that fix a grid's arrays.
@@ -260,6 +273,7 @@ mod tests {
                     let lattice = Lattice::new(axes, &[0.0; 3], &hi, rows, cell);
                     let cells: f64 = lattice.counts.iter().map(|count| f64::from(*count)).product();
                     assert!(cells >= 1.0 && cells <= f64::from(cells_max(rows)), "{lattice:?}");
+                    assert!(lattice.counts.iter().all(|count| *count <= GRID_CELLS_ALONG), "{lattice:?}");
                     for (axis, (side, count)) in hi.iter().zip(lattice.counts).take(axes).enumerate() {
                         let parts = if axis == 0 { f64::from(GRID_PARTS_X[0]) } else { 1.0 };
                         let small = f64::from(*side) / f64::from(count) < f64::from(cell) / parts;
@@ -280,6 +294,18 @@ mod tests {
             assert!(cells.is_sorted(), "{side}: {cells:?}");
             cells.dedup();
             assert!(cells.iter().copied().eq(0..lattice.counts[0]), "{side}: {cells:?}");
+        }
+    }
+
+    #[test]
+    fn the_whole_part_of_a_number_is_what_is_left_of_its_point() {
+        let near = |x: f32| [x.next_down().next_down(), x.next_down(), x, x.next_up(), x.next_up().next_up()];
+        let powers = (0..=255).flat_map(|exponent| near(f32::from_bits(exponent << 23)));
+        let steps =
+            (0..GRID_CELLS_ALONG).step_by(997).flat_map(|x| near(x as f32).into_iter().chain(near(x as f32 + 0.5)));
+        let odd = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::MAX, f32::MIN_POSITIVE, 1e-45];
+        for x in powers.chain(steps).chain(odd).flat_map(|x| [x, -x]) {
+            assert_eq!(whole(x), (x as u32).min(GRID_CELLS_ALONG - 1), "{x:?}");
         }
     }
 

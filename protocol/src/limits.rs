@@ -70,6 +70,8 @@ pub const STRETCH_ROWS: u32 = 4;
 pub const STRETCH_FAN: u32 = 64;
 /// A grid has at most so many cells for each of its rows: a sparse world does not pay for empty ones.
 pub const GRID_CELLS_A_ROW: u32 = 4;
+/// The most cells of a grid along an axis: about as many as an `f32` tells apart, and so few that whole vectors find them.
+pub const GRID_CELLS_ALONG: u32 = 1 << 23;
 /// Into so many parts a grid's cells are cut along x, the first of these that leaves them few enough. Measured: with 4 a
 /// rule's loop has a tenth to a fifth fewer turns than with 1.
 pub const GRID_PARTS_X: [u32; 3] = [4, 2, 1];

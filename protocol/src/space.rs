@@ -115,12 +115,19 @@ impl Space {
         }
     }
 
-    /// Whether a coordinate may stand in a column that an index is built over.
+    /// The least and the greatest coordinate that may stand in a column that an index is built over.
+    #[inline(always)]
+    pub fn held(&self, axis: usize) -> [f32; 2] {
+        match self.edge {
+            Edge::Torus => [self.lo[axis], self.hi[axis].next_down()],
+            Edge::Open | Edge::Box => [-f32::MAX, f32::MAX],
+        }
+    }
+
+    /// Whether a coordinate may stand there: no NaN may.
     #[inline(always)]
     pub fn holds(&self, axis: usize, x: f32) -> bool {
-        match self.edge {
-            Edge::Torus => x >= self.lo[axis] && x < self.hi[axis],
-            Edge::Open | Edge::Box => x.is_finite(),
-        }
+        let [least, greatest] = self.held(axis);
+        (least <= x) & (x <= greatest)
     }
 }

@@ -1,5 +1,6 @@
-//! Measures the grid on one thread: nanoseconds a point of each phase of the build, and what asking it costs a row, beside
-//! a k-d tree. `cargo run --release -p diptych-workers --example grid_build [rows [axes order]]`
+//! Measures the grid on one thread: nanoseconds a point of each phase of the build (copied are twice as many columns as
+//! there are axes), and what asking it costs a row, beside a k-d tree.
+//! `cargo run --release -p diptych-workers --example grid_build [rows [axes order]]`
 //!
 //! A *visit* is a vector of four rows that meets a candidate: what a rule's loop does is done so often.
 
@@ -10,19 +11,21 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::kd::KdShape;
 use diptych_protocol::limits::{BLOCK_ROWS_MAX, SPATIAL};
 use diptych_protocol::space::{Edge, Space};
-use diptych_workers::grid::{Asker, Blocks, LocalGrid};
+use diptych_protocol::values::{Values, ValuesMut};
+use diptych_workers::grid::{Asker, Blocks, LocalGrid, copy};
 use diptych_workers::index::{BadPosition, KdScratch, LocalIndex, Neighbours};
 use diptych_workers::inverse::InverseScratch;
 
 const REPEATS: usize = 5;
-const PHASES: [&str; 4] = ["count", "place", "scatter", "build"];
+const COPIED: usize = 2_048;
+const PHASES: [&str; 5] = ["count", "place", "scatter", "list", "copy"];
 
 fn main() -> Result<(), BadPosition> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     println!("ns a point or row, median of {REPEATS}");
     for rows in [100_000, 1_000_000] {
         for axes in [2, 3] {
-            for order in ["random", "cells"] {
+            for order in ["random", "cells", "moved"] {
                 let asked = [rows.to_string(), axes.to_string(), order.to_string()];
                 if args.iter().zip(&asked).all(|(arg, asked)| arg == asked) {
                     // About 8 and 32 neighbours where a unit of the space has one row.
@@ -40,15 +43,24 @@ fn measure(rows: u32, axes: usize, order: &str, reach: f32) -> Result<(), BadPos
     let (space, mut columns) = points(rows, axes);
     let mut grid = LocalGrid::new(GridShape::new(rows, &space, reach));
     let mut scratch = InverseScratch::default();
-    if order == "cells" {
+    if order != "random" {
         let slices: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
         grid.build(&space, &slices, &mut scratch)?;
         for column in &mut columns {
             *column = grid.slot_rows.iter().map(|&row| column[row as usize]).collect();
         }
     }
+    if order == "moved" {
+        // As far as a frame takes a flock: along an axis by a hundredth, on average, of how far a row sees.
+        let mut unit = unit(2);
+        for (axis, column) in columns.iter_mut().enumerate() {
+            column.iter_mut().for_each(|x| *x = space.place(axis, *x + (unit() - 0.5) * 0.04 * reach));
+        }
+    }
     let positions: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
     let shape = grid.shape;
+    let others = columns.clone();
+    let mut copies = vec![vec![0.0; rows as usize]; 2 * axes];
     let mut times = vec![vec![]; PHASES.len()];
     for _ in 0..REPEATS {
         for (phase, times) in times.iter_mut().enumerate() {
@@ -57,7 +69,16 @@ fn measure(rows: u32, axes: usize, order: &str, reach: f32) -> Result<(), BadPos
                 0 => (0..shape.count_batches).try_for_each(|batch| grid.count(batch, &space, &positions))?,
                 1 => grid.place(),
                 2 => (0..shape.count_batches).for_each(|batch| grid.scatter(batch, &mut scratch)),
-                _ => (0..shape.chunks).for_each(|chunk| grid.build_chunk(chunk, &mut scratch)),
+                3 => (0..shape.chunks).for_each(|chunk| grid.build_chunk(chunk, &mut scratch)),
+                // In the engine a chunk's rows are copied when they are listed: they are near then.
+                _ => {
+                    for (chunk, rows) in grid.slot_rows.chunks(COPIED).enumerate() {
+                        for (from, to) in columns.iter().chain(&others).zip(&mut copies) {
+                            let to = &mut to[chunk * COPIED..][..rows.len()];
+                            copy(rows, Values::F32(from), ValuesMut::F32(to));
+                        }
+                    }
+                }
             }
             times.push(start.elapsed().as_nanos() as f64 / f64::from(rows));
         }
@@ -142,11 +163,7 @@ fn points(rows: u32, axes: usize) -> (Space, Vec<Vec<f32>>) {
     let side = if axes == 2 { f64::from(rows).sqrt() } else { f64::from(rows).cbrt() } as f32;
     let mut space = Space { edge: Edge::Torus, dimensions: axes as u8, lo: [0.0; 3], hi: [0.0; 3] };
     space.hi[..axes].fill(side);
-    let mut state = 1u64;
-    let mut unit = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32
-    };
+    let mut unit = unit(1);
     let mut columns = vec![Vec::with_capacity(rows as usize); axes];
     for _ in 0..rows {
         for (axis, column) in columns.iter_mut().enumerate() {
@@ -154,4 +171,12 @@ fn points(rows: u32, axes: usize) -> (Space, Vec<Vec<f32>>) {
         }
     }
     (space, columns)
+}
+
+/// Draws from 0 to 1.
+fn unit(mut state: u64) -> impl FnMut() -> f32 {
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32
+    }
 }

@@ -5,7 +5,7 @@ use diptych_protocol::id::RowRange;
 use diptych_protocol::inverse::InverseShape;
 use diptych_protocol::space::Space;
 
-use crate::index::{BadPosition, check, greater, lesser, per_axes};
+use crate::index::{BadPosition, blame, greater, lesser, per_axes};
 use crate::inverse;
 use crate::wide::wide;
 
@@ -30,20 +30,37 @@ pub fn count(
     cell_of: &mut [u32],
     counts: &mut [u32],
 ) -> Result<(), BadPosition> {
-    check(space, positions, rows)?;
-    per_axes!(positions, |columns| {
+    let fine = per_axes!(positions, |columns| {
         let columns = columns.map(|column| &column[rows.indices()][..cell_of.len()]);
-        // By value: through a reference it would be read anew for each row.
-        let (lattice, cell_of) = (*lattice, &mut *cell_of);
-        wide(
-            #[inline(always)]
-            move || {
-                for at in 0..cell_of.len() {
-                    cell_of[at] = lattice.cell_of(columns.map(|column| column[at]));
-                }
-            },
-        );
+        let held = std::array::from_fn(|axis| space.held(axis));
+        find_cells(*lattice, held, columns, cell_of)
     });
+    if !fine {
+        blame(space, positions, rows)?;
+    }
     inverse::count(shape, cell_of, counts);
     Ok(())
+}
+
+/// Whether all coordinates are held. The lattice is taken by value: through a reference it would be read anew for each row.
+fn find_cells<const K: usize>(
+    lattice: Lattice,
+    held: [[f32; 2]; K],
+    columns: [&[f32]; K],
+    cell_of: &mut [u32],
+) -> bool {
+    wide(
+        #[inline(always)]
+        move || {
+            let mut fine = true;
+            for (row, cell_of) in cell_of.iter_mut().enumerate() {
+                let at = columns.map(|column| column[row]);
+                for axis in 0..K {
+                    fine &= (held[axis][0] <= at[axis]) & (at[axis] <= held[axis][1]);
+                }
+                *cell_of = lattice.cell_of(at);
+            }
+            fine
+        },
+    )
 }

@@ -151,14 +151,17 @@ pub(crate) fn check(space: &Space, positions: &[&[f32]], rows: RowRange) -> Resu
         #[inline(always)]
         || {
             let column = |(axis, column): (usize, &&[f32])| {
-                column[rows.indices()].iter().fold(true, |fine, &x| fine & space.holds(axis, x))
+                let [least, greatest] = space.held(axis);
+                column[rows.indices()].iter().fold(true, |fine, &x| fine & (least <= x) & (x <= greatest))
             };
             positions.iter().enumerate().map(column).fold(true, |fine, column| fine & column)
         },
     );
-    if fine {
-        return Ok(());
-    }
+    if fine { Ok(()) } else { blame(space, positions, rows) }
+}
+
+/// As [`check`], row by row.
+pub(crate) fn blame(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
     for row in rows.start..rows.end {
         for (axis, column) in positions.iter().enumerate() {
             let value = column[row as usize];

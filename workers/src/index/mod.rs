@@ -52,7 +52,7 @@ pub use among::Among;
 pub use block::{Blocks, Bounds};
 pub use build::{BuildError, ChunkArrays, build};
 pub use candidates::Candidates;
-pub(crate) use count::check;
+pub(crate) use count::blame;
 pub use count::{BadPosition, Splits, count};
 pub(crate) use cut::{extent, greater, lesser};
 pub use exact::{Asked, Exact};

@@ -18,15 +18,30 @@ use diptych_protocol::inverse_view::Lookup;
 use diptych_protocol::types::NO_ROW;
 
 use crate::index;
+use crate::wide::wide;
 
 /// What a worker keeps from batch to batch: room, no state.
 #[derive(Default)]
 pub struct InverseScratch {
     next: Vec<u32>,
+    /// Of each row of a chunk, which of its targets it refers to, and how many rows before it do.
+    found: Vec<[u32; 2]>,
 }
 
+/// Rows side by side mostly refer to one chunk: so many are looked at together.
+const TOGETHER: usize = 16;
+
+#[inline(always)]
 fn chunk_of(shape: &InverseShape, target: u32) -> Option<usize> {
     (target < shape.targets).then_some((target >> shape.chunk_bits) as usize)
+}
+
+/// The chunk that all of these targets are in, where that is one, and not the last one, which may be cut off.
+#[inline(always)]
+fn one_chunk(shape: &InverseShape, targets: &[u32; TOGETHER]) -> Option<usize> {
+    let apart = targets.iter().fold(0, |apart, target| apart | (target ^ targets[0]));
+    let chunk = targets[0] >> shape.chunk_bits;
+    (apart >> shape.chunk_bits == 0 && chunk < shape.targets >> shape.chunk_bits).then_some(chunk as usize)
 }
 
 /// Finds the rows that references are to: none, where whom they mean has ended.
@@ -41,19 +56,21 @@ pub fn look_up<'a>(references: &[u32], lookup: Lookup<'a>) -> &'a [u32] {
 
 /// Counts the references of a batch's rows, one count a chunk.
 pub fn count(shape: &InverseShape, references: &[u32], counts: &mut [u32]) {
+    let shape = *shape;
     counts.fill(0);
-    // Rows side by side mostly refer to one chunk: each count in memory would wait for the one before.
-    let (mut last, mut count) = (0, 0);
-    for chunk in references.iter().filter_map(|&target| chunk_of(shape, target)) {
-        if chunk != last {
-            counts[last] += std::mem::replace(&mut count, 0);
-            last = chunk;
-        }
-        count += 1;
-    }
-    if count > 0 {
-        counts[last] += count;
-    }
+    wide(
+        #[inline(always)]
+        move || {
+            let (together, rest) = references.as_chunks();
+            for targets in together {
+                match one_chunk(&shape, targets) {
+                    Some(chunk) => counts[chunk] += TOGETHER as u32,
+                    None => targets.iter().filter_map(|&to| chunk_of(&shape, to)).for_each(|chunk| counts[chunk] += 1),
+                }
+            }
+            rest.iter().filter_map(|&target| chunk_of(&shape, target)).for_each(|chunk| counts[chunk] += 1);
+        },
+    );
 }
 
 /// Gives each (chunk, batch) its first slot, in that order.
@@ -71,21 +88,35 @@ pub fn scatter(
     scratch: &mut InverseScratch,
     scattered: &[AtomicU32],
 ) {
-    let next = &mut scratch.next;
+    let (shape, next) = (*shape, &mut scratch.next);
     next.clear();
     next.extend_from_slice(first_slots);
-    // As when they were counted.
-    let (mut last, mut slot) = (0, next.first().copied().unwrap_or(0));
-    for (row, &target) in (rows.start..rows.end).zip(references) {
-        if let Some(chunk) = chunk_of(shape, target) {
-            if chunk != last {
-                next[last] = slot;
-                (last, slot) = (chunk, next[chunk]);
+    wide(
+        #[inline(always)]
+        move || {
+            let bring = |next: &mut [u32], row: u32, target: u32| {
+                if let Some(chunk) = chunk_of(&shape, target) {
+                    scattered[next[chunk] as usize].store(row, Ordering::Relaxed);
+                    next[chunk] += 1;
+                }
+            };
+            let (together, rest) = references.as_chunks();
+            let mut first = rows.start;
+            for targets in together {
+                match one_chunk(&shape, targets) {
+                    Some(chunk) => {
+                        let slot = next[chunk] as usize;
+                        let slots = &scattered[slot..slot + TOGETHER];
+                        slots.iter().zip(first..).for_each(|(slot, row)| slot.store(row, Ordering::Relaxed));
+                        next[chunk] += TOGETHER as u32;
+                    }
+                    None => (first..).zip(targets).for_each(|(row, &target)| bring(next, row, target)),
+                }
+                first += TOGETHER as u32;
             }
-            scattered[slot as usize].store(row, Ordering::Relaxed);
-            slot += 1;
-        }
-    }
+            (first..).zip(rest).for_each(|(row, &target)| bring(next, row, target));
+        },
+    );
 }
 
 /// A chunk's parts of the arrays that [`list()`] reads and writes.
@@ -105,27 +136,30 @@ pub struct Chunk<'a> {
 /// Sorts a chunk's rows by what they refer to. They come ascending, and stay so within a list.
 pub fn list(shape: &InverseShape, references: &[u32], scratch: &mut InverseScratch, chunk: Chunk<'_>) {
     let targets = shape.targets_of(chunk.chunk);
-    let target_of = |row: u32| (references[row as usize] - targets.start) as usize;
-    let rows = || chunk.scattered.iter().map(|row| row.load(Ordering::Relaxed));
-    let next = &mut scratch.next;
-    next.clear();
-    next.resize(targets.len(), 0);
-    for row in rows() {
-        next[target_of(row)] += 1;
-    }
-    let mut start = 0;
-    for (next, to) in next.iter_mut().zip(&mut *chunk.starts) {
-        *to = chunk.first_slot + start;
-        start += std::mem::replace(next, start);
+    let Chunk { scattered, first_slot, starts, listed, .. } = chunk;
+    let InverseScratch { next: counts, found, .. } = scratch;
+    counts.clear();
+    counts.resize(targets.len(), 0);
+    // A row's place is found in two steps. In one it would hang on the count that the row before has just written, if both
+    // refer to the same target: that takes twice as long.
+    found.clear();
+    found.extend(scattered.iter().map(|row| {
+        let target = references[row.load(Ordering::Relaxed) as usize] - targets.start;
+        let count = &mut counts[target as usize];
+        *count += 1;
+        [target, *count - 1]
+    }));
+    let mut start = first_slot;
+    for (to, count) in starts.iter_mut().zip(&*counts) {
+        *to = start;
+        start += count;
     }
     // Of the last chunk one more: the end of all.
-    if let Some(end) = chunk.starts.get_mut(next.len()) {
-        *end = chunk.first_slot + start;
+    if let Some(end) = starts.get_mut(counts.len()) {
+        *end = start;
     }
-    for row in rows() {
-        let next = &mut next[target_of(row)];
-        chunk.listed[*next as usize] = row;
-        *next += 1;
+    for (row, &[target, before]) in scattered.iter().zip(&*found) {
+        listed[(starts[target as usize] + before - first_slot) as usize] = row.load(Ordering::Relaxed);
     }
 }
 

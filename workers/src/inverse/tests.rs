@@ -79,15 +79,26 @@ impl Arrays {
     }
 }
 
-/// References of so many rows to the first of so many targets, some to none and to rows that are not there.
+/// References of so many rows to the first of so many targets, some to none and to rows that are not there. Half of the seeds
+/// have mostly rows side by side that refer to targets side by side.
 fn references(rows: u32, targets: u32, crowd: u32, seed: u64) -> Vec<u32> {
-    let mut state = seed;
+    let (mut state, mut last) = (seed, 0);
+    let side_by_side = seed.count_ones().is_multiple_of(2);
     let mut reference = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let draw = (state >> 33) as u32;
+        if side_by_side && !(state >> 50).is_multiple_of(50) {
+            // Also to the first that is not there.
+            last = (last + draw % 5).min(targets);
+            return last;
+        }
         match (state >> 60) as u32 {
             0 => NO_ROW,
-            1 => targets + ((state >> 33) as u32 % 9),
-            _ => (state >> 33) as u32 % crowd,
+            1 => targets + (draw % 9),
+            _ => {
+                last = draw % crowd;
+                last
+            }
         }
     };
     (0..rows).map(|_| reference()).collect()
