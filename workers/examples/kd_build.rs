@@ -1,6 +1,6 @@
 //! Measures the k-d index on one thread: nanoseconds a point of each phase of the build, a row of a neighbour count by
-//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree. Rows stand in no order,
-//! by cells, in the tree's, or in that of the frame before, as where they are kept in order (then in runs, too).
+//! blocks, and a row of what is nearest: of many rows together, one by one, and by kiddo's own tree, one by one and by its query of
+//! many. Rows stand in no order, by cells, in the tree's, or in that of the frame before, as where they are kept in order (then in runs, too).
 //! `cargo run --release -p diptych-workers --example kd_build [bucket_rows [rows axes order]]`
 
 use std::num::NonZero;
@@ -109,8 +109,8 @@ fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize
     let tree = index.tree();
     let asked = Asked { tree, space, positions: exact, entities: None, from: [0.0; 3], own: None, count };
     let (mut asker, mut starts, mut found) = (Nearest::default(), Vec::new(), Vec::new());
-    let mut times = [const { Vec::new() }; 3];
-    let mut sums = [0u64; 3];
+    let mut times = [const { Vec::new() }; 4];
+    let mut sums = [0u64; 4];
     for _ in 0..REPEATS {
         let mut timed = |way: usize, sum: u64, start: Instant| {
             times[way].push(start.elapsed().as_nanos() as f64 / f64::from(tree.shape.rows));
@@ -132,28 +132,40 @@ fn nearest(index: &LocalIndex, space: &Space, positions: &[&[f32]], count: usize
             sum = found.iter().fold(sum, |sum: u64, &other| sum.wrapping_add(mixed(other)));
         }
         timed(1, sum, start);
-        let (start, sum) = match *positions {
-            [x, y] => of_kiddo([x, y], tree.slot_rows, count),
-            [x, y, z] => of_kiddo([x, y, z], tree.slot_rows, count),
-            _ => (Instant::now(), 0),
-        };
-        timed(2, sum, start);
+        for (way, many) in [(2, false), (3, true)] {
+            let (start, sum) = match *positions {
+                [x, y] => of_kiddo([x, y], tree.slot_rows, count, many),
+                [x, y, z] => of_kiddo([x, y, z], tree.slot_rows, count, many),
+                _ => (Instant::now(), 0),
+            };
+            timed(way, sum, start);
+        }
     }
-    let [together, alone, kiddo] = times.map(median);
+    let [together, alone, kiddo, many] = times.map(median);
     println!(
-        "    nearest {count}: together {together:6.1}, alone {alone:6.1} a row, kiddo {kiddo:6.1} (open space); sums {sums:x?}"
+        "    nearest {count}: together {together:6.1}, alone {alone:6.1} a row, kiddo {kiddo:6.1}, its batches {many:6.1} \
+         (open space); sums {sums:x?}"
     );
 }
 
-/// Asks kiddo's tree for one more than `count` from where each row is, in this order. Says when it began, and a sum.
-fn of_kiddo<const K: usize>(columns: [&[f32]; K], rows: &[u32], count: usize) -> (Instant, u64) {
+/// Asks kiddo's tree for one more than `count` from where each row is, in this order, one by one or as a batch. Says when it
+/// began, and a sum.
+fn of_kiddo<const K: usize>(columns: [&[f32]; K], rows: &[u32], count: usize, many: bool) -> (Instant, u64) {
     let points: Vec<[f32; K]> = (0..rows.len()).map(|row| columns.map(|column| column[row])).collect();
     let tree = match kiddo::ImmutableKdTree::<f32, K>::builder().with_serial_construction().build_from_slice(&points) {
         Ok(tree) => tree,
         Err(error) => panic!("{error}"),
     };
     let wanted = NonZero::new(count + 1).unwrap_or(NonZero::<usize>::MIN);
+    let asked: Vec<[f32; K]> = rows.iter().map(|row| points[*row as usize]).collect();
     let (start, mut sum) = (Instant::now(), 0u64);
+    if many {
+        let found = tree.query_batch(&asked).nearest_n::<kiddo::SquaredEuclidean<f32>>(wanted).execute();
+        for (&row, found) in rows.iter().zip(found.iter()) {
+            sum = found.iter().filter(|it| it.item != row).fold(sum, |sum, it| sum.wrapping_add(mixed(it.item)));
+        }
+        return (start, sum);
+    }
     for &row in rows {
         let found = tree.query(&points[row as usize]).nearest_n::<kiddo::SquaredEuclidean<f32>>(wanted).execute();
         sum = found.iter().filter(|it| it.item != row).fold(sum, |sum, it| sum.wrapping_add(mixed(it.item)));
