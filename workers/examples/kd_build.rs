@@ -15,6 +15,7 @@ use diptych_workers::index::{
 };
 
 const REPEATS: usize = 7;
+const FRAMES: usize = 5;
 const PHASES: [&str; 6] = ["split", "count", "place", "scatter", "build", "seal"];
 
 fn main() -> Result<(), IndexError> {
@@ -47,12 +48,15 @@ fn measure(rows: u32, axes: usize, order: &str, bucket_rows: u32) -> Result<(), 
             reorder(&mut columns, rows);
         }
         "tree" | "kept" => {
-            let slices: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
-            index.build(&space, &slices, &mut scratch)?;
-            let rows = index.slot_rows.clone();
-            reorder(&mut columns, rows);
-            if order == "kept" {
-                stir(&space, &mut columns);
+            // Planes are chosen by where rows stand: after a few frames they hardly move any more.
+            for _ in 0..FRAMES {
+                let slices: Vec<&[f32]> = columns.iter().map(Vec::as_slice).collect();
+                index.build(&space, &slices, &mut scratch)?;
+                let rows = index.slot_rows.clone();
+                reorder(&mut columns, rows);
+                if order == "kept" {
+                    stir(&space, &mut columns);
+                }
             }
         }
         _ => {}

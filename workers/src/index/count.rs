@@ -60,52 +60,75 @@ pub fn count(
     counts: &mut [u32],
 ) -> Result<(), BadPosition> {
     let chunks = shape.chunks as usize;
-    check(space, positions, rows)?;
     scratch.planes.clear();
     let planes = splits.axis[..chunks].iter().zip(&splits.value[..chunks]).zip(&splits.row[..chunks]);
     scratch.planes.extend(planes.map(|((&axis, &value), &row)| Plane { key: key(value, row), axis, value }));
-    per_axes!(positions, |columns| descend(columns, &scratch.planes, rows, chunk_of));
     let counts = &mut counts[..chunks];
     counts.fill(0);
-    for &chunk in &chunk_of[..rows.len()] {
-        counts[usize::from(chunk)] += 1;
-    }
-    Ok(())
+    let fine = per_axes!(positions, |columns| {
+        let columns = columns.map(|column| &column[rows.indices()]);
+        let descent = Descent { planes: &scratch.planes, held: std::array::from_fn(|axis| space.held(axis)) };
+        wide(
+            #[inline(always)]
+            || descent.descend(columns, rows.start, &mut chunk_of[..rows.len()], counts),
+        )
+    });
+    if fine { Ok(()) } else { blame(space, positions, rows) }
 }
 
-fn descend<const K: usize>(columns: [&[f32]; K], planes: &[Plane], rows: RowRange, chunk_of: &mut [u16]) {
-    let columns = columns.map(|column| &column[rows.indices()]);
-    let mut inner = Inner::of(planes, 0);
-    let (mut keys, mut nodes) = ([[0i64; K]; TOGETHER], [0usize; TOGETHER]);
-    for (block, chunk_of) in chunk_of[..rows.len()].chunks_mut(TOGETHER).enumerate() {
-        let start = block * TOGETHER;
-        // Rows in spatial order are where the one before was, mostly.
-        let others = &mut [0; TOGETHER];
-        let others = inner.lacks(columns.map(|column| &column[start..start + chunk_of.len()]), others);
-        chunk_of.fill(inner.chunk);
-        for (keys, &number) in keys.iter_mut().zip(others.iter()) {
-            let row = rows.start + (start + usize::from(number)) as u32;
-            *keys = columns.map(|column| key(column[start + usize::from(number)], row));
-        }
-        let nodes = &mut nodes[..others.len()];
-        nodes.fill(1);
-        for _ in 0..planes.len().trailing_zeros() {
-            for (node, keys) in nodes.iter_mut().zip(&keys) {
-                let plane = planes[*node];
-                let own = keys[plane.axis as usize];
-                *node = 2 * *node + usize::from(own >= plane.key);
+/// What rows descend by: the planes, and what coordinates may be.
+struct Descent<'a, const K: usize> {
+    planes: &'a [Plane],
+    held: [[f32; 2]; K],
+}
+
+impl<const K: usize> Descent<'_, K> {
+    /// Finds and counts the chunks of some rows, the first of which has this number. Whether all coordinates are held.
+    #[inline(always)]
+    fn descend(&self, columns: [&[f32]; K], first_row: u32, chunk_of: &mut [u16], counts: &mut [u32]) -> bool {
+        let planes = self.planes;
+        let (mut inner, mut fine) = (Inner::of(self, 0), true);
+        let (mut keys, mut nodes) = ([[0i64; K]; TOGETHER], [0usize; TOGETHER]);
+        for (block, chunk_of) in chunk_of.chunks_mut(TOGETHER).enumerate() {
+            let start = block * TOGETHER;
+            // Rows in spatial order are where the one before was, mostly. What is there is held.
+            let others = &mut [0; TOGETHER];
+            let others = inner.lacks(columns.map(|column| &column[start..start + chunk_of.len()]), others);
+            chunk_of.fill(inner.chunk);
+            counts[usize::from(inner.chunk)] += (chunk_of.len() - others.len()) as u32;
+            if others.is_empty() {
+                continue;
+            }
+            for (keys, &number) in keys.iter_mut().zip(others.iter()) {
+                let place = start + usize::from(number);
+                *keys = columns.map(|column| key(column[place], first_row + place as u32));
+                for (column, [least, greatest]) in columns.iter().zip(self.held) {
+                    fine &= (least <= column[place]) & (column[place] <= greatest);
+                }
+            }
+            let nodes = &mut nodes[..others.len()];
+            nodes.fill(1);
+            for _ in 0..planes.len().trailing_zeros() {
+                for (node, keys) in nodes.iter_mut().zip(&keys) {
+                    let plane = planes[*node];
+                    let own = keys[plane.axis as usize];
+                    *node = 2 * *node + usize::from(own >= plane.key);
+                }
+            }
+            for (&number, &node) in others.iter().zip(&*nodes) {
+                let chunk = node - planes.len();
+                chunk_of[usize::from(number)] = chunk as u16;
+                counts[chunk] += 1;
+            }
+            if let Some(&last) = chunk_of.last().filter(|last| **last != inner.chunk) {
+                inner = Inner::of(self, last);
             }
         }
-        for (&number, &node) in others.iter().zip(&*nodes) {
-            chunk_of[usize::from(number)] = (node - planes.len()) as u16;
-        }
-        if let Some(&last) = chunk_of.last().filter(|last| **last != inner.chunk) {
-            inner = Inner::of(planes, last);
-        }
+        fine
     }
 }
 
-/// What is between the planes around a chunk, and on none of them: whatever is there is of the chunk.
+/// What is between the planes around a chunk, on none of them, and held: whatever is there is of the chunk.
 struct Inner<const K: usize> {
     chunk: u16,
     lo: [f32; K],
@@ -113,8 +136,9 @@ struct Inner<const K: usize> {
 }
 
 impl<const K: usize> Inner<K> {
-    fn of(planes: &[Plane], chunk: u16) -> Self {
-        let mut inner = Self { chunk, lo: [f32::NEG_INFINITY; K], hi: [f32::INFINITY; K] };
+    fn of(descent: &Descent<'_, K>, chunk: u16) -> Self {
+        let Descent { planes, held } = descent;
+        let mut inner = Self { chunk, lo: held.map(|[least, _]| least), hi: held.map(|[_, greatest]| greatest) };
         let mut node = planes.len() + usize::from(chunk);
         while node > 1 {
             let (plane, right) = (planes[node / 2], !node.is_multiple_of(2));
@@ -130,11 +154,15 @@ impl<const K: usize> Inner<K> {
     }
 
     /// Which of some points are not in it.
+    #[inline(always)]
     fn lacks<'a>(&self, points: [&[f32]; K], room: &'a mut [u8; TOGETHER]) -> &'a [u8] {
         let mut inside = [1u8; TOGETHER];
         for (axis, points) in points.iter().enumerate() {
             let (lo, hi) = (self.lo[axis], self.hi[axis]);
             inside.iter_mut().zip(*points).for_each(|(inside, x)| *inside &= u8::from((lo < *x) & (*x < hi)));
+        }
+        if inside.iter().fold(1, |all, inside| all & inside) == 1 {
+            return &[];
         }
         let mut count = 0;
         for (number, inside) in inside.iter().enumerate().take(points[0].len()) {
@@ -145,22 +173,7 @@ impl<const K: usize> Inner<K> {
     }
 }
 
-/// Finds the first position of a batch that no index can hold.
-pub(crate) fn check(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
-    let fine = wide(
-        #[inline(always)]
-        || {
-            let column = |(axis, column): (usize, &&[f32])| {
-                let [least, greatest] = space.held(axis);
-                column[rows.indices()].iter().fold(true, |fine, &x| fine & (least <= x) & (x <= greatest))
-            };
-            positions.iter().enumerate().map(column).fold(true, |fine, column| fine & column)
-        },
-    );
-    if fine { Ok(()) } else { blame(space, positions, rows) }
-}
-
-/// As [`check`], row by row.
+/// Finds the first position of a batch that no index can hold, where there is one.
 pub(crate) fn blame(space: &Space, positions: &[&[f32]], rows: RowRange) -> Result<(), BadPosition> {
     for row in rows.start..rows.end {
         for (axis, column) in positions.iter().enumerate() {
