@@ -333,22 +333,23 @@ fn share_of(most: u32, draw: u64) -> u32 {
 }
 
 #[test]
-fn buckets_cut_into_pieces_hold_the_same_rows_and_blocks_of_slots_are_those_pieces() {
+fn buckets_cut_into_pieces_hold_all_rows_and_blocks_of_slots_are_those_pieces() {
     for kind in KINDS {
         for (rows, bucket_rows) in [(0, 8), (1, 8), (17, 512), (3000, 8), (3000, 32), (3000, 256), (3000, 512)] {
             let space = space(Edge::Box, 2, 0.0, 10.0);
             let columns = points(kind, rows, &space, 0.0, 10.0, 3);
-            let plain = built(&space, &columns, bucket_rows);
-            let mut cut = LocalIndex::new(plain.shape);
-            cut.in_pieces = true;
-            cut.build(&space, &slices(&columns), &mut KdScratch::default()).unwrap();
-            let (plain, tree) = (plain.tree(), cut.tree());
-            assert_eq!(plain.buckets(), tree.buckets());
+            let cut = built_for(&space, &columns, bucket_rows, true);
+            let tree = cut.tree();
+            // They may be a quarter larger: no rule looks into these.
+            let most = (bucket_rows as usize * 5 / 4).min(512);
+            let mut held = vec![];
             for bucket in 0..tree.buckets() {
-                let mut rows = tree.bucket_rows(bucket).to_vec();
-                rows.sort_unstable();
-                assert_eq!(rows, plain.bucket_rows(bucket), "a bucket has the same rows");
+                let rows = tree.bucket_rows(bucket);
+                assert!((1..=most).contains(&rows.len()), "{} rows of {bucket_rows}", rows.len());
+                held.extend_from_slice(rows);
             }
+            held.sort_unstable();
+            assert!(held.into_iter().eq(0..rows as u32), "each row is in one bucket");
             let mut blocks = Blocks::default();
             for batch_rows in [64, 192, 2048] {
                 for start in (0..rows as u32).step_by(batch_rows as usize) {
@@ -369,6 +370,22 @@ fn buckets_cut_into_pieces_hold_the_same_rows_and_blocks_of_slots_are_those_piec
                     assert_eq!(next, batch.len(), "every slot is in a block");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn blocks_of_slots_are_nearly_full_whatever_the_number_of_rows() {
+    let space = space(Edge::Torus, 2, 0.0, 1.0);
+    for bucket_rows in [32, 64, 128, 256] {
+        for rows in (1_025..=2_048).step_by(11) {
+            let columns = points(Kind::Uniform, rows, &space, 0.0, 1.0, 4);
+            let index = built_for(&space, &columns, bucket_rows, true);
+            let mut blocks = Blocks::default();
+            blocks.form_slots(&index.tree(), &slices(&columns), RowRange::new(0, rows as u32), 0.0);
+            let full = rows as f64 / (blocks.len() * BLOCK_ROWS_MAX) as f64;
+            // Without leaves that may be a quarter longer it would be 0.53, and 0.69.
+            assert!(full > if bucket_rows == 32 { 0.6 } else { 0.75 }, "{rows} rows, {bucket_rows} a bucket: {full}");
         }
     }
 }

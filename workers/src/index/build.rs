@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use diptych_protocol::kd::KdShape;
-use diptych_protocol::limits::BLOCK_ROWS_MAX;
+use diptych_protocol::limits::{BLOCK_ROWS_MAX, KD_BUCKETS};
 use kiddo::kd_tree::ConstructionError;
 
-use super::cut::{Bucket, Point, cut, greater, lesser};
+use super::cut::{BUCKET_ROWS_MAX, Bucket, Point, cut, greater, lesser};
 use super::halve::halve;
 use super::leaves::{Leaves, with_leaves};
 use super::per_axes;
@@ -121,10 +121,25 @@ fn build_in<const K: usize>(
         halve(spare, shape.bucket_rows as usize, arrays.bucket_start.len(), leaves, nodes);
         return Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 }.fill(leaves);
     }
-    with_leaves(points, turned, shape.bucket_rows, |leaves| {
+    with_leaves(points, turned, leaf_rows(shape, points.len(), arrays.in_pieces), |leaves| {
         let buckets = Buckets { shape, points, rows, bucket_of, spare, next, arrays, used: 0 };
         buckets.fill(leaves)
     })?
+}
+
+/// The most rows of a leaf, as kiddo is asked for. It halves until none has more: one row above a whole number of halvings
+/// has leaves hardly more than half full. Where buckets are cut into pieces these too, and blocks with them; there leaves
+/// that are no more than [`overfull`] after one halving less are buckets.
+fn leaf_rows(shape: &KdShape, rows: usize, in_pieces: bool) -> u32 {
+    let bucket_rows = shape.bucket_rows;
+    let leaves = rows.div_ceil(2 * bucket_rows as usize).next_power_of_two();
+    let fits = in_pieces && rows.div_ceil(leaves) <= overfull(bucket_rows);
+    if fits && KD_BUCKETS.contains(&(2 * bucket_rows)) { 2 * bucket_rows } else { bucket_rows }
+}
+
+/// The most rows of a bucket that is cut into pieces.
+fn overfull(bucket_rows: u32) -> usize {
+    ((bucket_rows + bucket_rows / 4) as usize).min(BUCKET_ROWS_MAX)
 }
 
 /// The buckets of one chunk in the making.
@@ -142,6 +157,7 @@ struct Buckets<'a, 'b, 'c, const K: usize> {
 impl<const K: usize> Buckets<'_, '_, '_, K> {
     fn fill(mut self, leaves: &Leaves) -> Result<(), BuildError> {
         let bucket_rows = self.shape.bucket_rows as usize;
+        let most = if self.arrays.in_pieces { overfull(self.shape.bucket_rows) } else { bucket_rows };
         self.bucket_of.clear();
         self.bucket_of.resize(self.rows.len(), NOWHERE);
         self.next.clear();
@@ -152,7 +168,7 @@ impl<const K: usize> Buckets<'_, '_, '_, K> {
             if leaf.is_empty() {
                 continue;
             }
-            if leaf.len() <= bucket_rows {
+            if leaf.len() <= most {
                 self.add(leaf.iter().copied())?;
                 continue;
             }

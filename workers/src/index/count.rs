@@ -35,7 +35,7 @@ pub struct BadPosition {
 /// A plane as the descent wants it: one load and one comparison.
 #[derive(Clone, Copy)]
 pub(super) struct Plane {
-    key: i64,
+    key: u64,
     axis: u32,
     value: f32,
 }
@@ -88,7 +88,7 @@ impl<const K: usize> Descent<'_, K> {
     fn descend(&self, columns: [&[f32]; K], first_row: u32, chunk_of: &mut [u16], counts: &mut [u32]) -> bool {
         let planes = self.planes;
         let (mut inner, mut fine) = (Inner::of(self, 0), true);
-        let (mut keys, mut nodes) = ([[0i64; K]; TOGETHER], [0usize; TOGETHER]);
+        let (mut keys, mut nodes) = ([[0u64; K]; TOGETHER], [0usize; TOGETHER]);
         for (block, chunk_of) in chunk_of.chunks_mut(TOGETHER).enumerate() {
             let start = block * TOGETHER;
             // Rows in spatial order are where the one before was, mostly. What is there is held.

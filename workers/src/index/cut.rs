@@ -8,7 +8,7 @@ use diptych_protocol::limits::KD_BUCKETS;
 use crate::wide::wide;
 
 /// The most points that are cut in order.
-const BUCKET_ROWS_MAX: usize = KD_BUCKETS[KD_BUCKETS.len() - 1] as usize;
+pub(super) const BUCKET_ROWS_MAX: usize = KD_BUCKETS[KD_BUCKETS.len() - 1] as usize;
 
 /// How often a number between two halves is looked for.
 const BOUNDS_MAX: u32 = 10;
@@ -22,13 +22,18 @@ pub(super) struct Point {
     pub row: u32,
 }
 
-/// A coordinate and a row in one number, ordered by coordinate ([`f32::total_cmp`]), then row.
+/// A number that orders like a coordinate ([`f32::total_cmp`]).
 #[inline(always)]
-pub(super) fn key(coordinate: f32, row: u32) -> i64 {
-    let bits = coordinate.to_bits().cast_signed();
-    // Flips the magnitude of negative numbers: their bits count downwards.
-    let ordered = bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed();
-    (i64::from(ordered) << 32) | i64::from(row)
+pub(super) fn ordered(coordinate: f32) -> u32 {
+    let bits = coordinate.to_bits();
+    // Flips all bits of negative numbers, whose magnitudes count downwards, and the sign of the others.
+    bits ^ ((bits.cast_signed() >> 31).cast_unsigned() | 1 << 31)
+}
+
+/// A coordinate and a row in one number, ordered by coordinate, then row.
+#[inline(always)]
+pub(super) fn key(coordinate: f32, row: u32) -> u64 {
+    u64::from(ordered(coordinate)) << 32 | u64::from(row)
 }
 
 /// The lesser of two numbers, one instruction: unlike [`f32::min`] it has no NaN to look out for.

@@ -18,8 +18,8 @@ pub struct KdScratch {
     pub(super) rows: Vec<u32>,
     /// Build: their coordinates, one to three a row.
     pub(super) coordinates: Vec<f32>,
-    /// Build: the same, the axes in the order of the library's turns.
-    pub(super) turned: Vec<f32>,
+    /// Build: the same as whole numbers, the axes in the order of the library's turns.
+    pub(super) turned: Vec<u32>,
     /// Build: the bucket of each of the chunk's rows.
     pub(super) bucket_of: Vec<u16>,
     /// Build: the leaves of a tree of halved boxes.
