@@ -55,6 +55,8 @@ pub struct Blocks {
     keys: Keys,
     points: Vec<Point>,
     pieces: Vec<Piece>,
+    /// Of a batch by slots: the positions of its rows, an axis each.
+    positions: [Vec<f32>; 3],
     /// The area of each piece, and their boxes.
     area_of: Vec<u32>,
     areas: Vec<Bounds>,
@@ -142,6 +144,10 @@ impl Blocks {
     pub fn form_slots(&mut self, tree: &KdTree<'_>, positions: &[&[f32]], slots: RowRange, reach: f32) {
         let volume = Volume { axes: positions.len(), reach };
         self.pieces.clear();
+        for (own, column) in self.positions.iter_mut().zip(positions) {
+            own.clear();
+            own.extend(tree.slot_rows[slots.indices()].iter().map(|row| column[*row as usize]));
+        }
         let mut next = slots.start as usize;
         while next < slots.end as usize {
             let place = tree.place_of_row(tree.slot_rows[next]) as usize;
@@ -153,14 +159,11 @@ impl Blocks {
                 if piece.is_empty() {
                     return;
                 }
-                let (mut lo, mut hi, mut at) = ([0.0; 3], [0.0; 3], [0.0; BLOCK_ROWS_MAX]);
-                let at = &mut at[..piece.len()];
-                for (axis, column) in positions.iter().enumerate() {
-                    let rows = &tree.slot_rows[piece.clone()];
-                    at.iter_mut().zip(rows).for_each(|(at, row)| *at = column[*row as usize]);
-                    (lo[axis], hi[axis]) = extent(at);
-                }
                 let (start, end) = (piece.start - slots.start as usize, piece.end - slots.start as usize);
+                let (mut lo, mut hi) = ([0.0; 3], [0.0; 3]);
+                for (axis, own) in self.positions.iter().enumerate().take(positions.len()) {
+                    (lo[axis], hi[axis]) = extent(&own[start..end]);
+                }
                 self.pieces.push(Piece { start, end, lo, hi });
             });
         }
@@ -198,6 +201,11 @@ impl Blocks {
     /// Which of a batch's slots a block has.
     pub fn range(&self, block: usize) -> Range<usize> {
         self.pieces[block].start..self.pieces[block].end
+    }
+
+    /// The positions of a batch's rows by its slots, an axis each.
+    pub fn positions(&self) -> [&[f32]; 3] {
+        self.positions.each_ref().map(Vec::as_slice)
     }
 
     /// The box around a block's rows.

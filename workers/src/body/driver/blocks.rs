@@ -31,15 +31,17 @@ pub(super) struct Blocks {
     by_parties: bool,
     index: IndexId,
     by: Option<BodyId>,
-    /// Of a batch by the slots of a tree: stretches of them.
+    /// Of a batch by the slots of a tree: stretches of them,
     stretches: Vec<Range<usize>>,
+    /// and whether the positions of its rows are known.
+    placed: bool,
 }
 
 impl Blocks {
     /// For vectors of so many rows.
     pub fn new(lanes: usize) -> Self {
-        let (tree, of_grid, stretches, by_parties, by) = Default::default();
-        Self { tree, grid: grid::Blocks::new(lanes), of_grid, stretches, by_parties, index: IndexId(0), by }
+        let (tree, of_grid, stretches, by_parties, by, placed) = Default::default();
+        Self { tree, grid: grid::Blocks::new(lanes), of_grid, stretches, by_parties, index: IndexId(0), by, placed }
     }
 
     /// `by_parties` says that no block may lie across the parties of a tree with summaries over the own group.
@@ -67,11 +69,12 @@ impl Blocks {
         (self.index, self.by) = (around.index, around.question);
         let (own, reach) = (space.own(), around.reach.unwrap_or(0.0));
         self.stretches.clear();
+        self.placed = false;
         match &space.index {
             Found::Grid(grid) => self.grid.form_slots(grid, &own[..space.axes()], slots, reach),
             Found::Tree(tree) if !by_parties => {
                 // These boxes are around rows, also where it is asked with points.
-                self.by = None;
+                (self.by, self.placed) = (None, true);
                 self.tree.form_slots(tree, space.theirs.axes(), slots, reach);
                 self.stretches.extend((0..self.tree.len()).map(|block| self.tree.range(block)));
             }
@@ -90,6 +93,11 @@ impl Blocks {
                 }
             }
         }
+    }
+
+    /// The positions of a batch's rows by its slots, an axis each, where forming blocks has found them.
+    pub fn positions(&self) -> Option<[&[f32]; 3]> {
+        self.placed.then(|| self.tree.positions())
     }
 
     /// Which of the batch's slots a block has.

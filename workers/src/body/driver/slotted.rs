@@ -2,6 +2,7 @@
 
 use diptych_protocol::id::{ColumnId, IndexId};
 use diptych_protocol::program::{Reach, When};
+use diptych_protocol::types::Scalar;
 use diptych_protocol::values::{Cells, Values, ValuesMut};
 use diptych_protocol::view::Batch;
 
@@ -34,6 +35,21 @@ impl<'b> Own<'b> {
     }
 }
 
+/// A column that forming the blocks has read: one of the positions that the index is over.
+fn found<'b>(
+    batch: &Batch<'_, '_>,
+    index: IndexId,
+    column: ColumnId,
+    when: When,
+    placed: [&'b [f32]; 3],
+) -> Option<Own<'b>> {
+    let index = &batch.program().indexes[index];
+    let axis = index.positions.iter().position(|position| *position == column)?;
+    // Those of `f64` were rounded.
+    let same = when == index.when && batch.program().columns[column].scalar == Scalar::F32;
+    same.then(|| Own::BySlot(Values::F32(placed[axis])))
+}
+
 impl Rule {
     /// Block by block; of few rows, those with any of them. The others keep what they have, of these columns, and ask for
     /// nothing.
@@ -52,7 +68,11 @@ impl Rule {
             self.blocks.form_slots(self.core.around(at), &bound.spaces[at], batch.rows, by_parties);
         }
         let mut sources: Vec<Own<'_>> = recycle(std::mem::take(&mut self.rooms.sources));
-        sources.extend(self.slots.own.iter().map(|slot| Own::new(batch, index, slot.column, slot.when)));
+        let placed = forming.and_then(|_| self.blocks.positions());
+        sources.extend(self.slots.own.iter().map(|slot| {
+            let found = placed.and_then(|placed| found(batch, index, slot.column, slot.when, placed));
+            found.unwrap_or_else(|| Own::new(batch, index, slot.column, slot.when))
+        }));
         let step = self.core.stretch_of_slots();
         let blocks = if forming.is_some() { self.blocks.ranges() } else { all.len().div_ceil(step) };
         for block in 0..blocks {
