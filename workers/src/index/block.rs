@@ -16,7 +16,10 @@ use super::tree::KdTree;
 pub type Bounds = ([f32; 3], [f32; 3]);
 
 /// The most rows of an area: each of its blocks looks through all that is around it.
-const AREA_ROWS_MAX: usize = 8 * BLOCK_ROWS_MAX;
+const AREA_ROWS_MAX: usize = 16 * BLOCK_ROWS_MAX;
+
+/// The window of an area may be so many times as large as those of its parts: a search less is worth some boxes in vain.
+const AREA_TIMES: f32 = 1.3;
 
 /// Rows that ask together, and the box around them.
 #[derive(Clone, Debug)]
@@ -30,12 +33,12 @@ struct Piece {
 }
 
 impl Piece {
-    /// Both, if they have no more rows than this, and the window of both is no larger than the two.
-    fn with(&self, next: &Self, rows_max: usize, volume: Volume) -> Option<Self> {
+    /// Both, if they have no more rows than this, and the window of both is no larger than so many times the two.
+    fn with(&self, next: &Self, rows_max: usize, times: f32, volume: Volume) -> Option<Self> {
         let lo = std::array::from_fn(|axis| lesser(self.lo[axis], next.lo[axis]));
         let hi = std::array::from_fn(|axis| greater(self.hi[axis], next.hi[axis]));
         let fits = next.end - self.start <= rows_max
-            && volume.of(&lo, &hi) <= volume.of(&self.lo, &self.hi) + volume.of(&next.lo, &next.hi);
+            && volume.of(&lo, &hi) <= times * (volume.of(&self.lo, &self.hi) + volume.of(&next.lo, &next.hi));
         fits.then_some(Self { start: self.start, end: next.end, lo, hi })
     }
 }
@@ -49,7 +52,7 @@ impl Piece {
 /// each row sees its neighbours in the same order whoever asks with it.
 ///
 /// Blocks one behind another that are near each other are an *area*: what is around it is looked for once. They are as
-/// long as the window of an area is no larger than those of its parts, up to a few blocks.
+/// long as the window of an area is not much larger than those of its parts, up to a few blocks.
 #[derive(Default)]
 pub struct Blocks {
     keys: Keys,
@@ -112,7 +115,7 @@ impl Blocks {
         for i in 1..self.pieces.len() {
             let next = self.pieces[i].clone();
             let last = &self.pieces[kept];
-            match last.with(&next, BLOCK_ROWS_MAX, volume) {
+            match last.with(&next, BLOCK_ROWS_MAX, 1.0, volume) {
                 Some(both) => self.pieces[kept] = both,
                 None => {
                     kept += 1;
@@ -129,7 +132,7 @@ impl Blocks {
         self.areas.clear();
         let mut open: Option<Piece> = None;
         for piece in &self.pieces {
-            let joined = open.as_ref().and_then(|area| area.with(piece, AREA_ROWS_MAX, volume));
+            let joined = open.as_ref().and_then(|area| area.with(piece, AREA_ROWS_MAX, AREA_TIMES, volume));
             if joined.is_none() {
                 self.areas.extend(open.map(|area| (area.lo, area.hi)));
             }
