@@ -449,7 +449,8 @@ fn lj_fluid_has_the_energies_and_virials_that_nist_publishes() {
 
 /// Half of the last of five digits, and what is lost by writing them as a float.
 fn half_a_digit(printed: f64) -> f64 {
-    0.5 * 10f64.powf(printed.abs().log10().floor() - 4.0) * (1.0 + 1e-9)
+    let last = [0.001, 0.01, 0.1].into_iter().find(|last| printed.abs() < 1e5 * last).unwrap_or(1.0);
+    0.5 * last * (1.0 + 1e-9)
 }
 
 /// Energy of a melting lattice, and its momentum.
