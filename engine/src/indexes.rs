@@ -6,18 +6,21 @@
 //! - all that asks it is loops `within` a radius, the same for all rows, of the own position: no `nearest`, nothing that
 //!   needs its buckets, no kernel;
 //! - the space has edges: a box or a torus;
-//! - cells as long as the largest of those radii are at most [`GRID_CELLS_A_ROW`] for each row that the group can have:
-//!   in a world that is emptier than that a tree finds the few neighbours sooner.
+//! - cells as long as the largest of those radii are at most [`GRID_CELLS_A_ROW`] for each row that the group can have: in
+//!   a world that is emptier than that a tree finds the few neighbours sooner; and at most [`GRID_CELLS_ALONG`] along an
+//!   axis.
 //!
 //! Else it is a k-d tree. The rule looks at the program and its parameters alone, and what it says is part of the
 //! program's hash.
+//!
+//! [`GRID_CELLS_A_ROW`]: diptych_protocol::limits::GRID_CELLS_A_ROW
+//! [`GRID_CELLS_ALONG`]: diptych_protocol::limits::GRID_CELLS_ALONG
 
 use std::collections::BTreeSet;
 
 use diptych_protocol::body::{At, Body, Op, Over};
 use diptych_protocol::grid;
 use diptych_protocol::id::{ColumnId, Id, IndexId, LoopId};
-use diptych_protocol::limits::GRID_CELLS_A_ROW;
 use diptych_protocol::program::{Code, Index, IndexKind, Origin, Program, When};
 use diptych_protocol::space::Edge;
 
@@ -53,8 +56,7 @@ pub fn copy(program: &mut Program) {
 
 /// Whether a grid serves an index that is asked for no more than what is within a reach.
 fn suits(program: &Program, index: &Index, reach: f32) -> bool {
-    let cells_max = f64::from(program.groups[index.group].rows) * f64::from(GRID_CELLS_A_ROW);
-    program.space.edge != Edge::Open && grid::cells_wanted(&program.space, reach) <= cells_max
+    program.space.edge != Edge::Open && grid::fits(&program.space, reach, program.groups[index.group].rows)
 }
 
 /// A cell for a grid that nobody asks.

@@ -25,11 +25,13 @@ pub fn count_batch_rows(rows: u32) -> u32 {
     COUNTING.batch_rows(rows)
 }
 
-/// How many cells of this edge fill a space that has edges, unless [`cells_max`] makes them fewer: whole ones, at least
-/// one along each axis.
-pub fn cells_wanted(space: &Space, cell: f32) -> f64 {
+/// Whether cells of this edge fill a space that has edges: whole ones, at least one along each axis. Else a grid over so many
+/// rows has longer ones.
+pub fn fits(space: &Space, cell: f32, rows: u32) -> bool {
     let wanted = |axis| (f64::from(space.side(axis)) / f64::from(cell)).trunc().max(1.0);
-    (0..usize::from(space.dimensions).min(3)).map(wanted).product()
+    let axes = 0..usize::from(space.dimensions).min(3);
+    let along = axes.clone().all(|axis| wanted(axis) <= f64::from(GRID_CELLS_ALONG));
+    along && axes.map(wanted).product::<f64>() <= f64::from(rows) * f64::from(GRID_CELLS_A_ROW)
 }
 
 /// Where cells lie: equal ones in a box.
@@ -45,7 +47,8 @@ pub struct Lattice {
 
 impl Lattice {
     /// Cells with edges of at least `cell`, along x of [`GRID_PARTS_X`] at least a part of it, as many as fit whole into
-    /// the box; longer edges, where they would be more than [`cells_max`]. Along an axis without a length there is one.
+    /// the box; longer edges, where they would be more than [`cells_max`], or than [`GRID_CELLS_ALONG`] along an axis. Along
+    /// one without a length there is one cell.
     pub fn new(axes: usize, lo: &[f32; 3], hi: &[f32; 3], rows: u32, cell: f32) -> Self {
         let side = |axis: usize| f64::from(hi[axis]) - f64::from(lo[axis]);
         let limit = f64::from(cells_max(rows));
@@ -294,6 +297,17 @@ mod tests {
             assert!(cells.is_sorted(), "{side}: {cells:?}");
             cells.dedup();
             assert!(cells.iter().copied().eq(0..lattice.counts[0]), "{side}: {cells:?}");
+        }
+    }
+
+    #[test]
+    fn cells_fit_where_a_grid_would_not_have_longer_ones() {
+        let mut space = Space::open(1);
+        space.edge = Edge::Box;
+        for (side, rows) in [(10.0, 2), (10.0, 3), (8_388_608.0, 4_000_000), (8_388_610.0, 4_000_000)] {
+            space.hi[0] = side;
+            let edge = side / Lattice::new(1, &space.lo, &space.hi, rows, 1.0).counts[0] as f32;
+            assert_eq!(fits(&space, 1.0, rows), edge <= 1.0, "{side}, {rows}: {edge}");
         }
     }
 

@@ -24,8 +24,8 @@ pub fn count_batch_rows(rows: u32) -> u32 {
     COUNTING.batch_rows(rows).next_multiple_of(STRETCH_ROWS * STRETCH_FAN)
 }
 
-/// The most buckets a chunk of so many rows can have. The tree over it has `ceil(n / bucket)` leaves, rounded up to a
-/// power of two. Where coordinates are equal some are overfull and are cut, each into `ceil(leaf / bucket)`: with L
+/// The most buckets a chunk of so many rows can have. The tree over it has at most `ceil(n / bucket)` leaves, rounded up to
+/// a power of two. Where coordinates are equal some have too many rows and are cut, each into `ceil(leaf / bucket)`: with L
 /// leaves that is at most `ceil(n / bucket) + L - 1`.
 pub fn chunk_buckets_max(rows: u32, bucket_rows: u32) -> u32 {
     match rows.div_ceil(bucket_rows) {
@@ -47,7 +47,7 @@ pub struct KdShape {
     pub rows: u32,
     /// 1, 2 or 3.
     pub axes: usize,
-    /// Rows of a bucket.
+    /// Rows of a bucket, at the most; a quarter more where buckets are cut into pieces, if they are not the largest.
     pub bucket_rows: u32,
     /// Chunks, a power of two.
     pub chunks: u32,

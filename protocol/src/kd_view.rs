@@ -131,7 +131,8 @@ pub struct BuildView<'b> {
     pub chunk_buckets: &'b mut u32,
     /// Its nodes, if they are summarised.
     pub summary: Option<NodesView<'b>>,
-    /// Whether buckets are cut into compact pieces: the group's rows are kept in the order of these slots.
+    /// Whether buckets are cut into compact pieces, and may have a quarter more rows for that: the group's rows are kept in
+    /// the order of these slots.
     pub in_pieces: bool,
 }
 

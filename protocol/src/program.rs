@@ -265,7 +265,8 @@ pub struct Index {
 pub enum IndexKind {
     /// A k-d tree: any distance, clustered rows, the nearest, buckets.
     Tree {
-        /// Rows of a bucket, one of [`crate::limits::KD_BUCKETS`].
+        /// Rows of a bucket, at the most, one of [`crate::limits::KD_BUCKETS`]. Where rows are kept in its order a bucket may
+        /// have a quarter more, if that is not the largest of these.
         bucket_rows: u32,
         /// What its nodes keep of their rows, for [`Over::Far`](crate::body::Over::Far).
         summary: Option<Summary>,

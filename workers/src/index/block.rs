@@ -206,7 +206,7 @@ impl Blocks {
         self.pieces[block].start..self.pieces[block].end
     }
 
-    /// The positions of a batch's rows by its slots, an axis each.
+    /// The positions of the rows of the batch that was formed by its slots, by these, an axis each.
     pub fn positions(&self) -> [&[f32]; 3] {
         self.positions.each_ref().map(Vec::as_slice)
     }

@@ -34,7 +34,7 @@ pub struct ChunkArrays<'a, 'b> {
     pub chunk_buckets: &'a mut u32,
     /// Where its nodes are summarised: how many buckets each has, in preorder. The tree is then one of halved boxes.
     pub leaves: Option<&'a mut [u32]>,
-    /// Whether buckets are cut into compact pieces of at most [`BLOCK_ROWS_MAX`] rows.
+    /// Whether buckets are cut into compact pieces of at most [`BLOCK_ROWS_MAX`] rows, and may have a quarter more for that.
     pub in_pieces: bool,
 }
 
@@ -85,7 +85,7 @@ pub enum BuildError {
 const NOWHERE: u16 = u16::MAX;
 
 /// Builds the buckets of one chunk. `rows_of_chunk` is the chunk's part of `scattered`. A leaf that is longer than a
-/// bucket (its rows are equal on an axis that kiddo split along) is cut into compact pieces; empty leaves are skipped;
+/// bucket may be (its rows are equal on an axis that kiddo split along) is cut into compact pieces; empty leaves are skipped;
 /// within a bucket rows ascend, or where it is cut within each of its pieces.
 pub fn build(
     shape: &KdShape,
@@ -129,17 +129,18 @@ fn build_in<const K: usize>(
 
 /// The most rows of a leaf, as kiddo is asked for. It halves until none has more: one row above a whole number of halvings
 /// has leaves hardly more than half full. Where buckets are cut into pieces these too, and blocks with them; there leaves
-/// that are no more than [`overfull`] after one halving less are buckets.
+/// that have no more than [`most_rows`] after one halving less are buckets.
 fn leaf_rows(shape: &KdShape, rows: usize, in_pieces: bool) -> u32 {
     let bucket_rows = shape.bucket_rows;
     let leaves = rows.div_ceil(2 * bucket_rows as usize).next_power_of_two();
-    let fits = in_pieces && rows.div_ceil(leaves) <= overfull(bucket_rows);
+    let fits = in_pieces && rows.div_ceil(leaves) <= most_rows(bucket_rows, true);
     if fits && KD_BUCKETS.contains(&(2 * bucket_rows)) { 2 * bucket_rows } else { bucket_rows }
 }
 
-/// The most rows of a bucket that is cut into pieces.
-fn overfull(bucket_rows: u32) -> usize {
-    ((bucket_rows + bucket_rows / 4) as usize).min(BUCKET_ROWS_MAX)
+/// The most rows of a bucket.
+fn most_rows(bucket_rows: u32, in_pieces: bool) -> usize {
+    let more = if in_pieces { bucket_rows / 4 } else { 0 };
+    ((bucket_rows + more) as usize).min(BUCKET_ROWS_MAX)
 }
 
 /// The buckets of one chunk in the making.
@@ -157,7 +158,7 @@ struct Buckets<'a, 'b, 'c, const K: usize> {
 impl<const K: usize> Buckets<'_, '_, '_, K> {
     fn fill(mut self, leaves: &Leaves) -> Result<(), BuildError> {
         let bucket_rows = self.shape.bucket_rows as usize;
-        let most = if self.arrays.in_pieces { overfull(self.shape.bucket_rows) } else { bucket_rows };
+        let most = most_rows(self.shape.bucket_rows, self.arrays.in_pieces);
         self.bucket_of.clear();
         self.bucket_of.resize(self.rows.len(), NOWHERE);
         self.next.clear();

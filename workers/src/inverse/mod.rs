@@ -24,9 +24,13 @@ use crate::wide::wide;
 #[derive(Default)]
 pub struct InverseScratch {
     next: Vec<u32>,
-    /// Of each row of a chunk, which of its targets it refers to, and how many rows before it do.
+    /// Of each row of a chunk that has no more than [`FOUND_MAX`], which of its targets it refers to, and how many rows before
+    /// it do.
     found: Vec<[u32; 2]>,
 }
+
+/// So many rows of a chunk a worker keeps to itself. All rows may refer to one chunk: no worker should hold all of them.
+const FOUND_MAX: usize = 1 << 16;
 
 /// Rows side by side mostly refer to one chunk: so many are looked at together.
 const TOGETHER: usize = 16;
@@ -140,15 +144,18 @@ pub fn list(shape: &InverseShape, references: &[u32], scratch: &mut InverseScrat
     let InverseScratch { next: counts, found, .. } = scratch;
     counts.clear();
     counts.resize(targets.len(), 0);
+    let target_of = |row: &AtomicU32| references[row.load(Ordering::Relaxed) as usize] - targets.start;
     // A row's place is found in two steps. In one it would hang on the count that the row before has just written, if both
     // refer to the same target: that takes twice as long.
+    let (few, many) = scattered.split_at(if scattered.len() <= FOUND_MAX { scattered.len() } else { 0 });
     found.clear();
-    found.extend(scattered.iter().map(|row| {
-        let target = references[row.load(Ordering::Relaxed) as usize] - targets.start;
+    found.extend(few.iter().map(|row| {
+        let target = target_of(row);
         let count = &mut counts[target as usize];
         *count += 1;
         [target, *count - 1]
     }));
+    many.iter().for_each(|row| counts[target_of(row) as usize] += 1);
     let mut start = first_slot;
     for (to, count) in starts.iter_mut().zip(&*counts) {
         *to = start;
@@ -158,8 +165,16 @@ pub fn list(shape: &InverseShape, references: &[u32], scratch: &mut InverseScrat
     if let Some(end) = starts.get_mut(counts.len()) {
         *end = start;
     }
-    for (row, &[target, before]) in scattered.iter().zip(&*found) {
+    for (row, &[target, before]) in few.iter().zip(&*found) {
         listed[(starts[target as usize] + before - first_slot) as usize] = row.load(Ordering::Relaxed);
+    }
+    if !many.is_empty() {
+        counts.copy_from_slice(&starts[..targets.len()]);
+    }
+    for row in many {
+        let next = &mut counts[target_of(row) as usize];
+        listed[(*next - first_slot) as usize] = row.load(Ordering::Relaxed);
+        *next += 1;
     }
 }
 

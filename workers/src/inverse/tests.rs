@@ -119,6 +119,17 @@ fn check(shape: &InverseShape, references: &[u32], starts: &[u32], listed: &[u32
     Ok(())
 }
 
+#[test]
+fn lists_of_a_crowd_are_those_of_a_loop_over_everything() {
+    for (rows, targets) in [(1 << 16, 7), ((1 << 16) + 1, 7), (200_000, 1), (200_000, 5_000)] {
+        let references = references(rows, targets, targets, 3);
+        let shape = InverseShape::new(rows, targets);
+        let mut arrays = Arrays::new(&shape);
+        let (starts, listed) = arrays.invert(&shape, &references, 5);
+        check(&shape, &references, &starts, &listed).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 

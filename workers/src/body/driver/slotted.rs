@@ -15,7 +15,7 @@ use super::rule::Rule;
 /// Where a column of the own rows is read.
 #[derive(Clone, Copy)]
 pub(super) enum Own<'b> {
-    /// In a grid's order: the batch's slots.
+    /// In the index's order: the batch's slots.
     BySlot(Values<'b>),
     /// As rows stand.
     ByRow(Values<'b>),
