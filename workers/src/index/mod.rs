@@ -68,6 +68,7 @@ pub use refit::{refit, refit_above};
 pub use region::Sight;
 pub use round::round;
 pub use scatter::scatter;
+pub(crate) use scatter::{TOGETHER, bring};
 pub use scratch::KdScratch;
 pub use seal::seal;
 pub use split::split;

@@ -8,7 +8,7 @@ use diptych_protocol::kd::KdShape;
 use super::scratch::KdScratch;
 
 /// Rows side by side mostly are of one chunk: so many are looked at together.
-const TOGETHER: usize = 16;
+pub(crate) const TOGETHER: usize = 16;
 
 /// Writes each row of the batch to its slot. `chunk_of` are the batch's own rows, `first_slots` is the batch's own row
 /// of the table. The slots of two batches are disjoint: the stores are atomic only because batches interleave in them.
@@ -23,23 +23,41 @@ pub fn scatter(
     let next = &mut scratch.next;
     next.clear();
     next.extend_from_slice(&first_slots[..shape.chunks as usize]);
-    let bring = |next: &mut [u32], row: u32, chunk: u16| {
-        let slot = &mut next[usize::from(chunk)];
-        scattered[*slot as usize].store(row, Ordering::Relaxed);
-        *slot += 1;
+    let alike = |chunks: &[u16; TOGETHER]| chunks.iter().fold(0, |apart, chunk| apart | (chunk ^ chunks[0])) == 0;
+    let one = |chunks: &[u16; TOGETHER]| alike(chunks).then_some(usize::from(chunks[0]));
+    bring(rows.start, chunk_of, one, |chunk| Some(usize::from(chunk)), next, scattered);
+}
+
+/// Writes rows to the next slots of their chunks, from `first` on; those of no chunk nowhere. What `of` says of each, `one` may
+/// say of all.
+#[inline(always)]
+pub(crate) fn bring<T: Copy>(
+    first: u32,
+    items: &[T],
+    one: impl Fn(&[T; TOGETHER]) -> Option<usize>,
+    of: impl Fn(T) -> Option<usize>,
+    next: &mut [u32],
+    scattered: &[AtomicU32],
+) {
+    let each = |next: &mut [u32], row: u32, item: T| {
+        if let Some(chunk) = of(item) {
+            scattered[next[chunk] as usize].store(row, Ordering::Relaxed);
+            next[chunk] += 1;
+        }
     };
-    let (together, rest) = chunk_of.as_chunks::<TOGETHER>();
-    let mut first = rows.start;
-    for chunks in together {
-        if chunks.iter().fold(0, |apart, chunk| apart | (chunk ^ chunks[0])) == 0 {
-            let next = &mut next[usize::from(chunks[0])];
-            let slots = &scattered[*next as usize..*next as usize + TOGETHER];
-            slots.iter().zip(first..).for_each(|(slot, row)| slot.store(row, Ordering::Relaxed));
-            *next += TOGETHER as u32;
-        } else {
-            (first..).zip(chunks).for_each(|(row, &chunk)| bring(next, row, chunk));
+    let (together, rest) = items.as_chunks();
+    let mut first = first;
+    for items in together {
+        match one(items) {
+            Some(chunk) => {
+                let slot = next[chunk] as usize;
+                let slots = &scattered[slot..slot + TOGETHER];
+                slots.iter().zip(first..).for_each(|(slot, row)| slot.store(row, Ordering::Relaxed));
+                next[chunk] += TOGETHER as u32;
+            }
+            None => (first..).zip(items).for_each(|(row, &item)| each(next, row, item)),
         }
         first += TOGETHER as u32;
     }
-    (first..).zip(rest).for_each(|(row, &chunk)| bring(next, row, chunk));
+    (first..).zip(rest).for_each(|(row, &item)| each(next, row, item));
 }

@@ -17,7 +17,7 @@ use diptych_protocol::inverse::InverseShape;
 use diptych_protocol::inverse_view::Lookup;
 use diptych_protocol::types::NO_ROW;
 
-use crate::index;
+use crate::index::{self, TOGETHER};
 use crate::wide::wide;
 
 /// What a worker keeps from batch to batch: room, no state.
@@ -31,9 +31,6 @@ pub struct InverseScratch {
 
 /// So many rows of a chunk a worker keeps to itself. All rows may refer to one chunk: no worker should hold all of them.
 const FOUND_MAX: usize = 1 << 16;
-
-/// Rows side by side mostly refer to one chunk: so many are looked at together.
-const TOGETHER: usize = 16;
 
 #[inline(always)]
 fn chunk_of(shape: &InverseShape, target: u32) -> Option<usize> {
@@ -98,27 +95,8 @@ pub fn scatter(
     wide(
         #[inline(always)]
         move || {
-            let bring = |next: &mut [u32], row: u32, target: u32| {
-                if let Some(chunk) = chunk_of(&shape, target) {
-                    scattered[next[chunk] as usize].store(row, Ordering::Relaxed);
-                    next[chunk] += 1;
-                }
-            };
-            let (together, rest) = references.as_chunks();
-            let mut first = rows.start;
-            for targets in together {
-                match one_chunk(&shape, targets) {
-                    Some(chunk) => {
-                        let slot = next[chunk] as usize;
-                        let slots = &scattered[slot..slot + TOGETHER];
-                        slots.iter().zip(first..).for_each(|(slot, row)| slot.store(row, Ordering::Relaxed));
-                        next[chunk] += TOGETHER as u32;
-                    }
-                    None => (first..).zip(targets).for_each(|(row, &target)| bring(next, row, target)),
-                }
-                first += TOGETHER as u32;
-            }
-            (first..).zip(rest).for_each(|(row, &target)| bring(next, row, target));
+            let (one, of) = (|targets: &_| one_chunk(&shape, targets), |target| chunk_of(&shape, target));
+            index::bring(rows.start, references, one, of, next, scattered);
         },
     );
 }
